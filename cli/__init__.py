@@ -1,0 +1,1 @@
+"""The `herdsman` command: offline commands call schemas and gitops, online ones the HTTP API."""

@@ -1,0 +1,1 @@
+"""Reconciling: compare, plan, apply, health, status, inventory, the loop and its database."""

@@ -1,0 +1,1 @@
+"""Where bots run: one Protocol, and one module or package per scheduler that fulfils it."""

@@ -1,0 +1,138 @@
+"""The Protocol that every scheduler fulfils; nothing above it may know which one runs."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from gitops.bundle import Bundle
+from schemas.bot import BotSpec
+
+
+class Phase(StrEnum):
+    """What the scheduler knows of a bot's current placement."""
+
+    PENDING = "pending"
+    """Accepted, not running yet (not placed, fetching, starting)."""
+    RUNNING = "running"
+    """Its launcher runs. Of the bot inside, the launcher's reports tell."""
+    IDLE = "idle"
+    """A scheduled bot between two runs."""
+    STOPPING = "stopping"
+    """Asked to stop; its last allocation is not terminal yet."""
+    STOPPED = "stopped"
+    """Registered as stopped, and its last allocation is terminal as the *node* reported."""
+    LOST = "lost"
+    """Its node does not answer: it may still run there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedBot:
+    """One bot as the scheduler has it. `token` is opaque: it changes with every change of the job.
+
+    `copies` counts allocations not known to be terminal; more than one is a placement being replaced (the
+    lease keeps the bots themselves from overlapping). `reason` is a short machine word for a pending or
+    lost placement (`no_node`, `node_down`, `artifact`, ...) and `message` its text. Times: Unix seconds.
+    """
+
+    name: str
+    fleet: str
+    spec: str
+    revision: str
+    token: str
+    phase: Phase
+    allocation: str = ""
+    node: str = ""
+    started_at: float | None = None
+    copies: int = 0
+    reason: str = ""
+    message: str = ""
+    scheduled: bool = False
+    next_run: float | None = None
+    suspended: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All bots of this fleet at one moment, by name, and the index to compare moments with."""
+
+    bots: Mapping[str, ObservedBot]
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Everything needed to run one bot: its spec, the revision it came from, and its content."""
+
+    spec: BotSpec
+    revision: str
+    code: Bundle
+    dependencies: Bundle | None = None
+    python: str = ""
+    """The interpreter's minor version that the dependency layer was built for, such as "3.11"."""
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerEvent:
+    """A bot moved (`bot` set), or moves may have been missed and all must be observed again (`bot` None)."""
+
+    bot: str | None
+    allocation: str = ""
+
+
+class Scheduler(Protocol):
+    """Runs bots. Every method may raise SchedulerUnavailable; names are the fleet's bot names.
+
+    Only jobs with this fleet's mark are ever seen or touched. An update stops the old copy before the new
+    one starts. State folders (`<state root>/<fleet>/<bot>`) are kept through everything but `purge_state`.
+    """
+
+    @property
+    def kind(self) -> str:
+        """Return "local" or "nomad"."""
+        ...
+
+    async def open(self) -> None:
+        """Connect, and end what an earlier life of ours left over; called once before anything else."""
+        ...
+
+    async def observe(self) -> Observation:
+        """Return every bot of this fleet, in one call to the scheduler whatever their number."""
+        ...
+
+    async def observe_bot(self, name: str) -> ObservedBot | None:
+        """Return one bot, or None where the scheduler has none of that name."""
+        ...
+
+    async def apply(self, launch: Launch, expected: str | None) -> str:
+        """Start or update a bot by compare-and-set and return its new token, once accepted.
+
+        `expected` is the token last observed, None for "must not exist". Raises Conflict where that is not
+        so (also while a stopped job's last allocation is not terminal), SchedulerRefused where the job is
+        not acceptable.
+        """
+        ...
+
+    async def stop(self, name: str, expected: str | None, reason: str) -> None:
+        """Ask a bot to stop (SIGTERM, its kill_timeout, SIGKILL) and return once that is accepted.
+
+        The end itself is seen by observing (`Phase.STOPPED`). Stopping a stopped bot does nothing.
+        """
+        ...
+
+    async def restart(self, name: str, reason: str) -> None:
+        """End the bot's current process as at a stop and start it again with the same spec."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Forget a stopped bot's job and its log files (call it once the logs are acknowledged)."""
+        ...
+
+    def events(self) -> AsyncIterator[SchedulerEvent]:
+        """Yield moves as they happen, for ever, reconnecting by itself; first an event with bot None."""
+        ...
+
+    async def close(self) -> None:
+        """Let go. Local bots end with herdsman; on Nomad they run on."""
+        ...

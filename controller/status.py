@@ -1,0 +1,96 @@
+"""Status as a language: sync, health and operation are separate axes; reasons are constants.
+
+Unknown never applies and never prunes.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Sync(StrEnum):
+    """Does what runs equal what git asks for?"""
+
+    SYNCED = "Synced"
+    OUT_OF_SYNC = "OutOfSync"
+    UNKNOWN = "Unknown"
+
+
+class Health(StrEnum):
+    """Is the bot well?"""
+
+    HEALTHY = "Healthy"
+    PROGRESSING = "Progressing"
+    DEGRADED = "Degraded"
+    SUSPENDED = "Suspended"
+    MISSING = "Missing"
+    UNKNOWN = "Unknown"
+
+
+class Reason(StrEnum):
+    """Why a bot's health or sync is what it is. `docs/status.md` describes each with what to do."""
+
+    RUNNING = "Running"
+    WAITING_FOR_SLOT = "WaitingForSlot"
+    LAST_RUN_FAILED = "LastRunFailed"
+    STARTING = "Starting"
+    STOPPING = "Stopping"
+    UPDATING = "Updating"
+    PENDING = "Pending"
+    AWAITING_REPORT = "AwaitingReport"
+    WAITING_FOR_LEASE = "WaitingForLease"
+    STATE_ELSEWHERE = "StateElsewhere"
+    NOT_YET_HEALTHY = "NotYetHealthy"
+    RESTARTING = "Restarting"
+    CRASH_LOOP = "CrashLoop"
+    LAUNCH_FAILED = "LaunchFailed"
+    NODE_LOST = "NodeLost"
+    NO_RUNTIME = "NoRuntime"
+    DISABLED = "Disabled"
+    SUSPENDED = "Suspended"
+    NOT_APPLIED = "NotApplied"
+    APPLY_FAILED = "ApplyFailed"
+    BUILD_FAILED = "BuildFailed"
+    INVALID_MANIFEST = "InvalidManifest"
+    PRUNE_HELD = "PruneHeld"
+    REMOVED = "Removed"
+    DRIFTED = "Drifted"
+    SCHEDULER_UNAVAILABLE = "SchedulerUnavailable"
+    RECOVERY_NEEDED = "RecoveryNeeded"
+
+
+@dataclass(frozen=True, slots=True)
+class BotStatus:
+    """The whole status of one bot; times in Unix seconds, None where there is no such moment.
+
+    `applied_revision` is the revision whose content runs, written last; `attempted_revision` the one last
+    tried. `reason` and `message` explain the health, or the sync where that is the trouble.
+    """
+
+    name: str
+    program: str
+    version: str
+    type: str
+    mode: str
+    environment: str
+    sync: Sync
+    health: Health
+    reason: Reason
+    message: str
+    applied_revision: str
+    attempted_revision: str
+    restarts: int
+    started_at: float | None
+    since: float
+    """When health or reason last changed."""
+    path: str = ""
+    node: str = ""
+    allocation: str = ""
+    run: str = ""
+    schedule: str = ""
+    timezone: str = ""
+    next_run: float | None = None
+    memory_limit: int | None = None
+    cpu_limit: int | None = None
+    account: str = ""
+    currency: str = ""
+    observed_generation: int = 0

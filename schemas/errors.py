@@ -1,0 +1,104 @@
+"""The errors of the whole product.
+
+HerdsmanError
+├── InvalidManifests       documents of a fleet are wrong; carries every ManifestError found (terminal)
+├── UsageError             the person asked for something that cannot be (terminal)
+├── NotFound               a bot, revision or file that is not there (terminal)
+├── Conflict               somebody else changed it in between; read again (transient)
+├── SourceUnavailable      a git repository cannot be reached or read (transient)
+├── SchedulerUnavailable   the scheduler does not answer (transient)
+├── SchedulerRefused       the scheduler says no to what we asked (terminal)
+├── StoreUnavailable       a telemetry store does not answer (transient)
+└── BuildFailed            a bundle or dependency layer could not be built (terminal until it changes)
+
+Each is terminal (trying again cannot help) or transient. Their text is for people: what happened, why,
+what to do; never a secret. The CLI, the push hook and the API print it unchanged.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestError:
+    """One mistake in one file of a fleet.
+
+    `line` and `column` count from 1 (0 where the mistake has no place in the file, such as a missing
+    file); `pointer` is a JSON pointer (RFC 6901) into the document, "" for the whole of it.
+    """
+
+    file: str
+    line: int
+    column: int
+    pointer: str
+    message: str
+    suggestion: str | None = None
+    excerpt: str | None = None
+    """The source line, for display under the message; never a value that may be a secret."""
+    bots: tuple[str, ...] = ()
+    """The bots that this mistake keeps from changing, where they are known."""
+    warning: bool = False
+
+    def __str__(self) -> str:
+        """Return `file:line:column  message`, the form that editors and people can follow."""
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        tail = f' (did you mean "{self.suggestion}"?)' if self.suggestion else ""
+        return f"{place}  {self.message}{tail}"
+
+
+class HerdsmanError(Exception):
+    """Base of every error that herdsman raises on purpose."""
+
+    transient: ClassVar[bool] = False
+
+
+class InvalidManifests(HerdsmanError):
+    """A revision or folder holds documents that do not validate."""
+
+    def __init__(self, errors: tuple[ManifestError, ...]) -> None:
+        super().__init__("\n".join(str(error) for error in errors))
+        self.errors = errors
+
+
+class UsageError(HerdsmanError):
+    """The request makes no sense as it was made."""
+
+
+class NotFound(HerdsmanError):
+    """What was asked for does not exist."""
+
+
+class Conflict(HerdsmanError):
+    """The thing changed since it was read (a failed compare-and-set)."""
+
+    transient = True
+
+
+class SourceUnavailable(HerdsmanError):
+    """A git repository cannot be reached or read."""
+
+    transient = True
+
+
+class SchedulerUnavailable(HerdsmanError):
+    """The scheduler does not answer, or answers that it cannot now."""
+
+    transient = True
+
+
+class SchedulerRefused(HerdsmanError):
+    """The scheduler understood, and says no."""
+
+
+class StoreUnavailable(HerdsmanError):
+    """A telemetry store does not answer."""
+
+    transient = True
+
+
+class BuildFailed(HerdsmanError):
+    """A bundle or a dependency layer could not be built; carries the end of the build log."""
+
+    def __init__(self, message: str, log: str = "") -> None:
+        super().__init__(message)
+        self.log = log

@@ -1,0 +1,1 @@
+"""What bots print, use and do: agent, intake, stores, live channel."""

@@ -1,0 +1,175 @@
+"""The JSON documents of the API and the live stream: one type each, encoded with msgspec.
+
+Times are Unix seconds (float) in samples and events, and RFC 3339 text nowhere: clients format them.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class Resources(Struct):
+    """A bot's use and limits: CPU in percent of one core, memory in bytes; None where not measured."""
+
+    cpu_percent: float | None = None
+    cpu_limit_percent: float | None = None
+    memory_bytes: float | None = None
+    memory_limit_bytes: float | None = None
+
+
+class LastLine(Struct):
+    """The newest log line of a bot."""
+
+    time: float
+    level: str
+    message: str
+
+
+class Bot(Struct):
+    """One bot in `GET /api/v1/bots`, and the payload of a `status` event on the stream (topic fleet)."""
+
+    name: str
+    program: str
+    version: str
+    type: str
+    mode: str
+    environment: str
+    sync: str
+    health: str
+    reason: str
+    message: str
+    applied_revision: str
+    attempted_revision: str
+    restarts: int
+    started_at: float | None
+    since: float
+    node: str
+    allocation: str
+    schedule: str
+    timezone: str
+    next_run: float | None
+    account: str
+    currency: str
+    resources: Resources
+    equity: float | None = None
+    """The newest `bot_equity`, in `currency`."""
+    pnl_today: float | None = None
+    """Equity now less the first equity of the UTC day (transfers not taken out yet); None without equity."""
+    last_metric: dict[str, Any] | None = None
+    """`{"name", "value", "time"}` of the newest sample, where there is no equity."""
+    last_log: LastLine | None = None
+    last_data_at: float | None = None
+    """When the bot last printed anything."""
+
+
+class Run(Struct):
+    """One execution of a bot, newest first in `GET /api/v1/bots/{name}/runs`."""
+
+    id: str
+    started_at: float | None
+    ended_at: float | None
+    outcome: str | None
+    """success, error, crashed, stopped, killed, timed_out, missed, skipped; None while it runs."""
+    exit_code: int | None
+    signal: int | None
+    message: str
+    result: Any
+    revision: str
+    node: str
+
+
+class BotDetail(Struct):
+    """`GET /api/v1/bots/{name}`."""
+
+    bot: Bot
+    path: str
+    parameters: dict[str, Any]
+    metrics: list[str]
+    """The names of the series there are, for `series?metric=`."""
+    conditions: list[dict[str, Any]]
+    """`{"type": Ready|Reconciling|Stalled, "status", "reason", "message", "since"}`."""
+    attempts: list[dict[str, Any]]
+    """The last 5 applies: `{"revision", "started_at", "ended_at", "ok", "message"}`."""
+    suspended: dict[str, Any] | None
+    revision: dict[str, Any] | None
+    """The applied revision: `{"id", "author", "message", "committed_at"}`."""
+
+
+class SeriesAnswer(Struct):
+    """`GET /api/v1/bots/{name}/series`: each series' labels, points as [unix seconds, value]."""
+
+    series: list[dict[str, Any]]
+
+
+class LogEvent(Struct):
+    """One event; in `GET /api/v1/bots/{name}/logs` and `/events`, and as `log` and `event` on the stream."""
+
+    id: str
+    bot: str
+    time: float
+    kind: str
+    level: str
+    message: str
+    stream: str
+    run: str
+    revision: str
+    data: dict[str, Any]
+
+
+class EventsAnswer(Struct):
+    """A page of events, newest first."""
+
+    events: list[LogEvent]
+    next_cursor: str
+
+
+class RevisionDocument(Struct):
+    """One entry of `GET /api/v1/revisions`, newest first."""
+
+    id: str
+    author: str
+    message: str
+    committed_at: float
+    received_at: float
+    finished_at: float | None
+    state: str
+    """pending, running, applied, failed, refused, superseded."""
+    changes: list[dict[str, Any]]
+    """`{"bot", "action", "summary", "state", "message", "seconds"}`; state: waiting, running, healthy, failed,
+    removed."""
+    errors: list[dict[str, Any]]
+
+
+class FleetDocument(Struct):
+    """`GET /api/v1/fleet`, and a `fleet` event on the stream: the header of every page."""
+
+    fleet: str
+    revision: RevisionDocument | None
+    synced_at: float | None
+    counts: dict[str, int]
+    """Bots by health."""
+    scheduler: str
+    version: str
+    time: float
+    problems: list[str]
+    """What is wrong with herdsman itself, in words."""
+
+
+class PlanDocument(Struct):
+    """`GET /api/v1/plan`: what a pass would do now."""
+
+    revision: str
+    actions: list[dict[str, Any]]
+    """`{"bot", "action": create|update|remove|stop|none, "summary", "reason"}`."""
+    errors: list[dict[str, Any]]
+    held: str
+
+
+# Stream (GET /api/v1/stream?topics=fleet,bot:NAME), one `data:` JSON object an event:
+#   status   a Bot (topic fleet: each change of a bot's row; coalesced to at most 4 a second a bot), or
+#            {"name", "removed": true}
+#   fleet    a FleetDocument
+#   samples  {"bot", "samples": [{"name", "labels", "time", "value"}]} (topic bot:NAME)
+#   log      a LogEvent of kind log; event: a LogEvent of any other kind (topic bot:NAME)
+#   run      {"bot", "run": Run} (topic bot:NAME)
+#   reset    {"reason"}: history was lost for this client; refetch by the API

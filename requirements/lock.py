@@ -40,6 +40,7 @@ def main() -> None:
     run = project["project"]["dependencies"]
     upgrade = "--upgrade" in sys.argv
     compile_file(run, HERE / "run.txt", upgrade)
+    compile_file(["uv"], HERE / "uv.txt", upgrade)
     dev = resolve(project["dependency-groups"], "dev")
     compile_file([*run, *dev], HERE / "dev.txt", upgrade)
 

@@ -47,7 +47,7 @@ class Outcome(StrEnum):
     SUCCESS = "success"
     """Exit code 0 of a scheduled bot, whose result (if it wrote one) says success."""
     ERROR = "error"
-    """Exit code 0, and the result says error: the bot itself reports a failure."""
+    """The result says error (the SDK then exits with 1): the bot itself reports a failure."""
     CRASHED = "crashed"
     """A non-zero exit, a signal or an uncaught exception; for a realtime bot any exit not asked for."""
     STOPPED = "stopped"

@@ -1,0 +1,66 @@
+# herdsman for its developers: `make run` to see it, `make test` to prove it.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DASHBOARD := web/static/index.html
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help setup run test check bench engines lock dashboard test-dashboard format faults clean
+.DEFAULT_GOAL := help
+
+help: ## Show what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(VENV)/.ready $(DASHBOARD) ## Install everything into .venv, at the locked versions
+
+$(VENV)/.ready: requirements/dev.txt requirements/uv.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "herdsman needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || { echo "setup: making $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
+	@echo "setup: installing locked dependencies ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements/dev.txt
+	@HERDSMAN_SKIP_DASHBOARD=1 $(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+	@echo "setup: $(BIN)/herdsman is ready"
+
+dashboard: $(DASHBOARD) ## Build the dashboard into web/static
+
+$(DASHBOARD): $(VENV)/.ready $(shell find web/dashboard/src web/dashboard/index.html web/dashboard/package-lock.json -type f 2>/dev/null)
+	@echo "setup: building the dashboard ..."
+	@$(BIN)/python hatch_build.py
+	@touch $@
+
+run: setup ## Run herdsman with the demo fleet (stop with Ctrl-C)
+	@exec $(BIN)/herdsman up --data .data/demo --seed examples/fleet --fleet demo
+
+test: setup engines ## Run every test, on real servers and in a real browser
+	$(PYTEST) tests
+	@$(MAKE) --no-print-directory test-dashboard
+
+test-dashboard: setup ## Run the dashboard's own tests
+	@$(BIN)/python hatch_build.py test
+
+check: setup ## Lint, format, types, import rules, dashboard types and tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(BIN)/python hatch_build.py check
+
+format: setup ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup engines ## Measure the figures, each beside its floor
+	$(BIN)/python -m bench
+
+engines: $(VENV)/.ready ## Build or fetch the real servers that tests use
+	@$(BIN)/python engines/build.py
+
+lock: ## Resolve and hash the dependencies anew
+	$(BIN)/python requirements/lock.py --upgrade
+
+clean: ## Remove what was built here (not the caches, not .data)
+	rm -rf $(VENV) web/static web/dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache

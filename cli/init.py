@@ -1,0 +1,115 @@
+"""`herdsman init`: a fleet repository to start from, connected to the running service."""
+
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from cli.connection import Service, find_service, service_options
+from schemas.errors import HerdsmanError, UsageError
+
+REMOTE = "herdsman"
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".")
+@click.option("--connect-only", is_flag=True, help="Write no files: only connect an existing repository.")
+@service_options
+def init(
+    folder: Path, connect_only: bool, url: str | None, token_file: Path | None, data: Path | None
+) -> None:
+    """Start a fleet repository in FOLDER with a first bot, and add the service as its git remote.
+
+    In a repository that exists, files that are there are left alone. The token is never written: git asks
+    `herdsman git-credential` for it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    created = not (folder / ".git").exists()
+    if created:
+        git(folder, "init", "--quiet", "--initial-branch=main")
+    written = [] if connect_only else write_template(folder)
+    for path in written:
+        click.echo(f"wrote      {path}")
+    committed = created and bool(written) and commit(folder)
+    connect(folder, url, token_file, data)
+    branch = git_output(folder, "symbolic-ref", "--short", "HEAD")
+    steps = [] if committed or not written else ["git add . && git commit -m 'First bot'"]
+    go = [f"cd {folder}"] if folder != Path() else []
+    click.echo("next       " + " && ".join([*go, *steps, f"git push {REMOTE} {branch}"]))
+
+
+def write_template(folder: Path) -> list[str]:
+    """Write the template's files that are not there yet and return their paths."""
+    root = files("cli").joinpath("template")
+    written = []
+    with_paths = [(entry, Path(entry.name)) for entry in root.iterdir()]
+    while with_paths:
+        entry, path = with_paths.pop(0)
+        if entry.is_dir():
+            with_paths += [(child, path / child.name) for child in entry.iterdir()]
+            continue
+        target = folder / path
+        if not target.exists() and entry.name != "__pycache__":
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(entry.read_bytes())
+            written.append(path.as_posix())
+    return sorted(written)
+
+
+def commit(folder: Path) -> bool:
+    """Commit the template; False where git does not know who the person is."""
+    git(folder, "add", ".")
+    done = subprocess.run(
+        ["git", "-C", str(folder), "commit", "--quiet", "-m", "First bot"], capture_output=True, check=False
+    )
+    return done.returncode == 0
+
+
+def connect(folder: Path, url: str | None, token_file: Path | None, data: Path | None) -> None:
+    """Add the running service as a remote with its credential helper, where one runs."""
+    try:
+        service = find_service(url, token_file, data)
+    except (HerdsmanError, OSError) as error:
+        click.echo(f"no remote  {error}; run `herdsman init --connect-only` once it runs")
+        return
+    add_remote(folder, service)
+    click.echo(f"remote     {REMOTE} -> {service.url}/git/fleet.git")
+
+
+def add_remote(folder: Path, service: Service) -> None:
+    """Point the remote at the service and let git ask us alone for the token."""
+    address = f"{service.url}/git/fleet.git"
+    known = subprocess.run(
+        ["git", "-C", str(folder), "remote", "set-url", REMOTE, address], capture_output=True, check=False
+    )
+    if known.returncode:
+        git(folder, "remote", "add", REMOTE, address)
+    key = f"credential.{service.url}.helper"
+    git(folder, "config", "--replace-all", key, "")
+    git(folder, "config", "--add", key, f"!'{own_command()}' git-credential")
+
+
+def own_command() -> str:
+    """Return the path of this very command, so that git finds it outside a virtual environment too."""
+    found = Path(sys.argv[0])
+    return (
+        str(found.resolve())
+        if found.name == "herdsman" and found.exists()
+        else shutil.which("herdsman") or "herdsman"
+    )
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git, or say why it failed."""
+    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UsageError(f"git {arguments[0]} failed in {folder}: {done.stderr.strip()}")
+
+
+def git_output(folder: Path, *arguments: str) -> str:
+    """Return what git prints."""
+    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "main"

@@ -1,0 +1,121 @@
+"""The entry point: the group of commands, loaded only when used, and how errors end the process.
+
+Exit codes: 0 done, 1 the thing failed, 2 the command was used wrongly.
+"""
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "up": "cli.up:up",
+    "init": "cli.init:init",
+    "validate": "cli.validate:validate",
+    "plan": "cli.plan:plan",
+    "sync": "cli.sync:sync",
+    "status": "cli.status:status",
+    "logs": "cli.logs:logs",
+    "agent": "cli.agent:agent",
+    "schema": "cli.schema:schema",
+    "token": "cli.token:token",
+    "git-credential": "cli.git_credential:git_credential",
+}
+"""Each command and where it lives: `--help` of one imports that one alone."""
+
+SUMMARIES = {
+    "up": "Run the whole service: git remote, controller, stores, dashboard.",
+    "init": "Start a fleet repository, and connect it to the running service.",
+    "validate": "Check a fleet folder without a service.",
+    "plan": "Show what a pass would change now.",
+    "sync": "Reconcile now and show what changes.",
+    "status": "Show the fleet, or one bot with its reasons.",
+    "logs": "Show a bot's log lines; -f follows them.",
+    "agent": "Carry a node's bot output to the service (one per node).",
+    "schema": "Print a JSON Schema for editors: program, bot or fleet.",
+    "token": "List, create and revoke access tokens.",
+    "git-credential": "Answer git with the token of the running service.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of a first day's work."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        del ctx
+        where = COMMANDS.get(cmd_name)
+        if where is None:
+            return None
+        module, name = where.split(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
+
+
+def print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    """Print the version and end."""
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"herdsman {version('herdsman')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=print_version, help="Print it."
+)
+def herdsman() -> None:
+    """Run trading bots from a git repository: push a config, watch it run, live."""
+
+
+def report(error: BaseException) -> int:
+    """Print an error for a person and return the exit code."""
+    from schemas.errors import HerdsmanError, UsageError
+
+    if isinstance(error, HerdsmanError):
+        click.echo(f"error: {error}", err=True)
+        return 2 if isinstance(error, UsageError) else 1
+    if isinstance(error, OSError):
+        place = f" ({error.filename})" if error.filename else ""
+        click.echo(f"error: {error.strerror or error}{place}", err=True)
+        return 1
+    raise error
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line and exit; a stack trace is only ever a defect of ours."""
+    try:
+        code = herdsman.main(args=arguments, prog_name="herdsman", standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader (a pager, head) left: what it wanted was printed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001
+        sys.exit(report(error))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""`herdsman status`: the fleet at a glance, or one bot with its reasons; live with --watch."""
+
+import time
+from pathlib import Path
+
+import click
+
+from cli.connection import Client, find_service, service_options
+from cli.output import (
+    HEALTH_MARKS,
+    Cell,
+    Column,
+    ago,
+    mebibytes,
+    output_option,
+    paint,
+    print_data,
+    signed,
+    table,
+)
+from web.documents import Bot, BotDetail, FleetDocument
+
+COLUMNS = (
+    Column("BOT"),
+    Column("PROGRAM"),
+    Column("HEALTH"),
+    Column("SINCE", right=True),
+    Column("P&L TODAY", right=True),
+    Column("CPU", right=True),
+    Column("MEM", right=True),
+    Column("LAST", right=True),
+)
+WIDE = (
+    *COLUMNS,
+    Column("MODE"),
+    Column("SYNC"),
+    Column("REVISION"),
+    Column("RESTARTS", right=True),
+    Column("NODE"),
+)
+WORST_FIRST = ("Missing", "Degraded", "Unknown", "Progressing", "Suspended", "Healthy")
+
+
+@click.command()
+@click.argument("bot", required=False)
+@click.option("-w", "--watch", is_flag=True, help="Keep the table up to date until Ctrl-C.")
+@output_option
+@service_options
+def status(
+    bot: str | None, watch: bool, output: str, url: str | None, token_file: Path | None, data: Path | None
+) -> None:
+    """Show the fleet, or one BOT with its reasons.
+
+    Exit code 0 also where bots are not well: the command itself worked.
+    """
+    client = Client(find_service(url, token_file, data))
+    if watch:
+        watch_fleet(client, bot)
+    elif bot:
+        show_bot(client.get(f"/api/v1/bots/{bot}", BotDetail), output)
+    else:
+        show_fleet(client, output)
+
+
+def show_fleet(client: Client, output: str) -> None:
+    """Print the whole fleet."""
+    bots = client.get("/api/v1/bots", list[Bot])
+    if output in ("json", "yaml"):
+        print_data(bots, output)
+        return
+    fleet = client.get("/api/v1/fleet", FleetDocument)
+    click.echo("\n".join(fleet_lines(fleet, bots, time.time(), wide=output == "wide")))
+
+
+def fleet_lines(fleet: FleetDocument, bots: list[Bot], now: float, wide: bool = False) -> list[str]:
+    """Return the header, the table with the worst first, and under each problem its reason and next step."""
+    lines = [header(fleet, now)]
+    lines += [paint(f"  {problem}", "yellow") for problem in fleet.problems]
+    if not bots:
+        return [*lines, "no bots yet: push a fleet to this service, see `herdsman init --help`"]
+    ordered = sorted(bots, key=lambda bot: (WORST_FIRST.index(bot.health), bot.name))
+    title, *rows = table(WIDE if wide else COLUMNS, [row(bot, now, wide) for bot in ordered])
+    lines.append(title)
+    for bot, line in zip(ordered, rows, strict=True):
+        lines.append(line)
+        lines += explanation(bot)
+    return lines
+
+
+def header(fleet: FleetDocument, now: float) -> str:
+    """Return the line over the table."""
+    revision = fleet.revision.id[:7] if fleet.revision else "no revision yet"
+    synced = f"synced {ago(now - fleet.synced_at)} ago" if fleet.synced_at else "not synced yet"
+    counts = "  ".join(f"{number} {health.lower()}" for health, number in fleet.counts.items() if number)
+    return f"FLEET {fleet.fleet} @ {revision}  {synced}    {counts}"
+
+
+def row(bot: Bot, now: float, wide: bool) -> list[Cell]:
+    """Return one bot's cells."""
+    mark, colour = HEALTH_MARKS.get(bot.health, ("?", None))
+    use = bot.resources
+    memory = mebibytes(use.memory_bytes)
+    if use.memory_limit_bytes and use.memory_bytes is not None:
+        memory += f"/{mebibytes(use.memory_limit_bytes)}"
+    cells = [
+        Cell(bot.name),
+        Cell(f"{bot.program} {bot.version}"),
+        Cell(f"{mark} {bot.health.lower()}", colour),
+        Cell(ago(now - bot.since)),
+        Cell(signed(bot.pnl_today, bot.currency)),
+        Cell("-" if use.cpu_percent is None else f"{use.cpu_percent:.0f}%"),
+        Cell(memory if memory == "-" else f"{memory} MiB"),
+        Cell(ago(now - bot.last_data_at) if bot.last_data_at else "-"),
+    ]
+    if wide:
+        cells += [
+            Cell(text)
+            for text in (bot.mode, bot.sync, bot.applied_revision[:7], str(bot.restarts), bot.node[:8])
+        ]
+    return cells
+
+
+def explanation(bot: Bot) -> list[str]:
+    """Return the reason of a bot that is not well, and the next command to type."""
+    if bot.health == "Healthy" and bot.sync == "Synced":
+        return []
+    lines = [f"           {bot.message}"] if bot.message else []
+    if bot.health in ("Degraded", "Missing"):
+        lines.append(f"           herdsman logs {bot.name}   to see what it printed last")
+    return [paint(line, "bright_black") for line in lines]
+
+
+def show_bot(detail: BotDetail, output: str) -> None:
+    """Print one bot."""
+    if output in ("json", "yaml"):
+        print_data(detail, output)
+        return
+    click.echo("\n".join(bot_lines(detail, time.time())))
+
+
+def bot_lines(detail: BotDetail, now: float) -> list[str]:
+    """Return one bot as a list of facts."""
+    bot = detail.bot
+    mark, colour = HEALTH_MARKS.get(bot.health, ("?", None))
+    started = f"{ago(now - bot.started_at)} ago" if bot.started_at else "-"
+    facts = {
+        "bot": f"{bot.name}  ({bot.type}, {bot.mode})",
+        "program": f"{bot.program} {bot.version}",
+        "health": paint(f"{mark} {bot.health.lower()}", colour)
+        + f"  {bot.reason}, for {ago(now - bot.since)}",
+        "reason": bot.message or "-",
+        "sync": f"{bot.sync}, applied {bot.applied_revision[:7] or '-'}",
+        "attempted": bot.attempted_revision[:7] or "-",
+        "started": f"{started}, {bot.restarts} restarts",
+        "node": bot.node or "-",
+        "manifest": detail.path,
+        "series": ", ".join(detail.metrics) or "-",
+    }
+    lines = [f"{name:<10}{value}" for name, value in facts.items()]
+    if bot.last_log:
+        lines.append(f"{'last line':<10}{bot.last_log.message}")
+    lines += [
+        f"{condition['type']:<10}{condition['status']}  {condition['message']}"
+        for condition in detail.conditions
+    ]
+    return lines
+
+
+def watch_fleet(client: Client, only: str | None) -> None:
+    """Show the table and change it as the stream brings changes, at most 4 times a second."""
+    import msgspec
+
+    fleet = client.get("/api/v1/fleet", FleetDocument)
+    bots = {bot.name: bot for bot in client.get("/api/v1/bots", list[Bot])}
+    painted = 0.0
+    paint_fleet(fleet, bots, only)
+    for _, event, data in client.stream("fleet"):
+        if event == "status":
+            change = msgspec.json.decode(data)
+            if change.get("removed"):
+                bots.pop(change["name"], None)
+            else:
+                bots[change["name"]] = msgspec.json.decode(data, type=Bot)
+        elif event == "fleet":
+            fleet = msgspec.json.decode(data, type=FleetDocument)
+        elif event == "reset":
+            bots = {bot.name: bot for bot in client.get("/api/v1/bots", list[Bot])}
+        if time.monotonic() - painted >= 0.25:
+            painted = time.monotonic()
+            paint_fleet(fleet, bots, only)
+
+
+def paint_fleet(fleet: FleetDocument, bots: dict[str, Bot], only: str | None) -> None:
+    """Draw the table over the last one."""
+    chosen = [bot for name, bot in bots.items() if only in (None, name)]
+    click.clear()
+    click.echo("\n".join(fleet_lines(fleet, chosen, time.time())))

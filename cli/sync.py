@@ -1,0 +1,42 @@
+"""`herdsman sync`: reconcile now, and show each change as it happens."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.connection import Client, find_service, service_options
+from cli.output import output_option, print_data
+
+
+@click.command()
+@click.option("--confirm-prune", is_flag=True, help="Let a held removal of many bots go through.")
+@output_option
+@service_options
+def sync(
+    confirm_prune: bool, output: str, url: str | None, token_file: Path | None, data: Path | None
+) -> None:
+    """Reconcile now and show what changed; fails where a bot could not be changed."""
+    client = Client(find_service(url, token_file, data))
+    click.echo("reconciling ...", err=True)
+    answer = client.post("/api/v1/sync", dict[str, Any], {"wait": True, "confirm_prune": confirm_prune})
+    if output in ("json", "yaml"):
+        print_data(answer, output)
+    else:
+        click.echo("\n".join(sync_lines(answer)))
+    if any(change["state"] == "failed" for change in answer.get("changes", ())):
+        raise SystemExit(1)
+
+
+def sync_lines(answer: dict[str, Any]) -> list[str]:
+    """Return a line for each change."""
+    changes = answer.get("changes", [])
+    if not changes:
+        return [f"nothing to change at revision {answer.get('revision', '')[:7] or '-'}"]
+    return [line_of(change) for change in changes]
+
+
+def line_of(change: dict[str, Any]) -> str:
+    """Return one change as the push shows it."""
+    text = f"  {change['bot']:<20}{change['action']:<9}{change['summary']:<30}{change['state']}"
+    return f"{text}  {change['message']}".rstrip()

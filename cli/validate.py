@@ -1,0 +1,80 @@
+"""`herdsman validate PATH`: every mistake of a fleet folder at once, without a service."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from gitops.build import build_desired_state
+from gitops.reading import FolderReader
+from schemas.report import error_document, report_errors
+
+from cli.output import output_option, print_data
+from gitops.desired import DesiredState
+from schemas.errors import UsageError
+
+ROOT_MARKS = ("herdsman.yaml", ".git", "bots")
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path), default=".")
+@output_option
+def validate(path: Path, output: str) -> None:
+    """Check the fleet in the folder PATH (or one file of it): exit code 0 where it is sound, else 1."""
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder")
+    started = time.monotonic()
+    root = path if path.is_dir() else fleet_root(path)
+    state = build_desired_state(FolderReader(root))
+    answer = document(state, None if path.is_dir() else path.resolve().relative_to(root.resolve()).as_posix())
+    if output in ("json", "yaml"):
+        print_data(answer, output)
+    else:
+        show(state, answer, time.monotonic() - started)
+    if not answer["ok"]:
+        sys.exit(1)
+
+
+def fleet_root(path: Path) -> Path:
+    """Return the fleet's folder that a file lies in."""
+    for folder in path.resolve().parents:
+        if any((folder / mark).exists() for mark in ROOT_MARKS):
+            return folder
+    raise UsageError(f"{path} lies in no fleet: no folder above it holds herdsman.yaml, bots/ or .git")
+
+
+def document(state: DesiredState, only: str | None) -> dict[str, Any]:
+    """Return the answer as data: ok, errors, bots."""
+    errors = [error for error in state.errors if only in (None, error.file)]
+    bots = [bot for bot in state.bots.values() if only in (None, bot.path)]
+    return {
+        "ok": not any(not error.warning for error in errors),
+        "errors": [error_document(error) for error in errors],
+        "bots": [
+            {
+                "name": bot.name,
+                "program": bot.program.name,
+                "version": bot.program.version,
+                "type": bot.type.value,
+                "mode": bot.mode.value,
+                "enabled": bot.enabled,
+                "path": bot.path,
+            }
+            for bot in sorted(bots, key=lambda bot: bot.name)
+        ],
+    }
+
+
+def show(state: DesiredState, answer: dict[str, Any], seconds: float) -> None:
+    """Print the mistakes with their lines, and the sum."""
+    files = {error["file"] for error in answer["errors"]}
+    chosen = tuple(error for error in state.errors if error.file in files)
+    if chosen:
+        click.echo(report_errors(chosen), err=True)
+    count = len(answer["bots"])
+    if answer["ok"]:
+        click.echo(f"ok: {count} bot{'' if count == 1 else 's'}, {seconds:.2f} s")
+    else:
+        number = len(answer["errors"])
+        click.echo(f"{number} error{'' if number == 1 else 's'}; {count} bots are sound", err=True)

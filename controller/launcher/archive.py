@@ -1,0 +1,41 @@
+"""The launcher's stand-alone files, as every scheduler ships them."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+LAUNCHER = "controller/launcher/launcher.py"
+"""What to run inside the unpacked archive: `python -I -S <archive>/controller/launcher/launcher.py`."""
+
+_FILES = (
+    "controller/__init__.py",
+    "controller/launcher/__init__.py",
+    "controller/launcher/launcher.py",
+    "controller/launcher/lease.py",
+    "controller/launcher/file_lease.py",
+    "controller/launcher/nomad_lease.py",
+    "controller/launcher/shim.py",
+    "controller/launcher/fetch.py",
+)
+
+
+def launcher_root() -> Path:
+    """Return the folder that holds `LAUNCHER` on this machine (the installed product itself)."""
+    return Path(__file__).parents[2]
+
+
+@cache
+def launcher_files() -> Mapping[str, bytes]:
+    """Return the launcher's files by their path in the archive; they import the standard library alone."""
+    root = launcher_root()
+    return {name: (root / name).read_bytes() for name in _FILES}
+
+
+def launcher_digest() -> str:
+    """Return the hex SHA-256 over names and contents: the key for `BundleStore.files`."""
+    digest = hashlib.sha256()
+    for name, content in sorted(launcher_files().items()):
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()

@@ -1,0 +1,168 @@
+"""The product under test, as a person runs it: the installed command, its data folder, its API."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+T = TypeVar("T")
+CHECKOUT = Path(__file__).resolve().parents[2]
+COMMAND = str(Path(sys.executable).parent / "herdsman")
+ENGINES = CHECKOUT / ".engines" / "bin"
+
+
+def free_port() -> int:
+    """Return a loopback port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(look: Callable[[], T], what: str, seconds: float = 30.0, every: float = 0.05) -> T:
+    """Look again and again until something true is seen, and return it."""
+    until = time.monotonic() + seconds
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        assert time.monotonic() < until, f"waited {seconds:g} s for {what}"
+        time.sleep(every)
+
+
+@dataclass
+class Service:
+    """One `herdsman up` with its own home, data folder and port."""
+
+    home: Path
+    options: tuple[str, ...] = ()
+    port: int = field(default_factory=free_port)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def token(self) -> str:
+        return (self.data / "admin-token").read_text().strip()
+
+    @property
+    def log(self) -> Path:
+        return self.home / "up.log"
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a person with an empty home."""
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("XDG_", "HERDSMAN_", "GIT_"))
+        }
+        return kept | {
+            "HOME": str(self.home),
+            "HERDSMAN_DATA": str(self.data),
+            "NO_COLOR": "1",
+            "GIT_AUTHOR_NAME": "desk",
+            "GIT_AUTHOR_EMAIL": "desk@example.com",
+            "GIT_COMMITTER_NAME": "desk",
+            "GIT_COMMITTER_EMAIL": "desk@example.com",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv")),
+        }
+
+    def start(self) -> "Service":
+        """Start the service and wait until it is ready."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        command = [
+            COMMAND,
+            "up",
+            "--data",
+            str(self.data),
+            "--listen",
+            f"127.0.0.1:{self.port}",
+            *self.options,
+        ]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=self.environment(), cwd=self.home
+            )
+        wait_for(self.is_ready, "herdsman to be ready", 60)
+        return self
+
+    def is_ready(self) -> bool:
+        """Tell whether it answers; a process that ended fails the test with what it said."""
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> int:
+        """Ask it to end, as Ctrl-C does, and return its exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout=60)
+
+    def kill(self) -> None:
+        """End it without a chance to clean up."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(timeout=10)
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Return a document of the API."""
+        answer = httpx.get(
+            f"{self.url}{path}", params=query, headers={"Authorization": f"Bearer {self.token}"}, timeout=30
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    def bots(self) -> dict[str, dict[str, Any]]:
+        """Return the fleet by name."""
+        return {bot["name"]: bot for bot in self.get("/api/v1/bots")}
+
+    def wait_health(self, name: str, health: str, seconds: float = 60.0) -> dict[str, Any]:
+        """Wait until a bot has this health and return it."""
+
+        def look() -> dict[str, Any] | None:
+            bot = self.bots().get(name)
+            return bot if bot and bot["health"] == health else None
+
+        try:
+            found = wait_for(look, f"{name} to be {health}", seconds, 0.1)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {self.bots().get(name)}") from None
+        assert found is not None
+        return found
+
+    def run(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """Run another command of the product as the same person."""
+        done = subprocess.run(
+            [COMMAND, *arguments],
+            capture_output=True,
+            text=True,
+            env=self.environment(),
+            timeout=90,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Return what `herdsman status --output json` prints, by name."""
+        return {bot["name"]: bot for bot in json.loads(self.run("status", "--output", "json").stdout)}

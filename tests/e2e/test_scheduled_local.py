@@ -1,0 +1,89 @@
+"""Scheduled bots on this machine: runs, outcomes, time-outs."""
+
+import pytest
+
+from tests.e2e.fleet import Fleet
+from tests.e2e.service import Service, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+README = "# ways\n\nA test program that ends its run in the way it is told to end.\n"
+SCHEMA = '{"type": "object", "properties": {"way": {"type": "string"}}, "required": ["way"]}'
+SDK = """\
+the0-sdk==0.4.0 \\
+    --hash=sha256:6b4bee2feb0b5163b78374b080c5b7ae3c49d11e58b744a3200e5513d332390c \\
+    --hash=sha256:bbdf4dc9ed5124f80cfd8c313226ce4afe8883ee80875f57e7ab83b5dc094a0c
+"""
+MAIN = """\
+from the0 import success, error
+
+def main(bot_id, config):
+    if config["way"] == "success":
+        success("rebalanced", {"traded": 3})
+    elif config["way"] == "error":
+        error("no funds", {"required": 150})
+    elif config["way"] == "hang":
+        import time
+        time.sleep(600)
+    else:
+        raise ValueError("a wrong turn")
+"""
+
+
+def write_program(fleet: Fleet) -> None:
+    """Write a scheduled program that ends in the way it is asked to."""
+    fleet.write(
+        "programs/ways/bot-config.yaml",
+        """\
+        name: ways
+        version: 1.0.0
+        type: scheduled
+        runtime: python3.11
+        entrypoints: {bot: main.py}
+        schema: {bot: bot-schema.json}
+        readme: README.md
+        """,
+    )
+    fleet.write("programs/ways/bot-schema.json", SCHEMA)
+    fleet.write(
+        "programs/ways/README.md",
+        README,
+    )
+    (fleet.folder / "programs/ways/main.py").write_text(MAIN)
+    (fleet.folder / "programs/ways/requirements.txt").write_text(SDK)
+
+
+def test_three_ways_to_end_are_three_outcomes(service: Service, fleet: Fleet) -> None:
+    write_program(fleet)
+    for way in ("success", "error", "raise", "hang"):
+        fleet.write(
+            f"bots/{way}.yaml",
+            f"""\
+            name: {way}
+            type: scheduled/ways
+            version: 1.0.0
+            schedule: "* * * * *"
+            way: {way}
+            herdsman: {{timeout: 5s, kill_timeout: 2s}}
+            """,
+        )
+    fleet.commit("four ways")
+    fleet.push()
+
+    def outcomes() -> dict[str, str]:
+        found = {}
+        for way in ("success", "error", "raise", "hang"):
+            ended = [run for run in service.get(f"/api/v1/bots/{way}/runs") if run["outcome"]]
+            if not ended:
+                return {}
+            found[way] = ended[0]["outcome"]
+        return found
+
+    found = wait_for(outcomes, "every bot to have run", 150, 0.5)
+    assert found == {"success": "success", "error": "error", "raise": "crashed", "hang": "timed_out"}
+    run = next(run for run in service.get("/api/v1/bots/success/runs") if run["outcome"])
+    assert run["result"]["data"] == {"traded": 3}
+    bots = service.bots()
+    assert bots["success"]["health"] == "Healthy"
+    assert {bots[way]["reason"] for way in ("error", "raise", "hang")} == {"LastRunFailed"}
+    assert "ValueError: a wrong turn" in bots["raise"]["message"]

@@ -1,0 +1,56 @@
+"""What `herdsman agent` tells Nomad about its node: interpreters and folders, as dynamic node metadata."""
+
+from collections.abc import Mapping
+
+import httpx
+
+from controller.schedulers.nomad.job import NODE_CACHE, NODE_STATE, python_key
+from schemas.errors import SchedulerRefused, SchedulerUnavailable
+
+STATE_ROOT = "/var/lib/herdsman/state"
+CACHE_ROOT = "/var/lib/herdsman/cache"
+
+
+def metadata(
+    interpreters: Mapping[str, str], state_root: str = STATE_ROOT, cache_root: str = CACHE_ROOT
+) -> dict[str, str]:
+    """Return the node metadata for interpreters: minor version ("3.11") to path on the node.
+
+    The newest of them is also published as the one for bots that need no particular version.
+    """
+    published = {python_key(version): path for version, path in interpreters.items()}
+    if interpreters:
+        newest = max(interpreters, key=lambda version: tuple(int(part) for part in version.split(".")))
+        published[python_key("")] = interpreters[newest]
+    return published | {NODE_STATE: state_root, NODE_CACHE: cache_root}
+
+
+async def publish_interpreters(
+    address: str,
+    interpreters: Mapping[str, str],
+    *,
+    token: str = "",
+    state_root: str = STATE_ROOT,
+    cache_root: str = CACHE_ROOT,
+    ca_file: str = "",
+    socket: str = "",
+) -> None:
+    """Publish what the node behind `address` offers; Nomad keeps it until it is published again.
+
+    `socket` is the path of a task's own socket to Nomad, used instead of the address's network where given.
+    Raises SchedulerUnavailable and SchedulerRefused.
+    """
+    transport = httpx.AsyncHTTPTransport(uds=socket or None, verify=ca_file or True)
+    headers = {"X-Nomad-Token": token} if token else {}
+    body = {"Meta": metadata(interpreters, state_root, cache_root)}
+    try:
+        async with httpx.AsyncClient(transport=transport, headers=headers, timeout=10.0) as client:
+            answer = await client.post(f"{address.rstrip('/')}/v1/client/metadata", json=body)
+    except httpx.HTTPError as error:
+        raise SchedulerUnavailable(f"Nomad's agent at {address} does not answer: {error}") from None
+    if answer.status_code == 403:
+        raise SchedulerRefused(
+            "Nomad does not let the agent publish node metadata: its token needs node:write"
+        )
+    if not answer.is_success:
+        raise SchedulerUnavailable(f"Nomad's agent at {address}: {answer.status_code} {answer.text.strip()}")

@@ -1,0 +1,125 @@
+"""One bot's observed state from its job, its placements and their nodes: pure."""
+
+from collections.abc import Mapping, Sequence
+
+from controller.schedulers.nomad.reading import (
+    META_BOT,
+    META_FLEET,
+    META_REVISION,
+    META_SCHEDULE,
+    META_SPEC,
+    META_STOPPED,
+    META_TIMEZONE,
+    Blockage,
+    JobRecord,
+    NodeRecord,
+    Placement,
+)
+from controller.schedulers.protocol import ObservedBot, Phase
+
+_FAILURES = {
+    "Failed Artifact Download": "artifact",
+    "Driver Failure": "driver",
+    "Setup Failure": "setup",
+    "Failed Validation": "setup",
+    "Not Restarting": "failed",
+    "Restarting": "launcher_died",
+    "Terminated": "launcher_died",
+}
+
+
+def is_ours(job: JobRecord, fleet: str) -> bool:
+    """Whether a job carries this fleet's mark and is a bot (not one run of a scheduled one)."""
+    return not job.parent and job.meta.get(META_FLEET) == fleet and bool(job.meta.get(META_BOT))
+
+
+def observed(
+    job: JobRecord,
+    placements: Sequence[Placement],
+    nodes: Mapping[str, NodeRecord],
+    blocked: Blockage | None,
+    next_run: float | None,
+) -> ObservedBot:
+    """Return the bot of a job; `placements` is the newest first and includes its runs'."""
+    live = [item for item in placements if may_live(item, nodes)]
+    current = next(iter(live), None) or next(iter(placements), None)
+    phase, reason, message = _phase(job, live, nodes, blocked)
+    return ObservedBot(
+        name=job.meta[META_BOT],
+        fleet=job.meta[META_FLEET],
+        spec=job.meta.get(META_SPEC, ""),
+        revision=job.meta.get(META_REVISION, ""),
+        token=job.token,
+        phase=phase,
+        allocation=current.id if current else "",
+        node=current.node_name if current else "",
+        started_at=live[0].started_at if live else None,
+        copies=len(live),
+        reason=reason,
+        message=message,
+        scheduled=job.periodic,
+        next_run=next_run if not job.stopped else None,
+        suspended=_suspension(job),
+    )
+
+
+def schedule_of(job: JobRecord) -> tuple[str, str]:
+    """Return a scheduled bot's cron expression and time zone, as its job carries them."""
+    return job.meta.get(META_SCHEDULE, ""), job.meta.get(META_TIMEZONE) or "UTC"
+
+
+def may_live(item: Placement, nodes: Mapping[str, NodeRecord]) -> bool:
+    """Whether an allocation is not known to be over: its node has not said so, and still exists."""
+    return not item.ended and (not item.node or item.node in nodes)
+
+
+def on_silent_node(item: Placement, nodes: Mapping[str, NodeRecord]) -> bool:
+    """Whether an allocation's node cannot be asked now; the bot may well run there."""
+    node = nodes.get(item.node)
+    return item.unreachable or (node is not None and node.status != "ready")
+
+
+def _phase(
+    job: JobRecord,
+    live: Sequence[Placement],
+    nodes: Mapping[str, NodeRecord],
+    blocked: Blockage | None,
+) -> tuple[Phase, str, str]:
+    silent = next((item for item in live if on_silent_node(item, nodes)), None)
+    if silent is not None:
+        return (
+            Phase.LOST,
+            "node_down",
+            (
+                f"node {silent.node_name} does not answer Nomad: the bot may still run there; it is replaced "
+                "once the node has reported its end or its lease is free"
+            ),
+        )
+    if job.stopped:
+        return (Phase.STOPPING, "", "") if live or job.active else (Phase.STOPPED, "", "")
+    if live:
+        return _placed(live)
+    if blocked is not None:
+        return Phase.PENDING, blocked.reason, blocked.message
+    if job.periodic:
+        return Phase.IDLE, "", ""
+    return Phase.PENDING, "placing", "Nomad is looking for a node"
+
+
+def _placed(live: Sequence[Placement]) -> tuple[Phase, str, str]:
+    newest, older = live[0], live[1:]
+    if newest.client_status == "running" and newest.task_state == "running":
+        return Phase.RUNNING, "", ""
+    if newest.desired_status != "run":
+        return Phase.PENDING, "replacing", "the old copy is ending"
+    reason = _FAILURES.get(newest.event, "")
+    if reason:
+        return Phase.PENDING, reason, f"on node {newest.node_name}: {newest.message or newest.event}"
+    if older:
+        return Phase.PENDING, "replacing", "the new copy waits for the end of the old one"
+    return Phase.PENDING, "starting", newest.message
+
+
+def _suspension(job: JobRecord) -> Mapping[str, str] | None:
+    reason = job.meta.get(META_STOPPED)
+    return {"reason": reason} if job.stopped and reason else None

@@ -1,0 +1,251 @@
+"""The Scheduler over a Nomad cluster: decisions of when a call may be made, and the calls themselves.
+
+Two rules keep copies from meeting, besides the lease: a bot on a node that does not answer is left alone,
+and a stopped bot is registered again only when its node reported its last allocation's end.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from controller.schedulers.nomad.api import NomadApi
+from controller.schedulers.nomad.events import Gap, NomadEvent, stream
+from controller.schedulers.nomad.job import job_id, lease_path, render
+from controller.schedulers.nomad.knowledge import Knowledge
+from controller.schedulers.nomad.observing import is_ours, may_live, observed, on_silent_node, schedule_of
+from controller.schedulers.nomad.reading import (
+    META_BOT,
+    META_FLEET,
+    META_STOPPED,
+    TASK,
+    JobRecord,
+    Placement,
+)
+from controller.schedulers.nomad.settings import NomadSettings
+from controller.schedulers.protocol import Launch, Observation, ObservedBot, SchedulerEvent
+from gitops.bundle import Bundle
+from schemas.errors import Conflict, HerdsmanError, NotFound, SchedulerUnavailable
+
+_LOG = logging.getLogger(__name__)
+_TOKEN = re.compile(r"(\d+)(s?)")
+
+
+class NomadScheduler:
+    """Runs a fleet's bots as Nomad jobs; see `Scheduler`.
+
+    `launcher` is the launcher's own archive and `url_of` names where nodes fetch a bundle: a read-only
+    address that they can reach. `next_slot(schedule, timezone, after)` names a scheduled bot's next run.
+    """
+
+    def __init__(
+        self,
+        settings: NomadSettings,
+        launcher: Bundle,
+        url_of: Callable[[Bundle], str],
+        *,
+        clock: Callable[[], float] = time.time,
+        next_slot: Callable[[str, str, float], float | None] = lambda *_: None,
+    ) -> None:
+        self._settings = settings
+        self._launcher = launcher
+        self._url_of = url_of
+        self._clock = clock
+        self._next_slot = next_slot
+        self._api = NomadApi(settings)
+        self._known = Knowledge(settings.prefix)
+
+    @property
+    def kind(self) -> str:
+        """Return "nomad"."""
+        return "nomad"
+
+    async def open(self) -> None:
+        """Check that Nomad answers and lets us list; what runs there runs on."""
+        await self._api.nodes()
+
+    async def close(self) -> None:
+        """Close the connections; bots run on."""
+        self._api.close()
+
+    async def observe(self) -> Observation:
+        """Return every bot of this fleet: one call while events flow, else one more for each listing."""
+        jobs = await self._api.jobs(self._settings.prefix)
+        known = self._known if self._known.complete else await self._listed()
+        ours = [job for job in jobs if is_ours(job, self._settings.fleet)]
+        known.forget(job.id for job in jobs)
+        bots = [self._observed(job, known) for job in ours]
+        index = max((job.modify_index for job in ours), default=0)
+        return Observation({bot.name: bot for bot in bots}, index)
+
+    async def observe_bot(self, name: str) -> ObservedBot | None:
+        """Return one bot as Nomad has it right now."""
+        job = await self._record(name)
+        if job is None:
+            return None
+        known = await self._listed(job.id)
+        return self._observed(job, known)
+
+    async def apply(self, launch: Launch, expected: str | None) -> str:
+        """Register the bot's job if its token is still the expected one."""
+        identity = job_id(self._settings.fleet, launch.spec.name)
+        index, stopped = _parsed(expected)
+        job = render(launch, self._settings, self._launcher, self._url_of, self._clock())
+        if expected is not None:
+            await self._guard(identity, launch.spec.name, must_have_ended=stopped)
+        try:
+            registered = await self._api.register(job, index)
+        except Conflict as error:
+            raise Conflict(f"{launch.spec.name}: {error}") from None
+        return str(registered)
+
+    async def stop(self, name: str, expected: str | None, reason: str) -> None:
+        """Register the bot's job as stopped, by compare-and-set, and stop its runs."""
+        job = await self._own_job(name)
+        identity, index = job["ID"], int(job["JobModifyIndex"])
+        if not job.get("Stop"):
+            wanted = index if expected is None else _parsed(expected)[0]
+            await self._guard(identity, name, must_have_ended=False)
+            meta = {**(job.get("Meta") or {}), META_STOPPED: reason}
+            await self._api.register({**job, "Stop": True, "Meta": meta}, wanted)
+        await self._stop_runs(identity)
+
+    async def restart(self, name: str, reason: str) -> None:
+        """Restart the bot's task in its allocation: SIGTERM and its time, then a new launcher."""
+        job = await self._own_job(name)
+        known = await self._listed(job["ID"])
+        self._check_reachable(name, known.of(job["ID"]), known)
+        running = [item for item in known.of(job["ID"]) if item.task_state == "running" and not item.ended]
+        if not running:
+            raise Conflict(f"{name} does not run now, so there is nothing to restart; look at its status")
+        _LOG.info("restarting %s: %s", name, reason)
+        await self._api.restart(running[0].id, TASK)
+
+    async def remove(self, name: str) -> None:
+        """Purge a stopped bot's job, its runs' and their logs. Conflict while a copy may live."""
+        identity = job_id(self._settings.fleet, name)
+        job = await self._record(name)
+        if job is None:
+            return
+        known = await self._listed(identity)
+        if not job.stopped or any(may_live(item, known.nodes) for item in known.of(identity)):
+            raise Conflict(f"{name} has not stopped yet, so its job cannot be forgotten")
+        endings = await self._api.placements(f"{identity}/") + await self._api.job_placements(identity)
+        for run in await self._runs(identity):
+            await self._api.deregister(run.id, purge=True)
+        await self._api.deregister(identity, purge=True)
+        await self._forget(name, endings)
+
+    async def events(self) -> AsyncIterator[SchedulerEvent]:
+        """Yield moves from Nomad's event stream; after each connection everything is listed anew."""
+        try:
+            async for event in stream(self._settings, note=_LOG.warning):
+                if isinstance(event, Gap):
+                    self._known.complete = False
+                    await self._relist()
+                    yield SchedulerEvent(None)
+                else:
+                    for bot, allocation in self._moved(event):
+                        yield SchedulerEvent(bot, allocation)
+        finally:
+            self._known.complete = False
+
+    def _moved(self, event: NomadEvent) -> list[tuple[str, str]]:
+        prefix = self._settings.prefix
+        return [(job.removeprefix(prefix), item) for job, item in self._known.fold(event)]
+
+    async def _relist(self) -> None:
+        delay = 0.2
+        while not self._known.complete:
+            try:
+                fresh = await self._listed()
+            except SchedulerUnavailable as error:
+                _LOG.warning("%s", error)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 10.0)
+            else:
+                self._known = replace(fresh, complete=True)
+
+    async def _listed(self, identity: str = "") -> Knowledge:
+        """Read placements, nodes and blockages afresh, of all bots or of one."""
+        prefix = self._settings.prefix
+        known = Knowledge(prefix)
+        placements, nodes, blockages = await asyncio.gather(
+            self._api.placements(identity or prefix),
+            self._api.nodes(),
+            self._api.blockages(identity or prefix),
+        )
+        known.fill(placements, nodes, blockages)
+        return known
+
+    def _observed(self, job: JobRecord, known: Knowledge) -> ObservedBot:
+        slot = self._next_slot(*schedule_of(job), self._clock()) if job.periodic else None
+        return observed(job, known.of(job.id), known.nodes, known.blockages.get(job.id), slot)
+
+    async def _record(self, name: str) -> JobRecord | None:
+        identity = job_id(self._settings.fleet, name)
+        for job in await self._api.jobs(identity):
+            if job.id == identity and is_ours(job, self._settings.fleet):
+                return job
+        return None
+
+    async def _own_job(self, name: str) -> dict[str, Any]:
+        identity = job_id(self._settings.fleet, name)
+        job = await self._api.job(identity)
+        if job is None:
+            raise NotFound(f"Nomad has no job of the bot {name}")
+        meta: Mapping[str, str] = job.get("Meta") or {}
+        if meta.get(META_FLEET) != self._settings.fleet or meta.get(META_BOT) != name:
+            raise Conflict(
+                f"the job {identity} does not carry this fleet's mark, so herdsman leaves it alone"
+            )
+        return job
+
+    async def _guard(self, identity: str, name: str, *, must_have_ended: bool) -> None:
+        """Raise where a change now could make two copies, or could not be carried out."""
+        fresh = must_have_ended or not self._known.complete
+        known = await self._listed(identity) if fresh else self._known
+        placements = known.of(identity)
+        self._check_reachable(name, placements, known)
+        if must_have_ended and any(may_live(item, known.nodes) for item in placements):
+            raise Conflict(f"the last copy of {name} has not ended yet; it is started again once it has")
+
+    def _check_reachable(self, name: str, placements: list[Placement], known: Knowledge) -> None:
+        for item in placements:
+            if may_live(item, known.nodes) and on_silent_node(item, known.nodes):
+                raise SchedulerUnavailable(
+                    f"node {item.node_name} of {name} does not answer Nomad, and the bot may run there: "
+                    "nothing is changed until the node is back or has been declared gone"
+                )
+
+    async def _runs(self, identity: str) -> list[JobRecord]:
+        jobs = await self._api.jobs(f"{identity}/", ended_runs=True)
+        return [job for job in jobs if job.parent == identity]
+
+    async def _stop_runs(self, identity: str) -> None:
+        """Stop the runs of a scheduled bot: Nomad lets them go on when their parent stops."""
+        for run in await self._runs(identity):
+            if not run.stopped and run.status != "dead":
+                await self._api.deregister(run.id)
+
+    async def _forget(self, name: str, endings: list[Placement]) -> None:
+        """Delete log folders and the lease; what fails here is left to Nomad's own collection."""
+        for item in endings:
+            with suppress(HerdsmanError):
+                await self._api.collect(item.id)
+        with suppress(HerdsmanError):
+            await self._api.delete_variable(lease_path(self._settings.fleet, name))
+
+
+def _parsed(token: str | None) -> tuple[int, bool]:
+    """Return a token's modify index and whether it is that of a stopped job; 0 for "must not exist"."""
+    if token is None:
+        return 0, False
+    match = _TOKEN.fullmatch(token)
+    if match is None:
+        raise Conflict(f"{token!r} is no token of Nomad's jobs: observe the bot again")
+    return int(match[1]), bool(match[2])

@@ -1,0 +1,1 @@
+"""Starting the real servers that the tests run against."""

@@ -1,0 +1,152 @@
+"""A real Nomad development agent for tests: free loopback ports, its own data folder, nothing left behind."""
+
+import contextlib
+import json
+import os
+import secrets
+import shlex
+import shutil
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.engines.processes import (
+    ServerProcess,
+    answers,
+    engine,
+    free_ports,
+    launch,
+    unmount_below,
+    wait_ready,
+)
+
+CLIENT_OPTIONS = {
+    "fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean,consul,vault",
+    "user.denylist": "",
+}
+
+
+@dataclass(frozen=True)
+class NomadAgent:
+    """A running agent: where its API answers, and where its allocations lie on this machine."""
+
+    address: str
+    data: Path
+    process: ServerProcess
+
+    @property
+    def alloc_root(self) -> Path:
+        """The folder that holds `<allocation>/alloc/` of every allocation on this node."""
+        return self.data / "alloc"
+
+    def get(self, path: str) -> Any:
+        """Return the JSON of `GET <address>/v1/<path>`."""
+        with urllib.request.urlopen(f"{self.address}/v1/{path}", timeout=10) as response:
+            return json.load(response)
+
+    def send(self, method: str, path: str, body: object = None) -> Any:
+        """Send JSON to `<address>/v1/<path>` and return the answer's."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.address}/v1/{path}", data=data, method=method)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.loads(response.read() or b"null")
+
+
+def client_block(data: Path, meta: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return the `client` configuration that every test node has."""
+    return {
+        "enabled": True,
+        "options": CLIENT_OPTIONS,
+        "alloc_dir": str(data / "alloc"),
+        "alloc_mounts_dir": str(data / "mounts"),
+        "state_dir": str(data / "client"),
+        "max_kill_timeout": "10m",
+        "meta": meta or {},
+        "gc_interval": "1h",
+    }
+
+
+def base_config(data: Path) -> dict[str, Any]:
+    """Return what every test agent's configuration has."""
+    return {
+        "data_dir": str(data),
+        "disable_update_check": True,
+        "leave_on_terminate": False,
+        "leave_on_interrupt": False,
+        "telemetry": {"publish_allocation_metrics": True},
+        "plugin": [{"raw_exec": [{"config": [{"enabled": True}]}]}],
+    }
+
+
+def _config(data: Path, ports: Sequence[int], acl: bool) -> dict[str, Any]:
+    http, rpc, serf = ports
+    return {
+        **base_config(data),
+        "bind_addr": "127.0.0.1",
+        "ports": {"http": http, "rpc": rpc, "serf": serf},
+        "client": client_block(data),
+        "acl": {"enabled": acl},
+    }
+
+
+def _hidden(command: list[str], hide: Sequence[Path]) -> list[str]:
+    """Wrap a command so that it runs in a mount namespace where the folders in `hide` are empty."""
+    mounts = [f"mount -t tmpfs none {shlex.quote(str(folder))}" for folder in hide]
+    script = " && ".join([*mounts, f"exec {shlex.join(command)}"])
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script]
+
+
+def own_copy(binary: Path, folder: Path) -> Path:
+    """Link or copy a server's binary into `folder`, for an agent that must not see the checkout."""
+    target = folder / binary.name
+    try:
+        os.link(binary, target)
+    except OSError:
+        shutil.copy2(binary, target)
+    return target
+
+
+@contextlib.contextmanager
+def nomad_agent(*, hide: Sequence[Path] = (), acl: bool = False) -> Iterator[NomadAgent]:
+    """Run a development agent (server and client in one) and yield it once its node is ready.
+
+    `hide` names folders that the agent and everything it starts see as empty (a mount namespace): then
+    allocations, which lie under /tmp, are still readable from outside. Raises EngineMissing.
+    """
+    binary = engine("nomad")
+    root = Path(tempfile.mkdtemp(prefix=f"herdsman-nomad-{secrets.token_hex(3)}-"))
+    root.chmod(0o755)
+    data = root / "data"
+    data.mkdir()
+    ports = free_ports(3)
+    config = root / "agent.json"
+    config.write_text(json.dumps(_config(data, ports, acl)))
+    command = [str(own_copy(binary, root) if hide else binary), "agent", "-dev", "-config", str(config)]
+    process = launch(_hidden(command, hide) if hide else command, root / "agent.log", {"TMPDIR": str(root)})
+    address = f"http://127.0.0.1:{ports[0]}"
+    try:
+        ready = _acl_ready if acl else _node_ready
+        wait_ready(process, lambda: ready(address), "the Nomad agent")
+        yield NomadAgent(address, data, process)
+    finally:
+        process.stop()
+        unmount_below(root)
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _node_ready(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/v1/nodes", timeout=2) as response:
+            nodes = json.load(response)
+    except OSError:
+        return False
+    return any(
+        node["Status"] == "ready" and node["Drivers"].get("raw_exec", {}).get("Healthy") for node in nodes
+    )
+
+
+def _acl_ready(address: str) -> bool:
+    return answers(f"{address}/v1/status/leader") and answers(f"{address}/v1/agent/health")

@@ -15,8 +15,21 @@ _FILES = (
     "controller/launcher/lease.py",
     "controller/launcher/file_lease.py",
     "controller/launcher/nomad_lease.py",
-    "controller/launcher/shim.py",
+    "controller/launcher/fence.py",
     "controller/launcher/fetch.py",
+    "controller/launcher/files.py",
+    "controller/launcher/keeper.py",
+    "controller/launcher/loop.py",
+    "controller/launcher/preparation.py",
+    "controller/launcher/processes.py",
+    "controller/launcher/reporting.py",
+    "controller/launcher/run.py",
+    "controller/launcher/shim.py",
+    "controller/launcher/slots.py",
+    "controller/launcher/streams.py",
+    "controller/launcher/supervisor.py",
+    "controller/launcher/surroundings.py",
+    "controller/launcher/text.py",
 )
 
 

@@ -147,7 +147,7 @@ class LaunchOrder:
 
 
 def labels(spec: BotSpec, fleet: str, revision: str) -> dict[str, Any]:
-    """Return the bot's `AllocationLabels` without `allocation`, `node` and `task`: the launcher adds those."""
+    """Return a bot's `AllocationLabels` without `allocation`, `node` and `task`, which the launcher adds."""
     return {
         "fleet": fleet,
         "bot": spec.name,

@@ -1,0 +1,129 @@
+"""Log files rotated by size, in the layout that Nomad's log collector writes: `<task>.<stream>.<n>`."""
+
+import posix
+
+_SLACK = 1024 * 1024
+"""How far beyond its size a file may grow so that a line is not cut in two: the longest line there is."""
+
+
+class LogFile:
+    """One rotated stream, `<folder>/<name>.<n>`; a new life continues the newest file."""
+
+    def __init__(self, folder: str, name: str, size: int, keep: int) -> None:
+        self._folder, self._name, self._size, self._keep = folder, name, size, keep
+        self._index = max(indices(folder, name), default=0)
+        self._open()
+
+    def _open(self) -> None:
+        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
+        self._descriptor = posix.open(self._path(self._index), flags, 0o640)
+        self._written = posix.fstat(self._descriptor).st_size
+        self._at_line_end = True
+
+    def _path(self, index: int) -> str:
+        return f"{self._folder}/{self._name}.{index}"
+
+    def write(self, data: bytes) -> bytes:
+        """Append, and return what could not be written (a full disk), to be written again later."""
+        if self._full():
+            self._rotate()
+        while data:
+            try:
+                written = posix.write(self._descriptor, data)
+            except OSError:
+                return data
+            self._written += written
+            self._at_line_end = data[written - 1 : written] == b"\n"
+            data = data[written:]
+        return b""
+
+    def _full(self) -> bool:
+        over = self._written - self._size
+        return over >= 0 and (self._at_line_end or over > _SLACK)
+
+    def _rotate(self) -> None:
+        posix.close(self._descriptor)
+        self._index += 1
+        self._open()
+        oldest = self._index - self._keep
+        for index in indices(self._folder, self._name):
+            if index <= oldest:
+                posix.unlink(self._path(index))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        posix.close(self._descriptor)
+
+
+def indices(folder: str, name: str) -> list[int]:
+    """Return the numbers of the stream's files in a folder, in order."""
+    prefix = name + "."
+    tails = [entry[len(prefix) :] for entry in posix.listdir(folder) if entry.startswith(prefix)]
+    return sorted(int(tail) for tail in tails if tail.isdigit())
+
+
+def last_line(folder: str, name: str) -> str:
+    """Return the last line of a stream that holds anything, for a crash's message; "" without one."""
+    for index in reversed(indices(folder, name)):
+        text = _tail(f"{folder}/{name}.{index}")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if lines:
+            return lines[-1]
+    return ""
+
+
+def _tail(path: str, size: int = 4096) -> str:
+    try:
+        descriptor = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        start = max(0, posix.fstat(descriptor).st_size - size)
+        return posix.pread(descriptor, size, start).decode("utf-8", "replace")
+    finally:
+        posix.close(descriptor)
+
+
+def read(path: str, limit: int = 1024 * 1024) -> str | None:
+    """Return a small file's text, None where it is missing, larger than `limit` bytes or not UTF-8."""
+    try:
+        descriptor = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        chunks = []
+        while chunk := posix.read(descriptor, 65536):
+            chunks.append(chunk)
+            limit -= len(chunk)
+            if limit < 0:
+                return None
+        return b"".join(chunks).decode()
+    except (OSError, ValueError):
+        return None
+    finally:
+        posix.close(descriptor)
+
+
+def replace(path: str, text: str, mode: int = 0o640) -> None:
+    """Write a small file so that a reader sees the old text or the new, never a part."""
+    temporary = f"{path}.{posix.getpid()}"
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC
+    descriptor = posix.open(temporary, flags, mode)
+    try:
+        data = text.encode()
+        while data:
+            data = data[posix.write(descriptor, data) :]
+    finally:
+        posix.close(descriptor)
+    posix.replace(temporary, path)
+
+
+def make_folder(path: str, mode: int = 0o750) -> None:
+    """Create a folder and what is missing above it."""
+    try:
+        posix.mkdir(path, mode)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        make_folder(path.rpartition("/")[0])
+        make_folder(path, mode)

@@ -1,0 +1,107 @@
+"""Keeps a bot's lease: takes it, renews it in time, remembers where the state is, lets it go."""
+
+import posix
+import time
+
+from controller.launcher.fence import LONGEST_CALL, Fence
+from controller.launcher.surroundings import deadline_file, has_state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from controller.launcher.lease import Lease
+
+_RELEASE_TIME = 5.0
+_RETRY = 1.0
+_RETRY_LOCK = 0.1
+
+
+def now() -> float:
+    """Return the launcher's clock: monotonic seconds that also count while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Keeper:
+    """One bot's lease over the launcher's life; `held` is false before the first and after a lost one."""
+
+    def __init__(self, order: "dict[str, Any]", lease: "Lease") -> None:
+        self.held = False
+        self.fence = Fence(order["lease"])
+        self._order, self._lease = order, lease
+        self._kill_after = order["lease"]["kill_after"]
+
+    @property
+    def reason(self) -> str:
+        """Why the last call was refused, for people."""
+        return self._lease.reason
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds between two attempts to take it."""
+        return _RETRY_LOCK if self._lease.deadline_free else _RETRY
+
+    @property
+    def inherited(self) -> tuple[int, ...]:
+        """The descriptors that the bot keeps open, to hold the lease with us."""
+        return self._lease.inherited
+
+    def take(self) -> bool:
+        """Ask for the lease once."""
+        sent = now()
+        self.held = self._lease.acquire(LONGEST_CALL)
+        if self.held:
+            self._granted(sent)
+        return self.held
+
+    def state_is_elsewhere(self) -> bool:
+        """Return whether the bot's state lies on another node, so that it must not start on this one."""
+        return bool(self._lease.place) and self._lease.place != self._order["node"]
+
+    def settle(self) -> None:
+        """Record that the state is here, from the first file on; tried again at each renewal."""
+        here = self._order["node"]
+        if self.held and self._lease.place != here and has_state(self._order):
+            self._lease.settle(here, LONGEST_CALL)
+
+    def renew_if_due(self) -> None:
+        """Renew the lease where it is time to, and where the answer cannot come too late."""
+        sent = now()
+        if not self.held or sent < self.fence.renew_at:
+            return
+        budget = LONGEST_CALL if self._lease.deadline_free else self.fence.budget(sent)
+        if budget <= 0:
+            return
+        if self._lease.renew(budget):
+            self._granted(sent)
+            self.settle()
+        else:
+            self.fence.refused(sent)
+
+    def _granted(self, sent: float) -> None:
+        self.fence.granted(sent)
+        deadline = time.time() + self._kill_after - (now() - sent)
+        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_CLOEXEC
+        descriptor = posix.open(deadline_file(self._order), flags, 0o644)
+        posix.pwrite(descriptor, f"{deadline:.3f}\n".encode(), 0)  # always as long: never seen in parts
+        posix.close(descriptor)
+
+    def lost(self) -> bool:
+        """Return whether the bot must end, because the lease may not be ours for much longer."""
+        return self.held and now() >= self.fence.terminate_at
+
+    def over(self) -> bool:
+        """Return whether the bot must be dead now."""
+        return self.held and now() >= self.fence.kill_at
+
+    def next_event(self) -> float:
+        """Return when the lease next needs attention."""
+        return self.fence.next_event(now()) if self.held else now() + 3600
+
+    def let_go(self) -> bool:
+        """Give the lease back, and return whether it was ours; without an answer it expires by itself."""
+        if not self.held:
+            return False
+        self.held = False
+        self._lease.release(_RELEASE_TIME)
+        return True

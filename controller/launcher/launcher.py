@@ -1,0 +1,74 @@
+"""The program: `python -I -S launcher.py [ORDER FILE]`, else with the order in `HERDSMAN_ORDER` (base64).
+
+It ends with 0 after a planned stop, a skipped start or a successful run, with 1 after a failed one.
+"""
+
+import binascii
+import posix
+import sys
+import time
+
+sys.path.append(__file__.rpartition("/controller/")[0] or ".")  # -I and -S leave the standard library alone
+
+from controller.launcher.files import read
+from controller.launcher.keeper import Keeper
+from controller.launcher.lease import open_lease
+from controller.launcher.loop import Loop
+from controller.launcher.processes import adopt_orphans
+from controller.launcher.reporting import Reports
+from controller.launcher.supervisor import Supervisor
+from controller.launcher.surroundings import expanded
+from controller.launcher.text import decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_PERIODIC = "/periodic-"
+
+
+def main() -> int:
+    """Carry out the order."""
+    own = {key.decode(): value.decode("utf-8", "surrogateescape") for key, value in posix.environ.items()}
+    order = read_order(sys.argv, own)
+    adopt_orphans()
+    reports = Reports(order, posix.getpid())
+    if order["timetable"] and not order["catch_up"] and not on_time(order, own):
+        reports.write("skipped", reason="off_slot", message="this start is not on the bot's schedule")
+        return 0
+    keeper = Keeper(order, open_lease(order, own))
+    return Supervisor(order, own, keeper, reports, Loop(keeper, order["parent"])).live()
+
+
+def read_order(arguments: list[str], own: dict[str, str]) -> "dict[str, Any]":
+    """Return the order from the file named by the first argument, or from the environment."""
+    if len(arguments) > 1:
+        text = read(arguments[1])
+        if text is None:
+            raise SystemExit(f"the order {arguments[1]} cannot be read")
+    else:
+        text = binascii.a2b_base64(own["HERDSMAN_ORDER"]).decode()
+    order = decode(text)
+    for name in ("paths", "allocation", "node"):
+        order[name] = expanded(order[name], own)
+    order["lease"]["options"] = expanded(order["lease"]["options"], own)
+    return order  # type: ignore[no-any-return]
+
+
+def on_time(order: "dict[str, Any]", own: dict[str, str]) -> bool:
+    """Return whether this start was due.
+
+    The scheduler says for which moment it starts us (`HERDSMAN_DUE`, or Nomad by the name of the periodic
+    job's child); without that it is the present minute or the one before.
+    """
+    from controller.launcher.slots import is_slot
+
+    due = own.get("HERDSMAN_DUE") or own.get("NOMAD_JOB_ID", "").rpartition(_PERIODIC)[2]
+    if due.isdigit():
+        return int(due) % 60 == 0 and is_slot(order["timetable"], int(due))
+    moment = time.time()
+    return is_slot(order["timetable"], moment) or is_slot(order["timetable"], moment - 60)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

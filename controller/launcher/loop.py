@@ -1,0 +1,95 @@
+"""The launcher's only wait: signals, the parent's death, ended processes, output, and the lease in time."""
+
+import _signal  # type: ignore[import-not-found]  # `signal` imports enum, half a megabyte
+import posix
+import select
+
+from controller.launcher.keeper import Keeper, now
+from controller.launcher.processes import SIGINT, SIGTERM, reap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from controller.launcher.streams import Pump
+
+_SIGCHLD = 17
+_LONGEST = 60.0
+_BLOCKED = 1.0
+"""Seconds between attempts to write to a full disk."""
+
+
+class Loop:
+    """One poll loop over everything that can happen to a launcher.
+
+    `stop` becomes true for good at SIGTERM, at SIGINT, and when `parent` (a process id, 0 for none) is gone.
+    `ended` collects the exit codes of our children by process id, negative for a signal.
+    """
+
+    def __init__(self, keeper: Keeper, parent: int) -> None:
+        self.stop = False
+        self.ended: dict[int, int] = {}
+        self._keeper, self._parent = keeper, parent
+        self._pumps: dict[int, Pump] = {}
+        self._poll = select.poll()
+        self._hear_signals()
+        self._watch_parent()
+
+    def _hear_signals(self) -> None:
+        self._woken, waking = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
+        _signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
+        for number in (SIGTERM, SIGINT):
+            _signal.signal(number, self._asked_to_stop)
+        _signal.signal(_SIGCHLD, lambda _number, _frame: None)  # only wakes the poll
+        self._poll.register(self._woken, select.POLLIN)
+
+    def _asked_to_stop(self, _number: int, _frame: object) -> None:
+        self.stop = True
+
+    def _watch_parent(self) -> None:
+        if not self._parent:
+            return
+        try:
+            self._poll.register(posix.pidfd_open(self._parent), select.POLLIN)
+        except OSError:
+            self.stop = True
+
+    def carry(self, pumps: "list[Pump]") -> None:
+        """Carry these streams in every turn, until the next call."""
+        for descriptor in self._pumps:
+            self._poll.unregister(descriptor)
+        self._pumps = {pump.reading: pump for pump in pumps}
+        for descriptor in self._pumps:
+            self._poll.register(descriptor, select.POLLIN)
+
+    def finish_streams(self) -> None:
+        """Carry the rest of the streams, whose writers are all gone, and let go of them."""
+        pumps = list(self._pumps.values())
+        self.carry([])
+        for pump in pumps:
+            pump.finish()
+
+    def turn(self, until: float) -> None:
+        """Wait until something happens, at most until a moment of `keeper.now()`, and see to it."""
+        wait = max(0.0, min(until, self._keeper.next_event(), now() + self._longest()) - now())
+        for descriptor, _ in self._poll.poll(wait * 1000 + (1 if wait else 0)):
+            if descriptor == self._woken:
+                posix.read(descriptor, 4096)
+        for pump in self._pumps.values():
+            self._move(pump)
+        self.ended.update(reap())
+        if self._parent and posix.getppid() != self._parent:
+            self.stop = True
+        self._keeper.renew_if_due()
+
+    def _longest(self) -> float:
+        return _BLOCKED if any(pump.blocked for pump in self._pumps.values()) else _LONGEST
+
+    def _move(self, pump: "Pump") -> None:
+        """Carry a chunk; what is blocked, or has ended, is not to wake the poll for it."""
+        pump.move()
+        self._poll.modify(pump.reading, 0 if pump.blocked or pump.ended else select.POLLIN)
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass, less where we are asked to stop."""
+        ends = now() + seconds
+        while not self.stop and now() < ends:
+            self.turn(ends)

@@ -1,0 +1,129 @@
+"""Runs a Python bot inside its own process: imports the entrypoint and calls `main(bot_id, config)`.
+
+A file without such a `main` is run as a script. Nothing of the bot's surroundings is touched: not its
+logging, not its signal handlers; a traceback begins with the bot's own code.
+"""
+
+import json
+import os
+import sys
+import types
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+_TREE_ONLY = 0x400  # ast.PyCF_ONLY_AST, without importing ast
+_FUNCTIONS = ("FunctionDef", "AsyncFunctionDef")
+
+
+def run(path: str, environment: "Mapping[str, str]") -> None:
+    """Run the entrypoint at `path`."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        source = file.read()
+    sys.argv = [path]
+    sys.path[0] = os.path.dirname(path)  # noqa: PTH120 - pathlib would cost the bot its import
+    tree: Any = compile(source, path, "exec", _TREE_ONLY)
+    code = compile(source, path, "exec")
+    if not _has_main(tree):
+        exec(code, _module("__main__", path))  # noqa: S102
+        return
+    names = _module(os.path.splitext(os.path.basename(path))[0], path)  # noqa: PTH119, PTH122
+    exec(code, names)  # noqa: S102
+    _call(names["main"], tree, environment)
+
+
+def _module(name: str, path: str) -> dict[str, object]:
+    """Return the namespace of a fresh module, known under its name as an import would leave it."""
+    module = types.ModuleType(name)
+    module.__file__ = path
+    sys.modules[name] = module
+    return module.__dict__
+
+
+def _has_main(tree: "Any") -> bool:
+    """Return whether the file offers a `main` to call, rather than calling it itself as a script."""
+    function = _definition(tree)
+    if function is not None:
+        return _takes_arguments(function) or not _calls_itself(tree)
+    return any(_binds_main(statement) for statement in tree.body)
+
+
+def _definition(tree: "Any") -> "Any":
+    for statement in reversed(tree.body):
+        if type(statement).__name__ in _FUNCTIONS and statement.name == "main":
+            return statement
+    return None
+
+
+def _takes_arguments(function: "Any") -> bool:
+    arguments = function.args
+    count = len(arguments.posonlyargs) + len(arguments.args)
+    return count >= 2 or arguments.vararg is not None
+
+
+def _calls_itself(tree: "Any") -> bool:
+    """Return whether a top-level `if __name__ == ...` (or a bare call) follows: then it is a script."""
+    kinds = {"If", "Expr", "Try", "With", "While", "For"}
+    return any(
+        type(statement).__name__ in kinds and _mentions(statement, ("__name__", "main"))
+        for statement in tree.body
+    )
+
+
+def _mentions(node: "Any", names: tuple[str, ...]) -> bool:
+    if getattr(node, "id", None) in names:
+        return True
+    for field in getattr(node, "_fields", ()):
+        value = getattr(node, field, None)
+        for child in value if isinstance(value, list) else (value,):
+            if hasattr(child, "_fields") and _mentions(child, names):
+                return True
+    return False
+
+
+def _binds_main(statement: "Any") -> bool:
+    """Return whether `main = ...` or `from ... import main`."""
+    kind = type(statement).__name__
+    if kind == "Assign":
+        return any(getattr(target, "id", None) == "main" for target in statement.targets)
+    if kind == "ImportFrom":
+        return any((alias.asname or alias.name) == "main" for alias in statement.names)
+    return False
+
+
+def _call(main: "Any", tree: "Any", environment: "Mapping[str, str]") -> None:
+    function = _definition(tree)
+    arguments: tuple[object, ...] = ()
+    if function is None or _takes_arguments(function):
+        arguments = (environment["BOT_ID"], json.loads(environment["BOT_CONFIG"]))
+    outcome = main(*arguments)
+    if hasattr(outcome, "__await__"):
+        import asyncio
+
+        asyncio.run(_awaited(outcome))
+
+
+async def _awaited(outcome: "Any") -> object:
+    return await outcome
+
+
+def _without_shim(error: BaseException) -> BaseException:
+    """Drop our own frames from the start of a traceback."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    return error.with_traceback(trace)
+
+
+if __name__ == "__main__":
+    try:
+        run(os.path.abspath(os.environ["SCRIPT_PATH"]), os.environ)  # noqa: PTH100
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - shown as Python shows it, and ends the process as it does
+        sys.excepthook(type(error), _without_shim(error), error.__traceback__)
+        if isinstance(error, KeyboardInterrupt):
+            sys.exit(130)
+        sys.exit(1)

@@ -1,0 +1,191 @@
+"""The launcher's life: prepare, take the lease, run the bot, and start it again or end.
+
+Every wait goes through `Loop.turn`, so that output, signals and the lease are never left alone.
+"""
+
+import time
+
+from controller.launcher.files import LogFile, last_line, read, replace
+from controller.launcher.keeper import Keeper, now
+from controller.launcher.loop import Loop
+from controller.launcher.preparation import Unprepared, folders
+from controller.launcher.processes import Program, StartFailed, end_strays, start
+from controller.launcher.reporting import Reports
+from controller.launcher.run import LEASE, STOP, Run, clear_result, explanation, outcome, read_result
+from controller.launcher.streams import Pump
+from controller.launcher.surroundings import (
+    MissingSecret,
+    UnknownRuntime,
+    command,
+    environment,
+    make_folders,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_RETRY_STATE = 10.0
+_LOG_DELAY = 0.1
+"""Seconds that another collector (Nomad's) may take to write a bot's last line into its file."""
+
+
+class Supervisor:
+    """Runs one order to its end (`own`: the launcher's environment)."""
+
+    def __init__(
+        self, order: "dict[str, Any]", own: dict[str, str], keeper: Keeper, reports: Reports, loop: Loop
+    ) -> None:
+        self._order, self._own = order, own
+        self._keeper, self._reports, self._loop = keeper, reports, loop
+        self._scheduled = order["type"] == "scheduled"
+        self._crashes = 0
+        self._failed = False
+
+    def live(self) -> int:
+        """Do all of it; 0 after a planned stop, a skipped start or a good run, else 1."""
+        make_folders(self._order)
+        while not self._loop.stop:
+            self._loop.pause(self._once())
+            if self._scheduled:
+                break
+        if self._keeper.let_go():
+            self._reports.write("lease_released")
+        return 1 if self._failed and not self._loop.stop else 0
+
+    def _once(self) -> float:
+        """Run the bot once, and return the seconds until it may start again."""
+        try:
+            code, dependencies = folders(self._order, self._reports, self._loop)
+            if not self._leased():
+                return 0
+            return self._follow(self._start(code, dependencies))
+        except (Unprepared, StartFailed, MissingSecret, UnknownRuntime) as trouble:
+            return self._refused(str(trouble))
+
+    def _refused(self, message: str) -> float:
+        """Report that the bot could not be started; it is tried again as after a crash."""
+        self._failed = True
+        delay = self._backoff()
+        if not self._loop.stop:
+            self._reports.write("failed", message=message, restart_in=delay)
+        return delay or 0
+
+    def _backoff(self) -> float | None:
+        """Return the seconds to wait after one more crash; None for a scheduled bot."""
+        if self._scheduled or self._loop.stop:
+            return None
+        policy = self._order["restart"]
+        self._crashes += 1
+        return float(min(policy["first_delay"] * 2 ** min(self._crashes - 1, 32), policy["max_delay"]))
+
+    def _leased(self) -> bool:
+        """Wait for the lease, and to be on the node that has the state; False where the wait was ended."""
+        if self._keeper.lost():
+            self._keeper.let_go()
+        reported, patience = "", now() + 2 * self._order["lease"]["ttl"]
+        while not self._keeper.held and not self._loop.stop:
+            reason, pause = self._take()
+            if reason and self._scheduled and now() >= patience:
+                self._reports.write("skipped", reason="overlap", message=self._keeper.reason)
+                return False
+            if reason and reason != reported:
+                self._reports.write("waiting", reason=reason, message=self._keeper.reason)
+                reported = reason
+            self._loop.pause(pause)
+        return not self._loop.stop
+
+    def _take(self) -> tuple[str, float]:
+        """Ask for the lease; return why the bot must wait ("" where it need not) and for how long."""
+        if not self._keeper.take():
+            return "lease", self._keeper.retry_after
+        if self._keeper.state_is_elsewhere():
+            self._keeper.let_go()
+            return "state_elsewhere", _RETRY_STATE
+        self._reports.write("lease_acquired")
+        return "", 0
+
+    def _start(self, code: str, dependencies: str) -> Run:
+        clear_result(self._order)
+        program = Program(
+            command(self._order, code), environment(self._order, self._own, code, dependencies), code
+        )
+        attempt = self._count()
+        pumps = self._pumps()
+        streams = (pumps[0].writing, pumps[1].writing) if pumps else (1, 2)
+        try:
+            pid = start(program, streams, self._keeper.inherited)
+        finally:
+            for pump in pumps:
+                pump.hand_over()
+            self._loop.carry(pumps)
+        run = Run(pid, attempt, time.time(), self._order)
+        self._reports.write("started", **run.identity(), started_at=run.started_at)
+        return run
+
+    def _count(self) -> int:
+        """Count the starts of this allocation, over every life of its launcher."""
+        path = f"{self._order['paths']['work']}/attempt"
+        number = int(read(path) or 0) + 1
+        replace(path, str(number))
+        return number
+
+    def _pumps(self) -> list[Pump]:
+        output, task = self._order["output"], self._order["task"]
+        if not output["pump"]:
+            return []
+        return [
+            Pump(LogFile(self._reports.logs, f"{task}.{stream}", output["size"], output["files"]))
+            for stream in ("stdout", "stderr")
+        ]
+
+    def _follow(self, run: Run) -> float:
+        """Stay with a run until it and all that it started are gone; return the pause after it."""
+        while run.pid not in self._loop.ended:
+            self._urge(run)
+            self._loop.turn(min(run.next_event(), self._keeper.next_event()))
+        run.code = self._loop.ended.pop(run.pid)
+        run.clear_group()
+        end_strays()
+        self._loop.finish_streams()
+        self._keeper.settle()
+        return self._account(run)
+
+    def _urge(self, run: Run) -> None:
+        """Ask the bot to end where it must, and make it where it does not."""
+        if self._loop.stop:
+            run.ask_to_end(STOP)
+        if self._keeper.lost() and run.ask_to_end(LEASE):
+            self._reports.write("lease_lost", **run.identity(), message=self._keeper.reason)
+        if self._keeper.over():
+            run.kill()
+        run.enforce()
+
+    def _account(self, run: Run) -> float:
+        """Report how a run ended; return the seconds until the next."""
+        result = read_result(self._order)
+        kind = outcome(run, self._scheduled, result)
+        self._failed = kind != "success"
+        if run.age >= self._order["restart"]["reset_after"]:
+            self._crashes = 0
+        delay = self._backoff() if kind == "crashed" else None
+        assert run.code is not None
+        self._reports.write(
+            "exited",
+            **run.identity(),
+            outcome=kind,
+            reason=run.ending,
+            message=explanation(run, kind, result, self._last_words()),
+            exit_code=run.code if run.code >= 0 else None,
+            signal=-run.code if run.code < 0 else None,
+            started_at=run.started_at,
+            ended_at=time.time(),
+            restart_in=delay,
+            result=result,
+        )
+        return delay or 0
+
+    def _last_words(self) -> str:
+        if not self._order["output"]["pump"]:
+            time.sleep(_LOG_DELAY)
+        return last_line(self._reports.logs, f"{self._order['task']}.stderr")

@@ -1,0 +1,114 @@
+"""What a bot sees of the world: its command, its environment and its folders, from the order."""
+
+import posix
+import sys
+
+from controller.launcher.files import make_folder, read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_KEPT = ("PATH", "LANG", "LC_ALL", "TZ")
+"""All that a bot inherits: nothing else of the platform's environment reaches it."""
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SHIM = __file__.rpartition("/")[0] + "/shim.py"
+
+
+class MissingSecret(Exception):
+    """A secret of the bot is not there; the text names it, never its value."""
+
+
+class UnknownRuntime(Exception):
+    """Nothing on this node runs the program's runtime."""
+
+
+def command(order: "dict[str, Any]", code: str) -> list[str]:
+    """Return the bot's arguments: the shim for Python, the built binary for a compiled runtime."""
+    if order["runtime"].startswith("python"):
+        return [order["interpreter"] or sys.executable, _SHIM]
+    binary = f"{code}/{order['entrypoint']}"
+    if posix.access(binary, posix.X_OK):
+        return [binary]
+    raise UnknownRuntime(f"the runtime {order['runtime']} is not available here: {order['entrypoint']}")
+
+
+def environment(order: "dict[str, Any]", own: dict[str, str], code: str, dependencies: str) -> dict[str, str]:
+    """Return the bot's whole environment (`own`: the launcher's). Raises MissingSecret."""
+    work = order["paths"]["work"]
+    return {
+        "PATH": _DEFAULT_PATH,
+        "LANG": "C.UTF-8",
+        **{name: own[name] for name in _KEPT if own.get(name)},
+        "HOME": f"{work}/home",
+        "TMPDIR": f"{work}/temporary",
+        "BOT_ID": order["bot"],
+        "BOT_CONFIG": order["config"],
+        "BOT_TYPE": order["type"],
+        "ENTRYPOINT_TYPE": "bot",
+        "SCRIPT_PATH": order["entrypoint"],
+        "CODE_MOUNT_DIR": result_folder(order).lstrip("/"),
+        "STATE_DIR": order["paths"]["state"],
+        "PYTHONPATH": f"{dependencies}:{code}" if dependencies else code,
+        "PYTHONUNBUFFERED": "1",
+        "HERDSMAN_LEASE_DEADLINE": deadline_file(order),
+        "HERDSMAN_BOT": mark(order),
+        **order["environment"],
+        **_secrets(order["secrets"], own),
+    }
+
+
+def mark(order: "dict[str, Any]") -> str:
+    """Return the value of HERDSMAN_BOT, by which leftover processes of a bot are known."""
+    return f"{order['fleet']}/{order['bot']}/{order['allocation']}"
+
+
+def _secrets(references: dict[str, str], own: dict[str, str]) -> dict[str, str]:
+    """Resolve `env:NAME` (the launcher's environment) and `file:/path` references."""
+    return {variable: _secret(variable, reference, own) for variable, reference in references.items()}
+
+
+def _secret(variable: str, reference: str, own: dict[str, str]) -> str:
+    kind, _, place = reference.partition(":")
+    value = own.get(place) if kind == "env" else read(place) if kind == "file" else own.get(variable)
+    if value is None:
+        raise MissingSecret(f"the secret for {variable} is not there: {reference}")
+    return value.rstrip("\n") if kind == "file" else value
+
+
+def result_folder(order: "dict[str, Any]") -> str:
+    """Return the folder in which a bot leaves `result.json`."""
+    return f"{order['paths']['work']}/result"
+
+
+def deadline_file(order: "dict[str, Any]") -> str:
+    """Return the file that holds the Unix time until which the lease lets the bot act."""
+    return f"{order['paths']['work']}/lease-deadline"
+
+
+def make_folders(order: "dict[str, Any]") -> None:
+    """Create the bot's own folders; the state folder is for its owner alone."""
+    work = order["paths"]["work"]
+    for folder in (f"{work}/home", f"{work}/temporary", result_folder(order)):
+        make_folder(folder, 0o700)
+    make_folder(order["paths"]["state"], 0o700)
+
+
+def has_state(order: "dict[str, Any]") -> bool:
+    """Return whether the bot's state folder holds anything."""
+    try:
+        return bool(posix.listdir(order["paths"]["state"]))
+    except OSError:
+        return False
+
+
+def expanded(value: "Any", own: dict[str, str]) -> "Any":
+    """Replace a leading `$NAME` in the texts of a value by the environment's value of NAME."""
+    if isinstance(value, dict):
+        return {key: expanded(item, own) for key, item in value.items()}
+    if not isinstance(value, str) or not value.startswith("$"):
+        return value
+    name, slash, rest = value[1:].partition("/")
+    if name not in own:
+        raise KeyError(f"the order needs {name} in the launcher's environment")
+    return own[name] + slash + rest

@@ -1,0 +1,56 @@
+"""Run the benchmarks: `python -m bench [NAME ...]`, all of them without a name."""
+
+import importlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from bench.figures import Figure, table
+
+NAMES = ("passes", "manifests", "memory", "ingest", "local", "nomad", "browser")
+OUT = Path(__file__).parent / "out"
+
+
+def machine() -> dict[str, object]:
+    """Return what the figures were measured on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout
+    return {
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory, 1),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "commit": commit.strip(),
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def main() -> int:
+    """Measure, print and keep."""
+    chosen = sys.argv[1:] or list(NAMES)
+    figures: list[Figure] = []
+    failed = []
+    for name in chosen:
+        print(f"bench: {name} ...", flush=True)
+        started = time.monotonic()
+        try:
+            figures += importlib.import_module(f"bench.{name}").measure()
+        except (AssertionError, OSError, RuntimeError) as error:
+            print(f"bench: {name} failed: {error}", file=sys.stderr)
+            failed.append(name)
+        print(f"bench: {name} took {time.monotonic() - started:.0f} s", flush=True)
+    print(table(figures))
+    OUT.mkdir(exist_ok=True)
+    results = [asdict(figure) | {"ratio": figure.ratio} for figure in figures]
+    (OUT / "results.json").write_text(json.dumps({"machine": machine(), "figures": results}, indent=2) + "\n")
+    print(f"written to {OUT / 'results.json'}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+"""Desired against observed: one difference for each bot that is not as it should be.
+
+Pure. What is not ours is never a difference to act on: a job without our mark is `FOREIGN`, and what the
+inventory has never held is left alone as well until an operator recovers or adopts it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from controller.differences import describe_new, describe_update
+from controller.records import Halt, InventoryEntry, Suspension
+from controller.schedulers.protocol import ObservedBot, Phase
+from gitops.desired import DesiredState
+from schemas.bot import BotSpec
+
+
+class Kind(StrEnum):
+    """How a bot differs."""
+
+    NONE = "none"
+    CREATE = "create"
+    UPDATE = "update"
+    REMOVE = "remove"
+    """Git lacks it: stop it, then forget it."""
+    STOP = "stop"
+    """Git or an operator wants it stopped."""
+    DRIFTED = "drifted"
+    """It was stopped, changed or removed behind our back."""
+    PROTECTED = "protected"
+    """Its manifest failed to load: neither changed nor pruned."""
+    ADOPT = "adopt"
+    """It runs as it should; only the inventory does not say so yet (a crash in between)."""
+    FOREIGN = "foreign"
+    """Not ours: never touched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that one comparison reads; every mapping is by bot name."""
+
+    fleet: str
+    observed: Mapping[str, ObservedBot] = field(default_factory=dict)
+    inventory: Mapping[str, InventoryEntry] = field(default_factory=dict)
+    suspensions: Mapping[str, Suspension] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How one bot differs, in words; `blocked` says why nothing may be done about it yet."""
+
+    bot: str
+    kind: Kind
+    summary: str = ""
+    reason: str = ""
+    blocked: str = ""
+    spec: BotSpec | None = None
+    """What it should be, where it should run."""
+
+    @property
+    def acts(self) -> bool:
+        """Whether something is to be done, and may be."""
+        return self.wants and not self.blocked
+
+    @property
+    def wants(self) -> bool:
+        """Whether something is to be done, now or once it is no longer blocked."""
+        return self.kind in _ACTING
+
+
+_ACTING = frozenset({Kind.CREATE, Kind.UPDATE, Kind.REMOVE, Kind.STOP, Kind.DRIFTED})
+
+
+def compare(desired: DesiredState, known: Known) -> list[Difference]:
+    """Return the differences of a whole fleet, sorted by bot; bots as they should be are left out."""
+    names = desired.bots.keys() | known.inventory.keys() | known.observed.keys()
+    found = (compare_bot(name, desired, known) for name in names if not _settled(name, desired, known))
+    return sorted((one for one in found if one.kind is not Kind.NONE), key=lambda one: one.bot)
+
+
+def compare_bot(name: str, desired: DesiredState, known: Known) -> Difference:
+    """Return how one bot differs from what `desired` asks for."""
+    seen = known.observed.get(name)
+    owned = known.inventory.get(name)
+    if seen is not None and not is_ours(seen, known.fleet, owned):
+        return Difference(name, Kind.FOREIGN, reason="a job of this name belongs to somebody else")
+    suspension = known.suspensions.get(name)
+    if owned is not None and owned.path in desired.failed_paths:
+        return _protected(owned, seen, suspension)
+    spec = desired.bots.get(name)
+    if spec is None:
+        return _unwanted(name, seen, owned, desired, suspension)
+    if suspension is not None:
+        return _stopped(name, seen, _suspended(suspension))
+    if not spec.enabled:
+        return _stopped(name, seen, "disabled in git")
+    return _wanted(spec, seen, owned)
+
+
+def moved_manifests(desired: DesiredState, inventory: Mapping[str, InventoryEntry]) -> list[InventoryEntry]:
+    """Return the entries whose manifest lies elsewhere now, so that protection follows the file."""
+    return [
+        replace(entry, path=spec.path)
+        for name, entry in inventory.items()
+        if (spec := desired.bots.get(name)) is not None
+        and spec.path != entry.path
+        and entry.path not in desired.failed_paths
+    ]
+
+
+def is_ours(seen: ObservedBot, fleet: str, owned: InventoryEntry | None) -> bool:
+    """Say whether a job is ours: by its mark, or by the inventory where its mark was lost."""
+    return seen.fleet == fleet or (not seen.fleet and owned is not None)
+
+
+def _settled(name: str, desired: DesiredState, known: Known) -> bool:
+    """Say quickly that a bot runs exactly as it should: the way of nearly every bot in nearly every pass."""
+    spec, seen, owned = desired.bots.get(name), known.observed.get(name), known.inventory.get(name)
+    return (
+        spec is not None
+        and seen is not None
+        and owned is not None
+        and owned.spec is not None
+        and spec.enabled
+        and seen.spec == spec.digest == owned.spec.digest
+        and seen.token == owned.token
+        and seen.fleet == known.fleet
+        and seen.phase in _ALIVE
+        and name not in known.suspensions
+        and not owned.halted
+        and (not desired.failed_paths or owned.path not in desired.failed_paths)
+    )
+
+
+_ALIVE = frozenset({Phase.PENDING, Phase.RUNNING, Phase.IDLE})
+_ENDING = frozenset({Phase.STOPPING, Phase.STOPPED})
+
+
+def _protected(owned: InventoryEntry, seen: ObservedBot | None, suspension: Suspension | None) -> Difference:
+    """Keep a bot as it was last applied: only an operator's stop or a drift is acted upon."""
+    if suspension is not None:
+        return _stopped(owned.bot, seen, _suspended(suspension))
+    if owned.spec is not None and owned.halted in (Halt.NONE, Halt.SUSPENDED):
+        kept = _wanted(owned.spec, seen, owned)
+        if kept.kind in (Kind.DRIFTED, Kind.UPDATE):
+            return kept
+    reason = f"{owned.path} did not load; the bot stays as it was last applied"
+    return Difference(owned.bot, Kind.PROTECTED, reason=reason)
+
+
+def _unwanted(
+    name: str,
+    seen: ObservedBot | None,
+    owned: InventoryEntry | None,
+    desired: DesiredState,
+    suspension: Suspension | None,
+) -> Difference:
+    if owned is None:
+        reason = "a job with this fleet's mark that the inventory has never held"
+        return Difference(name, Kind.FOREIGN, reason=reason)
+    if not desired.complete:
+        if suspension is not None:
+            return _stopped(name, seen, _suspended(suspension))
+        reason = "the revision could not be read whole, so nothing is pruned"
+        return Difference(name, Kind.PROTECTED, reason=reason)
+    return Difference(name, Kind.REMOVE, "removed", f"{owned.path or name} is gone", _lost(seen))
+
+
+def _suspended(suspension: Suspension) -> str:
+    return f'suspended by {suspension.by}: "{suspension.reason}"'
+
+
+def _stopped(name: str, seen: ObservedBot | None, reason: str) -> Difference:
+    if seen is None or seen.phase in _ENDING:
+        return Difference(name, Kind.NONE)
+    return Difference(name, Kind.STOP, reason, reason, _lost(seen))
+
+
+def _wanted(spec: BotSpec, seen: ObservedBot | None, owned: InventoryEntry | None) -> Difference:
+    applied = owned.spec if owned else None
+    blocked = (_lost(seen) or _stopping(seen)) if seen else ""
+    if applied is None and seen is None:
+        return Difference(spec.name, Kind.CREATE, describe_new(spec), "new in git", spec=spec)
+    if applied is not None and applied.digest != spec.digest:
+        if seen is not None and seen.spec == spec.digest and seen.phase in _ALIVE:
+            return Difference(spec.name, Kind.ADOPT, spec=spec)
+        summary = describe_update(applied, spec)
+        return Difference(spec.name, Kind.UPDATE, summary, "changed in git", blocked, spec)
+    if owned is not None and owned.halted and (seen is None or seen.phase in _ENDING):
+        reason = "no longer stopped"
+        return Difference(spec.name, Kind.UPDATE, "started again", reason, blocked, spec)
+    if seen is None:
+        return _drifted(spec, "its job was removed behind our back")
+    return _compare_content(spec, seen, owned, blocked)
+
+
+def _compare_content(
+    spec: BotSpec, seen: ObservedBot, owned: InventoryEntry | None, blocked: str
+) -> Difference:
+    if seen.spec != spec.digest:
+        if owned is None or owned.spec is None:
+            return Difference(spec.name, Kind.UPDATE, describe_new(spec), "changed in git", blocked, spec)
+        return _drifted(spec, "its job was changed behind our back", blocked)
+    if seen.phase is Phase.LOST:
+        return Difference(spec.name, Kind.NONE, blocked=blocked)
+    if seen.phase in _ENDING:
+        return _drifted(spec, "it was stopped behind our back", blocked)
+    if owned is None or owned.halted or not owned.token:
+        return Difference(spec.name, Kind.ADOPT, spec=spec)
+    if owned.token != seen.token:
+        return _drifted(spec, "its job was changed behind our back")
+    return Difference(spec.name, Kind.NONE)
+
+
+def _drifted(spec: BotSpec, reason: str, blocked: str = "") -> Difference:
+    return Difference(spec.name, Kind.DRIFTED, reason, reason, blocked, spec)
+
+
+def _lost(seen: ObservedBot | None) -> str:
+    if seen is None or seen.phase is not Phase.LOST:
+        return ""
+    node = f"node {seen.node}" if seen.node else "its node"
+    return f"{node} does not answer; the bot may still run there"
+
+
+def _stopping(seen: ObservedBot) -> str:
+    return "its last copy is still stopping" if seen.phase is Phase.STOPPING else ""

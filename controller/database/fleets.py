@@ -1,0 +1,33 @@
+"""The fleet's identity: its name and a random suffix, kept from the first start."""
+
+import base64
+import secrets
+
+from sqlalchemy import Connection, insert, select, update
+
+from controller.database.tables import fleet
+
+
+def fleet_id(connection: Connection) -> str | None:
+    """Return the id of this database's fleet, None where it never had one."""
+    return connection.execute(select(fleet.c.id).order_by(fleet.c.created_at)).scalars().first()
+
+
+def ensure_fleet(connection: Connection, name: str, now: float, known: str = "") -> str:
+    """Return the fleet id, made now where there is none; `known` is an id kept elsewhere, taken then."""
+    found = fleet_id(connection)
+    if found:
+        return found
+    made = known or f"{name}-{new_suffix()}"
+    connection.execute(insert(fleet).values(id=made, name=name, created_at=now))
+    return made
+
+
+def change_fleet_id(connection: Connection, known: str) -> None:
+    """Take another fleet's id, whose jobs an operator wants back."""
+    connection.execute(update(fleet).values(id=known))
+
+
+def new_suffix() -> str:
+    """Return 6 random base32 characters, lower case."""
+    return base64.b32encode(secrets.token_bytes(5)).decode().lower()[:6]

@@ -1,0 +1,146 @@
+"""The tables, as SQLAlchemy Core sees them; the migrations create them, a test holds the two together.
+
+Times are Unix seconds. Values of ours that are read back whole are JSON text (`documents.py`).
+"""
+
+from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+fleet = Table(
+    "fleet",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+inventory = Table(
+    "inventory",
+    metadata,
+    Column("bot", String, primary_key=True),
+    Column("path", String, nullable=False),
+    Column("revision", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("token", String, nullable=False),
+    Column("scheduler", String, nullable=False),
+    Column("node", String, nullable=False),
+    Column("program", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("tree", String, nullable=False),
+    Column("intent", String, nullable=False),
+    Column("halted", String, nullable=False),
+    Column("code", String, nullable=False),
+    Column("dependencies", String, nullable=False),
+    Column("applied_at", Float),
+    Column("spec", Text),
+)
+
+status = Table(
+    "status",
+    metadata,
+    Column("bot", String, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("process", Text, nullable=False),
+    Column("saved_at", Float, nullable=False),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("author", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("committed_at", Float, nullable=False),
+    Column("branch", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("trigger", String, nullable=False),
+    Column("requested_by", String, nullable=False),
+    Column("held", Text, nullable=False),
+    Column("errors", Text, nullable=False),
+    Index("revisions_received", "received_at"),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("revision", String, primary_key=True),
+    Column("bot", String, primary_key=True),
+    Column("action", String, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("seconds", Float, nullable=False),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("bot", String, nullable=False),
+    Column("revision", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float, nullable=False),
+    Column("ok", Boolean, nullable=False),
+    Column("message", Text, nullable=False),
+    Index("attempts_bot", "bot", "id"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("bot", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("allocation", String, nullable=False),
+    Column("node", String, nullable=False),
+    Column("revision", String, nullable=False),
+    Column("started_at", Float),
+    Column("ended_at", Float),
+    Column("outcome", String, nullable=False),
+    Column("exit_code", Integer),
+    Column("signal", Integer),
+    Column("message", Text, nullable=False),
+    Column("result", Text, nullable=False),
+    Index("runs_started", "bot", "started_at"),
+)
+
+suspensions = Table(
+    "suspensions",
+    metadata,
+    Column("bot", String, primary_key=True),
+    Column("by", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("until", Float),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("hash", String, nullable=False, unique=True),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("last_used_at", Float),
+    Column("revoked_at", Float),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("who", String, nullable=False),
+    Column("token", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Index("audit_at", "at"),
+)

@@ -1,0 +1,156 @@
+"""The plan of one pass: what will be done, in which order, and what is held back for a person to confirm.
+
+Pure. Removals come first, and new bots start only after the old ones are dead; a bot that another one
+was renamed to waits for that one without a limit.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from controller.compare import Difference, Kind
+from controller.records import Halt, InventoryEntry
+from gitops.desired import DesiredState
+from gitops.revision import Revision
+from schemas.errors import ManifestError
+
+
+class ActionKind(StrEnum):
+    """What is done to a bot."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REMOVE = "remove"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One step of a plan. `after` names bots that must be dead first, `renamed_from` one of them.
+
+    `held`: it waits for a person; `blocked`: why it cannot be done yet ("" where it can).
+    """
+
+    bot: str
+    kind: ActionKind
+    summary: str
+    reason: str = ""
+    after: tuple[str, ...] = ()
+    renamed_from: str = ""
+    held: bool = False
+    blocked: str = ""
+    drift: bool = False
+    """It repairs what was done behind our back; git did not ask for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a pass would do for one revision; `total` counts the revision's sound bots."""
+
+    revision: Revision
+    actions: tuple[Action, ...] = ()
+    errors: tuple[ManifestError, ...] = ()
+    held: str = ""
+    total: int = 0
+
+    def summary(self) -> str:
+        """Return `3 of 214 bots change`."""
+        return f"{len(self.actions)} of {self.total} bots change"
+
+
+_KINDS = {
+    Kind.CREATE: ActionKind.CREATE,
+    Kind.UPDATE: ActionKind.UPDATE,
+    Kind.DRIFTED: ActionKind.UPDATE,
+    Kind.REMOVE: ActionKind.REMOVE,
+    Kind.STOP: ActionKind.STOP,
+}
+_ORDER = (ActionKind.REMOVE, ActionKind.STOP, ActionKind.UPDATE, ActionKind.CREATE)
+
+
+def make_plan(
+    desired: DesiredState,
+    differences: Sequence[Difference],
+    inventory: Mapping[str, InventoryEntry],
+    *,
+    confirmed: bool = False,
+) -> Plan:
+    """Order the differences into actions, and hold a prune that is too large to be meant."""
+    wanted = [one for one in differences if one.wants]
+    renames = _renames(wanted, inventory)
+    held = "" if confirmed else _prune_hold(desired, wanted, set(renames.values()), inventory)
+    ending = tuple(
+        one.bot
+        for one in wanted
+        if one.kind in (Kind.REMOVE, Kind.STOP) and not one.blocked and not _holds(one, inventory, held)
+    )
+    actions = [_action(one, ending, renames, held, inventory) for one in wanted]
+    actions.sort(key=lambda action: (_ORDER.index(action.kind), action.bot))
+    return Plan(desired.revision, tuple(actions), desired.errors, held, len(desired.bots))
+
+
+def _action(
+    one: Difference,
+    ending: tuple[str, ...],
+    renames: Mapping[str, str],
+    held: str,
+    inventory: Mapping[str, InventoryEntry],
+) -> Action:
+    created = one.kind is Kind.CREATE
+    old = renames.get(one.bot, "")
+    after = ending if created else ()
+    return Action(
+        bot=one.bot,
+        kind=_KINDS[one.kind],
+        summary=f"renamed from {old}, {one.summary}" if old else one.summary,
+        reason=one.reason,
+        after=after if not old or old in after else (*after, old),
+        renamed_from=old,
+        held=_holds(one, inventory, held),
+        blocked=one.blocked,
+        drift=one.kind is Kind.DRIFTED,
+    )
+
+
+def _holds(one: Difference, inventory: Mapping[str, InventoryEntry], held: str) -> bool:
+    """Say whether a held prune keeps this one: new bots, and removals that have not begun."""
+    if not held:
+        return False
+    return one.kind is Kind.CREATE or (one.kind is Kind.REMOVE and not _begun(one.bot, inventory))
+
+
+def _begun(name: str, inventory: Mapping[str, InventoryEntry]) -> bool:
+    entry = inventory.get(name)
+    return entry is not None and entry.halted is Halt.REMOVED
+
+
+def _renames(wanted: Sequence[Difference], inventory: Mapping[str, InventoryEntry]) -> dict[str, str]:
+    """Return new name -> old name, where the old bot is ours and is being removed."""
+    removed = {one.bot for one in wanted if one.kind is Kind.REMOVE}
+    return {
+        one.bot: one.spec.renamed_from
+        for one in wanted
+        if one.kind is Kind.CREATE and one.spec and one.spec.renamed_from in removed & inventory.keys()
+    }
+
+
+def _prune_hold(
+    desired: DesiredState,
+    wanted: Sequence[Difference],
+    renamed: set[str],
+    inventory: Mapping[str, InventoryEntry],
+) -> str:
+    """Return why the prune is held, "" where it is not."""
+    pruned = [
+        one.bot
+        for one in wanted
+        if one.kind is Kind.REMOVE and one.bot not in renamed and not _begun(one.bot, inventory)
+    ]
+    settings = desired.settings
+    if len(pruned) <= settings.prune_least or len(pruned) <= settings.prune_share * len(inventory):
+        return ""
+    return (
+        f"{len(pruned)} of {len(inventory)} bots would be removed, more than {settings.prune_share:.0%}: "
+        "held, and no new bot starts, until it is confirmed "
+        "(git push -o confirm-prune, or herdsman sync --confirm-prune)"
+    )

@@ -1,0 +1,80 @@
+"""What the controller needs of the world around it, beside the scheduler and the clock."""
+
+from pathlib import Path
+from typing import Protocol
+
+from controller.records import RevisionRecord, RunRecord
+from controller.status import BotStatus
+from gitops.bundle import Bundle
+from gitops.desired import DesiredState
+from gitops.revision import Revision
+from schemas.bot import ProgramVersion
+
+
+class RevisionSource(Protocol):
+    """Where revisions come from; every git source fulfils it."""
+
+    @property
+    def repository(self) -> Path:
+        """Return the bare repository that holds the objects of every revision fetched."""
+        ...
+
+    async def fetch(self) -> Revision:
+        """Return the newest revision, its objects in `repository`. Raises SourceUnavailable."""
+        ...
+
+
+class DesiredStates(Protocol):
+    """Builds the desired state of a revision, from the previous one where that saves work."""
+
+    async def build(self, revision: Revision, previous: DesiredState | None) -> DesiredState:
+        """Return what a revision asks for. Raises SourceUnavailable or InvalidManifests."""
+        ...
+
+
+class BundleSource(Protocol):
+    """Hands out bundles, building each once. Raises BuildFailed or SourceUnavailable."""
+
+    async def code(self, repository: Path, program: ProgramVersion) -> Bundle:
+        """Return a program's folder."""
+        ...
+
+    async def dependencies(self, repository: Path, program: ProgramVersion, python: str) -> Bundle | None:
+        """Return its dependency layer for an interpreter's minor version, None where it has none."""
+        ...
+
+
+class ControllerListener(Protocol):
+    """Hears of transitions, on the event loop, and must not block it."""
+
+    def status_changed(self, status: BotStatus) -> None:
+        """Take a bot's new status."""
+        ...
+
+    def bot_removed(self, name: str) -> None:
+        """Take note that a bot is gone."""
+        ...
+
+    def revision_changed(self, record: RevisionRecord) -> None:
+        """Take a revision's new state."""
+        ...
+
+    def run_changed(self, bot: str, run: RunRecord) -> None:
+        """Take a run that began or ended."""
+        ...
+
+
+class NoListener:
+    """Hears and does nothing."""
+
+    def status_changed(self, status: BotStatus) -> None:
+        """Ignore it."""
+
+    def bot_removed(self, name: str) -> None:
+        """Ignore it."""
+
+    def revision_changed(self, record: RevisionRecord) -> None:
+        """Ignore it."""
+
+    def run_changed(self, bot: str, run: RunRecord) -> None:
+        """Ignore it."""

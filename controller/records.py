@@ -1,0 +1,162 @@
+"""What the controller remembers: plain frozen values, the same in memory and in the database.
+
+Times are Unix seconds; None where there is no such moment.
+"""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from gitops.revision import Revision
+from schemas.bot import BotSpec
+from schemas.errors import ManifestError
+
+
+class Halt(StrEnum):
+    """Why we stopped a bot ourselves (else a stopped bot was stopped behind our back)."""
+
+    NONE = ""
+    DISABLED = "disabled"
+    SUSPENDED = "suspended"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryEntry:
+    """One bot that we own, and what of it was applied last (`spec` None: intended, never yet accepted).
+
+    `intent` is the digest that was about to be applied, written before the scheduler is asked, so that a
+    crash in between leaves no job that the database has not heard of. `halted` says which of our own
+    decisions stopped it, NONE while it is meant to run. `code` and `dependencies` are bundle keys.
+    """
+
+    bot: str
+    path: str
+    revision: str
+    spec: BotSpec | None
+    token: str
+    scheduler: str
+    node: str = ""
+    intent: str = ""
+    halted: Halt = Halt.NONE
+    code: str = ""
+    dependencies: str = ""
+    applied_at: float | None = None
+
+    @property
+    def digest(self) -> str:
+        """The digest that was applied last, "" where none was."""
+        return self.spec.digest if self.spec else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """An operator's word that a bot must not run; overrides git until it ends."""
+
+    bot: str
+    by: str
+    reason: str
+    since: float
+    until: float | None = None
+
+
+class ChangeState(StrEnum):
+    """How far one bot's change has come."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    HEALTHY = "healthy"
+    FAILED = "failed"
+    REMOVED = "removed"
+    """Also a bot that was asked to stop, and did."""
+    UNCHANGED = "unchanged"
+    """Nothing was left to do: overtaken by a newer revision, or as it should be already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One bot's change in one pass; `seconds` since the pass was asked for."""
+
+    bot: str
+    action: str
+    """create, update, remove, stop."""
+    summary: str
+    state: ChangeState = ChangeState.WAITING
+    message: str = ""
+    seconds: float = 0.0
+
+    def to(self, state: ChangeState, message: str, seconds: float) -> "Change":
+        """Return this change a step further."""
+        return replace(self, state=state, message=message, seconds=round(seconds, 3))
+
+
+class RevisionState(StrEnum):
+    """How far a revision has come."""
+
+    PENDING = "pending"
+    """Seen, and held back (a prune to confirm, or a recovery)."""
+    RUNNING = "running"
+    APPLIED = "applied"
+    FAILED = "failed"
+    REFUSED = "refused"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRecord:
+    """One revision's way through the controller."""
+
+    revision: Revision
+    state: RevisionState
+    received_at: float
+    finished_at: float | None = None
+    trigger: str = ""
+    by: str = ""
+    held: str = ""
+    """Why it is held, "" where it is not."""
+    changes: tuple[Change, ...] = ()
+    errors: tuple[ManifestError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One execution of a bot. `outcome` is an `Outcome`, or "missed" or "skipped"; "" while it runs."""
+
+    id: str
+    bot: str
+    allocation: str
+    node: str
+    revision: str
+    started_at: float | None = None
+    ended_at: float | None = None
+    outcome: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    message: str = ""
+    result: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to apply a bot."""
+
+    bot: str
+    revision: str
+    digest: str
+    started_at: float
+    ended_at: float
+    ok: bool
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Something that a person or a token did, and why."""
+
+    at: float
+    who: str
+    action: str
+    subject: str
+    why: str = ""
+    token: str = ""
+    details: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,198 @@
+"""Everything known of one bot at one moment, told as its `BotStatus`.
+
+Pure. Three axes: sync (does what runs equal what git asks for), health, and the operation under way; the
+reason tells of the health, or of the sync where that is the trouble.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from controller.compare import Difference, Kind
+from controller.health import Judgement, judge, judge_stopped
+from controller.process import ProcessState
+from controller.records import Halt, InventoryEntry, Suspension
+from controller.schedulers.protocol import ObservedBot, Phase
+from controller.settings import Settings
+from controller.status import BotStatus, Health, Reason, Sync
+from schemas.bot import BotSpec, BotType
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is under way, or went wrong, with a bot's apply; `failed` explains with `message`."""
+
+    revision: str
+    failed: Reason | None = None
+    message: str = ""
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that a status is made of. `spec` is the desired one, else the one applied last."""
+
+    name: str
+    spec: BotSpec
+    difference: Difference
+    seen: ObservedBot | None = None
+    owned: InventoryEntry | None = None
+    process: ProcessState = ProcessState()
+    suspension: Suspension | None = None
+    operation: Operation | None = None
+    held: str = ""
+    """Why its change is held back by the plan, "" where it is not."""
+    trouble: Reason | None = None
+    """A trouble of the whole fleet: the scheduler does not answer, or a recovery is needed."""
+    trouble_text: str = ""
+    certain: bool = True
+    """False where no revision has been read yet."""
+
+
+def tell(
+    standing: Standing, now: float, settings: Settings, before: BotStatus | None
+) -> tuple[BotStatus, float | None]:
+    """Return a bot's status and when to look again though nothing happens (None: never)."""
+    judgement = _explained(standing, _judgement(standing, now, settings))
+    status = _status(standing, judgement)
+    if before is None:
+        return replace(status, since=now), judgement.recheck_at
+    same = (before.health, before.reason) == (status.health, status.reason)
+    status = replace(
+        status, since=before.since if same else now, observed_generation=before.observed_generation
+    )
+    if status != before:
+        status = replace(status, observed_generation=before.observed_generation + 1)
+    return status, judgement.recheck_at
+
+
+def sync_of(standing: Standing) -> Sync:
+    """Return whether what runs equals what git asks for."""
+    kind = standing.difference.kind
+    if standing.trouble or not standing.certain or kind in (Kind.PROTECTED, Kind.FOREIGN):
+        return Sync.UNKNOWN
+    if kind in (Kind.NONE, Kind.ADOPT) and not standing.difference.blocked:
+        return Sync.SYNCED
+    if standing.difference.blocked and kind is Kind.NONE:
+        return Sync.UNKNOWN
+    return Sync.OUT_OF_SYNC
+
+
+def _judgement(standing: Standing, now: float, settings: Settings) -> Judgement:
+    seen, suspension = standing.seen, standing.suspension
+    if suspension is not None:
+        return judge_stopped(seen, Reason.SUSPENDED, suspension_text(suspension))
+    if standing.difference.kind is Kind.REMOVE and not standing.held:
+        return judge_stopped(seen, Reason.REMOVED, "removed from git")
+    if _disabled(standing):
+        return judge_stopped(seen, Reason.DISABLED, "disabled in git (enabled: false)")
+    return judge(standing.spec, seen, standing.process, now, settings)
+
+
+def _disabled(standing: Standing) -> bool:
+    protected = standing.difference.kind is Kind.PROTECTED
+    halted = standing.owned is not None and standing.owned.halted is Halt.DISABLED
+    return not standing.spec.enabled or (protected and halted)
+
+
+def suspension_text(suspension: Suspension) -> str:
+    """Return `by desk-ops: "exchange maintenance", until 2026-11-23 06:00 UTC`."""
+    text = f'by {suspension.by}: "{suspension.reason}"'
+    if suspension.until is None:
+        return text
+    return f"{text}, until {datetime.fromtimestamp(suspension.until, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _explained(standing: Standing, judged: Judgement) -> Judgement:
+    """Add the trouble of the sync, where it is what a person has to know first."""
+    operation = standing.operation
+    if operation and operation.failed:
+        missing = judged.health in (Health.MISSING, Health.PROGRESSING)
+        if missing or judged.health is Health.HEALTHY:
+            health = Health.DEGRADED if missing else judged.health
+            return Judgement(health, operation.failed, operation.message, judged.recheck_at)
+        return judged
+    if judged.health is Health.MISSING:
+        return _missing(standing, judged)
+    if _replacing(standing, judged):
+        return Judgement(Health.PROGRESSING, Reason.UPDATING, standing.difference.summary, judged.recheck_at)
+    return _sync_trouble(standing, judged)
+
+
+def _replacing(standing: Standing, judged: Judgement) -> bool:
+    """Say whether the bot is between two specs: not in trouble, only on its way."""
+    if standing.difference.kind not in (Kind.UPDATE, Kind.DRIFTED) or standing.held:
+        return False
+    busy = standing.operation is not None and standing.operation.busy
+    return busy and judged.health in (Health.HEALTHY, Health.PROGRESSING)
+
+
+def _missing(standing: Standing, judged: Judgement) -> Judgement:
+    if standing.trouble:
+        return Judgement(Health.UNKNOWN, standing.trouble, standing.trouble_text)
+    if standing.held:
+        return Judgement(Health.MISSING, Reason.PRUNE_HELD, standing.held)
+    busy = standing.operation is not None and standing.operation.busy
+    if busy:
+        return Judgement(Health.PROGRESSING, Reason.STARTING, standing.difference.summary)
+    return _sync_trouble(standing, judged)
+
+
+def _sync_trouble(standing: Standing, judged: Judgement) -> Judgement:
+    """Replace the reason of a calm bot by the reason why it is not in sync."""
+    calm = judged.health in (Health.HEALTHY, Health.MISSING)
+    found = _trouble(standing)
+    if not calm or found is None:
+        return judged
+    return replace(judged, reason=found[0], message=found[1])
+
+
+def _trouble(standing: Standing) -> tuple[Reason, str] | None:
+    difference = standing.difference
+    if standing.trouble:
+        return standing.trouble, standing.trouble_text
+    if difference.kind is Kind.PROTECTED:
+        return Reason.INVALID_MANIFEST, difference.reason
+    if difference.kind is Kind.FOREIGN:
+        return Reason.RECOVERY_NEEDED, difference.reason
+    if standing.held:
+        return Reason.PRUNE_HELD, standing.held
+    if difference.kind is Kind.DRIFTED:
+        return Reason.DRIFTED, difference.reason
+    return None
+
+
+def _status(standing: Standing, judged: Judgement) -> BotStatus:
+    spec, owned, seen, process = standing.spec, standing.owned, standing.seen, standing.process
+    applied = owned.revision if owned and owned.spec else ""
+    attempted = standing.operation.revision if standing.operation else applied
+    runs = owned.spec if owned and owned.spec else spec
+    scheduled = spec.type is BotType.SCHEDULED
+    placed = seen is not None and seen.phase not in (Phase.STOPPED, Phase.IDLE)
+    return BotStatus(
+        name=standing.name,
+        program=runs.program.name,
+        version=runs.program.version,
+        type=spec.type.value,
+        mode=runs.mode.value,
+        environment=spec.environment,
+        sync=sync_of(standing),
+        health=judged.health,
+        reason=judged.reason,
+        message=judged.message,
+        applied_revision=applied,
+        attempted_revision=attempted or applied,
+        restarts=process.restarts,
+        started_at=process.started_at if placed and process.alive_since is not None else None,
+        since=0.0,
+        path=spec.path,
+        node=(seen.node if seen else "") or (owned.node if owned else ""),
+        allocation=seen.allocation if seen else "",
+        run=process.run,
+        schedule=spec.schedule,
+        timezone=spec.timezone if scheduled else "",
+        next_run=seen.next_run if seen and not standing.suspension else None,
+        memory_limit=runs.resources.memory_limit,
+        cpu_limit=runs.resources.cpu_limit,
+        account=spec.account,
+        currency=spec.currency,
+    )

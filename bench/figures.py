@@ -34,8 +34,9 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 def spread(values: Sequence[float], unit: str = "ms") -> str:
     """Return the smallest, the median, the 95th percentile and the largest as text."""
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"n={len(values)} min {low:.0f} p50 {middle:.0f} p95 {quantile(values, 0.95):.0f} max {high:.0f} {unit}"
+    low, high, last = min(values), max(values), quantile(values, 0.95)
+    middle = statistics.median(values)
+    return f"n={len(values)} min {low:.0f} p50 {middle:.0f} p95 {last:.0f} max {high:.0f} {unit}"
 
 
 def table(figures: Sequence[Figure]) -> str:

@@ -1,4 +1,4 @@
-"""Push to running with the local scheduler, and what a bot prints to what a viewer of the API's stream sees."""
+"""Push to running with the local scheduler, and how soon a print arrives on the live stream."""
 
 import contextlib
 import json

@@ -168,8 +168,8 @@ def _launcher_restarts() -> dict[str, Any]:
 
 
 def _run_restarts() -> dict[str, Any]:
-    """Try a run's preparation again for a while; a run that started is the launcher's business."""
-    return {"Attempts": 5, "Interval": 300 * _SECOND, "Delay": 5 * _SECOND, "Mode": "fail"}
+    """Restart nothing: Nomad cannot tell a run that traded and failed from one that could not be prepared."""
+    return {"Attempts": 0, "Interval": 60 * _SECOND, "Delay": 5 * _SECOND, "Mode": "fail"}
 
 
 def _task(

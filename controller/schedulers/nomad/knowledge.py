@@ -67,11 +67,11 @@ class Knowledge:
 
     def forget(self, living: Iterable[str]) -> None:
         """Drop what is known of jobs that are gone, unless something of theirs may still run."""
-        gone = set(self.placements) - set(living)
-        for job in gone:
+        known = frozenset(living)
+        for job in set(self.placements) - known:
             if all(item.ended for item in self.placements[job].values()):
                 del self.placements[job]
-        for job in set(self.blockages) - set(living):
+        for job in set(self.blockages) - known:
             del self.blockages[job]
 
     def _keep(self, item: Placement) -> None:

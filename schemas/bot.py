@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class BotType(StrEnum):
@@ -115,6 +116,12 @@ class BotSpec:
     currency: str = ""
     annualization: int = 365
     renamed_from: str = ""
+    depends_on: tuple[str, ...] = ()
+    """Names of bots that must be healthy before this one starts."""
+    allow_major: bool = False
+    """The bot may move to another major version of its program and keep its state."""
+    alerts: Mapping[str, Any] = field(default_factory=dict)
+    risk: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def type(self) -> BotType:

@@ -4,6 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.catalog import validator
+from schemas.document import Document
+from schemas.errors import ManifestError
+from schemas.explain import named
+from schemas.instance import schedule_errors
+from schemas.placed import document_errors, place_violations
+from schemas.policy import check_policy, check_resources
+from schemas.quantities import InvalidQuantity, parse_duration
+from schemas.validation import violations
+from schemas.words import shown
+from schemas.yaml_document import load_document
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -30,3 +42,65 @@ class FleetSettings:
     prune_least: int = 3
     alerts: Mapping[str, Any] = field(default_factory=dict)
     sync_windows: tuple[Mapping[str, Any], ...] = ()
+
+
+def parse_fleet(file: str, content: bytes) -> tuple[FleetSettings | None, list[ManifestError]]:
+    """Return the fleet's settings, or None with everything that is wrong with them."""
+    document, errors = load_document(file, content)
+    if document is None:
+        return None, errors
+    errors += place_violations(document, violations(validator("fleet"), document.value, document.conceals))
+    if not errors and document.value is not None:
+        errors += _quantity_errors(document)
+    if errors:
+        return None, document_errors(errors)
+    return _settings(document.value or {}), []
+
+
+def _quantity_errors(document: Document) -> list[ManifestError]:
+    """Return what is wrong inside texts: quantities, schedules, folders that leave the repository."""
+    value = document.value
+    defaults = value.get("defaults", {})
+    errors = check_resources(document, ("defaults",), defaults)
+    errors += check_policy(document, ("defaults", "herdsman"), defaults.get("herdsman"))
+    errors += schedule_errors(document, ("defaults",), defaults)
+    for index, window in enumerate(value.get("sync_windows", ())):
+        errors += schedule_errors(document, ("sync_windows", index), window)
+        errors += _length_errors(document, index, window["duration"])
+    for name, environment in value.get("environments", {}).items():
+        for index, folder in enumerate((environment or {}).get("folders", ())):
+            if ".." in folder.split("/"):
+                path = ("environments", name, "folders", index)
+                errors.append(document.error(path, f"{named(path)} must stay inside the repository"))
+    return errors
+
+
+def _length_errors(document: Document, index: int, duration: Any) -> list[ManifestError]:
+    path = ("sync_windows", index, "duration")
+    try:
+        if parse_duration(duration) > 0:
+            return []
+        return [document.error(path, f"{named(path)} must be more than 0")]
+    except InvalidQuantity as error:
+        return [document.error(path, f"{named(path)}: {error}, not {shown(duration)}")]
+
+
+def _settings(value: Mapping[str, Any]) -> FleetSettings:
+    prune = value.get("prune", {})
+    standard = FleetSettings()
+    return FleetSettings(
+        name=value.get("name", ""),
+        environments=tuple(
+            _environment(name, part or {}) for name, part in value.get("environments", {}).items()
+        ),
+        defaults=value.get("defaults", {}),
+        prune_share=float(prune.get("share", standard.prune_share)),
+        prune_least=prune.get("least", standard.prune_least),
+        alerts=value.get("alerts", {}),
+        sync_windows=tuple(value.get("sync_windows", ())),
+    )
+
+
+def _environment(name: str, part: Mapping[str, Any]) -> Environment:
+    folders = tuple(folder.rstrip("/") for folder in part.get("folders", (f"bots/{name}",)))
+    return Environment(name, folders, part.get("namespace", ""), part.get("node_pool", ""))

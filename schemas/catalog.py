@@ -1,0 +1,43 @@
+"""The JSON Schemas of a fleet's documents, as files of this package."""
+
+import json
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from jsonschema.protocols import Validator
+
+from schemas.errors import NotFound
+from schemas.validation import draft202012
+
+NAMES = ("program", "bot", "fleet")
+_OF_BOT = "urn:herdsman:schema:bot#/$defs/"
+
+
+@lru_cache(maxsize=len(NAMES))
+def schema_text(name: str) -> str:
+    """Return a schema as JSON text that stands on its own: program (bot-config.yaml), bot or fleet.
+
+    Raises NotFound for another name.
+    """
+    if name not in NAMES:
+        raise NotFound(f'there is no schema "{name}"; there are {", ".join(NAMES)}')
+    text = files("schemas").joinpath("json", f"{name}.schema.json").read_text(encoding="utf-8")
+    if _OF_BOT in text:
+        schema = json.loads(text.replace(_OF_BOT, "#/$defs/"))
+        schema["$defs"] = {**json.loads(schema_text("bot"))["$defs"], **schema.get("$defs", {})}
+        text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return text
+
+
+@lru_cache(maxsize=len(NAMES))
+def schema(name: str) -> dict[str, Any]:
+    """Return a schema as data; to be read only."""
+    loaded: dict[str, Any] = json.loads(schema_text(name))
+    return loaded
+
+
+@lru_cache(maxsize=len(NAMES))
+def validator(name: str) -> Validator:
+    """Return the validator of a document; see `schemas.validation.violations`."""
+    return draft202012(schema(name))

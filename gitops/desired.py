@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gitops.index import FleetIndex
 from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.errors import ManifestError
@@ -15,7 +16,9 @@ class DesiredState:
 
     `bots` are those whose manifests are sound. `failed_paths` are manifest paths that did not load: a bot
     last loaded from one of them is protected (neither changed nor pruned). `complete` is False where the
-    tree could not be read whole: then nothing is pruned at all.
+    tree could not be read whole: then nothing is pruned at all. `failed_bots` are the names that failed
+    files declare, as far as they can be told: protected as well, since a file may be moved and broken in
+    one commit. `index` is for the next build only.
     """
 
     revision: Revision
@@ -24,3 +27,5 @@ class DesiredState:
     errors: tuple[ManifestError, ...] = ()
     failed_paths: frozenset[str] = frozenset()
     complete: bool = True
+    failed_bots: frozenset[str] = frozenset()
+    index: FleetIndex | None = field(default=None, repr=False, compare=False)

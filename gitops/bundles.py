@@ -1,0 +1,233 @@
+"""The bundle store: what nodes fetch, each built once, found by what it was made from or by its digest."""
+
+import asyncio
+import hashlib
+import io
+import json
+import os
+import platform
+import re
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+
+from gitops.archive import Member, members_of_folder, write_archive
+from gitops.bundle import Bundle
+from gitops.dependencies import INSTALL_TIMEOUT, install, is_empty, refers_to_files
+from gitops.objects import ObjectStream, TreeEntry
+from gitops.process import git
+from gitops.programs import leads_out, link_target
+from gitops.reading import parse_listing
+from gitops.runtimes import Interpreter, interpreters
+from schemas.bot import ProgramVersion
+from schemas.errors import BuildFailed, SourceUnavailable
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_CODE_LEVEL = 6
+_DEPENDENCIES_LEVEL = 1
+"""Dependency layers are large and made while somebody waits for a bot; they are compressed quickly."""
+
+
+class BundleStore:
+    """Bundles under `root`: `content/<digest>.tar.gz`, and `keys/` with one small record for each key.
+
+    Two requests for the same bundle share one build; a build goes on when a request for it is cancelled.
+    Methods that build raise BuildFailed, or SourceUnavailable where git cannot give the content.
+    """
+
+    def __init__(self, root: Path, install_timeout: float = INSTALL_TIMEOUT) -> None:
+        self._content = root / "content"
+        self._keys = root / "keys"
+        self._install_timeout = install_timeout
+        self._work = root / "work"
+        for folder in (self._content, self._keys, self._work):
+            folder.mkdir(parents=True, exist_ok=True)
+        _clear(self._work)
+        self._building: dict[str, asyncio.Task[Bundle]] = {}
+        self._known = {bundle.key: bundle for bundle in self._load()}
+
+    def _load(self) -> Iterable[Bundle]:
+        for record in sorted(self._keys.glob("*.json")):
+            try:
+                facts = json.loads(record.read_text())
+                bundle = self._bundle(facts["key"], facts["digest"], facts["size"])
+                if bundle.path.stat().st_size == bundle.size:
+                    yield bundle
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # half written when the power went: it is built again
+
+    def _bundle(self, key: str, digest: str, size: int) -> Bundle:
+        return Bundle(key, digest, self._content / f"{digest}.tar.gz", size)
+
+    def find(self, digest: str) -> Bundle | None:
+        """Return the bundle of that digest (hex SHA-256), or None."""
+        if not _DIGEST.fullmatch(digest):
+            return None
+        return next((bundle for bundle in self._known.values() if bundle.digest == digest), None)
+
+    async def code(self, repository: Path, program: ProgramVersion) -> Bundle:
+        """Return the bundle of a program's folder; its key is `code-<git tree id>`."""
+
+        async def build(key: str) -> Bundle:
+            return await asyncio.to_thread(self._pack_tree, key, repository, program.tree)
+
+        return await self._once(f"code-{program.tree}", build)
+
+    async def dependencies(self, repository: Path, program: ProgramVersion, python: str) -> Bundle | None:
+        """Return the dependency layer for an interpreter's minor version ("3.11"), if one is needed."""
+        if not program.dependencies:
+            return None
+        interpreter = _interpreter(program, python)
+        asked = await asyncio.to_thread(_blob, repository, program.dependencies_id)
+        requirements = program.dependencies == "requirements.txt"
+        if requirements and is_empty(asked):
+            return None
+        parts = ["dependencies", program.dependencies_id, program.runtime, python, _platform()]
+        if requirements and refers_to_files(asked):
+            parts.append(program.tree)
+
+        async def build(key: str) -> Bundle:
+            return await self._install(key, repository, program, interpreter)
+
+        return await self._once("-".join(parts), build)
+
+    async def files(self, key: str, files: Mapping[str, bytes]) -> Bundle:
+        """Return a bundle of these files, by path inside it; the same key may come to hold new content."""
+        members = [Member(path, len(content), _opener(content)) for path, content in files.items()]
+        return await asyncio.to_thread(self._pack, key, members, _CODE_LEVEL)
+
+    async def retain(self, keys: set[str]) -> None:
+        """Forget every bundle that has none of these keys; one that is being built stays."""
+        dropped = [key for key in self._known if key not in keys and key not in self._building]
+        gone = [self._known.pop(key) for key in dropped]
+        used = {bundle.digest for bundle in self._known.values()}
+        await asyncio.to_thread(self._delete, gone, used)
+
+    def _delete(self, bundles: Iterable[Bundle], used: set[str]) -> None:
+        for bundle in bundles:
+            self._record(bundle.key).unlink(missing_ok=True)
+            if bundle.digest not in used:
+                bundle.path.unlink(missing_ok=True)
+
+    async def _once(self, key: str, build: Callable[[str], Awaitable[Bundle]]) -> Bundle:
+        known = self._known.get(key)
+        if known is not None and known.path.exists():
+            return known
+        task = self._building.get(key)
+        if task is None:
+            task = asyncio.ensure_future(build(key))
+            self._building[key] = task
+            task.add_done_callback(lambda done: self._built(key, done))
+        return await asyncio.shield(task)
+
+    def _built(self, key: str, task: "asyncio.Task[Bundle]") -> None:
+        self._building.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # whoever waited has it; nobody may be left to
+
+    async def _install(
+        self, key: str, repository: Path, program: ProgramVersion, interpreter: Interpreter
+    ) -> Bundle:
+        with tempfile.TemporaryDirectory(dir=self._work) as name:
+            folder, target = Path(name) / "program", Path(name) / "target"
+            await asyncio.to_thread(_check_out, repository, program.tree, folder)
+            await install(folder, program.dependencies, interpreter, target, self._install_timeout)
+            return await asyncio.to_thread(self._pack, key, members_of_folder(target), _DEPENDENCIES_LEVEL)
+
+    def _pack_tree(self, key: str, repository: Path, tree: str) -> Bundle:
+        with ObjectStream(repository) as objects:
+            members = [_member(entry, objects) for entry in _files_of(repository, tree)]
+            return self._pack(key, members, _CODE_LEVEL)
+
+    def _pack(self, key: str, members: Iterable[Member], level: int) -> Bundle:
+        """Write an archive and its record, each by renaming, so that there is never half of one."""
+        handle, name = tempfile.mkstemp(dir=self._work)
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "w+b") as file:
+                write_archive(file, members, level)
+                file.seek(0)
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                file.seek(0, os.SEEK_END)
+                bundle = self._bundle(key, digest, file.tell())
+            part.chmod(0o644)
+            part.replace(bundle.path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        self._write_record(bundle)
+        self._known[key] = bundle
+        return bundle
+
+    def _write_record(self, bundle: Bundle) -> None:
+        record = self._record(bundle.key)
+        part = self._work / f"{record.name}-{bundle.digest}"
+        part.write_text(json.dumps({"key": bundle.key, "digest": bundle.digest, "size": bundle.size}))
+        part.replace(record)
+
+    def _record(self, key: str) -> Path:
+        return self._keys / f"{hashlib.sha256(key.encode()).hexdigest()[:40]}.json"
+
+
+def _interpreter(program: ProgramVersion, python: str) -> Interpreter:
+    if not program.runtime.startswith("python"):
+        raise BuildFailed(f"Dependencies of the runtime {program.runtime} cannot be installed yet")
+    found = interpreters().get(f"python{python}")
+    if found is None:
+        have = ", ".join(interpreters()) or "none"
+        raise BuildFailed(
+            f"There is no python{python} on this machine to install dependencies with; it has {have}"
+        )
+    return found
+
+
+def _platform() -> str:
+    return f"{platform.system()}-{platform.machine()}-{platform.libc_ver()[0] or 'libc'}".lower()
+
+
+def _blob(repository: Path, oid: str) -> bytes:
+    with ObjectStream(repository) as objects:
+        return objects.read(oid)
+
+
+def _files_of(repository: Path, tree: str) -> list[TreeEntry]:
+    listing = git(repository, "ls-tree", "-r", "-z", "-l", tree)
+    entries = parse_listing(listing, "", errors="surrogateescape")
+    return [entry for entry in entries if entry.is_file or entry.is_link]
+
+
+def _member(entry: TreeEntry, objects: ObjectStream) -> Member:
+    if entry.is_link:
+        content = objects.read(entry.oid)
+        if leads_out(link_target(entry.path, content)):
+            raise BuildFailed(f"The symbolic link {entry.path} leads out of the program's folder")
+        return Member(entry.path, link=os.fsdecode(content))
+    executable = entry.mode == "100755"
+    return Member(entry.path, entry.size, lambda: io.BytesIO(objects.read(entry.oid)), executable)
+
+
+def _check_out(repository: Path, tree: str, folder: Path) -> None:
+    """Write a tree's files to disk. Links are left out: nothing that an installer reads needs them."""
+    folder.mkdir()
+    with ObjectStream(repository) as objects:
+        for entry in _files_of(repository, tree):
+            if entry.is_file:
+                place = folder / entry.path
+                if not place.resolve().is_relative_to(folder.resolve()):
+                    raise SourceUnavailable(f"{entry.path} would lie outside of its folder")
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(objects.read(entry.oid))
+
+
+def _clear(folder: Path) -> None:
+    """Remove what builds left there when an earlier process ended in the middle of them."""
+    for left in folder.iterdir():
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _opener(content: bytes) -> Callable[[], io.BytesIO]:
+    return lambda: io.BytesIO(content)

@@ -1,0 +1,87 @@
+"""Finding the fleet's files in a revision: from a full listing, or from what changed since the last one."""
+
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+
+from gitops.index import Survey
+from gitops.objects import TreeChange, TreeEntry
+
+PROGRAM_FILE = "bot-config.yaml"
+FLEET_FILE = "herdsman.yaml"
+INSTANCE_FOLDER = "bots"
+_INSTANCE_ENDINGS = (".yaml", ".yml", ".json")
+
+
+def survey_listing(entries: Sequence[TreeEntry], subfolder: str) -> Survey:
+    """Sort all entries of a revision into programs, instances, links and the fleet's settings."""
+    trees = {entry.path: entry.oid for entry in entries if entry.is_tree}
+    programs = {
+        folder: trees.get(folder, "")
+        for entry in entries
+        if entry.is_file and (folder := program_folder(entry.path)) is not None
+    }
+    settings_path = posixpath.join(subfolder, FLEET_FILE)
+    return Survey(
+        programs,
+        {e.path: e for e in entries if e.is_file and is_instance(e.path, subfolder, programs)},
+        {e.path: e for e in entries if e.is_link},
+        next((e for e in entries if e.path == settings_path and e.is_file), None),
+    )
+
+
+def survey_changes(before: Survey, changes: Sequence[TreeChange], subfolder: str) -> Survey | None:
+    """Return the survey after these changes, or None where only a full listing can tell."""
+    programs = _changed_programs(before.programs, changes)
+    bots = posixpath.join(subfolder, INSTANCE_FOLDER) + "/"
+    moved = programs.keys() ^ before.programs.keys()
+    if any(f"{folder}/".startswith(bots) for folder in moved):
+        return None  # what lies around them is now an instance, or is one no more
+    instances = dict(before.instances)
+    links = dict(before.links)
+    fleet = before.fleet
+    settings_path = posixpath.join(subfolder, FLEET_FILE)
+    for change in changes:
+        entry = change.entry
+        instances.pop(change.path, None)
+        links.pop(change.path, None)
+        if entry and entry.is_link:
+            links[change.path] = entry
+        elif entry and entry.is_file and is_instance(change.path, subfolder, programs):
+            instances[change.path] = entry
+        if change.path == settings_path:
+            fleet = entry if entry and entry.is_file else None
+    return Survey(programs, instances, links, fleet)
+
+
+def _changed_programs(before: Mapping[str, str], changes: Iterable[TreeChange]) -> dict[str, str]:
+    programs = dict(before)
+    trees = {change.path: change.entry.oid for change in changes if change.entry and change.entry.is_tree}
+    for change in changes:
+        folder = program_folder(change.path)
+        if folder is None:
+            continue
+        if change.entry and change.entry.is_file:
+            programs[folder] = trees.get(folder, "")
+        else:
+            programs.pop(folder, None)
+    programs.update({folder: trees[folder] for folder in programs.keys() & trees.keys()})
+    return programs
+
+
+def program_folder(path: str) -> str | None:
+    """Return the folder that a program's manifest makes a program; None for any other file."""
+    folder, _, name = path.rpartition("/")
+    return folder if name == PROGRAM_FILE else None
+
+
+def is_instance(path: str, subfolder: str, programs: Mapping[str, str]) -> bool:
+    """Return whether a file declares a bot: a document under `bots/` that is no part of a program."""
+    bots = posixpath.join(subfolder, INSTANCE_FOLDER) + "/"
+    if not (path.startswith(bots) and path.endswith(_INSTANCE_ENDINGS)):
+        return False
+    folder = posixpath.dirname(path)
+    while len(folder) >= len(bots):
+        if folder in programs:
+            return False
+        folder = posixpath.dirname(folder)
+    return True

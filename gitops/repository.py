@@ -22,7 +22,8 @@ def make_bare(path: Path, branch: str, settings: Settings) -> None:
     """Make a bare repository, or bring the settings of one that is there up to date."""
     if not (path / "HEAD").is_file():
         path.mkdir(parents=True, exist_ok=True)
-        Repo.init(path, bare=True, initial_branch=branch, template="", env=git_environment()).close()
+        empty = git_environment({"GIT_TEMPLATE_DIR": ""})
+        Repo.init(path, bare=True, initial_branch=branch, env=empty).close()
     with Repo(path) as repository:
         if not repository.heads:
             repository.git.update_environment(**git_environment())

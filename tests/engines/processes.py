@@ -65,8 +65,8 @@ class ServerProcess:
     def stop(self, grace: float = 20.0) -> None:
         """End the server (SIGTERM, after `grace` SIGKILL) and then whatever still carries its mark."""
         if self.alive():
-            self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
+            self.process.send_signal(signal.SIGCONT)
         try:
             self.process.wait(grace)
         except subprocess.TimeoutExpired:
@@ -75,9 +75,11 @@ class ServerProcess:
         end_marked(self.mark)
 
 
-def launch(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> ServerProcess:
-    """Start a server in its own session, its output in `log`."""
-    mark = secrets.token_hex(8)
+def launch(
+    command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, mark: str | None = None
+) -> ServerProcess:
+    """Start a server in its own session, its output in `log`; `mark` is that of an earlier life of it."""
+    mark = mark or secrets.token_hex(8)
     with log.open("ab") as output:
         process = subprocess.Popen(
             list(command),

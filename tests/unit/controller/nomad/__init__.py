@@ -1,0 +1,1 @@
+"""Tests of the Nomad scheduler's pure parts."""

@@ -118,6 +118,7 @@ class LaunchOrder:
             "task": self.task,
             "labels": labels(spec, self.fleet, self.launch.revision),
             "paths": _paths(self.paths),
+            "former_state": _former_state(self.paths.state, spec.renamed_from),
             "code": _content(self.code),
             "dependencies": _content(self.dependencies) if self.dependencies else None,
             "entrypoint": spec.program.entrypoint,
@@ -171,6 +172,11 @@ def _paths(paths: NodePaths) -> dict[str, str]:
         "cache": paths.cache,
         "state": paths.state,
     }
+
+
+def _former_state(state: str, renamed_from: str) -> str:
+    """Return the state folder of the bot's former name, from which the first start takes it; "" for none."""
+    return f"{state.rpartition('/')[0]}/{renamed_from}" if renamed_from else ""
 
 
 def _content(content: Content) -> dict[str, str]:

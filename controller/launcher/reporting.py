@@ -31,3 +31,7 @@ class Reports:
         line = {"t": round(time.time(), 6), "kind": kind, "launcher_pid": self._launcher_pid}
         known = {name: value for name, value in fields.items() if value is not None and value != ""}
         self._pending = self._file.write(self._pending + (encode(line | known) + "\n").encode())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()

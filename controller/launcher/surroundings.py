@@ -91,7 +91,25 @@ def make_folders(order: "dict[str, Any]") -> None:
     work = order["paths"]["work"]
     for folder in (f"{work}/home", f"{work}/temporary", result_folder(order)):
         make_folder(folder, 0o700)
+    _take_over_state(order["former_state"], order["paths"]["state"])
     make_folder(order["paths"]["state"], 0o700)
+
+
+def _take_over_state(former: str, state: str) -> None:
+    """Move the state of a renamed bot to its new name, unless it has some under that name already."""
+    if not former:
+        return
+    try:
+        make_folder(state.rpartition("/")[0])
+        posix.rmdir(state)
+    except FileNotFoundError:
+        pass
+    except OSError:  # it is not empty
+        return
+    try:
+        posix.rename(former, state)
+    except FileNotFoundError:
+        return
 
 
 def has_state(order: "dict[str, Any]") -> bool:

@@ -1,0 +1,52 @@
+"""A launcher as a child process: started without a fork of ours, its end heard through a pidfd."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+class Child:
+    """One running launcher. `ended` is done when it is, with its exit code (negative for a signal)."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[int] = loop.create_future()
+        self._descriptor = os.pidfd_open(pid)
+        loop.add_reader(self._descriptor, self._reap, loop)
+
+    @classmethod
+    def start(cls, arguments: Sequence[str], environment: Mapping[str, str], errors: Path) -> "Child":
+        """Start a program in a session of its own; what it prints is appended to `errors`.
+
+        Raises OSError where it cannot be executed.
+        """
+        append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        pid = os.posix_spawn(
+            arguments[0],
+            list(arguments),
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(errors), append, 0o640),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+            setsigmask=(),
+            setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM),
+        )
+        return cls(pid)
+
+    def _reap(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.remove_reader(self._descriptor)
+        os.close(self._descriptor)
+        _, status = os.waitpid(self.pid, 0)
+        if not self.ended.done():
+            self.ended.set_result(os.waitstatus_to_exitcode(status))
+
+    def send(self, number: int) -> None:
+        """Send a signal, unless it has ended already."""
+        if not self.ended.done():
+            os.kill(self.pid, number)

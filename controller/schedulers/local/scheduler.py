@@ -1,0 +1,369 @@
+"""The Scheduler over this machine: jobs on disk, one driver a bot, launchers as children."""
+
+import asyncio
+import fcntl
+import json
+import os
+import platform
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from controller.launcher.archive import LAUNCHER, launcher_root
+from controller.launcher.fetch import Unfetched, unpack
+from controller.launcher.order import Content, LaunchOrder, LeaseOrder, NodePaths, Output
+from controller.launcher.reporting import Reports
+from controller.schedulers.local import leftovers
+from controller.schedulers.local.announcements import Announcements
+from controller.schedulers.local.child import Child
+from controller.schedulers.local.driver import Driver
+from controller.schedulers.local.folders import Folders
+from controller.schedulers.local.registry import BundleFile, Job, Registry
+from controller.schedulers.protocol import Launch, Observation, ObservedBot, SchedulerEvent
+from gitops.bundle import Bundle
+from schemas.errors import Conflict, NotFound, SchedulerRefused, UsageError
+
+_SLACK = 5.0
+_KEPT_ALLOCATIONS = 10
+_REPORTED_SLOTS = 20
+_PYTHON = str(Path(sys.executable).resolve())
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ")
+
+
+def base_python(_launch: Launch) -> str:
+    """Return the Python that herdsman itself was made from, without its own packages."""
+    return _PYTHON
+
+
+class LocalScheduler:
+    """Runs a fleet's bots as children of this process; see `Scheduler`.
+
+    `root` is its own folder (`<data>/local`: jobs, allocations, state, leases), `cache` holds unpacked
+    bundles (`<data>/cache`, by digest), `fleet` is the fleet id. `python(launch)` names the interpreter
+    that runs a bot; it may raise SchedulerRefused. `environment` is where `env:NAME` secrets are looked up. Everything
+    happens on the event loop that calls `open`; files are written and unpacked in threads.
+
+    Memory and CPU limits of the manifest are observed by telemetry, and not enforced: that takes a cgroup,
+    which an ordinary user of a machine does not have. Only the bot's own launcher is accountable for it.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        fleet: str,
+        *,
+        cache: Path,
+        python: Callable[[Launch], str] = base_python,
+        environment: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.node = platform.node() or "local"
+        self._fleet = fleet
+        self._folders = Folders(root.resolve(), cache.resolve(), fleet)
+        self._registry = Registry(self._folders.jobs)
+        self._python = python
+        self._environment = dict(os.environ if environment is None else environment)
+        self._clock = clock
+        self._drivers: dict[str, Driver] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._announcements = Announcements()
+        self._lock = -1
+
+    @property
+    def kind(self) -> str:
+        """Return "local"."""
+        return "local"
+
+    @property
+    def allocations(self) -> Path:
+        """The folder that the telemetry agent reads: `<allocation>/alloc/logs/`."""
+        return self._folders.allocations
+
+    # Opening and closing
+
+    async def open(self) -> None:
+        """End what an earlier herdsman left behind, then start all its bots again.
+
+        Raises UsageError where another herdsman uses the same folder.
+        """
+        self._folders.make()
+        self._take_folder()
+        jobs = await asyncio.to_thread(self._registry.load, self._fleet)
+        grace = max((job.kill_timeout for job in jobs), default=0.0) + _SLACK
+        await asyncio.to_thread(leftovers.end, f"{self._fleet}/", grace)
+        for job in jobs:
+            self._drive(job)
+
+    def _take_folder(self) -> None:
+        self._lock = os.open(self._folders.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            self._lock = -1
+            raise UsageError(
+                f"another herdsman runs its bots from {self._folders.root}; stop it, or use another --data"
+            ) from None
+
+    async def close(self) -> None:
+        """End every bot as at a stop; the next `open` starts them again."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks.clear()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _drive(self, job: Job) -> None:
+        driver = Driver(job, self)
+        self._drivers[job.name] = driver
+        self._tasks[job.name] = asyncio.create_task(driver.drive(), name=f"bot {job.name}")
+        self.changed(job)
+
+    # The Protocol
+
+    async def observe(self) -> Observation:
+        """Return every bot of this fleet."""
+        bots = {name: driver.observed() for name, driver in self._drivers.items()}
+        return Observation(bots, self._announcements.count)
+
+    async def observe_bot(self, name: str) -> ObservedBot | None:
+        """Return one bot."""
+        driver = self._drivers.get(name)
+        return driver.observed() if driver else None
+
+    async def events(self) -> AsyncIterator[SchedulerEvent]:
+        """Yield moves as they happen."""
+        async for event in self._announcements.listen():
+            yield event
+
+    async def apply(self, launch: Launch, expected: str | None) -> str:
+        """Accept a job if its token is the expected one; its driver ends the old copy, then starts a new."""
+        name = launch.spec.name
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            self._check(name, expected)
+            await self._unpack(_bundles(launch))
+            job = self._job(launch)
+            await asyncio.to_thread(self._registry.save, job)
+            driver = self._drivers.get(name)
+            if driver is None:
+                self._drive(job)
+            else:
+                driver.ask(job)
+            return job.token
+
+    async def stop(self, name: str, expected: str | None, reason: str) -> None:
+        """Mark a bot as stopped; its driver ends it."""
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            driver = self._own(name)
+            if driver.job.stopped is not None:
+                return
+            if expected is not None and expected != driver.job.token:
+                raise Conflict(f"{name} was changed by somebody else in between; observe it again")
+            job = replace(driver.job, stopped=reason, token=_token())
+            await asyncio.to_thread(self._registry.save, job)
+            driver.ask(job)
+
+    async def restart(self, name: str, reason: str) -> None:  # noqa: ARG002 - told by the controller's audit
+        """End the bot's process as at a stop and start it again."""
+        driver = self._own(name)
+        if not driver.running:
+            raise Conflict(f"{name} does not run now, so there is nothing to restart; look at its status")
+        driver.restart()
+
+    async def remove(self, name: str) -> None:
+        """Forget a stopped bot's job and its log files; Conflict while it is not stopped."""
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            driver = self._drivers.get(name)
+            if driver is None:
+                return
+            if driver.running or driver.job.stopped is None:
+                raise Conflict(f"{name} has not stopped yet, so its job cannot be forgotten")
+            await asyncio.to_thread(self._registry.forget, name)
+            del self._drivers[name]
+            await self._cancel(name)
+            await asyncio.to_thread(self._delete, self._allocations_of(name))
+        self.changed(driver.job)
+
+    async def _cancel(self, name: str) -> None:
+        task = self._tasks.pop(name)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    def _own(self, name: str) -> Driver:
+        if name not in self._drivers:
+            raise NotFound(f"the bot {name} has no job on this machine")
+        return self._drivers[name]
+
+    def _check(self, name: str, expected: str | None) -> None:
+        driver = self._drivers.get(name)
+        if driver is None:
+            if expected is not None:
+                raise Conflict(f"{name} has no job any more; observe it again")
+            return
+        if expected != driver.job.token:
+            raise Conflict(f"{name} was changed by somebody else in between; observe it again")
+        if driver.job.stopped is not None and driver.running:
+            raise Conflict(f"the last copy of {name} has not ended yet; it is started again once it has")
+
+    # Jobs
+
+    def _job(self, launch: Launch) -> Job:
+        spec, before = launch.spec, self._drivers.get(launch.spec.name)
+        allocation = f"{spec.name}-{secrets.token_hex(6)}"
+        kept = before is not None and before.job.schedule == spec.schedule and before.job.stopped is None
+        return Job(
+            name=spec.name,
+            fleet=self._fleet,
+            spec=spec.digest,
+            revision=launch.revision,
+            token=_token(),
+            allocation=allocation,
+            order=self._order(launch, allocation).document(),
+            bundles=tuple(BundleFile(item.digest, str(item.path)) for item in _bundles(launch)),
+            schedule=spec.schedule,
+            timezone=spec.timezone,
+            catch_up=spec.catch_up,
+            kill_timeout=spec.kill_timeout,
+            last_slot=before.job.last_slot if kept and before else self._clock(),
+            marks=dict(launch.extra),
+        )
+
+    def _order(self, launch: Launch, allocation: str) -> LaunchOrder:
+        name, folder = launch.spec.name, self._folders.allocation(allocation)
+        layer = launch.dependencies
+        return LaunchOrder(
+            launch=launch,
+            fleet=self._fleet,
+            paths=NodePaths(
+                allocation=str(folder / "alloc"),
+                work=str(folder / "work"),
+                cache=str(self._folders.cache),
+                state=str(self._folders.state(name)),
+            ),
+            lease=LeaseOrder("file", {"path": str(self._folders.lease(name))}),
+            code=Content(launch.code.digest, path=str(self._folders.cache / launch.code.digest)),
+            dependencies=Content(layer.digest, path=str(self._folders.cache / layer.digest))
+            if layer
+            else None,
+            output=Output(pump=True),
+            allocation=allocation,
+            node=self.node,
+            interpreter=self._python(launch),
+            now=self._clock(),
+        )
+
+    async def _unpack(self, bundles: tuple[Bundle | BundleFile, ...]) -> None:
+        """Unpack what the cache does not hold yet. Raises SchedulerRefused."""
+        try:
+            await asyncio.to_thread(self._unpack_missing, bundles)
+        except (Unfetched, OSError) as error:
+            raise SchedulerRefused(f"a bundle cannot be used: {error}") from error
+
+    def _unpack_missing(self, bundles: tuple[Bundle | BundleFile, ...]) -> None:
+        for item in bundles:
+            folder = self._folders.cache / item.digest
+            if not folder.is_dir():
+                unpack(Path(item.path), folder)
+
+    # What the drivers ask (see `driver.Host`)
+
+    def now(self) -> float:
+        """Return Unix seconds."""
+        return self._clock()
+
+    async def start(self, job: Job, slot: float | None) -> Child:
+        """Start a launcher with its order."""
+        await self._unpack(job.bundles)
+        folder = self._folders.allocation(job.allocation)
+        order = await asyncio.to_thread(self._prepare, job, folder)
+        own = self._launcher_environment(job)
+        if slot is not None:
+            own["HERDSMAN_DUE"] = str(int(slot))
+        arguments = [_PYTHON, "-I", "-S", str(launcher_root() / LAUNCHER), str(order)]
+        try:
+            return Child.start(arguments, own, folder / "launcher.log")
+        except OSError as error:
+            raise SchedulerRefused(f"the launcher of {job.name} cannot be started: {error}") from error
+
+    def _launcher_environment(self, job: Job) -> dict[str, str]:
+        references = [str(reference) for reference in job.order["secrets"].values()]
+        secret = [reference.removeprefix("env:") for reference in references if reference.startswith("env:")]
+        names = [*_PASSED_ON, *secret, *job.order["secrets"]]
+        known = {name: self._environment[name] for name in names if name in self._environment}
+        return known | {leftovers.LAUNCHER_MARK: self._mark(job)}
+
+    async def end_leftovers(self, job: Job) -> None:
+        """Kill what is left of a bot whose launcher was killed."""
+        await asyncio.to_thread(leftovers.end, self._mark(job), 0.0)
+
+    def _mark(self, job: Job) -> str:
+        return f"{job.fleet}/{job.name}/{job.allocation}"
+
+    async def record(self, job: Job) -> None:
+        """Store a job unless a newer one has taken its place."""
+        async with self._locks.setdefault(job.name, asyncio.Lock()):
+            driver = self._drivers.get(job.name)
+            if driver is not None and driver.job.token == job.token:
+                await asyncio.to_thread(self._registry.save, job)
+
+    async def skipped(self, job: Job, reason: str, slots: tuple[float, ...]) -> None:
+        """Report slots that were not run, the newest of them one by one, in the bot's own record."""
+        await asyncio.to_thread(_report_skipped, job, reason, slots)
+
+    def changed(self, job: Job) -> None:
+        """Announce that a bot moved."""
+        self._announcements.announce(job.name, job.allocation)
+
+    # Allocations
+
+    def _allocations_of(self, name: str) -> list[Path]:
+        """Return the folders of a bot's placements, the newest first."""
+        tail = len("-") + 12
+        found = [path for path in self._folders.allocations.glob(f"{name}-*") if path.name[:-tail] == name]
+        return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+    def _prepare(self, job: Job, folder: Path) -> Path:
+        """Make the allocation's folder where it is new, and write the launcher's order into it."""
+        if not folder.is_dir():
+            self._delete(self._allocations_of(job.name)[_KEPT_ALLOCATIONS - 1 :])
+            folder.mkdir(mode=0o700)
+        order = folder / "order.json"
+        _write_private(order, {**job.order, "parent": os.getpid()})
+        return order
+
+    def _delete(self, folders: list[Path]) -> None:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _bundles(launch: Launch) -> tuple[Bundle, ...]:
+    return (launch.code,) if launch.dependencies is None else (launch.code, launch.dependencies)
+
+
+def _token() -> str:
+    return f"{time.time_ns():x}-{secrets.token_hex(4)}"
+
+
+def _write_private(path: Path, document: Mapping[str, Any]) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(document, file)
+
+
+def _report_skipped(job: Job, reason: str, slots: tuple[float, ...]) -> None:
+    reports = Reports(dict(job.order), 0)
+    more = f" (with {len(slots) - _REPORTED_SLOTS} more before)" if len(slots) > _REPORTED_SLOTS else ""
+    message = "herdsman did not run then" if reason == "missed" else "the run before it had not ended"
+    for slot in slots[-_REPORTED_SLOTS:]:
+        reports.write("skipped", reason=reason, message=message + more, started_at=slot)
+    reports.close()

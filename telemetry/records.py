@@ -44,3 +44,5 @@ class Event:
     revision: str = ""
     mode: str = "dry"
     data: Mapping[str, Any] = field(default_factory=dict)
+    size: int = 0
+    """Bytes of output that it covers, newline included (0: not from a log file)."""

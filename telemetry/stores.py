@@ -11,8 +11,10 @@ from telemetry.records import Event, Sample, Series
 class SeriesQuery:
     """What to read: a metric of a bot between two Unix times; `step` in seconds (0: every raw sample).
 
-    With a step, each point is the last sample of its step, and a step without a sample has no point (gaps
-    stay gaps). `metric` "" reads every series of the bot. `labels` must match exactly.
+    With a step, the range is widened to whole steps (multiples of `step` since 1970), each point is the last
+    sample of its step (its start excluded, its end included) and stands at the step's end, or at `end` where
+    that is earlier; a step without a sample has no point (gaps stay gaps). `metric` "" reads every series of
+    the bot. `labels` must match exactly; labels that it does not name are free.
     """
 
     bot: str
@@ -39,6 +41,14 @@ class EventQuery:
     forward: bool = False
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a stream of output: the rotated file's index, and the offset in bytes in that file."""
+
+    index: int
+    offset: int
+
+
 @dataclass(frozen=True, slots=True)
 class EventPage:
     """One page of events, and where the next begins ("" at the end)."""
@@ -62,6 +72,10 @@ class SeriesStore(Protocol):
         """Return the names of a bot's series, sorted."""
         ...
 
+    async def newest(self, since: float) -> list[Sample]:
+        """Return the newest sample of every series of every bot, where it is not older than `since`."""
+        ...
+
     async def close(self) -> None:
         """Flush and let go."""
         ...
@@ -75,7 +89,11 @@ class EventStore(Protocol):
         ...
 
     async def search(self, query: EventQuery) -> EventPage:
-        """Return one page of events."""
+        """Return one page of events, by time."""
+        ...
+
+    async def end_of(self, allocation: str, stream: str) -> Position | None:
+        """Return where the stored output of one stream of an allocation ends, None where there is none."""
         ...
 
     async def close(self) -> None:

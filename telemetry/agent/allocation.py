@@ -1,0 +1,242 @@
+"""One allocation on this node: whose it is, and its streams of rotated log files."""
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from schemas.labels import LABELS_FILE, AllocationLabels
+from schemas.reports import LAUNCHER_STREAM, LauncherReport, ReportKind
+from telemetry.agent.tail import Piece, Place, Tail
+
+_FILE = re.compile(rf"(.+)\.(stdout|stderr|{LAUNCHER_STREAM})\.(0|[1-9]\d{{0,9}})")
+_MOST_LABELS = 1 << 16
+_decode_labels = msgspec.json.Decoder(AllocationLabels).decode
+_decode_report = msgspec.json.Decoder(LauncherReport).decode
+
+
+def read_labels(folder: Path) -> AllocationLabels | None:
+    """Return the labels in an allocation's folder, None where there are none, or not of this allocation."""
+    try:
+        fd = os.open(
+            folder / "alloc" / LABELS_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        )
+    except OSError:
+        return None
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        text = file.read(_MOST_LABELS)
+    try:
+        labels = _decode_labels(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return labels if labels.allocation == folder.name else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Lines of one file, ready to be sent."""
+
+    stream: str
+    index: int
+    name: str
+    piece: Piece
+    missed: str
+
+
+@dataclass(slots=True)
+class Stream:
+    """The rotated files of one stream, lowest index first; the highest is the one that grows."""
+
+    task: str
+    name: str
+    tails: dict[int, Tail] = field(default_factory=dict)
+    renewed: set[int] = field(default_factory=set)
+    """Files that were made anew under the same name: the old one is read to its end first."""
+    newest: int | None = None
+    missed: str = ""
+
+    def file_name(self, index: int) -> str:
+        """Return the name of its file of that index."""
+        return f"{self.task}.{self.name}.{index}"
+
+    def open(self, folder: Path, index: int, place: Place | None) -> None:
+        """Begin to follow a file; a file that is gone already is passed over."""
+        expected = 0 if self.newest is None else self.newest + 1
+        try:
+            self.tails[index] = Tail(folder / self.file_name(index), place)
+        except OSError:
+            return
+        if index > expected and place is None:
+            self.missed = _missed(expected, index - 1)
+        self.newest = max(index, self.newest or 0)
+
+    def check(self, folder: Path, index: int) -> None:
+        """Notice that a file was made anew under its name."""
+        try:
+            inode = (folder / self.file_name(index)).lstat().st_ino
+        except OSError:
+            return
+        if inode != self.tails[index].inode:
+            self.renewed.add(index)
+
+    def next(self, now: float, *, last: bool = False) -> Ready | None:
+        """Return the next lines, in order through the rotated files; None where there are none yet.
+
+        With `last`, what is held back (an unfinished line, the beginning of a trace) is returned as well.
+        """
+        while self.tails:
+            index = min(self.tails)
+            tail = self.tails[index]
+            ended = len(self.tails) > 1 or index in self.renewed
+            piece = tail.read(now, last=ended or last)
+            if piece is not None:
+                missed, self.missed = self.missed, ""
+                return Ready(self.name, index, self.file_name(index), piece, missed)
+            if tail.more:
+                continue
+            if not ended or tail.unread():
+                break
+            self._leave(index, tail)
+        return None
+
+    def _leave(self, index: int, tail: Tail) -> None:
+        """Go on to the next file, or to the new one of the same name."""
+        tail.close()
+        del self.tails[index]
+        if index in self.renewed:
+            self.renewed.discard(index)
+            try:
+                self.tails[index] = Tail(tail.path, tail.place)
+            except OSError:
+                return
+
+    def wake_at(self) -> float | None:
+        """Return when held lines are due."""
+        return self.tails[min(self.tails)].wake_at if self.tails else None
+
+    def unread(self) -> bool:
+        """Tell whether any file holds something that was not handed out."""
+        return any(tail.unread() for tail in self.tails.values())
+
+    def close(self) -> None:
+        """Close all files."""
+        for tail in self.tails.values():
+            tail.close()
+        self.tails.clear()
+
+
+class Allocation:
+    """Follows all streams of one allocation."""
+
+    def __init__(self, folder: Path, labels: AllocationLabels, acknowledged: Mapping[str, Place]) -> None:
+        self.folder = folder
+        self.labels = labels
+        self.logs = folder / "alloc" / "logs"
+        self.streams: dict[str, Stream] = {}
+        self.acknowledged: dict[str, Place] = dict(acknowledged)
+        self.in_flight = 0
+        """Pieces that were sent and are not acknowledged."""
+        self.said_drained = False
+        self.gone = False
+        """Its folder is no more: what the open files still hold is all there will be."""
+        self.launcher_seen_at = 0.0
+        self.run = ""
+        self.launcher_pid = 0
+        self.pid = 0
+        self._recall()
+
+    def discover(self) -> bool:
+        """Open the files that are new; False where the folder is gone."""
+        try:
+            names = [path.name for path in self.logs.iterdir()]
+        except OSError:
+            return False
+        found: dict[str, list[int]] = {}
+        for name in names:
+            match = _FILE.fullmatch(name)
+            if match and match[1] == self.labels.task:
+                found.setdefault(match[2], []).append(int(match[3]))
+        for name, indexes in found.items():
+            self._open(name, sorted(indexes))
+        return True
+
+    def unread(self) -> bool:
+        """Tell whether anything was not handed out, or not acknowledged."""
+        return self.in_flight > 0 or any(stream.unread() for stream in self.streams.values())
+
+    def acknowledge(self, stream: str, index: int, place: Place) -> None:
+        """Remember how far a stream was acknowledged; files before that are done with."""
+        files = self.streams[stream]
+        for name in [name for name in self.acknowledged if _index_in(name, files) is not None]:
+            if (_index_in(name, files) or 0) < index:
+                del self.acknowledged[name]
+        self.acknowledged[files.file_name(index)] = place
+
+    def note_reports(self, data: bytes) -> None:
+        """Learn from the launcher's lines which run and which processes these are."""
+        for line in data.splitlines():
+            try:
+                report = _decode_report(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                continue
+            if report.launcher_pid and report.launcher_pid != self.launcher_pid:
+                self.launcher_pid, self.launcher_seen_at = report.launcher_pid, report.t
+            if report.kind is ReportKind.STARTED:
+                self.run, self.pid = report.run, report.pid
+            elif report.kind is ReportKind.EXITED:
+                self.pid = 0
+
+    def close(self) -> None:
+        """Close all files."""
+        for stream in self.streams.values():
+            stream.close()
+
+    def _open(self, name: str, indexes: list[int]) -> None:
+        stream = self.streams.get(name)
+        if stream is None:
+            stream = self.streams[name] = Stream(self.labels.task, name)
+            done = [index for one in self.acknowledged if (index := _index_in(one, stream)) is not None]
+            if done and max(done) not in indexes and max(done) < indexes[0]:
+                stream.missed = _missed(max(done), indexes[0] - 1)
+            stream.newest = max(done) - 1 if done and max(done) in indexes else max(done, default=None)
+            indexes = [index for index in indexes if index >= max(done, default=0)]
+        for index in indexes:
+            if index in stream.tails:
+                stream.check(self.logs, index)
+            elif stream.newest is None or index > stream.newest:
+                stream.open(self.logs, index, self.acknowledged.get(stream.file_name(index)))
+
+    def _recall(self) -> None:
+        """Read what the launcher said before this agent began to follow it."""
+        for path in sorted(
+            _launcher_files(self.logs, self.labels.task), key=lambda path: int(path.suffix[1:])
+        ):
+            try:
+                fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            except OSError:
+                continue
+            with os.fdopen(fd, "rb") as file:
+                self.note_reports(file.read(1 << 22))
+
+
+def _launcher_files(folder: Path, task: str) -> Iterator[Path]:
+    for path in folder.glob(f"{task}.{LAUNCHER_STREAM}.*"):
+        if path.suffix[1:].isdigit():
+            yield path
+
+
+def _index_in(name: str, stream: Stream) -> int | None:
+    """Return the index in a log file's name, None where it is another stream's."""
+    prefix = stream.file_name(0)[:-1]
+    return int(name[len(prefix) :]) if name.startswith(prefix) else None
+
+
+def _missed(first: int, last: int) -> str:
+    files = f"file {first}" if first == last else f"files {first} to {last}"
+    return f"some output was lost: log {files} had been deleted before the agent could read it all"

@@ -1,0 +1,147 @@
+r"""Which lines are one event: stack traces of Python, Node, Java, Rust and Go. Pure.
+
+Small grammars, one state each: a line that opens a trace, the lines that continue it, and what may come
+between two parts of it. A block without any sign of a trace is passed by one search.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_SIGNS = re.compile(
+    rb"Traceback \(most|^[ \t]+at |^panic: |^fatal error: |panicked at |^Exception in thread|"
+    rb"^(?:Uncaught )?[\w.$]*(?:Error|Exception|Throwable)\b|^(?:/|file:|node:)\S+:\d+\r?$",
+    re.MULTILINE,
+)
+_PYTHON = re.compile(rb".*Traceback \(most recent call last\):\r?$")
+_PYTHON_BETWEEN = re.compile(rb"During handling of the above|The above exception was the direct")
+_FRAME = re.compile(rb"[ \t]+at \S|[ \t]*\.\.\. \d+ (?:more|common)|Caused by: |[ \t]+Suppressed: |[ \t]|\}")
+_AT = re.compile(rb"[ \t]+at \S")
+_HEAD = re.compile(rb"(?:Exception in thread|(?:Uncaught )?[\w.$]*(?:Error|Exception|Throwable)\b)")
+_LOGGED = re.compile(rb"(?!\{).*\b(?:ERROR|CRITICAL|FATAL|WARN|WARNING|SEVERE|error|exception)\b")
+_NODE = re.compile(rb"(?:/|file:|node:)\S+:\d+\r?$")
+_GO = re.compile(rb"panic: |fatal error: ")
+_GO_NEXT = re.compile(
+    rb"[ \t]|goroutine \d|panic: |\[signal |created by |exit status|runtime\.|[\w./*()\[\]{}-]+\(.*\)\r?$"
+)
+_RUST = re.compile(rb"thread '.*' .*panicked at ")
+_RUST_NEXT = re.compile(rb"[ \t]|note: |stack backtrace:")
+
+MOST_LINES = 1000
+"""A trace longer than this is cut into several events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Joined lines of a block as (first line's number, count), and the line whose trace may go on.
+
+    `open_from` equals the number of lines where nothing is open.
+    """
+
+    joins: list[tuple[int, int]]
+    open_from: int
+
+
+Continues = Callable[[bytes], "Continues | None"]
+"""A trace's state: takes the next line, and returns the next state, None where the line is no part."""
+
+
+def group(block: bytes) -> Grouping:
+    """Find the traces in whole lines (each ends with a newline)."""
+    if _SIGNS.search(block) is None:
+        return Grouping([], block.count(b"\n"))
+    return _group_lines(block.split(b"\n")[:-1])
+
+
+def _group_lines(lines: list[bytes]) -> Grouping:
+    joins: list[tuple[int, int]] = []
+    number, last = 0, len(lines)
+    while number < last:
+        first = number
+        state = _opened(lines, number)
+        number += 1
+        while state is not None and number < last and number - first < MOST_LINES:
+            state, number = _advance(state, lines, number)
+        if number - first > 1:
+            joins.append((first, number - first))
+        if number >= last and state is not None and number - first < MOST_LINES:
+            return Grouping(joins, first)
+    return Grouping(joins, last)
+
+
+def _advance(state: Continues, lines: list[bytes], number: int) -> tuple[Continues | None, int]:
+    following = state(lines[number])
+    return following, number + 1 if following is not None else number
+
+
+def _opened(lines: list[bytes], number: int) -> Continues | None:
+    """Return the state after a line that opens a trace, None for any other line."""
+    line = lines[number]
+    if line[:1] == b"{" or not line:
+        return None
+    following = lines[number + 1] if number + 1 < len(lines) else None
+    if _PYTHON.match(line):
+        return _python_frames
+    if _GO.match(line):
+        return _go
+    if _RUST.match(line):
+        return _rust_message if line.rstrip().endswith(b":") else _rust
+    if _NODE.match(line):
+        return _node_source
+    if _HEAD.match(line):
+        return _frames_or_nothing
+    if following is not None and _AT.match(following):
+        return _frames
+    if following is not None and _PYTHON.match(following) and _LOGGED.match(line):
+        return _python_head
+    return None
+
+
+def _python_head(_: bytes) -> Continues | None:
+    return _python_frames
+
+
+def _python_frames(line: bytes) -> Continues | None:
+    if line[:1] in {b" ", b"\t"} or not line.strip():
+        return _python_frames
+    return _python_end
+
+
+def _python_end(line: bytes) -> Continues | None:
+    if not line.strip() or _PYTHON_BETWEEN.match(line) or line[:1] in {b" ", b"\t"}:
+        return _python_end
+    return _python_frames if _PYTHON.match(line) else None
+
+
+def _frames_or_nothing(line: bytes) -> Continues | None:
+    return _frames if _AT.match(line) or line.startswith(b"Caused by: ") else None
+
+
+def _frames(line: bytes) -> Continues | None:
+    return _frames if _FRAME.match(line) else None
+
+
+def _node_source(_: bytes) -> Continues | None:
+    return _node
+
+
+def _node(line: bytes) -> Continues | None:
+    if not line.strip() or _FRAME.match(line) or _HEAD.match(line):
+        return _node
+    return _node_end if line.startswith(b"Node.js v") else None
+
+
+def _node_end(_: bytes) -> Continues | None:
+    return None
+
+
+def _go(line: bytes) -> Continues | None:
+    return _go if not line.strip() or _GO_NEXT.match(line) else None
+
+
+def _rust_message(_: bytes) -> Continues | None:
+    return _rust
+
+
+def _rust(line: bytes) -> Continues | None:
+    return _rust if _RUST_NEXT.match(line) else None

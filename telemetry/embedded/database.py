@@ -1,0 +1,199 @@
+"""One SQLite file, one thread that writes, a few that read.
+
+What waits to be written when the writer is free goes into one transaction. A killed process loses nothing
+that was acknowledged; a machine that loses power may lose its last seconds, and never the file.
+"""
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from schemas.errors import StoreUnavailable
+from telemetry.embedded.schema import SCHEMA_VERSION, TABLES
+
+Result = TypeVar("Result")
+Work = Callable[[sqlite3.Connection], Result]
+
+_READERS = 2
+_READ_LIMIT = 15.0
+"""Seconds after which a search is given up."""
+_IDLE = 0.2
+"""Seconds between two rounds of the work behind the acknowledgement."""
+
+
+class TelemetryDatabase:
+    """The file of the embedded stores. Use `open`, and `close` from the same loop."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._jobs: queue.SimpleQueue[tuple[Work[object], Future[object]] | None] = queue.SimpleQueue()
+        self._behind: list[Work[bool]] = []
+        self._forget: list[Callable[[], None]] = []
+        self._readers = ThreadPoolExecutor(_READERS, "telemetry-reader")
+        self._local = threading.local()
+        self._open_readers: list[sqlite3.Connection] = []
+        self._closed = False
+        self._connection = _connect(path)
+        _prepare(self._connection, path)
+        self._thread = threading.Thread(target=self._write, name="telemetry-writer", daemon=True)
+        self._thread.start()
+
+    def behind(self, work: Work[bool]) -> None:
+        """Add work done while nothing waits (indexing, rollups); it returns True if there is more."""
+        self._behind.append(work)
+
+    def forget_on_rollback(self, forget: Callable[[], None]) -> None:
+        """Add what is called, by the writer, where row ids that it handed out are not true any more."""
+        self._forget.append(forget)
+
+    async def write(self, work: Work[Result]) -> Result:
+        """Run `work` in the writer's thread and return its result once it is committed."""
+        if self._closed:
+            raise StoreUnavailable(f"the embedded store {self.path} is closed")
+        future: Future[Result] = Future()
+        self._jobs.put((work, future))  # type: ignore[arg-type]
+        return await asyncio.wrap_future(future)
+
+    async def read(self, work: Work[Result]) -> Result:
+        """Run `work` on a reading connection in a thread. Raises StoreUnavailable."""
+        if self._closed:
+            raise StoreUnavailable(f"the embedded store {self.path} is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def size(self) -> int:
+        """Return the bytes that the file and its log take."""
+        names = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(name.stat().st_size for name in names if name.exists())
+
+    async def close(self) -> None:
+        """Write what waits, and close; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._readers.shutdown)
+        for connection in self._open_readers:
+            connection.close()
+
+    def _read(self, work: Work[Result]) -> Result:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = _connect(self.path)
+            connection.execute("PRAGMA query_only = 1")
+            self._open_readers.append(connection)
+        limit = time.monotonic() + _READ_LIMIT
+        connection.set_progress_handler(lambda: time.monotonic() > limit, 100_000)
+        try:
+            return work(connection)
+        except sqlite3.OperationalError as error:
+            if "interrupted" in str(error):
+                raise StoreUnavailable(
+                    f"the search took more than {_READ_LIMIT:.0f} s: ask for a shorter range or one bot"
+                ) from error
+            raise StoreUnavailable(f"the embedded store {self.path} cannot be read: {error}") from error
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the embedded store {self.path} cannot be read: {error}") from error
+
+    def _write(self) -> None:
+        more = False
+        while True:
+            jobs = self._next(0 if more else _IDLE)
+            if jobs:
+                self._run([job for job in jobs if job is not None])
+            if None in jobs:
+                break
+            more = self._work_behind() if self._jobs.empty() else True
+        self._connection.close()
+
+    def _next(self, wait: float) -> list[tuple[Work[object], Future[object]] | None]:
+        """Return everything that waits; wait up to `wait` seconds for the first."""
+        jobs = []
+        with contextlib.suppress(queue.Empty):
+            jobs.append(self._jobs.get(timeout=wait) if wait else self._jobs.get_nowait())
+            while True:
+                jobs.append(self._jobs.get_nowait())
+        return jobs
+
+    def _work_behind(self) -> bool:
+        """Do one round of the work behind, each piece in its own transaction; True where more is to do."""
+        more = False
+        for work in self._behind:
+            if not self._jobs.empty():
+                return True
+            try:
+                with self._transaction():
+                    more = work(self._connection) or more
+            except sqlite3.Error:
+                return False  # a full disk, say: the next round tries again
+        return more
+
+    def _run(self, jobs: list[tuple[Work[object], Future[object]]]) -> None:
+        """Run jobs in one transaction; where one fails, run each in its own, so that only it fails."""
+        try:
+            with self._transaction():
+                results = [work(self._connection) for work, _ in jobs]
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the asker's to see
+            if len(jobs) > 1:
+                for job in jobs:
+                    self._run([job])
+                return
+            jobs[0][1].set_exception(_foreign(self.path, error))
+            return
+        for (_, future), result in zip(jobs, results, strict=True):
+            if not future.cancelled():
+                future.set_result(result)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            for forget in self._forget:
+                forget()
+            raise
+
+
+def _foreign(path: Path, error: Exception) -> Exception:
+    if isinstance(error, sqlite3.Error):
+        unavailable = StoreUnavailable(f"the embedded store {path} cannot be written: {error}")
+        unavailable.__cause__ = error
+        return unavailable
+    return error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA cache_size = -16384")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"the embedded store {path} cannot be opened: {error}") from error
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        connection.close()
+        raise StoreUnavailable(
+            f"{path} was written by a newer herdsman (schema {version}, this one knows {SCHEMA_VERSION}): "
+            "start that version, or name another data folder"
+        )
+    if version == 0:
+        connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")

@@ -1,0 +1,260 @@
+"""The intake: the only writer to the stores. Agents' batches become events, samples, reports and live values.
+
+A batch is acknowledged once its reports were taken and its events and samples are stored. Each stream's end
+is remembered, so that a batch that comes again (a lost answer, an agent's restart) changes nothing.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from schemas.errors import HerdsmanError
+from schemas.labels import AllocationLabels
+from schemas.reports import LauncherReport
+from telemetry.bot_series import BotSeries, base_labels
+from telemetry.names import Health
+from telemetry.reading import AllocationReader, Output
+from telemetry.records import Event, Sample
+from telemetry.stores import EventStore, Position, SeriesStore
+from telemetry.wire import WIRE_VERSION, Batch, Chunk, decode_batch
+
+_log = logging.getLogger("herdsman.intake")
+_START = Position(0, 0)
+_RETRY_AFTER = 0.5
+_FORGET_AFTER = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class IngestAnswer:
+    """The answer to a batch, as HTTP has it; `retry_after` in seconds, 0 where it was taken."""
+
+    status: int
+    retry_after: float = 0.0
+    message: str = ""
+
+
+class IntakeListener(Protocol):
+    """Is told what bots print, at once (before it is stored) and each thing once."""
+
+    def samples(self, bot: str, samples: Sequence[Sample]) -> None:
+        """Take new samples of a bot."""
+        ...
+
+    def events(self, bot: str, events: Sequence[Event]) -> None:
+        """Take new events of a bot."""
+        ...
+
+    async def reports(self, reports: Sequence[tuple[AllocationLabels, LauncherReport]]) -> None:
+        """Take launchers' reports, durably: an error makes the agent send them again."""
+        ...
+
+
+@dataclass(slots=True)
+class _Stream:
+    """How far one stream of an allocation came: `told` to the listener, `stored` by the stores."""
+
+    told: Position = _START
+    stored: Position = _START
+
+
+@dataclass(slots=True)
+class _Allocation:
+    reader: AllocationReader
+    streams: dict[str, _Stream] = field(default_factory=dict)
+    drained: bool = False
+    seen_at: float = 0.0
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one batch asks to be stored."""
+
+    events: list[Event] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    reports: list[tuple[AllocationLabels, LauncherReport]] = field(default_factory=list)
+    ends: list[tuple[_Stream, Position]] = field(default_factory=list)
+    lines: int = 0
+
+
+class Intake:
+    """Takes the batches of agents; says 429 where more than `most_waiting` bytes wait for the stores."""
+
+    def __init__(
+        self,
+        series: SeriesStore,
+        events: EventStore,
+        listener: IntakeListener,
+        health: Health | None = None,
+        *,
+        fleet: str = "",
+        most_waiting: int = 32 << 20,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._series = series
+        self._events = events
+        self._listener = listener
+        self.health = health or Health()
+        self._fleet = fleet
+        self._most_waiting = most_waiting
+        self._clock = clock
+        self._waiting = 0
+        self._allocations: dict[str, _Allocation] = {}
+        self._bots: dict[str, BotSeries] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+        self.health.gauge("herdsman_intake_waiting_bytes").read = lambda: float(self._waiting)
+
+    async def accept(self, body: bytes) -> IngestAnswer:
+        """Take one batch; the answer is 204 once it is stored, 429 or 503 where it must come again."""
+        answer = await self._answer(body)
+        self.health.count("herdsman_intake_batches_total", status=str(answer.status))
+        return answer
+
+    def drained(self, bot: str) -> bool:
+        """Tell whether all log files of all known allocations of a bot are acknowledged to their ends."""
+        own = [one for one in self._allocations.values() if one.reader.labels.bot == bot]
+        return all(one.drained for one in own)
+
+    def allocation_drained(self, allocation: str) -> bool:
+        """Tell whether all log files of an allocation are acknowledged to their ends; False if unknown."""
+        known = self._allocations.get(allocation)
+        return known is not None and known.drained
+
+    async def _answer(self, body: bytes) -> IngestAnswer:
+        if self._waiting + len(body) > self._most_waiting and self._waiting:
+            return IngestAnswer(429, _RETRY_AFTER, "the stores are slow: send it again later")
+        try:
+            batch = decode_batch(body)
+        except msgspec.MsgspecError as error:
+            return IngestAnswer(400, 0.0, f"this is no batch of an agent: {error}")
+        if batch.version != WIRE_VERSION:
+            return IngestAnswer(
+                400,
+                0.0,
+                f"the agent speaks version {batch.version}, this is version {WIRE_VERSION}: update it",
+            )
+        self._waiting += len(body)
+        try:
+            async with self._turns.setdefault(batch.agent, asyncio.Lock()):
+                await self._take(batch)
+        except HerdsmanError as error:
+            self.health.count("herdsman_store_errors_total", store="intake")
+            return IngestAnswer(503, _RETRY_AFTER, str(error))
+        except Exception:  # noqa: BLE001
+            # A listener's mistake must cost neither the batch nor the agent: it comes again.
+            _log.exception("a batch could not be taken")
+            return IngestAnswer(503, _RETRY_AFTER, "the intake failed; its log says why")
+        finally:
+            self._waiting -= len(body)
+        return IngestAnswer(204)
+
+    async def _take(self, batch: Batch) -> None:
+        allocations = [self._allocation(labels) for labels in batch.allocations]
+        work = _Work()
+        for chunk in batch.chunks:
+            allocation = allocations[chunk.allocation]
+            if allocation is not None:
+                stream = await self._stream(allocation, chunk.stream)
+                self._read(allocation, stream, chunk, work)
+        for use in batch.uses:
+            allocation = allocations[use.allocation]
+            if allocation is not None:
+                samples = allocation.reader.use(use.time, use.values)
+                work.samples += samples
+                self._listener.samples(allocation.reader.labels.bot, samples)
+        if batch.chunks:
+            newest = max(chunk.time for chunk in batch.chunks)
+            self.health.gauge("herdsman_intake_lag_seconds").set(max(self._clock() - newest, 0.0))
+        await self._store(work)
+        for index in batch.drained:
+            allocation = allocations[index]
+            if allocation is not None:
+                allocation.drained = True
+
+    def _allocation(self, labels: AllocationLabels) -> _Allocation | None:
+        """Return what is known of an allocation, None where it belongs to another fleet."""
+        if self._fleet and labels.fleet != self._fleet:
+            return None
+        known = self._allocations.get(labels.allocation)
+        if known is None or known.reader.labels != labels:
+            streams = known.streams if known else {}
+            known = _Allocation(AllocationReader(labels, self._series_of(labels)), streams)
+            self._allocations[labels.allocation] = known
+            self._forget_old()
+        known.seen_at = self._clock()
+        return known
+
+    def _series_of(self, labels: AllocationLabels) -> BotSeries:
+        base = base_labels(labels)
+        known = self._bots.get(labels.bot)
+        if known is None or known.base != base:
+            known = self._bots[labels.bot] = BotSeries(base)
+        return known
+
+    def _forget_old(self) -> None:
+        before = self._clock() - _FORGET_AFTER
+        for name in [name for name, one in self._allocations.items() if one.seen_at < before and one.drained]:
+            del self._allocations[name]
+
+    async def _stream(self, allocation: _Allocation, name: str) -> _Stream:
+        stream = allocation.streams.get(name)
+        if stream is None:
+            end = await self._events.end_of(allocation.reader.labels.allocation, name) or _START
+            stream = allocation.streams.setdefault(name, _Stream(end, end))
+        return stream
+
+    def _read(self, allocation: _Allocation, stream: _Stream, chunk: Chunk, work: _Work) -> None:
+        allocation.drained = False
+        end = Position(chunk.index, chunk.offset + len(chunk.data) + chunk.dropped)
+        if end <= stream.stored and not chunk.missed:
+            self.health.count("herdsman_intake_repeated_lines_total", chunk.data.count(b"\n"))
+            return
+        output = allocation.reader.read(chunk, _after(stream.stored, chunk.index))
+        self._tell(allocation, stream, chunk, output)
+        stream.told = max(stream.told, end)
+        labels = allocation.reader.labels
+        work.events += output.events
+        work.samples += output.samples
+        work.reports += [(labels, report) for report in output.reports]
+        work.ends.append((stream, end))
+        work.lines += output.lines
+        if output.refused:
+            self.health.count("herdsman_intake_refused_values_total", output.refused)
+
+    def _tell(self, allocation: _Allocation, stream: _Stream, chunk: Chunk, output: Output) -> None:
+        """Tell the listener what it was not told by an earlier try at the same batch."""
+        if stream.told > Position(chunk.index, chunk.offset):
+            output = allocation.reader.read(chunk, _after(stream.told, chunk.index))
+        bot = allocation.reader.labels.bot
+        if output.events:
+            self._listener.events(bot, output.events)
+        if output.samples:
+            self._listener.samples(bot, output.samples)
+
+    async def _store(self, work: _Work) -> None:
+        if work.reports:
+            await self._listener.reports(work.reports)
+        writes = []
+        if work.events:
+            writes.append(self._events.append(work.events))
+        if work.samples:
+            writes.append(self._series.write(work.samples))
+        for failure in await asyncio.gather(*writes, return_exceptions=True):
+            if failure is not None:
+                raise failure
+        for stream, end in work.ends:
+            stream.stored = max(stream.stored, end)
+        self.health.count("herdsman_intake_lines_total", work.lines)
+        self.health.count("herdsman_intake_samples_total", len(work.samples))
+        self.health.count("herdsman_events_stored_total", len(work.events))
+
+
+def _after(position: Position, index: int) -> int:
+    """Return the offset in the file `index` from which on lines are new."""
+    if position.index == index:
+        return position.offset
+    return 0 if position.index < index else 1 << 62

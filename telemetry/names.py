@@ -1,0 +1,88 @@
+"""Every series there is, with its help text: bots' own, their resources, and herdsman's health."""
+
+from collections.abc import Mapping
+
+from telemetry.metric_types import METRIC_TYPES, series_name
+from telemetry.prometheus import Counter, Gauge, Registry
+
+RESOURCES: Mapping[str, str] = {
+    "bot_up": "1 while the bot's process runs, 0 from its end on",
+    "bot_cpu_percent": "CPU use of the bot's processes, in percent of one core",
+    "bot_cpu_limit_percent": "The bot's CPU limit, in percent of one core",
+    "bot_memory_bytes": "Resident memory of the bot's processes",
+    "bot_memory_pss_bytes": "Proportional memory of the bot's processes: shared pages counted in shares",
+    "bot_memory_limit_bytes": "The bot's memory limit",
+    "bot_processes": "Processes of the bot, its launcher included",
+    "bot_disk_read_bytes_per_second": "Bytes a second that the bot's processes made the disk read",
+    "bot_disk_write_bytes_per_second": "Bytes a second that the bot's processes made the disk write",
+    "bot_network_receive_bytes_per_second": "Bytes a second received, in a network namespace of its own",
+    "bot_network_transmit_bytes_per_second": "Bytes a second sent, in a network namespace of its own",
+    "bot_state_bytes": "Size of the files in the bot's state folder",
+}
+"""Measured by the agent for each bot."""
+
+HEALTH: Mapping[str, str] = {
+    "herdsman_intake_lines_total": "Lines that agents sent and the stores acknowledged",
+    "herdsman_intake_batches_total": "Requests of agents, by answer",
+    "herdsman_intake_repeated_lines_total": "Lines that came again and were known already",
+    "herdsman_intake_samples_total": "Samples that were stored",
+    "herdsman_intake_refused_values_total": "Numbers that bots printed and that were not kept",
+    "herdsman_intake_waiting_bytes": "Bytes of batches that wait for a store",
+    "herdsman_intake_lag_seconds": "Age of the newest line when its batch was read",
+    "herdsman_events_stored_total": "Events written to the event store",
+    "herdsman_events_unindexed": "Events that the text search does not know yet",
+    "herdsman_store_errors_total": "Writes that a telemetry store refused or did not answer, by store",
+    "herdsman_store_replays_total": "Times that the last samples were sent again after the store restarted",
+    "herdsman_store_rejected_rows_total": "Rows that the series store dropped by its own account",
+    "herdsman_store_waiting_samples": "Samples that wait to be written",
+    "herdsman_embedded_bytes": "Size of the embedded store's file",
+    "herdsman_live_subscribers": "Open live streams",
+    "herdsman_live_messages_total": "Messages that were published to at least one live stream",
+    "herdsman_live_resets_total": "Live streams that were told to fetch anew, by reason",
+    "herdsman_agent_allocations": "Allocations whose output the agent in this process follows",
+    "herdsman_agent_files": "Log files that the agent in this process holds open",
+    "herdsman_agent_batches_total": "Batches that the agent in this process had acknowledged",
+    "herdsman_agent_missed_files_total": "Log files that were deleted before they could be read",
+}
+"""Herdsman's own, as telemetry counts it."""
+
+
+def bot_series() -> dict[str, str]:
+    """Return the series of the known event types, with a text each."""
+    found = {}
+    for kind, rules in METRIC_TYPES.items():
+        for name in (*rules.numbers, *rules.optional):
+            found[series_name(kind, name)] = f"The field {name} of the bot's {kind} lines"
+    return found
+
+
+def all_series() -> dict[str, str]:
+    """Return every documented series, with its text."""
+    return {**bot_series(), **RESOURCES, **HEALTH}
+
+
+class Health:
+    """Herdsman's own numbers in one registry: each is declared in `HEALTH` and nowhere else."""
+
+    def __init__(self, registry: Registry | None = None) -> None:
+        self.registry = registry or Registry()
+        for name in HEALTH:
+            self._declare(name)
+
+    def _declare(self, name: str) -> Counter | Gauge:
+        if name.endswith("_total"):
+            return self.registry.counter(name, HEALTH[name])
+        return self.registry.gauge(name, HEALTH[name])
+
+    def count(self, name: str, amount: float = 1.0, **labels: str) -> None:
+        """Add to a counter of `HEALTH`."""
+        self.registry.counter(name, HEALTH[name]).add(amount, **labels)
+
+    def gauge(self, name: str) -> Gauge:
+        """Return a gauge of `HEALTH`."""
+        return self.registry.gauge(name, HEALTH[name])
+
+    def value(self, name: str, **labels: str) -> float:
+        """Return a number as it is now."""
+        number = self._declare(name)
+        return number.value(**labels)

@@ -1,0 +1,185 @@
+"""A chunk of lines becomes events, samples and reports: identity and labels around the vocabulary. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from schemas.labels import AllocationLabels
+from schemas.reports import LAUNCHER_STREAM, LauncherReport, ReportKind
+from telemetry.bot_series import BotSeries, base_labels
+from telemetry.records import Event, Sample
+from telemetry.vocabulary import read_line
+from telemetry.wire import Chunk
+
+_decode_report = msgspec.json.Decoder(LauncherReport).decode
+_ERROR_KINDS = {ReportKind.FAILED, ReportKind.LEASE_LOST}
+
+
+@dataclass(slots=True)
+class Output:
+    """What one chunk meant."""
+
+    events: list[Event] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    reports: list[LauncherReport] = field(default_factory=list)
+    lines: int = 0
+    refused: int = 0
+    """Numbers that were not kept."""
+
+
+class AllocationReader:
+    """Reads the output of one allocation; holds its bot's series."""
+
+    __slots__ = ("_up_labels", "labels", "series")
+
+    def __init__(self, labels: AllocationLabels, series: BotSeries | None = None) -> None:
+        self.labels = labels
+        self.series = series or BotSeries(base_labels(labels))
+        self._up_labels = self.series.base
+
+    def read(self, chunk: Chunk, after: int) -> Output:
+        """Read the lines of a chunk that begin at the offset `after` or later."""
+        output = Output()
+        if chunk.missed:
+            output.events.append(self._missed(chunk))
+        read = self._report if chunk.stream == LAUNCHER_STREAM else self._line
+        for offset, line, size in _joined(chunk, after):
+            output.lines += 1
+            if line:
+                read(chunk, offset, line, size, output)
+        return output
+
+    def use(self, time: float, values: dict[str, float]) -> list[Sample]:
+        """Return the samples of a resource measurement."""
+        return [Sample(name, self.series.base, time, value) for name, value in values.items()]
+
+    def _line(self, chunk: Chunk, offset: int, line: bytes, size: int, output: Output) -> None:
+        reading = read_line(line, chunk.time, self.series)
+        message, data = reading.message, reading.data
+        if chunk.dropped:
+            message += f" [cut: {chunk.dropped} more bytes]"
+            data = {**data, "cut_bytes": chunk.dropped}
+        output.samples += reading.samples
+        output.refused += reading.refused
+        labels = self.labels
+        output.events.append(
+            Event(
+                f"{labels.allocation}/{chunk.stream}/{chunk.index}/{offset}",
+                labels.bot,
+                reading.time,
+                reading.kind,
+                reading.level,
+                message,
+                chunk.stream,
+                labels.allocation,
+                chunk.run,
+                labels.revision,
+                labels.mode,
+                data,
+                size,
+            )
+        )
+
+    def _report(self, chunk: Chunk, offset: int, line: bytes, size: int, output: Output) -> None:
+        try:
+            report = _decode_report(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            self._line(chunk, offset, line, size, output)
+            return
+        output.reports.append(report)
+        if report.kind in {ReportKind.STARTED, ReportKind.EXITED}:
+            up = float(report.kind is ReportKind.STARTED)
+            output.samples.append(Sample("bot_up", self._up_labels, report.t, up))
+        output.events.append(
+            self._event(
+                chunk,
+                f"{chunk.index}/{offset}",
+                report.t,
+                "lifecycle",
+                _report_level(report),
+                _report_text(report),
+                msgspec.to_builtins(report),
+                size,
+                report.run,
+            )
+        )
+
+    def _missed(self, chunk: Chunk) -> Event:
+        place = f"{chunk.index}/{chunk.offset}/missed"
+        return self._event(chunk, place, chunk.time, "log", "warning", chunk.missed, {"missed": True})
+
+    def _event(
+        self,
+        chunk: Chunk,
+        place: str,
+        time: float,
+        kind: str,
+        level: str,
+        message: str,
+        data: Mapping[str, Any],
+        size: int = 0,
+        run: str = "",
+    ) -> Event:
+        labels = self.labels
+        return Event(
+            f"{labels.allocation}/{chunk.stream}/{place}",
+            labels.bot,
+            time,
+            kind,
+            level,
+            message,
+            chunk.stream,
+            labels.allocation,
+            run or chunk.run,
+            labels.revision,
+            labels.mode,
+            data,
+            size,
+        )
+
+
+def _joined(chunk: Chunk, after: int) -> Iterator[tuple[int, bytes, int]]:
+    """Yield offset, text and size in the file of each event (a line, or several that belong together).
+
+    Lines before `after` are passed over; of joined lines only those behind it are yielded.
+    """
+    lines = chunk.data.split(b"\n")
+    unfinished = lines.pop()
+    last_end = 0 if unfinished else 1
+    if unfinished:
+        lines.append(unfinished)
+    joins = dict(chunk.joins)
+    offset, number, last = chunk.offset, 0, len(lines)
+    joined_until = 0
+    while number < last:
+        count = joins.get(number, 1)
+        joined_until = max(joined_until, number + count)
+        if offset < after:
+            count = 1
+        elif count == 1:
+            count = joined_until - number
+        group = lines[number : number + count]
+        number += count
+        size = sum(map(len, group)) + count - 1 + (last_end if number == last else 1) + chunk.dropped
+        if offset >= after:
+            yield offset, group[0] if count == 1 else b"\n".join(group).rstrip(), size
+        offset += size
+
+
+def _report_level(report: LauncherReport) -> str:
+    if report.kind in _ERROR_KINDS:
+        return "error"
+    if report.kind is ReportKind.EXITED and report.outcome not in {None, "success", "stopped"}:
+        return "error"
+    return "info"
+
+
+def _report_text(report: LauncherReport) -> str:
+    """Return a launcher's report as one sentence."""
+    what = report.kind.value.replace("_", " ")
+    how = report.outcome.value.replace("_", " ") if report.outcome else report.reason.replace("_", " ")
+    code = f"exit code {report.exit_code}" if report.exit_code is not None else ""
+    killed = f"signal {report.signal}" if report.signal is not None else ""
+    return ": ".join([part for part in (what, how, killed or code, report.message) if part])

@@ -1,0 +1,68 @@
+"""What an agent sends the intake: batches of whole lines, as MessagePack.
+
+Lines travel as the bytes that the bot printed: the intake reads them, so that nodes need no update when the
+vocabulary grows. Sending a batch again is harmless: each line's place in its file is its identity.
+"""
+
+from msgspec import Struct, msgpack
+
+from schemas.labels import AllocationLabels
+
+WIRE_VERSION = 1
+
+
+class Chunk(Struct, array_like=True):
+    """Consecutive lines of one file."""
+
+    allocation: int
+    """Index into the batch's `allocations`."""
+    stream: str
+    index: int
+    """The rotated file's index."""
+    offset: int
+    """Where `data` begins, in bytes since the file's first line."""
+    time: float
+    """Unix seconds, not before the lines were printed: it stands in for times that they do not show."""
+    data: bytes
+    """The lines. Without a newline at the end, the last one is a part of a line that stayed unfinished."""
+    run: str = ""
+    joins: list[tuple[int, int]] = []
+    """Lines that are one event: (number of the first line in this chunk, how many)."""
+    dropped: int = 0
+    """Bytes that were cut from the end of the (only) line, because it is longer than a line may be."""
+    missed: str = ""
+    """In words, what could not be read before this chunk: the files were deleted too early."""
+
+
+class Use(Struct, array_like=True):
+    """The resource use of one allocation's bot at one time: series name -> value."""
+
+    allocation: int
+    time: float
+    values: dict[str, float]
+
+
+class Batch(Struct, array_like=True):
+    """Everything that goes in one request."""
+
+    version: int
+    agent: str
+    allocations: list[AllocationLabels]
+    chunks: list[Chunk]
+    uses: list[Use] = []
+    drained: list[int] = []
+    """Allocations whose log files were all acknowledged to their ends when this batch was made."""
+
+
+_encode = msgpack.Encoder().encode
+_decode = msgpack.Decoder(Batch).decode
+
+
+def encode_batch(batch: Batch) -> bytes:
+    """Return the request body."""
+    return _encode(batch)
+
+
+def decode_batch(body: bytes) -> Batch:
+    """Return the batch in a request body. Raises msgspec.MsgspecError where it is none."""
+    return _decode(body)

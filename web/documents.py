@@ -5,7 +5,14 @@ Times are Unix seconds (float) in samples and events, and RFC 3339 text nowhere:
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+
+STREAM_POSITION = "Herdsman-Stream-Position"
+"""Header of each GET that a page shows live: the stream's position *before* the document was read.
+
+A page that opens `/api/v1/stream?topics=...&last_event_id=<that position>` misses nothing that happened in
+between; what it sees twice is a whole row (replaces itself) or carries an id (events) or a time (samples).
+"""
 
 
 class Resources(Struct):
@@ -135,8 +142,10 @@ class RevisionDocument(Struct):
     state: str
     """pending, running, applied, failed, refused, superseded."""
     changes: list[dict[str, Any]]
-    """`{"bot", "action", "summary", "state", "message", "seconds"}`; state: waiting, running, healthy, failed,
-    removed."""
+    """`{"bot", "action", "summary", "state", "message", "seconds"}`.
+
+    state: waiting, running, healthy, failed, removed, unchanged.
+    """
     errors: list[dict[str, Any]]
 
 
@@ -162,7 +171,116 @@ class PlanDocument(Struct):
     actions: list[dict[str, Any]]
     """`{"bot", "action": create|update|remove|stop|none, "summary", "reason"}`."""
     errors: list[dict[str, Any]]
+    """`{"file", "line", "column", "pointer", "message", "suggestion"}`, as in `herdsman validate`."""
     held: str
+
+
+class Problem(Struct):
+    """Every error of the API (RFC 9457, `application/problem+json`)."""
+
+    type: str
+    """`urn:herdsman:problem:<reason in kebab case>`."""
+    title: str
+    status: int
+    detail: str
+    """What happened and why, for people."""
+    instance: str
+    """The path asked for."""
+    reason: str
+    """A constant that programs can act on, such as NotFound, Forbidden, SchedulerUnavailable."""
+    next: str | UnsetType = UNSET
+    """What to do about it, where there is something."""
+    suggestion: str | UnsetType = UNSET
+    """The nearest name there is, where a name was not found."""
+    errors: list[str] | UnsetType = UNSET
+
+
+class SyncRequest(Struct):
+    """The body of `POST /api/v1/sync`; all optional."""
+
+    confirm_prune: bool = False
+    """Also carry out removals that are held until they are confirmed."""
+    wait: bool = False
+    """Answer when the pass is finished (or `timeout` is over) instead of at once."""
+    timeout: float = 50.0
+    """Seconds; the pass goes on by itself after it."""
+
+
+class SyncAnswer(Struct):
+    """What `POST /api/v1/sync` started.
+
+    With `wait` and `Accept: application/x-ndjson`: one change a line as it happens, this as the last line.
+    """
+
+    id: str
+    revision: str
+    finished: bool
+    """Every changed bot is running, gone or failed."""
+    held: str
+    """Why removals wait to be confirmed, "" where none do."""
+    changes: list[dict[str, Any]]
+    """As in RevisionDocument; those known so far."""
+
+
+class OperationRequest(Struct):
+    """The body of `POST /api/v1/bots/{name}/restart|suspend|resume`."""
+
+    reason: str = ""
+    until: float | None = None
+    """Unix time at which a suspension ends by itself."""
+
+
+class OperationAnswer(Struct):
+    """An operation was accepted; its effect is seen in the bot's status and on the stream."""
+
+    name: str
+    operation: str
+    by: str
+    at: float
+
+
+class TokenDocument(Struct):
+    """One token in `GET /api/v1/tokens`; `token`, the secret itself, only in the answer that made it."""
+
+    id: str
+    """What `DELETE /api/v1/tokens/{id}` takes; it takes the name as well."""
+    name: str
+    scope: str
+    created_at: float
+    expires_at: float | None
+    token: str | UnsetType = UNSET
+
+
+class TokenRequest(Struct):
+    """The body of `POST /api/v1/tokens`."""
+
+    name: str
+    scope: str
+    """read, operate, admin or ingest."""
+    expires_in: float | None = None
+    """Seconds; None for never."""
+
+
+class SignInLink(Struct):
+    """`POST /api/v1/sign-in-links`: an address that signs a browser in once, with the caller's rights."""
+
+    url: str
+    expires_at: float
+
+
+class WhoAmI(Struct):
+    """`GET /api/v1/whoami`: whose credential this is, and what it may do."""
+
+    name: str
+    scope: str
+    session: bool
+
+
+class Readiness(Struct):
+    """`GET /readyz`: 200 when every check is "ok", else 503."""
+
+    ready: bool
+    checks: dict[str, str]
 
 
 # Stream (GET /api/v1/stream?topics=fleet,bot:NAME), one `data:` JSON object an event:
@@ -173,3 +291,6 @@ class PlanDocument(Struct):
 #   log      a LogEvent of kind log; event: a LogEvent of any other kind (topic bot:NAME)
 #   run      {"bot", "run": Run} (topic bot:NAME)
 #   reset    {"reason"}: history was lost for this client; refetch by the API
+#   end      {"reason"}: the server is stopping, or the credential ended; reconnect later
+# Every message has an `id:`. To resume: `Last-Event-ID` (the browser's EventSource sends it by itself), or
+# `last_event_id=` for the first connection, from the STREAM_POSITION header of what was fetched before.

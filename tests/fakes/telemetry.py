@@ -1,0 +1,69 @@
+"""Stores and intake in memory, for tests of what lies above them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from schemas.errors import StoreUnavailable
+from telemetry.intake import IngestAnswer
+from telemetry.records import Event, Sample, Series
+from telemetry.stores import EventPage, EventQuery, Position, SeriesQuery
+
+
+@dataclass
+class MemorySeries:
+    """Answers every query with the same series, and notes the queries."""
+
+    found: list[Series] = field(default_factory=list)
+    queries: list[SeriesQuery] = field(default_factory=list)
+    down: bool = False
+
+    async def write(self, samples: Sequence[Sample]) -> None:
+        """Take samples and forget them."""
+
+    async def query(self, query: SeriesQuery) -> list[Series]:
+        if self.down:
+            raise StoreUnavailable("the series store does not answer")
+        self.queries.append(query)
+        return self.found
+
+    async def metrics(self, bot: str) -> list[str]:
+        return ["bot_equity"]
+
+    async def newest(self, since: float) -> list[Sample]:
+        return []
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+@dataclass
+class MemoryEvents:
+    """Answers every search with the same page, and notes the searches."""
+
+    page: EventPage = field(default_factory=lambda: EventPage([]))
+    queries: list[EventQuery] = field(default_factory=list)
+
+    async def append(self, events: Sequence[Event]) -> None:
+        """Take events and forget them."""
+
+    async def search(self, query: EventQuery) -> EventPage:
+        self.queries.append(query)
+        return self.page
+
+    async def end_of(self, allocation: str, stream: str) -> Position | None:
+        return None
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+@dataclass
+class FakeIntake:
+    """Answers as it is told to."""
+
+    answer: IngestAnswer = IngestAnswer(204)
+    bodies: list[bytes] = field(default_factory=list)
+
+    async def accept(self, body: bytes) -> IngestAnswer:
+        self.bodies.append(body)
+        return self.answer

@@ -1,0 +1,84 @@
+"""Everything put together: routes, access in front of them, errors, the API's description."""
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+
+from web.access.guard import require_access
+from web.front import Front
+from web.problems import EXCEPTION_HANDLERS
+from web.routes import (
+    bots,
+    bundles,
+    dashboard,
+    documentation,
+    fleet,
+    git,
+    health,
+    ingest,
+    operations,
+    sign_in,
+    stream,
+    tokens,
+)
+from web.services import Services
+
+ROUTES = (
+    health.livez,
+    health.readyz,
+    health.metrics,
+    fleet.fleet,
+    fleet.revisions,
+    fleet.plan,
+    fleet.events,
+    bots.bots,
+    bots.bot,
+    bots.bot_series,
+    bots.bot_logs,
+    bots.bot_runs,
+    operations.sync,
+    operations.restart,
+    operations.suspend,
+    operations.resume,
+    tokens.list_tokens,
+    tokens.create_token,
+    tokens.revoke_token,
+    sign_in.sign_in_by_link,
+    sign_in.sign_in_by_form,
+    sign_in.sign_out,
+    sign_in.make_link,
+    sign_in.whoami,
+    sign_in.style,
+    ingest.ingest,
+    stream.stream,
+    bundles.bundle,
+    documentation.openapi,
+    documentation.reference,
+    dashboard.dashboard,
+)
+_DESCRIPTION = (
+    "GitOps for trading bots. Send Authorization: Bearer TOKEN. Errors are RFC 9457 problem details with "
+    "`reason` and `next`. The git remote is at /git/fleet.git (user herdsman, the token as password)."
+)
+
+
+def create_app(services: Services) -> Litestar:
+    """Return the application over these services; every request passes `Front` before any route."""
+    app = Litestar(
+        route_handlers=[*ROUTES, git.mount(services)],
+        dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
+        guards=[require_access],
+        exception_handlers=EXCEPTION_HANDLERS,
+        openapi_config=OpenAPIConfig(
+            title="herdsman",
+            version=services.settings.version,
+            description=_DESCRIPTION,
+            path="/api/openapi",
+            use_handler_docstrings=True,
+        ),
+        request_max_body_size=services.settings.ingest_limit,
+        lifespan=[],
+        debug=False,
+    )
+    app.asgi_handler = Front(app.asgi_handler, services.access, tls=services.settings.tls)
+    return app

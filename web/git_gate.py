@@ -1,0 +1,120 @@
+"""What a push is told: refused with every new mistake, or let in and followed to running bots."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from controller.passes import Pass, Until
+from controller.records import Change, ChangeState
+from gitops.desired import DesiredState
+from gitops.push import Push, Say
+from gitops.reading import CommitReader
+from schemas.errors import HerdsmanError
+from web.progress import follow
+from web.push_lines import Verdict, Widths, change_lines, final_line, header_line, judge, verdict_lines
+from web.services import FleetController
+from web.settings import WebSettings
+
+BuildState = Callable[[CommitReader, DesiredState | None], DesiredState]
+"""Builds the desired state of the commit that is read, from an earlier state where that saves work."""
+
+WAIT_HEALTHY = "wait=healthy"
+CONFIRM_PRUNE = "confirm-prune"
+
+
+class GitGate:
+    """The `PushGate` of our own remote: validates before a push is let in, applies and reports after it."""
+
+    def __init__(self, controller: FleetController, build: BuildState, settings: WebSettings) -> None:
+        self._controller = controller
+        self._build = build
+        self._settings = settings
+
+    async def check(self, push: Push, say: Say) -> bool:
+        """Refuse a push that brings a mistake which was not there before; older ones only warn."""
+        update = push.deployed
+        if update is None:
+            return True
+        if update.deletes:
+            await say(
+                f"error: the branch {push.branch} is what runs; deleting it would leave nothing to compare "
+                "with. To stop all bots, remove their files and push."
+            )
+            await say("refused: nothing was changed, all bots run on as they were.")
+            return False
+        verdict = await asyncio.to_thread(
+            self._judge, push, update.old if not update.creates else "", update.new
+        )
+        for line in verdict_lines(verdict):
+            await say(line)
+        return not verdict.introduced
+
+    def _judge(self, push: Push, old: str, new: str) -> Verdict:
+        """Compare what is wrong before and after; runs in a thread."""
+        before = self._controller.desired()
+        if old and (before is None or before.revision.id != old):
+            with push.reader(old) as reader:
+                before = self._build(reader, before)
+        with push.reader(new) as reader:
+            after = self._build(reader, before)
+        return judge(before if old else None, after)
+
+    async def accepted(self, push: Push, say: Say) -> None:
+        """Apply the pushed revision and show each changed bot as it gets there, for a bounded time."""
+        update = push.deployed
+        if update is None:
+            names = ", ".join(one.ref.removeprefix("refs/heads/") for one in push.updates)
+            await say(f"herdsman  {names}: kept, and not deployed; only {push.branch} is")
+            return
+        for option in sorted(set(push.options) - {WAIT_HEALTHY, CONFIRM_PRUNE}):
+            await say(
+                f'herdsman  unknown push option "{option}": there are {WAIT_HEALTHY} and {CONFIRM_PRUNE}'
+            )
+        started = self._controller.request_pass(
+            "push", by=push.user, confirm_prune=CONFIRM_PRUNE in push.options
+        )
+        until: Until = "healthy" if WAIT_HEALTHY in push.options else "running"
+        seconds = self._settings.push_wait_healthy if until == "healthy" else self._settings.push_wait
+        report = _Report(self._settings.url, say, until)
+        try:
+            await report.tell(started, update.new, seconds)
+        except TimeoutError:
+            await say(f"herdsman  the push is in; after {seconds:.0f} s its pass has not begun; it goes on")
+        except HerdsmanError as error:
+            await say(f"error: the push is in, but could not be applied yet: {error}")
+
+
+class _Report:
+    """The lines that a push prints while it is applied."""
+
+    def __init__(self, url: str, say: Say, until: Until) -> None:
+        self._url = url
+        self._say = say
+        self._until = until
+
+    async def tell(self, started: Pass, pushed: str, seconds: float) -> None:
+        """Print the header, a line for each changed bot, and how it went."""
+        begun = time.monotonic()
+        plan = await asyncio.wait_for(started.planned(), seconds)
+        await self._say(header_line(plan))
+        if plan.revision.id != pushed:
+            await self._say(
+                f"  {pushed[:7]} was overtaken by {plan.revision.short}, which is applied instead"
+            )
+        if plan.held:
+            await self._say(f"  held: {plan.held}")
+        told: set[str] = set()
+        width = Widths.of(started.changes)
+        async for change in follow(started, self._until, seconds - (time.monotonic() - begun)):
+            if change.bot not in told and self._has_arrived(change):
+                told.add(change.bot)
+                for line in change_lines(change, width):
+                    await self._say(line)
+        took = time.monotonic() - begun
+        await self._say(final_line(started.changes, len(told), took, f"{self._url}/r/{plan.revision.short}"))
+
+    def _has_arrived(self, change: Change) -> bool:
+        on_the_way = (
+            {ChangeState.WAITING} if self._until == "running" else {ChangeState.WAITING, ChangeState.RUNNING}
+        )
+        return change.state not in on_the_way

@@ -1,0 +1,177 @@
+"""From what the layers below know to the documents of the API. Pure."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from controller.plan import Plan
+from controller.records import Attempt, Change, RevisionRecord, RunRecord, Suspension
+from controller.status import BotStatus, Health, Sync
+from gitops.desired import DesiredState
+from gitops.revision import Revision
+from schemas.report import error_document
+from telemetry.records import Event, Sample
+from telemetry.stores import EventPage
+from web.documents import EventsAnswer, LogEvent, PlanDocument, RevisionDocument, Run
+
+
+def run_document(run: RunRecord) -> Run:
+    """Return one execution."""
+    return Run(
+        id=run.id,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        outcome=run.outcome or None,
+        exit_code=run.exit_code,
+        signal=run.signal,
+        message=run.message,
+        result=run.result,
+        revision=run.revision,
+        node=run.node,
+    )
+
+
+def change_document(change: Change) -> dict[str, Any]:
+    """Return one bot's change."""
+    return {
+        "bot": change.bot,
+        "action": change.action,
+        "summary": change.summary,
+        "state": change.state.value,
+        "message": change.message,
+        "seconds": change.seconds,
+    }
+
+
+def revision_document(record: RevisionRecord) -> RevisionDocument:
+    """Return one revision with its changes and errors."""
+    revision = record.revision
+    return RevisionDocument(
+        id=revision.id,
+        author=revision.author,
+        message=revision.message,
+        committed_at=revision.committed_at,
+        received_at=record.received_at,
+        finished_at=record.finished_at,
+        state=record.state.value,
+        changes=[change_document(change) for change in record.changes],
+        errors=[error_document(error) for error in record.errors],
+    )
+
+
+def revision_summary(revision: Revision) -> dict[str, Any]:
+    """Return a commit as the bot page shows it."""
+    return {
+        "id": revision.id,
+        "author": revision.author,
+        "message": revision.message,
+        "committed_at": revision.committed_at,
+    }
+
+
+def plan_document(plan: Plan, desired: DesiredState | None) -> PlanDocument:
+    """Return a plan: its actions first, in their order, then the bots that nothing happens to."""
+    actions: list[dict[str, Any]] = [
+        {
+            "bot": action.bot,
+            "action": action.kind.value,
+            "summary": action.summary,
+            "reason": action.blocked or action.reason,
+        }
+        for action in plan.actions
+    ]
+    changing = {action.bot for action in plan.actions}
+    idle = sorted(set(desired.bots if desired else ()) - changing)
+    actions += [{"bot": name, "action": "none", "summary": "", "reason": ""} for name in idle]
+    errors = [error_document(error) for error in plan.errors]
+    return PlanDocument(plan.revision.id, actions, errors, plan.held)
+
+
+def event_document(event: Event) -> LogEvent:
+    """Return one event."""
+    return LogEvent(
+        id=event.id,
+        bot=event.bot,
+        time=event.time,
+        kind=event.kind,
+        level=event.level,
+        message=event.message,
+        stream=event.stream,
+        run=event.run,
+        revision=event.revision,
+        data=dict(event.data),
+    )
+
+
+def events_answer(page: EventPage) -> EventsAnswer:
+    """Return one page of events."""
+    return EventsAnswer([event_document(event) for event in page.events], page.next_cursor)
+
+
+def sample_document(sample: Sample) -> dict[str, Any]:
+    """Return one sample as the stream carries it."""
+    return {
+        "name": sample.name,
+        "labels": sample.labels,
+        "time": sample.time,
+        "value": sample.value,
+    }
+
+
+def attempt_document(attempt: Attempt) -> dict[str, Any]:
+    """Return one apply."""
+    return {
+        "revision": attempt.revision,
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+        "ok": attempt.ok,
+        "message": attempt.message,
+    }
+
+
+def suspension_document(suspension: Suspension | None) -> dict[str, Any] | None:
+    """Return who stopped a bot, why and until when; None where nobody did."""
+    if suspension is None:
+        return None
+    return {
+        "by": suspension.by,
+        "reason": suspension.reason,
+        "since": suspension.since,
+        "until": suspension.until,
+    }
+
+
+def conditions(status: BotStatus) -> list[dict[str, Any]]:
+    """Return a status as the three conditions that other tools know."""
+    ready = status.health is Health.HEALTHY
+    stalled = status.health in (Health.DEGRADED, Health.MISSING)
+    moving = status.health is Health.PROGRESSING or (status.sync is Sync.OUT_OF_SYNC and not stalled)
+    unknown = status.health is Health.UNKNOWN
+    truths = {"Ready": ready, "Reconciling": moving, "Stalled": stalled}
+    return [
+        {
+            "type": kind,
+            "status": "Unknown" if unknown and kind == "Ready" else str(truth),
+            "reason": status.reason.value,
+            "message": status.message,
+            "since": status.since,
+        }
+        for kind, truth in truths.items()
+    ]
+
+
+def parameters_of(desired: DesiredState | None, name: str) -> dict[str, Any]:
+    """Return a bot's resolved instance as declared now; {} where the revision does not hold it."""
+    spec = desired.bots.get(name) if desired else None
+    if spec is None:
+        return {}
+    found = json.loads(spec.config_json)
+    return found if isinstance(found, dict) else {}
+
+
+def counts(statuses: Sequence[BotStatus]) -> Mapping[str, int]:
+    """Return how many bots there are of each health, in the order of `Health`."""
+    numbers = {health.value: 0 for health in Health}
+    for status in statuses:
+        numbers[status.health.value] += 1
+    return numbers

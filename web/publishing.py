@@ -1,0 +1,171 @@
+"""From what the controller and the intake tell to messages on the live channel, each encoded once.
+
+Topics: `fleet` (rows and the header) and `bot:NAME` (samples, logs, events, runs). See web/documents.py.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from controller.records import RevisionRecord, RunRecord
+from controller.status import BotStatus
+from schemas.labels import AllocationLabels
+from schemas.reports import LauncherReport
+from telemetry.latest import Latest
+from telemetry.live import Broadcaster
+from telemetry.records import Event, Sample
+from web.fleet_header import FleetHeader
+from web.presentation import event_document, run_document, sample_document
+from web.rows import Rows
+
+FLEET = "fleet"
+HEADER_EVERY = 1.0
+"""Least seconds between two sendings of the fleet's header."""
+_encode = msgspec.json.Encoder().encode
+Reports = Sequence[tuple[AllocationLabels, LauncherReport]]
+
+
+def topic_of(bot: str) -> str:
+    """Return the topic of one bot."""
+    return f"bot:{bot}"
+
+
+class Paced:
+    """Calls `emit` for a key at once, then at most every so many seconds while the key goes on being touched.
+
+    The last touch is never lost: it is emitted when its time comes. Needs a running event loop.
+    """
+
+    def __init__(self, emit: Callable[[str], None]) -> None:
+        self._emit = emit
+        self._last: dict[str, float] = {}
+        self._due: dict[str, asyncio.TimerHandle] = {}
+
+    def touch(self, key: str, every: float) -> None:
+        """Note that something about the key has changed."""
+        if key in self._due:
+            return
+        loop = asyncio.get_running_loop()
+        wait = self._last.get(key, -every) + every - loop.time()
+        if wait <= 0:
+            self._fire(key)
+        else:
+            self._due[key] = loop.call_later(wait, self._fire, key)
+
+    def forget(self, key: str) -> None:
+        """Emit nothing more for this key."""
+        self._last.pop(key, None)
+        if (timer := self._due.pop(key, None)) is not None:
+            timer.cancel()
+
+    def close(self) -> None:
+        """Emit nothing more at all."""
+        for key in list(self._due):
+            self.forget(key)
+
+    def _fire(self, key: str) -> None:
+        self._due.pop(key, None)
+        self._last[key] = asyncio.get_running_loop().time()
+        self._emit(key)
+
+
+class LivePublisher:
+    """Hears the controller (`ControllerListener`) and the intake (`IntakeListener`), and tells who looks.
+
+    It keeps `latest` and `header` up to date on the way, so that the API and the stream say the same.
+    `find` returns a bot's status, None where it has none; `record` takes launchers' reports durably.
+    """
+
+    def __init__(
+        self,
+        live: Broadcaster,
+        latest: Latest,
+        rows: Rows,
+        header: FleetHeader,
+        find: Callable[[str], BotStatus | None],
+        record: Callable[[Reports], Awaitable[None]],
+        rows_every: float = 0.25,
+    ) -> None:
+        self._live = live
+        self._latest = latest
+        self._rows = rows
+        self._header = header
+        self._find = find
+        self._record = record
+        self._rows_every = rows_every
+        self._paced = Paced(self._emit_row)
+        self._paced_header = Paced(self._emit_header)
+
+    def status_changed(self, status: BotStatus) -> None:
+        """Send a bot's row, and the header with its new counts."""
+        self._paced.touch(status.name, self._rows_every)
+        self.header_changed()
+
+    def bot_removed(self, name: str) -> None:
+        """Tell that a bot is gone, and forget what was known of it."""
+        self._paced.forget(name)
+        self._latest.forget(name)
+        self._live.publish(FLEET, "status", _encode({"name": name, "removed": True}))
+        self._live.forget(topic_of(name))
+        self.header_changed()
+
+    def revision_changed(self, record: RevisionRecord) -> None:
+        """Send the header with the newest revision."""
+        current = self._header.revision
+        if current is None or record.received_at >= current.received_at:
+            self._header.revision = record
+        self.header_changed()
+
+    def run_changed(self, bot: str, run: RunRecord) -> None:
+        """Send a run to those who look at its bot."""
+        self._publish(topic_of(bot), "run", lambda: {"bot": bot, "run": run_document(run)})
+
+    def samples(self, bot: str, samples: Sequence[Sample]) -> None:
+        """Send new samples, and the row that they change."""
+        self._latest.samples(bot, samples)
+        self._publish(
+            topic_of(bot),
+            "samples",
+            lambda: {"bot": bot, "samples": [sample_document(one) for one in samples]},
+        )
+        self._paced.touch(bot, self._rows_every)
+
+    def events(self, bot: str, events: Sequence[Event]) -> None:
+        """Send new log lines and events, and the row that they change."""
+        self._latest.events(bot, events)
+        topic = topic_of(bot)
+        for event in events:
+            self._publish(topic, "log" if event.kind == "log" else "event", partial(event_document, event))
+        self._paced.touch(bot, self._rows_every)
+
+    async def reports(self, reports: Reports) -> None:
+        """Hand launchers' reports to the controller; its errors make the agent send them again."""
+        await self._record(reports)
+
+    def header_changed(self) -> None:
+        """Send the header soon: many bots that change together make one message."""
+        self._paced_header.touch(FLEET, HEADER_EVERY)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._paced.close()
+        self._paced_header.close()
+
+    def _emit_row(self, bot: str) -> None:
+        status = self._find(bot)
+        if status is not None:
+            self._publish(FLEET, "status", partial(self._rows.of, status))
+
+    def _emit_header(self, _key: str) -> None:
+        self._publish(FLEET, "fleet", self._header.document)
+
+    def _publish(self, topic: str, event: str, document: Callable[[], Any]) -> None:
+        """Publish a document, made and encoded only where somebody reads.
+
+        Without readers it is published all the same: the channel must know that there was something to miss.
+        """
+        wanted = self._live.has_readers(topic)
+        self._live.publish(topic, event, _encode(document()) if wanted else b"")

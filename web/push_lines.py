@@ -1,0 +1,132 @@
+"""The lines that a push prints: mistakes, and changes as they arrive. Pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from controller.plan import Plan
+from controller.records import Change, ChangeState
+from gitops.desired import DesiredState
+from schemas.errors import ManifestError
+from schemas.report import render_errors
+
+_MOST_ERRORS = 50
+_WIDEST_SUMMARY = 44
+_WORDS = {"create": "new"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is wrong with a pushed revision: what it brings itself, and what was wrong before."""
+
+    introduced: tuple[ManifestError, ...]
+    older: tuple[ManifestError, ...]
+    warnings: tuple[ManifestError, ...]
+    bots: int
+    """The bots of the revision, sound or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """How wide the columns of a table of changes are, in characters."""
+
+    bot: int
+    summary: int
+
+    @classmethod
+    def of(cls, changes: Sequence[Change]) -> "Widths":
+        """Return the widths that hold these changes; an overlong summary gets no more than its share."""
+        summaries = [len(change.summary) for change in changes]
+        return cls(
+            max((len(change.bot) for change in changes), default=0),
+            min(max(summaries, default=0), _WIDEST_SUMMARY),
+        )
+
+
+def judge(before: DesiredState | None, after: DesiredState) -> Verdict:
+    """Tell new mistakes from older ones.
+
+    An older one stands in the same file, at the same key, in the same words; its line does not count, since
+    what is added above it moves it.
+    """
+    known = Counter(_identity(error) for error in before.errors if not error.warning) if before else Counter()
+    introduced: list[ManifestError] = []
+    older: list[ManifestError] = []
+    for error in after.errors:
+        if error.warning:
+            continue
+        was_there = known[_identity(error)] > 0
+        known[_identity(error)] -= 1
+        (older if was_there else introduced).append(error)
+    warnings = tuple(error for error in after.errors if error.warning)
+    return Verdict(tuple(introduced), tuple(older), warnings, len(after.bots.keys() | after.failed_bots))
+
+
+def _identity(error: ManifestError) -> tuple[str, str, str]:
+    return error.file, error.pointer, error.message
+
+
+def verdict_lines(verdict: Verdict) -> list[str]:
+    """Return what is shown to whoever pushes; nothing where nothing is wrong."""
+    older = tuple(replace(error, warning=True) for error in verdict.older)
+    shown = (*verdict.introduced, *verdict.warnings, *older)
+    lines = render_errors(shown[:_MOST_ERRORS]).splitlines()
+    if len(shown) > _MOST_ERRORS:
+        lines.append(f"... and {len(shown) - _MOST_ERRORS} more; herdsman validate shows them all")
+    if verdict.older and not verdict.introduced:
+        before = _number(len(verdict.older), "error")
+        lines.append(f"{before} from before this push; the bots that they keep from changing run on")
+    if verdict.introduced:
+        lines.append(
+            f"refused: {_number(len(verdict.introduced), 'error')} in {_where(verdict)}; "
+            "nothing was changed, all bots run on as they were."
+        )
+    return lines
+
+
+def _where(verdict: Verdict) -> str:
+    bots = {name for error in verdict.introduced for name in error.bots}
+    if bots:
+        return f"{len(bots)} of {_number(max(verdict.bots, len(bots)), 'bot')}"
+    return _number(len({error.file for error in verdict.introduced}), "file")
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def header_line(plan: Plan) -> str:
+    """Return `herdsman  revision 3f9a2c1 "tighter stops"  3 of 214 bots change`."""
+    message = f' "{plan.revision.message}"' if plan.revision.message else ""
+    changes = plan.summary() if plan.actions else "no bot changes"
+    return f"herdsman  revision {plan.revision.short}{message}  {changes}"
+
+
+def change_lines(change: Change, width: Widths) -> list[str]:
+    """Return one bot's line, and its reason under it where it failed."""
+    summary = change.summary
+    if len(summary) > width.summary:
+        summary = summary[: width.summary - 1] + "…"
+    line = (
+        f"  {change.bot:<{width.bot}}  {_WORDS.get(change.action, change.action):<7}  "
+        f"{summary:<{width.summary}}  {change.state.value:<9} {change.seconds:.1f} s"
+    )
+    if change.state is ChangeState.FAILED:
+        return [line, *(f"    {part}" for part in change.message.splitlines()[:5])]
+    return [line]
+
+
+def final_line(changes: Sequence[Change], told: int, seconds: float, url: str) -> str:
+    """Return how it went and where to look on."""
+    failed = sum(change.state is ChangeState.FAILED for change in changes)
+    left = len(changes) - told
+    if left:
+        bots = _number(len(changes), "bot")
+        return f"{left} of {bots} not there after {seconds:.1f} s; it goes on. Watch: {_watch(url)}"
+    if failed:
+        return f"{failed} of {_number(len(changes), 'bot')} failed. See: herdsman status   {url}"
+    return f"applied in {seconds:.1f} s. Watch: {_watch(url)}"
+
+
+def _watch(url: str) -> str:
+    return f"herdsman status --watch   {url}"

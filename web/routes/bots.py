@@ -1,0 +1,140 @@
+"""The bots: their rows, and everything about one of them."""
+
+import asyncio
+from typing import Annotated, Any
+
+from litestar import Response, get
+from litestar.params import QueryParameter
+
+from controller.status import BotStatus
+from schemas.errors import NotFound
+from telemetry.stores import EventQuery
+from web.access.scopes import Scope
+from web.documents import STREAM_POSITION, Bot, BotDetail, EventsAnswer, Run, SeriesAnswer
+from web.moments import optional_moment
+from web.presentation import (
+    attempt_document,
+    conditions,
+    events_answer,
+    parameters_of,
+    revision_summary,
+    run_document,
+    suspension_document,
+)
+from web.problems import UnknownName
+from web.queries import chart_query, checked_level, kinds_of, thinned
+from web.routes.parameters import BotName, Cursor, End, Level, Limit, Start, Wired, Words
+
+
+@get("/api/v1/bots", opt={"access": Scope.READ}, tags=["bots"])
+async def bots(services: Wired) -> Response[list[Bot]]:
+    """Return every bot of the fleet, by name."""
+    position = services.live.position()
+    rows = [services.rows.of(status) for status in services.controller.statuses()]
+    return Response(sorted(rows, key=lambda row: row.name), headers={STREAM_POSITION: position})
+
+
+@get("/api/v1/bots/{name:str}", opt={"access": Scope.READ}, tags=["bots"])
+async def bot(services: Wired, name: BotName) -> Response[BotDetail]:
+    """Return everything about one bot but its history."""
+    position = services.live.position()
+    status = known_bot(services, name)
+    return Response(await _detail(services, status), headers={STREAM_POSITION: position})
+
+
+@get("/api/v1/bots/{name:str}/series", opt={"access": Scope.READ}, tags=["bots"])
+async def bot_series(
+    services: Wired,
+    name: BotName,
+    metric: Annotated[
+        str, QueryParameter(description='A name out of `metrics`; "" for all of the bot.')
+    ] = "",
+    start: Start = "",
+    end: End = "",
+    step: Annotated[
+        str,
+        QueryParameter(
+            description='Seconds, a span such as "5m", or "raw". Without: at most about 2,000 points, '
+            "with every extreme kept."
+        ),
+    ] = "",
+) -> Response[SeriesAnswer]:
+    """Return series of a bot over a range (default: the last hour); points are [unix seconds, value]."""
+    position = services.live.position()
+    known_bot(services, name)
+    chart = chart_query(name, metric, start, end, step, services.clock())
+    found = await services.series.query(chart.query)
+    answer = SeriesAnswer([{"labels": dict(one.labels), "points": thinned(one, chart.most)} for one in found])
+    return Response(answer, headers={STREAM_POSITION: position})
+
+
+@get("/api/v1/bots/{name:str}/logs", opt={"access": Scope.READ}, tags=["bots"])
+async def bot_logs(
+    services: Wired,
+    name: BotName,
+    start: Start = "",
+    end: End = "",
+    text: Words = "",
+    level: Level = "",
+    kind: Annotated[
+        str, QueryParameter(description='Kinds, separated by commas; default "log"; "all" for every one.')
+    ] = "",
+    limit: Limit = 200,
+    cursor: Cursor = "",
+) -> Response[EventsAnswer]:
+    """Return what a bot printed, newest first."""
+    position = services.live.position()
+    known_bot(services, name)
+    now = services.clock()
+    query = EventQuery(
+        bot=name,
+        start=optional_moment(start, now),
+        end=optional_moment(end, now),
+        text=text,
+        level=checked_level(level),
+        kinds=kinds_of(kind, ("log",)),
+        limit=limit,
+        cursor=cursor,
+    )
+    return Response(events_answer(await services.events.search(query)), headers={STREAM_POSITION: position})
+
+
+@get("/api/v1/bots/{name:str}/runs", opt={"access": Scope.READ}, tags=["bots"])
+async def bot_runs(services: Wired, name: BotName, limit: Limit = 50) -> Response[list[Run]]:
+    """Return a bot's executions, newest first."""
+    position = services.live.position()
+    known_bot(services, name)
+    found = await services.controller.runs(name, limit)
+    return Response([run_document(one) for one in found], headers={STREAM_POSITION: position})
+
+
+async def _detail(services: Wired, status: BotStatus) -> BotDetail:
+    controller = services.controller
+    metrics, attempts = await asyncio.gather(
+        services.series.metrics(status.name), controller.attempts(status.name)
+    )
+    return BotDetail(
+        bot=services.rows.of(status),
+        path=status.path,
+        parameters=parameters_of(controller.desired(), status.name),
+        metrics=metrics,
+        conditions=conditions(status),
+        attempts=[attempt_document(one) for one in attempts[:5]],
+        suspended=suspension_document(controller.suspension(status.name)),
+        revision=await _revision(services, status.applied_revision),
+    )
+
+
+async def _revision(services: Wired, revision: str) -> dict[str, Any] | None:
+    """Return the author and message of a revision, None where it is unknown or there is none."""
+    record = await services.controller.revision(revision) if revision else None
+    return revision_summary(record.revision) if record else None
+
+
+def known_bot(services: Wired, name: BotName) -> BotStatus:
+    """Return a bot's status. Raises UnknownName with the nearest name there is."""
+    try:
+        return services.controller.status(name)
+    except NotFound as error:
+        names = (status.name for status in services.controller.statuses())
+        raise UnknownName("bot", name, names) from error

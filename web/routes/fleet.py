@@ -1,0 +1,69 @@
+"""The fleet as a whole: its header, its revisions, its plan, all of its events."""
+
+from typing import Annotated
+
+from litestar import Response, get
+from litestar.params import QueryParameter
+
+from telemetry.stores import EventQuery
+from web.access.scopes import Scope
+from web.documents import (
+    STREAM_POSITION,
+    EventsAnswer,
+    FleetDocument,
+    PlanDocument,
+    RevisionDocument,
+)
+from web.moments import optional_moment
+from web.presentation import events_answer, plan_document, revision_document
+from web.queries import NOTABLE_KINDS, checked_level, kinds_of
+from web.routes.parameters import Cursor, End, Level, Limit, Start, Wired, Words
+
+
+@get("/api/v1/fleet", opt={"access": Scope.READ}, tags=["fleet"])
+async def fleet(services: Wired) -> Response[FleetDocument]:
+    """Return the header of every page: revision, last sync, bots by health, what is wrong with herdsman."""
+    position = services.live.position()
+    return Response(services.fleet.document(), headers={STREAM_POSITION: position})
+
+
+@get("/api/v1/revisions", opt={"access": Scope.READ}, tags=["fleet"])
+async def revisions(services: Wired, limit: Limit = 50) -> Response[list[RevisionDocument]]:
+    """Return the newest revisions with their changes and errors, newest first."""
+    position = services.live.position()
+    found = await services.controller.revisions(limit)
+    return Response([revision_document(one) for one in found], headers={STREAM_POSITION: position})
+
+
+@get("/api/v1/plan", opt={"access": Scope.READ}, tags=["fleet"])
+async def plan(services: Wired) -> PlanDocument:
+    """Return what a pass would do now; nothing is changed."""
+    return plan_document(await services.controller.plan(), services.controller.desired())
+
+
+@get("/api/v1/events", opt={"access": Scope.READ}, tags=["fleet"])
+async def events(
+    services: Wired,
+    start: Start = "",
+    end: End = "",
+    text: Words = "",
+    level: Level = "",
+    kind: Annotated[str, QueryParameter(description='Kinds, separated by commas; "all" for every one.')] = "",
+    bot: Annotated[str, QueryParameter(description="Of this bot alone.")] = "",
+    limit: Limit = 200,
+    cursor: Cursor = "",
+) -> Response[EventsAnswer]:
+    """Return events of all bots, newest first: orders, trades, crashes; logs and prices where asked for."""
+    position = services.live.position()
+    now = services.clock()
+    query = EventQuery(
+        bot=bot or None,
+        start=optional_moment(start, now),
+        end=optional_moment(end, now),
+        text=text,
+        level=checked_level(level),
+        kinds=kinds_of(kind, NOTABLE_KINDS),
+        limit=limit,
+        cursor=cursor,
+    )
+    return Response(events_answer(await services.events.search(query)), headers={STREAM_POSITION: position})

@@ -1,0 +1,105 @@
+"""What an operator asks for; each is recorded with who and why by the controller."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from litestar import Response, post
+from litestar.params import JSONBody
+from litestar.response import Stream
+
+from controller.passes import Pass
+from schemas.errors import HerdsmanError, UsageError
+from web.access.guard import authenticated, principal_of
+from web.access.scopes import Scope
+from web.documents import OperationAnswer, OperationRequest, SyncAnswer, SyncRequest
+from web.presentation import change_document
+from web.progress import follow
+from web.routes.bots import known_bot
+from web.routes.parameters import AnyRequest, BotName, Wired
+
+NDJSON = "application/x-ndjson"
+
+
+@post("/api/v1/sync", opt={"access": Scope.OPERATE}, tags=["operations"])
+async def sync(
+    services: Wired, request: AnyRequest, data: JSONBody[SyncRequest | None] = None
+) -> Response[Any]:
+    """Reconcile now. With `wait`, answer when the pass is over; as NDJSON, each change as it happens."""
+    wanted = data or SyncRequest()
+    by = _who(request)
+    started = services.controller.request_pass("api", by=by, confirm_prune=wanted.confirm_prune)
+    if not wanted.wait:
+        return Response(_answer(started), status_code=202)
+    if NDJSON in request.headers.get("accept", ""):
+        return Stream(
+            _lines(started, wanted.timeout), media_type=NDJSON, headers={"Cache-Control": "no-store"}
+        )
+    async for _ in follow(started, "running", wanted.timeout):
+        continue
+    return Response(_answer(started), status_code=200)
+
+
+@post("/api/v1/bots/{name:str}/restart", opt={"access": Scope.OPERATE}, tags=["operations"], status_code=202)
+async def restart(
+    services: Wired, request: AnyRequest, name: BotName, data: JSONBody[OperationRequest | None] = None
+) -> OperationAnswer:
+    """End a bot's process as at a stop, and start it again with the same content."""
+    known_bot(services, name)
+    by = _who(request)
+    await services.controller.restart(name, by, _reason(data))
+    return OperationAnswer(name, "restart", by, services.clock())
+
+
+@post("/api/v1/bots/{name:str}/suspend", opt={"access": Scope.OPERATE}, tags=["operations"], status_code=202)
+async def suspend(
+    services: Wired, request: AnyRequest, name: BotName, data: JSONBody[OperationRequest | None] = None
+) -> OperationAnswer:
+    """Stop a bot and keep it from running, whatever git says, until it is resumed (or until `until`)."""
+    known_bot(services, name)
+    by = _who(request)
+    until = data.until if data else None
+    if until is not None and until <= services.clock():
+        raise UsageError(f"until ({until:.0f}) is in the past; give a Unix time to come, or leave it out")
+    await services.controller.suspend(name, by, _reason(data), until)
+    return OperationAnswer(name, "suspend", by, services.clock())
+
+
+@post("/api/v1/bots/{name:str}/resume", opt={"access": Scope.OPERATE}, tags=["operations"], status_code=202)
+async def resume(
+    services: Wired, request: AnyRequest, name: BotName, data: JSONBody[OperationRequest | None] = None
+) -> OperationAnswer:
+    """End a suspension: the bot is again what git says."""
+    known_bot(services, name)
+    by = _who(request)
+    await services.controller.resume(name, by, _reason(data))
+    return OperationAnswer(name, "resume", by, services.clock())
+
+
+async def _lines(started: Pass, seconds: float) -> AsyncIterator[bytes]:
+    """Yield each change as a line of JSON, then the answer, or the problem, as the last line."""
+    try:
+        async for change in follow(started, "running", seconds):
+            yield msgspec.json.encode(change_document(change)) + b"\n"
+    except HerdsmanError as error:
+        yield msgspec.json.encode({"error": str(error)}) + b"\n"
+        return
+    yield msgspec.json.encode(_answer(started)) + b"\n"
+
+
+def _answer(started: Pass) -> SyncAnswer:
+    return SyncAnswer(
+        id=started.id,
+        revision=started.plan.revision.id if started.plan else "",
+        finished=started.ended,
+        held=started.plan.held if started.plan else "",
+        changes=[change_document(change) for change in started.changes],
+    )
+
+
+def _who(request: AnyRequest) -> str:
+    return authenticated(principal_of(request)).name
+
+
+def _reason(data: OperationRequest | None) -> str:
+    return data.reason if data else ""

@@ -1,0 +1,19 @@
+"""What many routes take: the services, a bot's name, a range of time, a page of results."""
+
+from typing import Annotated, Any
+
+from litestar import Request
+from litestar.di import NamedDependency
+from litestar.params import PathParameter, QueryParameter, SkipValidation
+
+from web.services import Services
+
+Wired = NamedDependency[SkipValidation[Services]]
+AnyRequest = Request[Any, Any, Any]
+BotName = Annotated[str, PathParameter(description="The bot's name.")]
+Start = Annotated[str, QueryParameter(description='Unix seconds, RFC 3339, or ago such as "-1h".')]
+End = Annotated[str, QueryParameter(description='As `start`; default "now".')]
+Words = Annotated[str, QueryParameter(description="Words that the text holds.")]
+Level = Annotated[str, QueryParameter(description="The least severe level: debug to critical.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="How many at most.")]
+Cursor = Annotated[str, QueryParameter(description="The `next_cursor` of the page before.")]

@@ -1,0 +1,49 @@
+"""The live stream: server-sent events, resumable, one connection for a whole page."""
+
+from typing import Annotated
+
+from litestar import get
+from litestar.params import QueryParameter
+from litestar.response import Stream
+
+from schemas.errors import UsageError
+from web.access.guard import authenticated, principal_of
+from web.access.scopes import Scope
+from web.routes.parameters import AnyRequest, Wired
+from web.stream import event_stream
+
+_MOST_TOPICS = 50
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+@get("/api/v1/stream", opt={"access": Scope.READ}, tags=["stream"], media_type="text/event-stream")
+async def stream(
+    services: Wired,
+    request: AnyRequest,
+    topics: Annotated[str, QueryParameter(description='"fleet", "bot:NAME", separated by commas.')] = "fleet",
+    last_event_id: Annotated[
+        str,
+        QueryParameter(
+            description="Where to go on: the position of what was fetched before, or the last id seen. "
+            "The header Last-Event-ID, which browsers send at a reconnect, wins."
+        ),
+    ] = "",
+) -> Stream:
+    """Stream what happens: events `status`, `fleet`, `samples`, `event`, `log`, `run`, `reset`, `end`."""
+    wanted = parse_topics(topics)
+    principal = authenticated(principal_of(request))
+    last = request.headers.get("last-event-id", "") or last_event_id
+    subscription = services.live.subscribe(wanted, last)
+    messages = event_stream(subscription, services.settings.recheck, lambda: services.access.holds(principal))
+    return Stream(messages, media_type="text/event-stream", headers=_HEADERS)
+
+
+def parse_topics(text: str) -> tuple[str, ...]:
+    """Return the topics asked for, each once, in order. Raises UsageError for an unknown kind or too many."""
+    topics = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    for topic in topics:
+        if topic != "fleet" and not (topic.startswith("bot:") and len(topic) > len("bot:")):
+            raise UsageError(f'"{topic}" is not a topic; there are "fleet" and "bot:NAME"')
+    if not 1 <= len(topics) <= _MOST_TOPICS:
+        raise UsageError(f"a stream carries 1 to {_MOST_TOPICS} topics, not {len(topics)}")
+    return topics

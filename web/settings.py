@@ -1,0 +1,32 @@
+"""The web service's settings, in one place."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """How the service presents itself and what it refuses."""
+
+    url: str
+    """Its address as people open it, such as "http://127.0.0.1:8420"; no slash at the end."""
+    version: str
+    """herdsman's own version."""
+    tls: bool = False
+    """True where browsers reach it by https: cookies get Secure, and HSTS is sent."""
+    hosts: frozenset[str] = frozenset()
+    """Names it answers to besides the loopback ones, lower case, without ports."""
+    static: Path = Path(__file__).parent / "static"
+    """The built dashboard."""
+    branch: str = "main"
+    """The branch whose pushes are deployed."""
+    ingest_limit: int = 32 * 1024 * 1024
+    """The largest batch of telemetry taken at once, in bytes as sent."""
+    recheck: float = 15.0
+    """Seconds after which an open stream's credential is looked at again."""
+    push_wait: float = 30.0
+    """Seconds for which a push shows the progress of its changes."""
+    push_wait_healthy: float = 120.0
+    """The same with `git push -o wait=healthy`."""
+    rows_every: float = 0.25
+    """Least seconds between two sendings of one bot's row."""

@@ -37,7 +37,8 @@ class Lease:
         self._namespace = options.get("namespace") or "default"
         self._ttl = f"{max(float(order['lease']['ttl']), _SHORTEST):g}s"
         self._node = order["node"]
-        self._holder = f"{order['allocation']}-{posix.getpid()}-{posix.urandom(4).hex()}"
+        self._place_of_life = f"{order['allocation']} {posix.readlink('/proc/self/ns/pid')}"
+        self._holder = f"{self._place_of_life} {posix.getpid()} {posix.urandom(4).hex()}"
         self._folder = environment["NOMAD_SECRETS_DIR"]
         self._token = environment.get("NOMAD_TOKEN", "")
         self._lock = ""
@@ -98,17 +99,32 @@ class Lease:
         return status in {404, 409} or (status == 500 and "hold a lock" in self.reason)
 
     def _ours(self, deadline: float) -> bool:
-        """Whether the holder is ourselves: an earlier request was granted, and its answer never came."""
+        """Whether the holder is ourselves (an answer that never came) or our own dead predecessor."""
         status, answer = self._send("GET", self._path, "", deadline)
         items = answer.get("Items") or {}
         lock = answer.get("Lock") or {}
-        if status == 200 and items.get("holder") == self._holder and lock.get("ID"):
+        holder = items.get("holder", "")
+        if status == 200 and lock.get("ID") and (holder == self._holder or self._is_dead(holder)):
             self._lock = lock["ID"]
             return True
         if status == 200:
             self.reason = (
                 f"another copy holds the lease, or held it a moment ago: node {items.get('node', '?')}"
             )
+        return False
+
+    def _is_dead(self, holder: str) -> bool:
+        """Whether a holder was a launcher of this allocation, seen by this kernel, that is gone.
+
+        Its bot went with it (parent-death signal), so waiting for the lock to expire would help nobody.
+        """
+        place, _, rest = holder.rpartition(" ")[0].rpartition(" ")
+        if place != self._place_of_life or not rest.isdigit():
+            return False
+        try:
+            posix.stat(f"/proc/{rest}")
+        except FileNotFoundError:
+            return True
         return False
 
     def _read_place(self, deadline: float) -> bool:

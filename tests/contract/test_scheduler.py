@@ -11,16 +11,22 @@ from controller.schedulers.protocol import Phase
 from schemas.bot import RestartPolicy
 from schemas.errors import Conflict
 from schemas.reports import Outcome
+from tests.contract.nomad_harness import nomad_harness
 from tests.contract.scheduler_harness import Fleet, alive, local_harness, until
 from tests.e2e.lives import assert_never_two
 
 QUICK = RestartPolicy(first_delay=0.2, max_delay=0.8)
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture(params=["local", pytest.param("nomad", marks=pytest.mark.nomad)])
 async def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Fleet]:
     """The fleet of one test on each scheduler; no two copies of a bot may ever have lived at once."""
-    async with {"local": local_harness}[request.param](tmp_path) as harness:
+    opened = (
+        nomad_harness(tmp_path, request.getfixturevalue("nomad"))
+        if request.param == "nomad"
+        else local_harness(tmp_path)
+    )
+    async with opened as harness:
         fleet = Fleet(harness)
         yield fleet
         assert_never_two(fleet.record)

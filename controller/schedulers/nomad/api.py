@@ -196,6 +196,8 @@ def translate(status: int, text: str, address: str) -> Exception:
     """Return the error of ours for an answer of Nomad's: its status code and its text."""
     if _CONFLICT in text:
         return Conflict(f"the job changed in Nomad since it was read ({text.split(': ', 1)[-1]})")
+    if "Task not running" in text:
+        return Conflict("the bot is not running at this moment, so there is nothing to restart")
     if status == 404:
         return NotFound(f"Nomad has no such thing: {text}")
     if status == 403:

@@ -119,11 +119,11 @@ class NomadScheduler:
         job = await self._own_job(name)
         known = await self._listed(job["ID"])
         self._check_reachable(name, known.of(job["ID"]), known)
-        running = [item for item in known.of(job["ID"]) if item.task_state == "running" and not item.ended]
-        if not running:
+        current = next((item for item in known.of(job["ID"]) if not item.ended), None)
+        if current is None:
             raise Conflict(f"{name} does not run now, so there is nothing to restart; look at its status")
         _LOG.info("restarting %s: %s", name, reason)
-        await self._api.restart(running[0].id, TASK)
+        await self._api.restart(current.id, TASK)
 
     async def remove(self, name: str) -> None:
         """Purge a stopped bot's job, its runs' and their logs. Conflict while a copy may live."""

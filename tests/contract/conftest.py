@@ -1,0 +1,3 @@
+"""Real servers for the contract suites."""
+
+from tests.engines.fixtures import nomad as nomad

@@ -85,7 +85,7 @@ def compare_bot(name: str, desired: DesiredState, known: Known) -> Difference:
     if seen is not None and not is_ours(seen, known.fleet, owned):
         return Difference(name, Kind.FOREIGN, reason="a job of this name belongs to somebody else")
     suspension = known.suspensions.get(name)
-    if owned is not None and owned.path in desired.failed_paths:
+    if owned is not None and (owned.path in desired.failed_paths or name in desired.failed_bots):
         return _protected(owned, seen, suspension)
     spec = desired.bots.get(name)
     if spec is None:
@@ -128,7 +128,8 @@ def _settled(name: str, desired: DesiredState, known: Known) -> bool:
         and seen.phase in _ALIVE
         and name not in known.suspensions
         and not owned.halted
-        and (not desired.failed_paths or owned.path not in desired.failed_paths)
+        and owned.path not in desired.failed_paths
+        and name not in desired.failed_bots
     )
 
 
@@ -158,9 +159,10 @@ def _unwanted(
     if owned is None:
         reason = "a job with this fleet's mark that the inventory has never held"
         return Difference(name, Kind.FOREIGN, reason=reason)
+    stop = _stopped(name, seen, _suspended(suspension)) if suspension else None
+    if stop is not None and stop.wants:
+        return stop
     if not desired.complete:
-        if suspension is not None:
-            return _stopped(name, seen, _suspended(suspension))
         reason = "the revision could not be read whole, so nothing is pruned"
         return Difference(name, Kind.PROTECTED, reason=reason)
     return Difference(name, Kind.REMOVE, "removed", f"{owned.path or name} is gone", _lost(seen))

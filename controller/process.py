@@ -15,6 +15,8 @@ from schemas.reports import LauncherReport, Outcome, ReportKind
 
 SKIPPED = "skipped"
 """A run's outcome where its start was not due or overlapped."""
+MISSED = "missed"
+"""A run's outcome where nothing was there to start it at its slot."""
 _REMEMBERED = 4
 _FAILURES = frozenset({Outcome.ERROR, Outcome.CRASHED, Outcome.TIMED_OUT})
 
@@ -130,7 +132,8 @@ def merge_run(known: RunRecord | None, labels: AllocationLabels, report: Launche
 def run_id(labels: AllocationLabels, report: LauncherReport) -> str:
     """Return the identity of the run that a report is about."""
     if report.kind is ReportKind.SKIPPED and not report.run:
-        return f"{labels.allocation}-skipped-{report.t:.3f}"
+        slot = report.t if report.started_at is None else report.started_at
+        return f"{labels.allocation}-{report.reason or SKIPPED}-{slot:.3f}"
     return report.run or f"{labels.allocation}-{report.attempt}"
 
 
@@ -247,7 +250,8 @@ def _other(state: ProcessState, report: LauncherReport) -> ProcessState:
     if report.t <= state.last_at:
         return state
     stage = _STAGES.get(report.kind)
-    if stage is None:
+    retried = stage is Stage.PREPARING and state.stage is Stage.FAILED
+    if stage is None or retried:
         return replace(state, last_at=report.t)
     if stage is Stage.WAITING and report.reason == "backoff":
         return replace(state, last_at=report.t, restart_in=report.restart_in or state.restart_in)
@@ -277,14 +281,15 @@ def _result_message(result: Any) -> str:
 
 
 def _skipped(labels: AllocationLabels, report: LauncherReport) -> RunRecord:
+    slot = report.t if report.started_at is None else report.started_at
     return RunRecord(
         id=run_id(labels, report),
         bot=labels.bot,
         allocation=labels.allocation,
         node=labels.node,
         revision=labels.revision,
-        started_at=report.t,
-        ended_at=report.t,
-        outcome=SKIPPED,
+        started_at=slot,
+        ended_at=slot,
+        outcome=MISSED if report.reason == MISSED else SKIPPED,
         message=report.message or report.reason.replace("_", " "),
     )

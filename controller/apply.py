@@ -1,0 +1,420 @@
+"""Bringing bots to what they should be: one task a bot, sequential inside, parallel across.
+
+A bot's task looks at the difference anew at every step, so that a newer revision overtakes whatever was
+being done, and what somebody else did meanwhile is seen. It ends when nothing is left to do.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection
+
+from controller.agenda import sleep_or
+from controller.backoff import delay, drift_delay
+from controller.clock import Clock
+from controller.compare import Difference, Kind
+from controller.content import Contents
+from controller.database import Database
+from controller.database.attempts import add_attempt
+from controller.database.inventory import drop_entries, save_entries
+from controller.database.statuses import drop_status
+from controller.database.suspensions import drop_suspension
+from controller.fleet import Fleet
+from controller.records import Attempt, Halt, InventoryEntry
+from controller.schedulers.protocol import Launch, ObservedBot, Phase, Scheduler
+from controller.settings import Settings
+from controller.standing import Operation
+from controller.status import Reason
+from controller.watch import Watch
+from schemas.bot import BotSpec, BotType
+from schemas.errors import BuildFailed, Conflict, HerdsmanError
+
+_LOG = logging.getLogger(__name__)
+LogsAcknowledged = Callable[[str], Awaitable[bool]]
+
+
+@dataclass(slots=True)
+class _Worker:
+    """One bot's task: what wakes it, and what its failures so far were about."""
+
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    goal: tuple[str, str] = ("", "")
+    failures: int = 0
+    retry_at: float = 0.0
+    conflicts: int = 0
+    waits_since: float | None = None
+    ending_since: float | None = None
+
+
+class Applier:
+    """The bots that are being changed. `attend` starts or wakes a bot's task."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        scheduler: Scheduler,
+        contents: Contents,
+        database: Database,
+        watch: Watch,
+        clock: Clock,
+        settings: Settings,
+        touch: Callable[[str], None],
+        logs_acknowledged: LogsAcknowledged,
+    ) -> None:
+        self._fleet = fleet
+        self._scheduler = scheduler
+        self._contents = contents
+        self._database = database
+        self._watch = watch
+        self._clock = clock
+        self._settings = settings
+        self._touch = touch
+        self._logs_acknowledged = logs_acknowledged
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._workers: dict[str, _Worker] = {}
+        self._waiting: set[str] = set()
+        self._deferred: set[str] = set()
+        self._corrections: dict[str, list[float]] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Run all further tasks in this group."""
+        self._group = group
+
+    def attend(self, name: str) -> None:
+        """Look after a bot: wake its task, or start one where there is something to do."""
+        worker = self._workers.get(name)
+        if worker is not None:
+            worker.woken.set()
+        elif not self._fleet.may_act(name):
+            self._deferred.add(name)
+        elif self._group is not None and self._fleet.difference(name).wants:
+            self._workers[name] = _Worker()
+            self._group.create_task(self._look_after(name), name=f"bot {name}")
+
+    def attend_deferred(self) -> None:
+        """Look after the bots that could not be attended when they should have been."""
+        names, self._deferred = self._deferred, set()
+        for name in names:
+            self.attend(name)
+
+    def bot_ended(self) -> None:
+        """Wake the new bots that wait for others to be dead."""
+        for name in self._waiting:
+            self._workers[name].woken.set()
+
+    def busy(self, name: str) -> bool:
+        """Say whether a bot's task is under way."""
+        return name in self._workers
+
+    async def restart(self, name: str, reason: str) -> None:
+        """Restart a bot by the scheduler, and take its job's new token for ours."""
+        with self._watch.changing(name):
+            await self._scheduler.restart(name, reason)
+        seen = await self._watch.look_at(name)
+        entry = self._fleet.inventory.get(name)
+        if entry is not None and seen is not None and seen.token != entry.token:
+            await self._save(replace(entry, token=seen.token))
+
+    async def _look_after(self, name: str) -> None:
+        worker = self._workers[name]
+        try:
+            while True:
+                worker.woken.clear()
+                difference = self._fleet.difference(name)
+                if not difference.wants or not self._fleet.may_act(name):
+                    break
+                wait = self._wait(name, difference, worker)
+                if wait is not None:
+                    await self._pause(name, wait, worker)
+                    continue
+                await self._try(name, difference, worker)
+        finally:
+            del self._workers[name]
+            self._waiting.discard(name)
+            operation = self._fleet.operations.pop(name, None)
+            if operation is not None or name not in self._fleet.inventory:
+                self._touch(name)
+            self.bot_ended()
+
+    def _wait(self, name: str, difference: Difference, worker: _Worker) -> float | None:
+        """Return how long to wait before the next step (unless woken), None to take it now."""
+        now = self._clock.monotonic()
+        goal = (difference.kind.value, difference.spec.digest if difference.spec else "")
+        if goal != worker.goal:
+            worker.goal, worker.failures, worker.retry_at, worker.conflicts = goal, 0, 0.0, 0
+            worker.waits_since = worker.ending_since = None
+        if worker.retry_at > now:
+            return worker.retry_at - now
+        if difference.blocked:
+            return self._settings.stop_poll
+        if difference.kind is Kind.CREATE:
+            return self._wait_for_others(name, worker, now)
+        if difference.kind is Kind.DRIFTED:
+            return self._drift_wait(name, now)
+        return None
+
+    def _wait_for_others(self, name: str, worker: _Worker, now: float) -> float | None:
+        """Wait for the bots that must be dead first: patiently, and for a renamed one without end."""
+        alive = [other for other in self._fleet.after.get(name, ()) if self._may_live(other)]
+        self._waiting.discard(name)
+        if not alive:
+            return None
+        self._waiting.add(name)
+        if self._fleet.renamed.get(name) in alive:
+            return self._settings.stop_poll
+        worker.waits_since = now if worker.waits_since is None else worker.waits_since
+        left = worker.waits_since + self._settings.removal_patience - now
+        if left <= 0 or not any(self._ending(other) for other in alive):
+            return None
+        return left
+
+    def _may_live(self, name: str) -> bool:
+        seen = self._fleet.observed.get(name)
+        return seen is not None and seen.phase is not Phase.STOPPED
+
+    def _ending(self, name: str) -> bool:
+        """Say whether a bot's end may still be hoped for: not where its node is lost or its stop fails."""
+        seen = self._fleet.observed.get(name)
+        operation = self._fleet.operations.get(name)
+        failed = operation is not None and operation.failed is not None
+        return seen is not None and seen.phase is not Phase.LOST and not failed
+
+    def _drift_wait(self, name: str, now: float) -> float | None:
+        """Correct drift at once the first time, later and later where somebody insists."""
+        recent = [at for at in self._corrections.get(name, ()) if at > now - self._settings.drift_window]
+        if not recent:
+            self._corrections.pop(name, None)
+            return None
+        self._corrections[name] = recent
+        due = recent[-1] + drift_delay(len(recent), self._settings.backoff_first, self._settings.backoff_cap)
+        return due - now if due > now else None
+
+    async def _pause(self, name: str, seconds: float, worker: _Worker) -> None:
+        """Wait, and look at a stopping bot now and then in case no event comes."""
+        stopping = self._is_stopping(name)
+        await sleep_or(
+            self._clock, min(seconds, self._settings.stop_poll) if stopping else seconds, worker.woken
+        )
+        if stopping and not worker.woken.is_set():
+            await self._watch.try_look_at(name)
+
+    def _is_stopping(self, name: str) -> bool:
+        seen = self._fleet.observed.get(name)
+        return seen is not None and seen.phase is Phase.STOPPING
+
+    async def _try(self, name: str, difference: Difference, worker: _Worker) -> None:
+        """Take one step, and turn whatever goes wrong into this bot's own failure."""
+        started = self._clock.time()
+        self._operate(name, Operation(self._revision_for(name), busy=True))
+        try:
+            if difference.kind is Kind.REMOVE:
+                await self._remove(name, worker)
+            elif difference.kind is Kind.STOP:
+                await self._stop(name, self._halt_for(name), difference.reason, worker)
+            elif difference.spec is not None:
+                await self._apply(name, difference, difference.spec, started)
+            worker.failures = worker.conflicts = 0
+        except Conflict as error:
+            await self._conflicted(name, worker, difference, error, started)
+        except HerdsmanError as error:
+            await self._failed(name, worker, difference, error, started)
+        except Exception as error:  # noqa: BLE001 - a bad bot never stops the others
+            _LOG.exception("bot %s: unexpected error", name)
+            unexpected = HerdsmanError(f"unexpected {type(error).__name__}: {error}")
+            await self._failed(name, worker, difference, unexpected, started)
+
+    async def _apply(self, name: str, difference: Difference, spec: BotSpec, started: float) -> None:
+        revision = self._revision_for(name)
+        code, dependencies = await self._contents.of(spec.program)
+        if self._overtaken(name, spec):
+            return
+        entry = await self._intend(name, spec, revision)
+        if self._overtaken(name, spec):
+            return
+        seen = self._fleet.observed.get(name)
+        launch = Launch(spec, revision, code, dependencies, self._settings.python if dependencies else "")
+        async with self._slots:
+            if self._overtaken(name, spec):
+                return
+            with self._watch.changing(name):
+                token = await self._scheduler.apply(launch, seen.token if seen else None)
+                self._watch.expect(_placing(seen, spec, self._fleet.id, revision, token))
+        if difference.kind is Kind.DRIFTED:
+            self._corrections.setdefault(name, []).append(self._clock.monotonic())
+        applied = replace(
+            entry,
+            path=spec.path,
+            revision=revision,
+            spec=spec,
+            token=token,
+            intent="",
+            halted=Halt.NONE,
+            code=code.key,
+            dependencies=dependencies.key if dependencies else "",
+            applied_at=self._clock.time(),
+        )
+        self._fleet.inventory[name] = applied
+        self._fleet.operations.pop(name, None)
+        self._touch(name)
+        await self._record(
+            applied, Attempt(name, revision, spec.digest, started, self._clock.time(), ok=True)
+        )
+        if spec.type is BotType.SCHEDULED:
+            await self._watch.try_look_at(name)
+
+    async def _intend(self, name: str, spec: BotSpec, revision: str) -> InventoryEntry:
+        """Write what is about to be applied before the scheduler is asked."""
+        entry = self._fleet.inventory.get(name)
+        if entry is not None and entry.intent == spec.digest:
+            return entry
+        if entry is None:
+            entry = InventoryEntry(name, spec.path, revision, None, "", self._scheduler.kind)
+        entry = replace(entry, intent=spec.digest)
+        await self._save(entry)
+        return entry
+
+    async def _stop(self, name: str, halt: Halt, reason: str, worker: _Worker) -> None:
+        """Ask a bot to stop, and give the scheduler time to show that it does."""
+        entry = self._fleet.inventory.get(name)
+        if entry is not None and entry.halted is not halt:
+            await self._save(replace(entry, halted=halt, intent=""))
+        seen = self._fleet.observed.get(name)
+        if seen is None or self._fleet.difference(name).kind not in (Kind.STOP, Kind.REMOVE):
+            return
+        async with self._slots:
+            with self._watch.changing(name):
+                await self._scheduler.stop(name, seen.token, reason)
+        now = await self._watch.try_look_at(name)
+        if now is not None and now.phase not in (Phase.STOPPING, Phase.STOPPED):
+            await sleep_or(self._clock, self._settings.stop_poll, worker.woken)
+
+    async def _remove(self, name: str, worker: _Worker) -> None:
+        seen = self._fleet.observed.get(name)
+        if seen is None:
+            await self._drop(name)
+        elif seen.phase is Phase.STOPPING:
+            await self._pause(name, self._settings.stop_poll, worker)
+        elif seen.phase is Phase.STOPPED:
+            await self._forget_job(name, worker)
+        else:
+            await self._stop(name, Halt.REMOVED, "removed from git", worker)
+
+    async def _forget_job(self, name: str, worker: _Worker) -> None:
+        """Purge a dead bot's job once its logs are acknowledged, or once that took too long."""
+        now = self._clock.monotonic()
+        worker.ending_since = now if worker.ending_since is None else worker.ending_since
+        self.bot_ended()
+        acknowledged = await self._logs_acknowledged(name)
+        left = worker.ending_since + self._settings.logs_patience - self._clock.monotonic()
+        if not acknowledged and left > 0:
+            await sleep_or(self._clock, min(1.0, left), worker.woken)
+            return
+        if not acknowledged:
+            _LOG.warning("bot %s: its last log lines were not acknowledged in time", name)
+        with self._watch.changing(name):
+            await self._scheduler.remove(name)
+            self._watch.expect_gone(name)
+        await self._drop(name)
+
+    async def _drop(self, name: str) -> None:
+        def forget(connection: Connection) -> None:
+            drop_entries(connection, [name])
+            drop_status(connection, name)
+            drop_suspension(connection, name)
+
+        await self._database.run(forget)
+        for kept in (self._fleet.inventory, self._fleet.suspensions, self._fleet.operations):
+            kept.pop(name, None)
+        self._corrections.pop(name, None)
+        self._touch(name)
+
+    async def _conflicted(
+        self, name: str, worker: _Worker, difference: Difference, error: Conflict, started: float
+    ) -> None:
+        """Look again and go on at once the first time; a second conflict in a row waits."""
+        worker.conflicts += 1
+        await self._watch.try_look_at(name)
+        if worker.conflicts > 1:
+            await self._failed(name, worker, difference, error, started)
+
+    async def _failed(
+        self, name: str, worker: _Worker, difference: Difference, error: HerdsmanError, started: float
+    ) -> None:
+        worker.failures += 1
+        settings = self._settings
+        first = settings.backoff_first if error.transient else settings.backoff_refused
+        wait = delay(
+            worker.failures,
+            first,
+            settings.backoff_cap,
+            settings.backoff_jitter,
+            random.random(),  # noqa: S311
+        )
+        worker.retry_at = self._clock.monotonic() + wait
+        _LOG.warning("bot %s: %s; tried again in %.0f s", name, error, wait)
+        reason = Reason.BUILD_FAILED if isinstance(error, BuildFailed) else Reason.APPLY_FAILED
+        revision = self._revision_for(name)
+        self._operate(name, Operation(revision, reason, str(error)))
+        if difference.spec is not None:
+            digest = difference.spec.digest
+            attempt = Attempt(name, revision, digest, started, self._clock.time(), False, str(error))
+            await self._note_failure(attempt)
+
+    async def _note_failure(self, attempt: Attempt) -> None:
+        try:
+            await self._database.run(lambda db: add_attempt(db, attempt, self._settings.attempts_kept))
+        except HerdsmanError as error:
+            _LOG.warning("bot %s: the attempt was not recorded: %s", attempt.bot, error)
+
+    async def _record(self, entry: InventoryEntry, attempt: Attempt) -> None:
+        def write(connection: Connection) -> None:
+            save_entries(connection, [entry])
+            add_attempt(connection, attempt, self._settings.attempts_kept)
+
+        await self._database.run(write)
+
+    async def _save(self, entry: InventoryEntry) -> None:
+        await self._database.run(lambda connection: save_entries(connection, [entry]))
+        self._fleet.inventory[entry.bot] = entry
+
+    def _operate(self, name: str, operation: Operation) -> None:
+        if operation.busy:
+            before = self._fleet.operations.get(name)
+            if before is not None and before.failed and before.revision == operation.revision:
+                return
+        self._fleet.operations[name] = operation
+        self._touch(name)
+
+    def _overtaken(self, name: str, spec: BotSpec) -> bool:
+        """Say whether this spec is no longer what should be applied."""
+        difference = self._fleet.difference(name)
+        wanted = difference.spec.digest if difference.spec else ""
+        return not difference.acts or wanted != spec.digest or not self._fleet.may_act(name)
+
+    def _revision_for(self, name: str) -> str:
+        """Return the revision that a bot's next apply comes from."""
+        desired, entry = self._fleet.desired, self._fleet.inventory.get(name)
+        if desired is not None and (name in desired.bots or entry is None):
+            return desired.revision.id
+        return entry.revision if entry else ""
+
+    def _halt_for(self, name: str) -> Halt:
+        return Halt.SUSPENDED if name in self._fleet.suspensions else Halt.DISABLED
+
+
+def _placing(seen: ObservedBot | None, spec: BotSpec, fleet: str, revision: str, token: str) -> ObservedBot:
+    """Return what the scheduler will show of a job that it just accepted, until it says more."""
+    return ObservedBot(
+        name=spec.name,
+        fleet=fleet,
+        spec=spec.digest,
+        revision=revision,
+        token=token,
+        phase=Phase.PENDING,
+        node=seen.node if seen else "",
+        scheduled=spec.type is BotType.SCHEDULED,
+    )

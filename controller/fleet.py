@@ -1,0 +1,127 @@
+"""All that the controller knows now, in one place; only the event loop's thread touches it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from controller.compare import Difference, Kind, Known, compare_bot
+from controller.plan import Plan
+from controller.process import ProcessState
+from controller.records import InventoryEntry, Suspension
+from controller.schedulers.protocol import ObservedBot
+from controller.standing import Operation, Standing
+from controller.status import BotStatus, Reason
+from gitops.desired import DesiredState
+from gitops.revision import Revision
+
+_NOTHING = DesiredState(Revision(""), complete=False)
+
+
+@dataclass(slots=True)
+class Fleet:
+    """What git asks for, what the scheduler shows, what we own, and what was reported; by bot name.
+
+    `held` says why a bot's change is held back; `after` names the bots that must be dead before a new one
+    starts; `trouble` is what keeps everything from being changed, in a constant and in words.
+    """
+
+    id: str = ""
+    desired: DesiredState | None = None
+    observed: dict[str, ObservedBot] = field(default_factory=dict)
+    inventory: dict[str, InventoryEntry] = field(default_factory=dict)
+    suspensions: dict[str, Suspension] = field(default_factory=dict)
+    processes: dict[str, ProcessState] = field(default_factory=dict)
+    statuses: dict[str, BotStatus] = field(default_factory=dict)
+    operations: dict[str, Operation] = field(default_factory=dict)
+    revisions: set[str] = field(default_factory=set)
+    held: dict[str, str] = field(default_factory=dict)
+    after: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    recovery: str = ""
+    """Why we only observe until an operator recovers, "" where we act."""
+    unavailable: str = ""
+    """Why the scheduler's state is not known now, "" where it is."""
+
+    @property
+    def known(self) -> Known:
+        """Return what a comparison reads; it follows every later change."""
+        return Known(self.id, self.observed, self.inventory, self.suspensions)
+
+    def difference(self, name: str) -> Difference:
+        """Return how one bot differs now; nothing acts before a revision and the jobs are known."""
+        return compare_bot(name, self.desired or _NOTHING, self.known)
+
+    def may_act(self, name: str) -> bool:
+        """Say whether a bot may be changed at all now (a held prune does not keep an operator's stop).
+
+        Nothing is done for a revision that is not in the database yet.
+        """
+        if self.desired is None or self.recovery or self.desired.revision.id not in self.revisions:
+            return False
+        return name not in self.held or self.difference(name).kind not in (Kind.CREATE, Kind.REMOVE)
+
+    def standing(self, name: str) -> Standing | None:
+        """Return everything known of one bot, None where it is neither wanted nor ours."""
+        owned = self.inventory.get(name)
+        wanted = self.desired.bots.get(name) if self.desired else None
+        spec = wanted or (owned.spec if owned else None)
+        if spec is None:
+            return None
+        trouble, text = self._trouble()
+        return Standing(
+            name=name,
+            spec=spec,
+            difference=self.difference(name),
+            seen=self.observed.get(name),
+            owned=owned,
+            process=self.processes.get(name, ProcessState()),
+            suspension=self.suspensions.get(name),
+            operation=self.operations.get(name),
+            held=self.held.get(name, ""),
+            trouble=trouble,
+            trouble_text=text,
+            certain=self.desired is not None,
+        )
+
+    def _trouble(self) -> tuple[Reason | None, str]:
+        if self.recovery:
+            return Reason.RECOVERY_NEEDED, self.recovery
+        if self.unavailable:
+            return Reason.SCHEDULER_UNAVAILABLE, self.unavailable
+        return None, ""
+
+    def names(self) -> set[str]:
+        """Return every bot that is wanted or ours."""
+        wanted = self.desired.bots.keys() if self.desired else set()
+        return set(wanted) | self.inventory.keys()
+
+    def take_plan(self, plan: Plan) -> set[str]:
+        """Hold and order bots as a plan says; return those whose hold has changed."""
+        before = self.held
+        self.held = {action.bot: plan.held for action in plan.actions if action.held}
+        self.after = {action.bot: action.after for action in plan.actions if action.after}
+        self.renamed = {action.bot: action.renamed_from for action in plan.actions if action.renamed_from}
+        return before.keys() ^ self.held.keys()
+
+    def protected(self) -> set[str]:
+        """Return our bots whose manifests did not load."""
+        desired = self.desired
+        if desired is None or not (desired.failed_paths or desired.failed_bots):
+            return set()
+        return {
+            name
+            for name, entry in self.inventory.items()
+            if entry.path in desired.failed_paths or name in desired.failed_bots
+        }
+
+    def adopted(self, differences: Iterable[Difference], scheduler: str) -> list[InventoryEntry]:
+        """Return the entries of bots that run as they should without the inventory saying so."""
+        adopted = []
+        for one in differences:
+            seen = self.observed.get(one.bot)
+            if one.kind is Kind.ADOPT and seen is not None and one.spec is not None:
+                fresh = InventoryEntry(one.bot, one.spec.path, seen.revision, one.spec, seen.token, scheduler)
+                before = self.inventory.get(one.bot, fresh)
+                adopted.append(
+                    replace(fresh, code=before.code, dependencies=before.dependencies, node=seen.node)
+                )
+        return adopted

@@ -1,0 +1,209 @@
+"""Following changes: each bot's newest change, its pass, and the record of the revision that asked for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from controller.clock import Clock
+from controller.fleet import Fleet
+from controller.passes import Pass
+from controller.plan import Action, ActionKind, Plan
+from controller.process import ProcessState
+from controller.progress import Aim, Evidence, progress
+from controller.records import Change, ChangeState, RevisionRecord, RevisionState
+from controller.schedulers.protocol import Phase
+from controller.settings import Settings
+from schemas.bot import BotType
+from schemas.errors import HerdsmanError
+
+_FINAL = frozenset({ChangeState.HEALTHY, ChangeState.REMOVED, ChangeState.UNCHANGED})
+
+
+@dataclass(slots=True)
+class _Track:
+    change: Change
+    aim: Aim
+    revision: str
+    """The revision whose record the change belongs to, "" for a repair of drift."""
+    asked: list[Pass]
+    placed_at: float | None = None
+
+
+class Followed:
+    """The changes under way. `advance` moves a bot's change on; what moved waits in `take_moved`."""
+
+    def __init__(self, fleet: Fleet, clock: Clock, settings: Settings) -> None:
+        self._fleet = fleet
+        self._clock = clock
+        self._settings = settings
+        self._tracks: dict[str, _Track] = {}
+        self._moved: dict[str, dict[str, Change]] = {}
+        self.record: RevisionRecord | None = None
+        """The newest revision's record; its changes are kept in `_changes` until it is asked for."""
+        self._changes: dict[str, Change] = {}
+
+    @property
+    def moved(self) -> bool:
+        """Say whether a change has moved since the last `take_moved`."""
+        return bool(self._moved)
+
+    def begin(self, asked: Pass, plan: Plan, record: RevisionRecord | None) -> None:
+        """Follow a plan's actions for a pass; `record` where the plan is of a revision not seen before."""
+        if record is not None:
+            self.record = replace(record, changes=())
+            self._changes = {change.bot: change for change in record.changes}
+        live = [action for action in plan.actions if not action.held]
+        again = {action.bot for action in live}
+        for bot in [*self._tracks]:
+            self._overtake(bot, plan.revision.short, again=bot in again)
+        asked.begin(plan, [self._track(action, asked, plan.revision.id).change for action in live])
+        for action in live:
+            self.advance(action.bot)
+        self._settle_record(plan)
+
+    def advance(self, name: str) -> float | None:
+        """Move a bot's change as far as what is known shows; return when to look again, in seconds."""
+        track = self._tracks.get(name)
+        if track is None:
+            return None
+        state, message = progress(track.aim, self._evidence(name, track))
+        if state is ChangeState.WAITING and track.change.state is ChangeState.RUNNING:
+            state, message = ChangeState.RUNNING, track.change.message
+        if (state, message) != (track.change.state, track.change.message):
+            self._move(track, state, message)
+        if state in _FINAL:
+            self._tracks.pop(name, None)
+            return None
+        return self._next_look(track)
+
+    def take_moved(self) -> dict[str, list[Change]]:
+        """Return the changes that moved since the last call, by revision."""
+        moved, self._moved = self._moved, {}
+        return {revision: list(changes.values()) for revision, changes in moved.items()}
+
+    def put_back(self, moved: Mapping[str, list[Change]]) -> None:
+        """Keep for the next call what could not be saved, unless it has moved on since."""
+        for revision, changes in moved.items():
+            kept = {change.bot: change for change in changes}
+            self._moved[revision] = kept | self._moved.get(revision, {})
+
+    def current(self) -> RevisionRecord | None:
+        """Return the newest revision's record as it stands now."""
+        if self.record is None:
+            return None
+        return replace(self.record, changes=tuple(self._changes.values()))
+
+    def _track(self, action: Action, asked: Pass, revision: str) -> _Track:
+        change = Change(action.bot, action.kind.value, action.summary, message=action.blocked)
+        track = _Track(change, self._aim(action), "" if action.drift else revision, [asked])
+        old = self._tracks.get(action.bot)
+        if old is not None and _same_aim(old, track):
+            track.aim, track.placed_at = old.aim, old.placed_at
+            track.asked = [*(one for one in old.asked if one.awaits(action.bot)), asked]
+        self._tracks[action.bot] = track
+        self._note(track)
+        return track
+
+    def _aim(self, action: Action) -> Aim:
+        if action.kind in (ActionKind.REMOVE, ActionKind.STOP):
+            return Aim(action.kind.value)
+        spec = self._fleet.difference(action.bot).spec
+        process = self._fleet.processes.get(action.bot, ProcessState())
+        return Aim(
+            action=action.kind.value,
+            digest=spec.digest if spec else "",
+            scheduled=spec is not None and spec.type is BotType.SCHEDULED,
+            run_before=process.run,
+            allocation_before=process.allocation,
+        )
+
+    def _overtake(self, bot: str, revision: str, *, again: bool) -> None:
+        """End the following of a change that is no longer asked for as it was."""
+        track = self._tracks[bot]
+        if not self._stale(bot, track):
+            return
+        if not again or track.change.state in (ChangeState.WAITING, ChangeState.RUNNING):
+            self._move(track, ChangeState.UNCHANGED, f"overtaken by {revision}")
+        self._tracks.pop(bot, None)
+
+    def _stale(self, bot: str, track: _Track) -> bool:
+        """Say whether what a change aimed at is no longer what is wanted."""
+        wanted = self._fleet.desired.bots.get(bot) if self._fleet.desired else None
+        if track.aim.action in ("remove", "stop"):
+            return wanted is not None and wanted.enabled and bot not in self._fleet.suspensions
+        return wanted is None or wanted.digest != track.aim.digest
+
+    def _evidence(self, name: str, track: _Track) -> Evidence:
+        fleet = self._fleet
+        seen = fleet.observed.get(name)
+        running = seen is not None and seen.phase is Phase.RUNNING and seen.spec == track.aim.digest
+        if not running:
+            track.placed_at = None
+        elif track.placed_at is None:
+            track.placed_at = self._clock.monotonic()
+        placed_for = None if track.placed_at is None else self._clock.monotonic() - track.placed_at
+        return Evidence(
+            owned=fleet.inventory.get(name),
+            seen=seen,
+            process=fleet.processes.get(name, ProcessState()),
+            operation=fleet.operations.get(name),
+            status=fleet.statuses.get(name),
+            blocked=fleet.difference(name).blocked,
+            placed_for=placed_for,
+            report_grace=self._settings.report_grace,
+        )
+
+    def _next_look(self, track: _Track) -> float | None:
+        if track.placed_at is None or track.change.state is not ChangeState.WAITING:
+            return None
+        return max(0.0, track.placed_at + self._settings.report_grace - self._clock.monotonic())
+
+    def _move(self, track: _Track, state: ChangeState, message: str) -> None:
+        moved = state != track.change.state
+        now = self._clock.monotonic()
+        for asked in track.asked:
+            asked.update(track.change.to(state, message, now - asked.asked_at))
+        seconds = now - track.asked[0].asked_at if moved else track.change.seconds
+        track.change = track.change.to(state, message, seconds)
+        self._note(track)
+
+    def _note(self, track: _Track) -> None:
+        """Keep a step for the database and for the record of the newest revision."""
+        if not track.revision:
+            return
+        self._moved.setdefault(track.revision, {})[track.change.bot] = track.change
+        if self.record is not None and track.revision == self.record.revision.id:
+            self._changes[track.change.bot] = track.change
+
+    def close(self, error: HerdsmanError) -> None:
+        """End every pass that somebody may still follow."""
+        for track in self._tracks.values():
+            for asked in track.asked:
+                asked.fail(error)
+
+    def _settle_record(self, plan: Plan) -> None:
+        if self.record is not None and self.record.revision.id == plan.revision.id:
+            self.record = replace(self.record, held=plan.held)
+
+    def settle_record(self) -> None:
+        """Work out the state of the newest revision's record from its changes."""
+        if self.record is None:
+            return
+        state = _state({change.state for change in self._changes.values()}, self.record.held)
+        if state is not self.record.state:
+            ended = state in (RevisionState.APPLIED, RevisionState.FAILED)
+            finished = self._clock.time() if ended else None
+            self.record = replace(self.record, state=state, finished_at=finished)
+
+
+def _same_aim(old: _Track, new: _Track) -> bool:
+    """Say whether a change under way is simply asked for once more."""
+    waits = old.change.state in (ChangeState.WAITING, ChangeState.FAILED)
+    return waits and (old.aim.action, old.aim.digest) == (new.aim.action, new.aim.digest)
+
+
+def _state(states: set[ChangeState], held: str) -> RevisionState:
+    if ChangeState.WAITING in states:
+        return RevisionState.RUNNING
+    if held:
+        return RevisionState.PENDING
+    return RevisionState.FAILED if ChangeState.FAILED in states else RevisionState.APPLIED

@@ -1,0 +1,316 @@
+"""The controller: everything that its users call, and the tasks that it lives by."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+
+from controller.apply import Applier, LogsAcknowledged
+from controller.backoff import delay
+from controller.clock import Clock
+from controller.content import Contents
+from controller.database import Database
+from controller.database.attempts import load_attempts
+from controller.database.audit import load_audit
+from controller.database.revisions import find_revision, load_revisions, save_revision
+from controller.database.runs import load_runs
+from controller.fleet import Fleet
+from controller.follow import Followed
+from controller.operator import Operator
+from controller.passes import Pass
+from controller.plan import Plan
+from controller.ports import BundleSource, ControllerListener, DesiredStates, NoListener, RevisionSource
+from controller.reconcile import Reconciler
+from controller.records import (
+    Attempt,
+    AuditEntry,
+    RevisionRecord,
+    RevisionState,
+    RunRecord,
+    Suspension,
+)
+from controller.recovery import needs_recovery, unheard_of
+from controller.reports import Reported, Reports
+from controller.restoring import restore
+from controller.schedulers.protocol import Phase, Scheduler
+from controller.settings import Settings
+from controller.status import BotStatus
+from controller.telling import Telling
+from controller.watch import Watch
+from gitops.desired import DesiredState
+from gitops.revision import Revision
+from schemas.bot import BotSpec
+from schemas.errors import ManifestError, NotFound, SchedulerUnavailable
+
+_LOG = logging.getLogger(__name__)
+
+
+async def _at_once(_bot: str) -> bool:
+    return True
+
+
+class Controller:
+    """Keeps a fleet as git asks for. `run` is its life; everything else may be called while it runs.
+
+    `states` builds desired states, `logs_acknowledged` says whether a stopped bot's last log lines have
+    arrived (its job is purged then), `name` begins the fleet id at the very first start.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        source: RevisionSource,
+        states: DesiredStates,
+        bundles: BundleSource,
+        database: Database,
+        clock: Clock,
+        settings: Settings | None = None,
+        listener: ControllerListener | None = None,
+        *,
+        name: str = "fleet",
+        logs_acknowledged: LogsAcknowledged = _at_once,
+    ) -> None:
+        settings, listener = settings or Settings(), listener or NoListener()
+        self._name, self._scheduler, self._database, self._clock = name, scheduler, database, clock
+        self._settings, self._listener = settings, listener
+        self._fleet = fleet = Fleet()
+        self._restored = asyncio.Event()
+        self._followed = Followed(fleet, clock, settings)
+        self._telling = Telling(fleet, self._followed, database, clock, settings, listener)
+        self._watch = Watch(fleet, scheduler, clock, settings, self._moved, self._availability_changed)
+        self._contents = Contents(
+            bundles, lambda: source.repository, settings.python, settings.build_concurrency
+        )
+        self._applier = Applier(
+            fleet,
+            scheduler,
+            self._contents,
+            database,
+            self._watch,
+            clock,
+            settings,
+            self._telling.touch,
+            logs_acknowledged,
+        )
+        self._reconciler = Reconciler(
+            fleet,
+            source,
+            states,
+            scheduler.kind,
+            database,
+            self._watch,
+            self._applier,
+            self._followed,
+            self._telling,
+            clock,
+            settings,
+        )
+        self._operator = Operator(
+            fleet, database, self._applier, self._telling, clock, scheduler.kind, self._sync
+        )
+        self._reports = Reports(fleet, database, clock, settings, listener, self._telling.touch)
+
+    async def run(self) -> None:
+        """Live until cancelled: restore, open the scheduler, then passes, events and timers."""
+        try:
+            earlier = await self._restore()
+            async with asyncio.TaskGroup() as group:
+                self._applier.start(group)
+                group.create_task(self._telling.run())
+                group.create_task(self._operator.run())
+                await self._open_scheduler()
+                group.create_task(self._watch.run())
+                group.create_task(self._reconciler.run(earlier))
+        finally:
+            self._reconciler.close()
+            await self._contents.close()
+            await self._scheduler.close()
+
+    async def ready(self) -> None:
+        """Return once the statuses of the earlier life are loaded."""
+        await self._restored.wait()
+
+    def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
+        """Ask for a pass now and return it at once; see `Pass` for how to follow it.
+
+        `trigger`: push, webhook, operator, poll, timer or scheduler.
+        """
+        return self._reconciler.request(trigger, by, confirm_prune=confirm_prune)
+
+    async def record(self, reports: Sequence[Reported]) -> None:
+        """Take launcher reports in; return once they are kept. The same one again changes nothing."""
+        await self._restored.wait()
+        await self._reports.record(reports)
+
+    async def plan(self) -> Plan:
+        """Return what a pass would do now. Raises SourceUnavailable."""
+        return await self._reconciler.preview()
+
+    def plan_of(self, desired: DesiredState) -> Plan:
+        """Return what a pass would do for a desired state, such as that of a push being checked."""
+        return self._reconciler.plan_of(desired)
+
+    async def suspend(
+        self, name: str, by: str, reason: str, until: float | None = None, *, token: str = ""
+    ) -> None:
+        """Stop a bot until it is resumed or until a Unix time. Raises NotFound, UsageError."""
+        await self._operator.suspend(name, by, reason, until, token)
+
+    async def resume(self, name: str, by: str, reason: str = "", *, token: str = "") -> None:
+        """End a suspension. Raises NotFound, UsageError."""
+        await self._operator.resume(name, by, reason, token)
+
+    async def restart(self, name: str, by: str, reason: str, *, token: str = "") -> None:
+        """Restart a bot's process. Raises NotFound, UsageError, Conflict, SchedulerUnavailable."""
+        await self._operator.restart(name, by, reason, token)
+
+    async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
+        """Take over jobs that the database does not know; return their bots. Raises UsageError."""
+        return await self._operator.recover(by, reason, token)
+
+    async def record_refusal(
+        self, revision: Revision, errors: tuple[ManifestError, ...], by: str = ""
+    ) -> None:
+        """Keep a pushed revision that was refused, for the history."""
+        now = self._clock.time()
+        record = RevisionRecord(
+            revision, RevisionState.REFUSED, now, finished_at=now, trigger="push", by=by, errors=errors
+        )
+        if revision.id not in self._fleet.revisions:
+            await self._database.run(lambda connection: save_revision(connection, record))
+            self._listener.revision_changed(record)
+
+    @property
+    def fleet_id(self) -> str:
+        """Return the fleet id, "" before `ready`."""
+        return self._fleet.id
+
+    @property
+    def synced_at(self) -> float | None:
+        """Return when the source was last seen, in Unix seconds."""
+        return self._reconciler.synced_at
+
+    def statuses(self) -> list[BotStatus]:
+        """Return the status of every bot, sorted by name."""
+        return [self._fleet.statuses[name] for name in sorted(self._fleet.statuses)]
+
+    def status(self, name: str) -> BotStatus:
+        """Return one bot's status. Raises NotFound."""
+        found = self._fleet.statuses.get(name)
+        if found is None:
+            raise NotFound(f"there is no bot {name} in this fleet")
+        return found
+
+    def desired(self) -> DesiredState | None:
+        """Return the desired state that holds now, None before the first revision was read."""
+        return self._fleet.desired
+
+    def spec(self, name: str) -> BotSpec | None:
+        """Return what a bot should be, else what was applied last; None where neither is known."""
+        wanted = self._fleet.desired.bots.get(name) if self._fleet.desired else None
+        entry = self._fleet.inventory.get(name)
+        return wanted or (entry.spec if entry else None)
+
+    def suspension(self, name: str) -> Suspension | None:
+        """Return a bot's suspension."""
+        return self._fleet.suspensions.get(name)
+
+    def bundle_keys(self) -> set[str]:
+        """Return the keys of the bundles that our bots run on, which must be kept."""
+        entries = self._fleet.inventory.values()
+        return {key for entry in entries for key in (entry.code, entry.dependencies) if key}
+
+    def programs_ran(self) -> dict[tuple[str, str], str]:
+        """Return the git tree that runs under each (program, version): its content must not change."""
+        programs = (entry.spec.program for entry in self._fleet.inventory.values() if entry.spec)
+        return {(program.name, program.version): program.tree for program in programs}
+
+    def problems(self) -> list[str]:
+        """Return what keeps the controller from doing its work, in words."""
+        record = self._followed.record
+        held = record.held if record else ""
+        found = (self._fleet.recovery, self._fleet.unavailable, self._reconciler.problem, held)
+        return list(dict.fromkeys(text for text in found if text))
+
+    def revision(self) -> RevisionRecord | None:
+        """Return the newest revision's record as it stands now."""
+        return self._followed.current()
+
+    async def revisions(self, limit: int = 50) -> list[RevisionRecord]:
+        """Return the newest revisions, newest first."""
+        found = await self._database.run(lambda connection: load_revisions(connection, limit))
+        current = self._followed.current()
+        return [current if current and current.revision.id == one.revision.id else one for one in found]
+
+    async def find_revision(self, revision: str) -> RevisionRecord:
+        """Return one revision by its id or the first digits of it. Raises NotFound."""
+        current = self._followed.current()
+        if current is not None and revision and current.revision.id.startswith(revision):
+            return current
+        found = await self._database.run(lambda connection: find_revision(connection, revision))
+        if found is None:
+            raise NotFound(f"revision {revision} has never been seen here")
+        return found
+
+    async def runs(self, bot: str, limit: int = 50) -> list[RunRecord]:
+        """Return a bot's newest runs, newest first."""
+        return await self._database.run(lambda connection: load_runs(connection, bot, limit))
+
+    async def attempts(self, bot: str) -> list[Attempt]:
+        """Return a bot's last applies, newest first."""
+        return await self._database.run(lambda connection: load_attempts(connection, bot))
+
+    async def audit(self, limit: int = 100) -> list[AuditEntry]:
+        """Return what was done by whom, newest first."""
+        return await self._database.run(lambda connection: load_audit(connection, limit))
+
+    async def _restore(self) -> RevisionRecord | None:
+        now = self._clock.time()
+        earlier = await self._database.run(
+            lambda connection: restore(connection, self._fleet, self._name, now)
+        )
+        self._restored.set()
+        return earlier
+
+    async def _open_scheduler(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._scheduler.open()
+            except SchedulerUnavailable as error:
+                failures += 1
+                _LOG.warning("the scheduler cannot be opened: %s", error)
+                self._fleet.unavailable = str(error)
+                self._telling.touch_all(self._fleet.names())
+                await self._clock.sleep(delay(failures, self._settings.backoff_first, 30.0))
+            else:
+                return
+
+    def _moved(self, names: Iterable[str]) -> None:
+        """Take note of bots whose jobs moved: tell of them, and correct what drifted."""
+        ended = False
+        for name in names:
+            seen = self._fleet.observed.get(name)
+            ended = ended or seen is None or seen.phase is Phase.STOPPED
+            if seen is not None and unheard_of(seen, self._fleet.id, self._fleet.revisions):
+                self._check_recovery()
+            self._telling.touch(name)
+            self._applier.attend(name)
+        if ended:
+            self._applier.bot_ended()
+
+    def _check_recovery(self) -> None:
+        fleet = self._fleet
+        if fleet.recovery or fleet.desired is None:
+            return
+        fleet.recovery = needs_recovery(fleet.id, fleet.observed, fleet.inventory, fleet.revisions)
+        if fleet.recovery:
+            _LOG.error("%s", fleet.recovery)
+            self._telling.touch_all(fleet.names())
+
+    def _availability_changed(self) -> None:
+        self._telling.touch_all(self._fleet.names())
+        if not self._fleet.unavailable and self._fleet.desired is not None:
+            self.request_pass("scheduler")
+
+    def _sync(self, by: str) -> None:
+        self.request_pass("operator", by=by)

@@ -1,0 +1,144 @@
+"""What operators ask for: suspend, resume, restart, recover; each is recorded with who, why and when."""
+
+import asyncio
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from controller.agenda import sleep_or
+from controller.apply import Applier
+from controller.clock import Clock
+from controller.database import Database
+from controller.database.audit import add_audit
+from controller.database.inventory import save_entries
+from controller.database.suspensions import drop_suspension, save_suspension
+from controller.fleet import Fleet
+from controller.records import AuditEntry, Suspension
+from controller.recovery import recovered_entries, recovered_suspensions
+from controller.telling import Telling
+from schemas.errors import Conflict, NotFound, UsageError
+
+
+class Operator:
+    """Carries out operators' requests. Every method raises NotFound for a bot that there is not."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        database: Database,
+        applier: Applier,
+        telling: Telling,
+        clock: Clock,
+        scheduler: str,
+        sync: Callable[[str], None],
+    ) -> None:
+        self._fleet = fleet
+        self._database = database
+        self._applier = applier
+        self._telling = telling
+        self._clock = clock
+        self._scheduler = scheduler
+        self._sync = sync
+        self._changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """End suspensions at their time, for ever."""
+        while True:
+            self._changed.clear()
+            ending = [one for one in self._fleet.suspensions.values() if one.until is not None]
+            if not ending:
+                await self._changed.wait()
+                continue
+            first = min(ending, key=lambda one: one.until or 0.0)
+            left = (first.until or 0.0) - self._clock.time()
+            if left > 0:
+                await sleep_or(self._clock, left, self._changed)
+            else:
+                await self.resume(first.bot, "herdsman", "the suspension's time is over")
+
+    async def suspend(self, name: str, by: str, reason: str, until: float | None, token: str) -> None:
+        """Stop a bot until it is resumed, or until a Unix time."""
+        self._must_know(name)
+        self._must_act()
+        now = self._clock.time()
+        if until is not None and until <= now:
+            raise UsageError("a suspension must end in the future")
+        one = Suspension(name, by, reason, now, until)
+        entry = AuditEntry(now, by, "suspend", name, reason, token, {"until": until})
+
+        def write(connection: Connection) -> None:
+            save_suspension(connection, one)
+            add_audit(connection, entry)
+
+        await self._database.run(write)
+        self._fleet.suspensions[name] = one
+        self._look_at(name)
+
+    async def resume(self, name: str, by: str, reason: str = "", token: str = "") -> None:
+        """End a suspension; the bot becomes what git asks for."""
+        self._must_know(name)
+        if name not in self._fleet.suspensions:
+            raise UsageError(f"{name} is not suspended")
+        entry = AuditEntry(self._clock.time(), by, "resume", name, reason, token)
+
+        def write(connection: Connection) -> None:
+            drop_suspension(connection, name)
+            add_audit(connection, entry)
+
+        await self._database.run(write)
+        self._fleet.suspensions.pop(name, None)
+        self._look_at(name)
+
+    async def restart(self, name: str, by: str, reason: str, token: str = "") -> None:
+        """End a bot's process as at a stop, and start it again with the same spec."""
+        self._must_know(name)
+        if name in self._fleet.suspensions:
+            raise UsageError(f"{name} is suspended: `herdsman resume {name}` starts it")
+        if name not in self._fleet.observed:
+            raise UsageError(
+                f"{name} does not run, so it cannot be restarted; look at `herdsman status {name}`"
+            )
+        if self._applier.busy(name):
+            raise Conflict(f"{name} is being changed right now; restart it once that is done")
+        entry = AuditEntry(self._clock.time(), by, "restart", name, reason, token)
+        await self._database.run(lambda connection: add_audit(connection, entry))
+        await self._applier.restart(name, f"restarted by {by}: {reason}")
+
+    async def recover(self, by: str, reason: str = "", token: str = "") -> list[str]:
+        """Take over the jobs that this database does not know; return their bots."""
+        fleet, now = self._fleet, self._clock.time()
+        if not fleet.recovery:
+            raise UsageError("there is nothing to recover: the database knows of every job of this fleet")
+        entries = recovered_entries(fleet.id, fleet.observed, fleet.inventory, fleet.desired, self._scheduler)
+        suspended = recovered_suspensions(fleet.id, fleet.observed, fleet.suspensions, now)
+        names = [entry.bot for entry in entries]
+        audit = AuditEntry(now, by, "recover", "fleet", reason, token, {"bots": names})
+
+        def write(connection: Connection) -> None:
+            save_entries(connection, entries)
+            for one in suspended:
+                save_suspension(connection, one)
+            add_audit(connection, audit)
+
+        await self._database.run(write)
+        fleet.inventory.update({entry.bot: entry for entry in entries})
+        fleet.suspensions.update({one.bot: one for one in suspended})
+        fleet.revisions.update(seen.revision for seen in fleet.observed.values())
+        fleet.recovery = ""
+        self._telling.touch_all(fleet.names())
+        self._changed.set()
+        self._sync(by)
+        return names
+
+    def _look_at(self, name: str) -> None:
+        self._changed.set()
+        self._telling.touch(name)
+        self._applier.attend(name)
+
+    def _must_know(self, name: str) -> None:
+        if name not in self._fleet.names():
+            raise NotFound(f"there is no bot {name} in this fleet")
+
+    def _must_act(self) -> None:
+        if self._fleet.recovery:
+            raise UsageError(self._fleet.recovery)

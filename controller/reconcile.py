@@ -1,0 +1,321 @@
+"""Passes: fetch, build, compare, plan, and hand each bot that differs to its own task."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from controller.apply import Applier
+from controller.backoff import spread
+from controller.clock import Clock
+from controller.compare import Difference, compare, moved_manifests
+from controller.database import Database
+from controller.database.audit import add_audit
+from controller.database.inventory import save_entries
+from controller.database.revisions import finish_revision, save_revision, trim_changes
+from controller.fleet import Fleet
+from controller.follow import Followed
+from controller.passes import Pass
+from controller.plan import ActionKind, Plan, make_plan
+from controller.ports import DesiredStates, RevisionSource
+from controller.records import (
+    AuditEntry,
+    Change,
+    ChangeState,
+    InventoryEntry,
+    RevisionRecord,
+    RevisionState,
+)
+from controller.recovery import needs_recovery
+from controller.settings import Settings
+from controller.telling import Telling
+from controller.watch import Watch
+from gitops.desired import DesiredState
+from schemas.errors import HerdsmanError, SourceUnavailable
+
+_LOG = logging.getLogger(__name__)
+_CALM = frozenset({"poll", "timer"})
+"""Triggers that look only for what is new; every other one compares the whole fleet."""
+
+
+class Reconciler:
+    """Carries out one pass at a time; what is asked for meanwhile is one more pass after it."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        source: RevisionSource,
+        states: DesiredStates,
+        scheduler: str,
+        database: Database,
+        watch: Watch,
+        applier: Applier,
+        followed: Followed,
+        telling: Telling,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
+        self._fleet = fleet
+        self._source = source
+        self._states = states
+        self._scheduler = scheduler
+        self._database = database
+        self._watch = watch
+        self._applier = applier
+        self._followed = followed
+        self._telling = telling
+        self._clock = clock
+        self._settings = settings
+        self._queued: Pass | None = None
+        self._news = asyncio.Event()
+        self._prune_allowed = ""
+        self._earlier: RevisionRecord | None = None
+        self._started = False
+        self.synced_at: float | None = None
+        """Unix time of the last successful look at the source, None before the first."""
+        self.problem = ""
+        """What keeps passes from succeeding, "" where nothing does."""
+
+    def request(self, trigger: str, by: str, *, confirm_prune: bool) -> Pass:
+        """Ask for a pass; while one is waiting to begin, that one serves every asker."""
+        if self._queued is None:
+            self._queued = Pass(trigger, by, confirm_prune=confirm_prune, asked_at=self._clock.monotonic())
+        elif trigger not in _CALM:
+            self._queued.trigger, self._queued.by = trigger, by or self._queued.by
+        self._queued.confirm_prune = self._queued.confirm_prune or confirm_prune
+        self._news.set()
+        return self._queued
+
+    async def run(self, earlier: RevisionRecord | None) -> None:
+        """Carry out passes for ever; `earlier` is the record that an earlier life left."""
+        self._earlier = earlier
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._poll())
+            group.create_task(self._carry_out_all())
+
+    def close(self) -> None:
+        """End the passes that somebody may still follow: their end can no longer be seen."""
+        error = HerdsmanError("herdsman is stopping; the bots' own tasks go on when it starts again")
+        if self._queued is not None:
+            self._queued.fail(error)
+        self._followed.close(error)
+
+    async def preview(self) -> Plan:
+        """Return what a pass would do now, and do nothing."""
+        revision = await self._source.fetch()
+        desired = self._fleet.desired
+        if desired is None or desired.revision.id != revision.id:
+            desired = await self._states.build(revision, desired)
+        return self.plan_of(desired)
+
+    def plan_of(self, desired: DesiredState) -> Plan:
+        """Return what a pass would do for a desired state, by what is known now."""
+        return self._plan(desired, compare(desired, self._fleet.known), confirmed=False)
+
+    async def _poll(self) -> None:
+        self.request("start", "", confirm_prune=False)
+        while True:
+            wait = spread(self._settings.poll_interval, self._settings.poll_jitter, random.random())  # noqa: S311
+            await self._clock.sleep(wait)
+            self.request("poll", "", confirm_prune=False)
+
+    async def _carry_out_all(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            asked, self._queued = self._queued, None
+            if asked is not None:
+                await self._carry_out(asked)
+
+    async def _carry_out(self, asked: Pass) -> None:
+        """Carry out one pass; what goes wrong with it is told to those who follow it."""
+        try:
+            await self._pass(asked)
+            self.problem = ""
+        except asyncio.CancelledError:
+            asked.fail(HerdsmanError("herdsman is stopping"))
+            raise
+        except HerdsmanError as error:
+            self.problem = str(error)
+            _LOG.warning("%s (%s): %s", asked.id, asked.trigger, error)
+            asked.fail(error)
+        except Exception as error:  # noqa: BLE001 - one pass that fails does not end the loop
+            _LOG.exception("%s (%s) failed", asked.id, asked.trigger)
+            self.problem = f"unexpected {type(error).__name__}: {error}"
+            asked.fail(HerdsmanError(self.problem))
+
+    async def _pass(self, asked: Pass) -> None:
+        try:
+            desired = await self._fetch()
+        except HerdsmanError:
+            await self._resync_if_due()
+            raise
+        before = self._fleet.desired
+        news = before is None or desired is not before
+        if not news and asked.trigger in _CALM and not self._resync_due():
+            asked.begin(Plan(desired.revision, errors=desired.errors, total=len(desired.bots)), ())
+            return
+        if self._resync_due():
+            await self._watch.observe()
+        self._check_recovery()
+        await self._reconcile(asked, desired, before)
+
+    async def _fetch(self) -> DesiredState:
+        """Return the newest desired state: the very same object where nothing is new."""
+        revision = await self._source.fetch()
+        desired = self._fleet.desired
+        if desired is None or desired.revision.id != revision.id or not desired.complete:
+            desired = await self._states.build(revision, desired)
+            if not desired.complete and not desired.bots:
+                said = desired.errors[0].message if desired.errors else "no reason was given"
+                raise SourceUnavailable(f"revision {revision.short} could not be read: {said}")
+        self.synced_at = self._clock.time()
+        return desired
+
+    def _resync_due(self) -> bool:
+        at = self._watch.observed_at
+        return at is None or self._clock.monotonic() - at >= self._settings.resync_interval
+
+    async def _resync_if_due(self) -> None:
+        """Observe the fleet though the source does not answer: drift is still corrected."""
+        if self._fleet.desired is not None and self._resync_due():
+            await self._watch.observe()
+
+    def _check_recovery(self) -> None:
+        """Only observe, where the first look shows jobs that the database has not heard of."""
+        fleet = self._fleet
+        if not self._started and not fleet.recovery:
+            fleet.recovery = needs_recovery(fleet.id, fleet.observed, fleet.inventory, fleet.revisions)
+            self._started = True
+
+    def _plan(self, desired: DesiredState, differences: list[Difference], *, confirmed: bool) -> Plan:
+        confirmed = confirmed or self._prune_allowed == desired.revision.id
+        plan = make_plan(desired, differences, self._fleet.inventory, confirmed=confirmed)
+        recovery = self._fleet.recovery
+        if not recovery:
+            return plan
+        return replace(plan, held=recovery, actions=tuple(replace(one, held=True) for one in plan.actions))
+
+    async def _reconcile(self, asked: Pass, desired: DesiredState, before: DesiredState | None) -> None:
+        fleet = self._fleet
+        protected = fleet.protected()
+        fleet.desired = desired
+        moved = {entry.bot: entry for entry in moved_manifests(desired, fleet.inventory)}
+        fleet.inventory.update(moved)
+        differences = compare(desired, fleet.known)
+        plan = self._plan(desired, differences, confirmed=asked.confirm_prune)
+        if not plan.held:
+            self._prune_allowed = desired.revision.id
+        released = fleet.take_plan(plan)
+        adopted = [] if fleet.recovery else fleet.adopted(differences, self._scheduler)
+        try:
+            record = await self._write(asked, plan, [*moved.values(), *adopted], before)
+        except BaseException:
+            fleet.desired = before  # nothing was begun, so the next pass begins anew
+            raise
+        self._followed.begin(asked, plan, record)
+        for action in plan.actions:
+            self._applier.attend(action.bot)
+        self._applier.attend_deferred()
+        self._touch(plan, differences, desired, before, (protected ^ fleet.protected()) | released)
+
+    def _touch(
+        self,
+        plan: Plan,
+        differences: Iterable[Difference],
+        desired: DesiredState,
+        before: DesiredState | None,
+        others: set[str],
+    ) -> None:
+        """Have the bots told of that this pass may have changed, and only those."""
+        touch = self._telling.touch_all
+        if before is None:
+            touch(self._fleet.names() | self._fleet.statuses.keys())
+            return
+        touch(action.bot for action in plan.actions)
+        touch(one.bot for one in differences)
+        touch(others)
+        if desired is not before:
+            touch(name for name, spec in desired.bots.items() if _differs(spec, before.bots.get(name)))
+            touch(before.bots.keys() - desired.bots.keys())
+        self._telling.touch_changes()
+
+    async def _write(
+        self, asked: Pass, plan: Plan, entries: list[InventoryEntry], before: DesiredState | None
+    ) -> RevisionRecord | None:
+        """Write the revision and every intent before anything is done; return a new revision's record."""
+        new = before is None or before.revision.id != plan.revision.id
+        record = self._record(asked, plan) if new else None
+        replaced = self._followed.record if new else None
+        intents = self._intents(plan)
+        audit = _audit(asked, plan, self._clock.time())
+
+        def write(connection: Connection) -> None:
+            save_entries(connection, [*entries, *intents])
+            if replaced is not None and replaced.state in (RevisionState.RUNNING, RevisionState.PENDING):
+                finish_revision(
+                    connection, replaced.revision.id, RevisionState.SUPERSEDED, self._clock.time()
+                )
+            if record is not None:
+                save_revision(connection, record)
+                trim_changes(connection, self._settings.revisions_kept)
+            if audit is not None:
+                add_audit(connection, audit)
+
+        if entries or intents or record or audit:
+            await self._database.run(write)
+        self._fleet.inventory.update({entry.bot: entry for entry in (*entries, *intents)})
+        self._fleet.revisions.add(plan.revision.id)
+        return record
+
+    def _record(self, asked: Pass, plan: Plan) -> RevisionRecord:
+        """Return the record of a revision: a new one, or an earlier life's taken up again."""
+        earlier, self._earlier = self._earlier, None
+        if earlier is not None and earlier.revision.id == plan.revision.id:
+            acting = {action.bot for action in plan.actions}
+            changes = tuple(_settled(change, change.bot in acting) for change in earlier.changes)
+            return replace(earlier, held=plan.held, errors=plan.errors, changes=changes)
+        return RevisionRecord(
+            revision=plan.revision,
+            state=RevisionState.PENDING if plan.held else RevisionState.RUNNING,
+            received_at=self._clock.time(),
+            trigger=asked.trigger,
+            by=asked.by,
+            held=plan.held,
+            errors=plan.errors,
+        )
+
+    def _intents(self, plan: Plan) -> list[InventoryEntry]:
+        """Return the entries of all bots about to be applied, marked with what is about to be."""
+        intents = []
+        for action in plan.actions:
+            if action.held or action.kind not in (ActionKind.CREATE, ActionKind.UPDATE):
+                continue
+            spec = self._fleet.difference(action.bot).spec
+            entry = self._fleet.inventory.get(action.bot)
+            if spec is not None and (entry is None or entry.intent != spec.digest):
+                fresh = InventoryEntry(action.bot, spec.path, plan.revision.id, None, "", self._scheduler)
+                intents.append(replace(entry or fresh, intent=spec.digest))
+        return intents
+
+
+def _differs(spec: object, before: object) -> bool:
+    return spec is not before and spec != before
+
+
+def _settled(change: Change, acting: bool) -> Change:
+    """Return an earlier life's change: one that waited and is no longer needed has nothing left to do."""
+    if change.state is ChangeState.WAITING and not acting:
+        return replace(change, state=ChangeState.UNCHANGED)
+    return change
+
+
+def _audit(asked: Pass, plan: Plan, now: float) -> AuditEntry | None:
+    """Return the audit entry of a pass that somebody asked for by name, None for any other."""
+    if not asked.by or asked.trigger in _CALM:
+        return None
+    details = {"trigger": asked.trigger, "confirm_prune": asked.confirm_prune}
+    return AuditEntry(now, asked.by, "sync", plan.revision.id, details=details)

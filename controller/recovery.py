@@ -1,0 +1,85 @@
+"""Recognising a database that is missing or older than the jobs, and taking those jobs back. Pure."""
+
+from collections.abc import Mapping, Set
+
+from controller.records import InventoryEntry, Suspension
+from controller.schedulers.protocol import ObservedBot
+from gitops.desired import DesiredState
+
+RECOVER = (
+    "look at `herdsman status`, then run `herdsman recover` to take them over, or use the right data folder"
+)
+
+
+def needs_recovery(
+    fleet: str,
+    observed: Mapping[str, ObservedBot],
+    inventory: Mapping[str, InventoryEntry],
+    revisions: Set[str],
+) -> str:
+    """Return why herdsman may only observe, "" where the database knows of every job with our mark."""
+    ours = [seen for seen in observed.values() if seen.fleet == fleet]
+    if ours and not inventory:
+        return f"{len(ours)} jobs of this fleet run, and this database has never held one: {RECOVER}"
+    unknown = [seen for seen in ours if unheard_of(seen, fleet, revisions)]
+    if not unknown:
+        return ""
+    example = unknown[0]
+    return (
+        f"{len(unknown)} jobs of this fleet come from revisions that this database has never seen "
+        f"({example.name} from {example.revision[:7]}), so it is older than they are: {RECOVER}"
+    )
+
+
+def unheard_of(seen: ObservedBot, fleet: str, revisions: Set[str]) -> bool:
+    """Say whether a job with our mark comes from a revision that was never recorded here."""
+    return seen.fleet == fleet and bool(seen.revision) and seen.revision not in revisions
+
+
+def recovered_entries(
+    fleet: str,
+    observed: Mapping[str, ObservedBot],
+    inventory: Mapping[str, InventoryEntry],
+    desired: DesiredState | None,
+    scheduler: str,
+) -> list[InventoryEntry]:
+    """Return an inventory entry for every job with our mark that the inventory does not describe."""
+    entries = []
+    for name, seen in observed.items():
+        known = inventory.get(name)
+        if seen.fleet != fleet or (known is not None and known.token == seen.token):
+            continue
+        wanted = desired.bots.get(name) if desired else None
+        applied = known.spec if known else None
+        spec = next((one for one in (wanted, applied) if one and one.digest == seen.spec), None)
+        path = wanted.path if wanted else known.path if known else ""
+        entries.append(InventoryEntry(name, path, seen.revision, spec, seen.token, scheduler, seen.node))
+    return entries
+
+
+def recovered_suspensions(
+    fleet: str, observed: Mapping[str, ObservedBot], known: Mapping[str, Suspension], now: float
+) -> list[Suspension]:
+    """Return the suspensions that the scheduler remembers and the database does not."""
+    return [
+        _suspension(name, seen.suspended, now)
+        for name, seen in observed.items()
+        if seen.fleet == fleet and seen.suspended and name not in known
+    ]
+
+
+def _suspension(bot: str, kept: Mapping[str, str], now: float) -> Suspension:
+    return Suspension(
+        bot=bot,
+        by=kept.get("by") or "unknown",
+        reason=kept.get("reason") or "suspended before the database was lost",
+        since=_number(kept.get("since")) or now,
+        until=_number(kept.get("until")),
+    )
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

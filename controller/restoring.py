@@ -1,0 +1,25 @@
+"""What an earlier life of the controller left in the database, taken up again."""
+
+from sqlalchemy import Connection
+
+from controller.database.fleets import ensure_fleet
+from controller.database.inventory import load_inventory
+from controller.database.revisions import known_revisions, load_revisions
+from controller.database.statuses import load_statuses
+from controller.database.suspensions import load_suspensions
+from controller.fleet import Fleet
+from controller.records import RevisionRecord
+
+
+def restore(connection: Connection, fleet: Fleet, name: str, now: float) -> RevisionRecord | None:
+    """Fill `fleet` from the database and return the newest revision's record, None before the first."""
+    fleet.id = ensure_fleet(connection, name, now)
+    fleet.inventory.update(load_inventory(connection))
+    fleet.suspensions.update(load_suspensions(connection))
+    fleet.revisions.update(known_revisions(connection))
+    for bot, (status, process) in load_statuses(connection).items():
+        if status is not None:
+            fleet.statuses[bot] = status
+        fleet.processes[bot] = process
+    newest = load_revisions(connection, 1)
+    return newest[0] if newest else None

@@ -1,0 +1,172 @@
+"""A controller on a fake scheduler and a fake clock, with a real database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from controller.database import Database
+from controller.loop import Controller
+from controller.records import RevisionRecord, RunRecord
+from controller.settings import Settings
+from controller.status import BotStatus, Health
+from gitops.bundle import Bundle
+from gitops.desired import DesiredState
+from gitops.revision import Revision
+from schemas.bot import BotSpec, ProgramVersion
+from schemas.errors import BuildFailed, HerdsmanError, SourceUnavailable
+from tests.fakes.clock import FakeClock, settle
+from tests.fakes.scheduler import FakeScheduler, Reported
+from tests.unit.controller.examples import FLEET, desired
+
+SETTINGS = Settings(python="3.11", backoff_jitter=0.0, poll_jitter=0.0)
+
+
+class FakeSource:
+    """A source and its desired states in one: `push` makes a revision."""
+
+    repository = Path("/nowhere")
+
+    def __init__(self) -> None:
+        self.state = desired([], 0)
+        self.error: HerdsmanError | None = None
+        self.fetches = 0
+        self.builds = 0
+
+    def push(self, specs: Iterable[BotSpec], number: int, **fields: object) -> DesiredState:
+        self.state = desired(specs, number, **fields)
+        return self.state
+
+    async def fetch(self) -> Revision:
+        self.fetches += 1
+        if self.error is not None:
+            raise self.error
+        return self.state.revision
+
+    async def build(self, revision: Revision, previous: DesiredState | None) -> DesiredState:
+        self.builds += 1
+        return self.state
+
+
+class FakeBundles:
+    """Hands out bundles; `broken` names programs' versions that cannot be built."""
+
+    def __init__(self) -> None:
+        self.broken: set[str] = set()
+        self.gate: asyncio.Event | None = None
+        self.built: list[str] = []
+
+    async def code(self, repository: Path, program: ProgramVersion) -> Bundle:
+        self.built.append(program.version)
+        if self.gate is not None:
+            await self.gate.wait()
+        if program.version in self.broken:
+            raise BuildFailed(f"program {program.name} {program.version} cannot be built", "the log")
+        return Bundle(program.tree, f"digest-{program.tree}", Path("/nowhere"), 1)
+
+    async def dependencies(self, repository: Path, program: ProgramVersion, python: str) -> Bundle | None:
+        return None
+
+
+class Heard:
+    """A listener that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.statuses: list[BotStatus] = []
+        self.removed: list[str] = []
+        self.revisions: list[RevisionRecord] = []
+        self.runs: list[RunRecord] = []
+
+    def status_changed(self, status: BotStatus) -> None:
+        self.statuses.append(status)
+
+    def bot_removed(self, name: str) -> None:
+        self.removed.append(name)
+
+    def revision_changed(self, record: RevisionRecord) -> None:
+        self.revisions.append(record)
+
+    def run_changed(self, bot: str, run: RunRecord) -> None:
+        self.runs.append(run)
+
+    def healths(self, name: str) -> list[Health]:
+        return [status.health for status in self.statuses if status.name == name]
+
+
+class World:
+    """Everything around one controller; it may be stopped and started again with `life`."""
+
+    def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
+        self.path = folder / "herdsman.db"
+        self.settings = settings
+        self.clock = FakeClock()
+        self.source = FakeSource()
+        self.bundles = FakeBundles()
+        self.scheduler = FakeScheduler(FLEET, self.clock.time)
+        self.heard = Heard()
+        self.acknowledged: Callable[[str], bool] = lambda _name: True
+        self.controller: Controller
+        self._reports: asyncio.Queue[list[Reported]] = asyncio.Queue()
+        self.scheduler.report = self._reports.put_nowait
+
+    @asynccontextmanager
+    async def life(self) -> AsyncIterator[Controller]:
+        """Run a controller, and cancel it as a stop of the service does."""
+        database = await Database.open(str(self.path))
+        await database.run(lambda connection: _name_fleet(connection))
+
+        async def acknowledged(name: str) -> bool:
+            return self.acknowledged(name)
+
+        self.controller = Controller(
+            self.scheduler,
+            self.source,
+            self.source,
+            self.bundles,
+            database,
+            self.clock,
+            self.settings,
+            self.heard,
+            name="desk",
+            logs_acknowledged=acknowledged,
+        )
+        tasks = [asyncio.create_task(self.controller.run()), asyncio.create_task(self._deliver())]
+        try:
+            await self.controller.ready()
+            yield self.controller
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
+            await database.close()
+
+    async def push(self, specs: Iterable[BotSpec], number: int, **fields: object) -> None:
+        """Push a revision and wait until its pass has ended."""
+        self.source.push(specs, number, **fields)
+        await asyncio.wait_for(self.controller.request_pass("push").wait(), 20)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Return once the condition holds; time stands still meanwhile."""
+        async with asyncio.timeout(20):
+            while not condition():
+                await settle()
+
+    def health(self, name: str) -> Health | None:
+        status = next((one for one in self.controller.statuses() if one.name == name), None)
+        return status.health if status else None
+
+    async def _deliver(self) -> None:
+        while True:
+            await self.controller.record(await self._reports.get())
+
+
+def _name_fleet(connection: object) -> None:
+    from controller.database.fleets import ensure_fleet
+
+    ensure_fleet(connection, "desk", 0.0, known=FLEET)  # type: ignore[arg-type]
+
+
+def unreachable() -> SourceUnavailable:
+    return SourceUnavailable("the repository cannot be reached")

@@ -239,6 +239,23 @@ class OperationAnswer(Struct):
     at: float
 
 
+class RecoverAnswer(Struct):
+    """`POST /api/v1/recover`: the bots whose jobs were taken over."""
+
+    bots: list[str]
+
+
+class AuditDocument(Struct):
+    """One entry of `GET /api/v1/audit`, newest first."""
+
+    at: float
+    who: str
+    action: str
+    subject: str
+    why: str
+    details: dict[str, Any]
+
+
 class TokenDocument(Struct):
     """One token in `GET /api/v1/tokens`; `token`, the secret itself, only in the answer that made it."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from controller.records import RevisionRecord
 from controller.status import BotStatus
@@ -9,31 +10,52 @@ from web.documents import FleetDocument
 from web.presentation import counts, revision_document
 
 
-@dataclass(slots=True)
+class KnowsFleet(Protocol):
+    """The part of the controller that the header shows."""
+
+    @property
+    def fleet_id(self) -> str:
+        """Return the fleet's id."""
+        ...
+
+    @property
+    def synced_at(self) -> float | None:
+        """Return when the source was last seen, in Unix seconds."""
+        ...
+
+    def revision(self) -> RevisionRecord | None:
+        """Return the newest revision's record."""
+        ...
+
+    def statuses(self) -> list[BotStatus]:
+        """Return every bot's status."""
+        ...
+
+    def problems(self) -> list[str]:
+        """Return what keeps the controller from doing its work, in words."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class FleetHeader:
-    """What the header is made of; the publisher moves `revision` and `synced_at` on.
+    """What the header is made of; `troubles` returns what else is wrong with herdsman, in words."""
 
-    `problems` returns what is wrong with herdsman itself, in words.
-    """
-
-    fleet: str
+    controller: KnowsFleet
     scheduler: str
     version: str
-    statuses: Callable[[], Sequence[BotStatus]]
-    problems: Callable[[], Sequence[str]]
     clock: Callable[[], float]
-    revision: RevisionRecord | None = None
-    synced_at: float | None = None
+    troubles: Callable[[], Sequence[str]] = tuple
 
     def document(self) -> FleetDocument:
         """Return the header as of now."""
+        revision = self.controller.revision()
         return FleetDocument(
-            fleet=self.fleet,
-            revision=revision_document(self.revision) if self.revision else None,
-            synced_at=self.synced_at,
-            counts=dict(counts(self.statuses())),
+            fleet=self.controller.fleet_id,
+            revision=revision_document(revision) if revision else None,
+            synced_at=self.controller.synced_at,
+            counts=dict(counts(self.controller.statuses())),
             scheduler=self.scheduler,
             version=self.version,
             time=self.clock(),
-            problems=list(self.problems()),
+            problems=[*self.controller.problems(), *self.troubles()],
         )

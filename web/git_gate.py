@@ -9,6 +9,7 @@ from controller.records import Change, ChangeState
 from gitops.desired import DesiredState
 from gitops.push import Push, Say
 from gitops.reading import CommitReader
+from gitops.revision import Revision
 from schemas.errors import HerdsmanError
 from web.progress import follow
 from web.push_lines import Verdict, Widths, change_lines, final_line, header_line, judge, verdict_lines
@@ -33,23 +34,18 @@ class GitGate:
     async def check(self, push: Push, say: Say) -> bool:
         """Refuse a push that brings a mistake which was not there before; older ones only warn."""
         update = push.deployed
-        if update is None:
-            return True
-        if update.deletes:
-            await say(
-                f"error: the branch {push.branch} is what runs; deleting it would leave nothing to compare "
-                "with. To stop all bots, remove their files and push."
-            )
-            await say("refused: nothing was changed, all bots run on as they were.")
-            return False
-        verdict = await asyncio.to_thread(
+        if update is None or update.deletes:
+            return True  # git's side refuses to delete the deployed branch
+        verdict, revision = await asyncio.to_thread(
             self._judge, push, update.old if not update.creates else "", update.new
         )
         for line in verdict_lines(verdict):
             await say(line)
+        if verdict.introduced:
+            await self._controller.record_refusal(revision, verdict.introduced, push.user)
         return not verdict.introduced
 
-    def _judge(self, push: Push, old: str, new: str) -> Verdict:
+    def _judge(self, push: Push, old: str, new: str) -> tuple[Verdict, Revision]:
         """Compare what is wrong before and after; runs in a thread."""
         before = self._controller.desired()
         if old and (before is None or before.revision.id != old):
@@ -57,7 +53,7 @@ class GitGate:
                 before = self._build(reader, before)
         with push.reader(new) as reader:
             after = self._build(reader, before)
-        return judge(before if old else None, after)
+        return judge(before if old else None, after), after.revision
 
     async def accepted(self, push: Push, say: Say) -> None:
         """Apply the pushed revision and show each changed bot as it gets there, for a bounded time."""

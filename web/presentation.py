@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controller.plan import Plan
-from controller.records import Attempt, Change, RevisionRecord, RunRecord, Suspension
+from controller.records import Attempt, AuditEntry, Change, RevisionRecord, RunRecord, Suspension
 from controller.status import BotStatus, Health, Sync
 from gitops.desired import DesiredState
 from gitops.revision import Revision
+from schemas.bot import BotSpec
 from schemas.report import error_document
 from telemetry.records import Event, Sample
 from telemetry.stores import EventPage
-from web.documents import EventsAnswer, LogEvent, PlanDocument, RevisionDocument, Run
+from web.documents import AuditDocument, EventsAnswer, LogEvent, PlanDocument, RevisionDocument, Run
 
 
 def run_document(run: RunRecord) -> Run:
@@ -160,13 +161,15 @@ def conditions(status: BotStatus) -> list[dict[str, Any]]:
     ]
 
 
-def parameters_of(desired: DesiredState | None, name: str) -> dict[str, Any]:
-    """Return a bot's resolved instance as declared now; {} where the revision does not hold it."""
-    spec = desired.bots.get(name) if desired else None
-    if spec is None:
-        return {}
-    found = json.loads(spec.config_json)
+def parameters_of(spec: BotSpec | None) -> dict[str, Any]:
+    """Return a bot's resolved instance, {} where nothing is known of it."""
+    found = json.loads(spec.config_json) if spec else {}
     return found if isinstance(found, dict) else {}
+
+
+def audit_document(entry: AuditEntry) -> AuditDocument:
+    """Return one line of the audit."""
+    return AuditDocument(entry.at, entry.who, entry.action, entry.subject, entry.why, dict(entry.details))
 
 
 def counts(statuses: Sequence[BotStatus]) -> Mapping[str, int]:

@@ -75,8 +75,8 @@ class Paced:
 class LivePublisher:
     """Hears the controller (`ControllerListener`) and the intake (`IntakeListener`), and tells who looks.
 
-    It keeps `latest` and `header` up to date on the way, so that the API and the stream say the same.
-    `find` returns a bot's status, None where it has none; `record` takes launchers' reports durably.
+    It keeps `latest` up to date on the way, so that the API and the stream say the same. `find` returns a
+    bot's status, None where it has none; `record` takes launchers' reports durably.
     """
 
     def __init__(
@@ -113,10 +113,8 @@ class LivePublisher:
         self.header_changed()
 
     def revision_changed(self, record: RevisionRecord) -> None:
-        """Send the header with the newest revision."""
-        current = self._header.revision
-        if current is None or record.received_at >= current.received_at:
-            self._header.revision = record
+        """Send the header, which shows the newest revision."""
+        del record
         self.header_changed()
 
     def run_changed(self, bot: str, run: RunRecord) -> None:

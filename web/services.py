@@ -1,16 +1,19 @@
 """What the web needs of everything below it, as narrow Protocols, so that each can be a fake in a test."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from controller.passes import Pass
 from controller.plan import Plan
-from controller.records import Attempt, RevisionRecord, RunRecord, Suspension
+from controller.records import Attempt, AuditEntry, RevisionRecord, RunRecord, Suspension
 from controller.status import BotStatus
 from gitops.bundle import Bundle
 from gitops.desired import DesiredState
+from gitops.revision import Revision
+from schemas.bot import BotSpec
+from schemas.errors import ManifestError
 from telemetry.intake import IngestAnswer
 from telemetry.live import Broadcaster
 from telemetry.prometheus import Registry
@@ -26,10 +29,20 @@ if TYPE_CHECKING:
 
 
 class FleetController(Protocol):
-    """The controller, as far as the web speaks to it."""
+    """The controller, as far as the web speaks to it; `controller.loop.Controller` fulfils it."""
+
+    @property
+    def fleet_id(self) -> str:
+        """Return the fleet's id."""
+        ...
+
+    @property
+    def synced_at(self) -> float | None:
+        """Return when the source was last seen, in Unix seconds."""
+        ...
 
     def statuses(self) -> list[BotStatus]:
-        """Return every bot's status."""
+        """Return every bot's status, sorted by name."""
         ...
 
     def status(self, name: str) -> BotStatus:
@@ -37,7 +50,23 @@ class FleetController(Protocol):
         ...
 
     def desired(self) -> DesiredState | None:
-        """Return the desired state last built, None before the first."""
+        """Return the desired state that holds now, None before the first."""
+        ...
+
+    def spec(self, name: str) -> BotSpec | None:
+        """Return what a bot should be, else what was applied last."""
+        ...
+
+    def suspension(self, name: str) -> Suspension | None:
+        """Return a bot's suspension, None where it has none."""
+        ...
+
+    def problems(self) -> list[str]:
+        """Return what keeps the controller from doing its work, in words."""
+        ...
+
+    def revision(self) -> RevisionRecord | None:
+        """Return the newest revision's record."""
         ...
 
     def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
@@ -48,36 +77,48 @@ class FleetController(Protocol):
         """Return what a pass would do now."""
         ...
 
-    async def restart(self, name: str, by: str, reason: str) -> None:
-        """Restart a bot."""
+    async def record_refusal(
+        self, revision: Revision, errors: tuple[ManifestError, ...], by: str = ""
+    ) -> None:
+        """Keep a pushed revision that was refused, for the history."""
         ...
 
-    async def suspend(self, name: str, by: str, reason: str, until: float | None = None) -> None:
-        """Keep a bot from running until it is resumed, or until that moment."""
+    async def restart(self, name: str, by: str, reason: str, *, token: str = "") -> None:
+        """Restart a bot's process."""
         ...
 
-    async def resume(self, name: str, by: str, reason: str) -> None:
+    async def suspend(
+        self, name: str, by: str, reason: str, until: float | None = None, *, token: str = ""
+    ) -> None:
+        """Keep a bot from running until it is resumed, or until a Unix time."""
+        ...
+
+    async def resume(self, name: str, by: str, reason: str = "", *, token: str = "") -> None:
         """End a bot's suspension."""
         ...
 
-    def suspension(self, name: str) -> Suspension | None:
-        """Return a bot's suspension, None where it has none."""
+    async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
+        """Take over jobs that the database does not know; return their bots."""
         ...
 
-    async def revisions(self, limit: int) -> Sequence[RevisionRecord]:
+    async def revisions(self, limit: int = 50) -> list[RevisionRecord]:
         """Return the newest revisions, newest first."""
         ...
 
-    async def revision(self, revision: str) -> RevisionRecord | None:
-        """Return one revision's record by its full id, None where it is unknown."""
+    async def find_revision(self, revision: str) -> RevisionRecord:
+        """Return one revision's record by its id or the first digits of it. Raises NotFound."""
         ...
 
-    async def runs(self, name: str, limit: int) -> Sequence[RunRecord]:
+    async def runs(self, bot: str, limit: int = 50) -> list[RunRecord]:
         """Return a bot's newest runs, newest first."""
         ...
 
-    async def attempts(self, name: str) -> Sequence[Attempt]:
+    async def attempts(self, bot: str) -> list[Attempt]:
         """Return a bot's last applies, newest first."""
+        ...
+
+    async def audit(self, limit: int = 100) -> list[AuditEntry]:
+        """Return what was done by whom, newest first."""
         ...
 
 

@@ -1,16 +1,16 @@
 """A controller whose bots, plans and passes a test sets by hand."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from controller.passes import Pass
 from controller.plan import Plan
-from controller.records import Attempt, RevisionRecord, RunRecord, Suspension
+from controller.records import Attempt, AuditEntry, RevisionRecord, RunRecord, Suspension
 from controller.status import BotStatus, Health, Reason, Sync
 from gitops.desired import DesiredState
 from gitops.revision import Revision
-from schemas.errors import NotFound
+from schemas.bot import BotSpec
+from schemas.errors import ManifestError, NotFound
 
 REVISION = Revision("3f9a2c1" + "0" * 33, "Ada <ada@example>", "tighter stops", 1_700_000_000.0, "main")
 
@@ -49,6 +49,10 @@ class FakeController:
     run_records: list[RunRecord] = field(default_factory=list)
     attempt_records: list[Attempt] = field(default_factory=list)
     suspensions: dict[str, Suspension] = field(default_factory=dict)
+    refusals: list[tuple[str, tuple[ManifestError, ...], str]] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+    fleet_id: str = "desk-abc123"
+    synced_at: float | None = None
     asked_for_pass: asyncio.Event = field(default_factory=asyncio.Event)
 
     def statuses(self) -> list[BotStatus]:
@@ -70,26 +74,52 @@ class FakeController:
     async def plan(self) -> Plan:
         return self.next_plan
 
-    async def restart(self, name: str, by: str, reason: str) -> None:
+    async def record_refusal(
+        self, revision: Revision, errors: tuple[ManifestError, ...], by: str = ""
+    ) -> None:
+        self.refusals.append((revision.id, errors, by))
+
+    async def restart(self, name: str, by: str, reason: str, *, token: str = "") -> None:
         self.asked.append(("restart", name, by, reason))
 
-    async def suspend(self, name: str, by: str, reason: str, until: float | None = None) -> None:
+    async def suspend(
+        self, name: str, by: str, reason: str, until: float | None = None, *, token: str = ""
+    ) -> None:
         self.asked.append(("suspend", name, by, reason, until))
 
-    async def resume(self, name: str, by: str, reason: str) -> None:
+    async def resume(self, name: str, by: str, reason: str = "", *, token: str = "") -> None:
         self.asked.append(("resume", name, by, reason))
+
+    async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
+        self.asked.append(("recover", by, reason))
+        return list(self.bots)
+
+    def spec(self, name: str) -> BotSpec | None:
+        return self.state.bots.get(name) if self.state else None
 
     def suspension(self, name: str) -> Suspension | None:
         return self.suspensions.get(name)
 
-    async def revisions(self, limit: int) -> Sequence[RevisionRecord]:
+    def problems(self) -> list[str]:
+        return self.troubles
+
+    def revision(self) -> RevisionRecord | None:
+        return self.records[0] if self.records else None
+
+    async def revisions(self, limit: int = 50) -> list[RevisionRecord]:
         return self.records[:limit]
 
-    async def revision(self, revision: str) -> RevisionRecord | None:
-        return next((one for one in self.records if one.revision.id == revision), None)
+    async def find_revision(self, revision: str) -> RevisionRecord:
+        for record in self.records:
+            if record.revision.id.startswith(revision):
+                return record
+        raise NotFound(f"revision {revision} has never been seen here")
 
-    async def runs(self, name: str, limit: int) -> Sequence[RunRecord]:
-        return [run for run in self.run_records if run.bot == name][:limit]
+    async def runs(self, bot: str, limit: int = 50) -> list[RunRecord]:
+        return [run for run in self.run_records if run.bot == bot][:limit]
 
-    async def attempts(self, name: str) -> Sequence[Attempt]:
-        return [one for one in self.attempt_records if one.bot == name]
+    async def attempts(self, bot: str) -> list[Attempt]:
+        return [one for one in self.attempt_records if one.bot == bot]
+
+    async def audit(self, limit: int = 100) -> list[AuditEntry]:
+        return [AuditEntry(1.0, "admin", "restart", "sma-btc", "stuck")][:limit]

@@ -97,7 +97,7 @@ async def make_services(folder: Path, url: str, **changes: Any) -> tuple[Service
         bundle_key=BUNDLE_KEY,
         registry=Registry(),
         dashboard=DashboardFiles(settings.static),
-        fleet=FleetHeader("desk-abc123", "local", "0.0.1", controller.statuses, list, time.time),
+        fleet=FleetHeader(controller, "local", "0.0.1", time.time),
         checks=checks,
     )
     return replace(services, **changes), secrets

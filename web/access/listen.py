@@ -62,6 +62,6 @@ def check_listen(listen: Listen, tls: Tls | None, *, insecure: bool) -> None:
     raise UsageError(
         f"--listen {listen.host}:{listen.port} can be reached from other machines, and without TLS every "
         "token and every push would travel in clear text.\n"
-        "Give --tls-cert and --tls-key; or listen on 127.0.0.1 behind a proxy that does TLS; or, on a network "
-        "that you trust, say --insecure."
+        "Give --tls-cert and --tls-key; or listen on 127.0.0.1 behind a proxy that does TLS; "
+        "or, on a network that you trust, say --insecure."
     )

@@ -24,6 +24,7 @@ from web.presentation import (
 from web.problems import UnknownName
 from web.queries import chart_query, checked_level, kinds_of, thinned
 from web.routes.parameters import BotName, Cursor, End, Level, Limit, Start, Wired, Words
+from web.services import Services
 
 
 @get("/api/v1/bots", opt={"access": Scope.READ}, tags=["bots"])
@@ -116,7 +117,7 @@ async def _detail(services: Wired, status: BotStatus) -> BotDetail:
     return BotDetail(
         bot=services.rows.of(status),
         path=status.path,
-        parameters=parameters_of(controller.desired(), status.name),
+        parameters=parameters_of(controller.spec(status.name)),
         metrics=metrics,
         conditions=conditions(status),
         attempts=[attempt_document(one) for one in attempts[:5]],
@@ -125,10 +126,14 @@ async def _detail(services: Wired, status: BotStatus) -> BotDetail:
     )
 
 
-async def _revision(services: Wired, revision: str) -> dict[str, Any] | None:
+async def _revision(services: Services, revision: str) -> dict[str, Any] | None:
     """Return the author and message of a revision, None where it is unknown or there is none."""
-    record = await services.controller.revision(revision) if revision else None
-    return revision_summary(record.revision) if record else None
+    if not revision:
+        return None
+    try:
+        return revision_summary((await services.controller.find_revision(revision)).revision)
+    except NotFound:
+        return None
 
 
 def known_bot(services: Wired, name: BotName) -> BotStatus:

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from litestar import Response, get
-from litestar.params import QueryParameter
+from litestar.params import FromPath, QueryParameter
 
 from telemetry.stores import EventQuery
 from web.access.scopes import Scope
@@ -33,6 +33,14 @@ async def revisions(services: Wired, limit: Limit = 50) -> Response[list[Revisio
     position = services.live.position()
     found = await services.controller.revisions(limit)
     return Response([revision_document(one) for one in found], headers={STREAM_POSITION: position})
+
+
+@get("/api/v1/revisions/{revision:str}", opt={"access": Scope.READ}, tags=["fleet"])
+async def revision(services: Wired, revision: FromPath[str]) -> Response[RevisionDocument]:
+    """Return one revision by its id or the first digits of it."""
+    position = services.live.position()
+    found = await services.controller.find_revision(revision)
+    return Response(revision_document(found), headers={STREAM_POSITION: position})
 
 
 @get("/api/v1/plan", opt={"access": Scope.READ}, tags=["fleet"])

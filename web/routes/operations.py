@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
-from litestar import Response, post
+from litestar import Response, get, post
 from litestar.params import JSONBody
 from litestar.response import Stream
 
@@ -12,11 +12,18 @@ from controller.passes import Pass
 from schemas.errors import HerdsmanError, UsageError
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import Scope
-from web.documents import OperationAnswer, OperationRequest, SyncAnswer, SyncRequest
-from web.presentation import change_document
+from web.documents import (
+    AuditDocument,
+    OperationAnswer,
+    OperationRequest,
+    RecoverAnswer,
+    SyncAnswer,
+    SyncRequest,
+)
+from web.presentation import audit_document, change_document
 from web.progress import follow
 from web.routes.bots import known_bot
-from web.routes.parameters import AnyRequest, BotName, Wired
+from web.routes.parameters import AnyRequest, BotName, Limit, Wired
 
 NDJSON = "application/x-ndjson"
 
@@ -28,7 +35,7 @@ async def sync(
     """Reconcile now. With `wait`, answer when the pass is over; as NDJSON, each change as it happens."""
     wanted = data or SyncRequest()
     by = _who(request)
-    started = services.controller.request_pass("api", by=by, confirm_prune=wanted.confirm_prune)
+    started = services.controller.request_pass("operator", by=by, confirm_prune=wanted.confirm_prune)
     if not wanted.wait:
         return Response(_answer(started), status_code=202)
     if NDJSON in request.headers.get("accept", ""):
@@ -47,7 +54,7 @@ async def restart(
     """End a bot's process as at a stop, and start it again with the same content."""
     known_bot(services, name)
     by = _who(request)
-    await services.controller.restart(name, by, _reason(data))
+    await services.controller.restart(name, by, _reason(data), token=by)
     return OperationAnswer(name, "restart", by, services.clock())
 
 
@@ -61,7 +68,7 @@ async def suspend(
     until = data.until if data else None
     if until is not None and until <= services.clock():
         raise UsageError(f"until ({until:.0f}) is in the past; give a Unix time to come, or leave it out")
-    await services.controller.suspend(name, by, _reason(data), until)
+    await services.controller.suspend(name, by, _reason(data), until, token=by)
     return OperationAnswer(name, "suspend", by, services.clock())
 
 
@@ -72,8 +79,23 @@ async def resume(
     """End a suspension: the bot is again what git says."""
     known_bot(services, name)
     by = _who(request)
-    await services.controller.resume(name, by, _reason(data))
+    await services.controller.resume(name, by, _reason(data), token=by)
     return OperationAnswer(name, "resume", by, services.clock())
+
+
+@post("/api/v1/recover", opt={"access": Scope.OPERATE}, tags=["operations"], status_code=200)
+async def recover(
+    services: Wired, request: AnyRequest, data: JSONBody[OperationRequest | None] = None
+) -> RecoverAnswer:
+    """Take over jobs of this fleet that the database does not know, after it was lost or restored."""
+    by = _who(request)
+    return RecoverAnswer(await services.controller.recover(by, _reason(data), token=by))
+
+
+@get("/api/v1/audit", opt={"access": Scope.ADMIN}, tags=["operations"])
+async def audit(services: Wired, limit: Limit = 100) -> list[AuditDocument]:
+    """Return who did what, why and when, newest first."""
+    return [audit_document(entry) for entry in await services.controller.audit(limit)]
 
 
 async def _lines(started: Pass, seconds: float) -> AsyncIterator[bytes]:

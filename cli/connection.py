@@ -188,7 +188,8 @@ def problem(answer: Any) -> HerdsmanError:
 
 def parse_stream(lines: Iterator[str]) -> Iterator[tuple[str, str, bytes]]:
     """Parse server-sent events (the HTML standard's event stream format)."""
-    identity, event, data = "", "message", []
+    identity, event = "", "message"
+    data: list[str] = []
     for line in lines:
         if not line:
             if data:

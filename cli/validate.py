@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from gitops.build import build_desired_state
-from gitops.reading import FolderReader
-from schemas.report import error_document, report_errors
 
 from cli.output import output_option, print_data
+from gitops.build import build_desired_state
 from gitops.desired import DesiredState
+from gitops.reading import FolderReader
 from schemas.errors import UsageError
+from schemas.report import error_document, render_errors
 
 ROOT_MARKS = ("herdsman.yaml", ".git", "bots")
 
@@ -71,7 +71,7 @@ def show(state: DesiredState, answer: dict[str, Any], seconds: float) -> None:
     files = {error["file"] for error in answer["errors"]}
     chosen = tuple(error for error in state.errors if error.file in files)
     if chosen:
-        click.echo(report_errors(chosen), err=True)
+        click.echo(render_errors(chosen), err=True)
     count = len(answer["bots"])
     if answer["ok"]:
         click.echo(f"ok: {count} bot{'' if count == 1 else 's'}, {seconds:.2f} s")

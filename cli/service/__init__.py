@@ -1,0 +1,1 @@
+"""`herdsman up` taken apart: its options, its parts put together, its life from start to clean stop."""

@@ -1,0 +1,56 @@
+"""The data folder: one herdsman at a time, and what it tells other commands about itself."""
+
+import fcntl
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import IO
+
+from cli.connection import SERVICE_FILE, current_file
+from schemas.errors import UsageError
+
+
+def take_folder(data: Path) -> IO[str]:
+    """Make the folder (mode 0700) and hold it as long as the returned file is open. Raises UsageError."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = (data / "lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.seek(0)
+        holder = lock.read().strip() or "unknown"
+        lock.close()
+        raise UsageError(
+            f"{data} is in use by another herdsman (process {holder}): choose another --data"
+        ) from error
+    lock.seek(0)
+    lock.truncate()
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def read_secret(path: Path) -> bytes:
+    """Return the 32 secret bytes in a file (mode 0600), made at the first time."""
+    if not path.exists():
+        part = path.with_suffix(".part")
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+        part.replace(path)
+    return path.read_bytes()
+
+
+def announce(data: Path, url: str, fleet: str) -> None:
+    """Write where the service is, and that it is the one started last, for other commands to find."""
+    document = {"url": url, "pid": os.getpid(), "fleet": fleet}
+    write(data / SERVICE_FILE, json.dumps(document) + "\n")
+    current_file().parent.mkdir(parents=True, exist_ok=True)
+    write(current_file(), f"{data.resolve()}\n")
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(text)
+    part.replace(path)

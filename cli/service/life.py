@@ -1,0 +1,115 @@
+"""The service's life: start in order, run until told to stop, end in order so that nothing is lost.
+
+The end: streams and requests first, then the bots (with their kill_timeout), then their last lines are
+read and stored, then the stores are closed.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import click
+
+from cli.service.folder import announce, take_folder
+from cli.service.options import UpOptions
+from cli.service.parts import Parts, put_together
+from cli.service.seed import seed
+from web.access.listen import Listen
+from web.app import create_app
+from web.server import address_of, bind, serve
+
+
+async def live(options: UpOptions) -> None:
+    """Run the service until SIGINT or SIGTERM. Raises UsageError where it cannot start."""
+    lock = take_folder(options.data)
+    try:
+        sock = bind(options.listen)
+        port = address_of(sock).port
+        parts = await put_together(options, Listen(options.listen.host, port))
+        stop = stop_on_signals()
+        if options.seed and not options.source:
+            seed(options.data / "git" / "fleet.git", options.seed, options.branch or "main")
+        started = asyncio.Event()
+        async with running(parts):
+            serving = asyncio.create_task(
+                serve(
+                    create_app(parts.services),
+                    sock,
+                    stop,
+                    end_streams=parts.telemetry.live.close,
+                    tls=options.tls,
+                    started=started,
+                )
+            )
+            await asyncio.wait({serving, asyncio.create_task(started.wait())}, return_when="FIRST_COMPLETED")
+            announce(options.data, parts.url, parts.fleet)
+            click.echo(greeting(parts))
+            await serving
+            click.echo(
+                "stopping: bots get their kill_timeout to end; Ctrl-C again ends them at once", err=True
+            )
+    finally:
+        lock.close()
+
+
+@asynccontextmanager
+async def running(parts: Parts) -> AsyncIterator[None]:
+    """Run the controller and the agent around the web service, and end them in order."""
+    agent = asyncio.create_task(parts.agent.run()) if parts.agent else None
+    controller = asyncio.create_task(parts.controller.run())
+    try:
+        await parts.controller.ready()
+        yield
+    finally:
+        controller.cancel()
+        await asyncio.gather(controller, return_exceptions=True)
+        if parts.agent and agent:
+            await parts.agent.finish()
+            await agent
+        if parts.git:
+            await parts.git.close()
+        parts.publisher.close()
+        await parts.telemetry.close()
+        await parts.database.close()
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set; at the second one the process ends at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ask(number: int) -> None:
+        if stop.is_set():
+            # Launchers and bots end with us: the kernel tells them.
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ask, number)
+    return stop
+
+
+def greeting(parts: Parts) -> str:
+    """Return what a person sees once the service answers."""
+    options = parts.options
+    remote = options.source or f"{parts.url}/git/fleet.git   (`herdsman init` connects a clone to it)"
+    lines = [
+        f"herdsman {parts.services.settings.version}  fleet {parts.fleet}  scheduler {options.scheduler}",
+        f"  dashboard  {parts.sign_in_url}",
+        "             (signs in once, within 10 minutes)",
+        f"  git        {remote}",
+        f"  data       {options.data.resolve()}",
+        "  Ctrl-C ends it" + (", and its bots" if options.scheduler == "local" else "; bots run on"),
+    ]
+    return "\n".join(lines)
+
+
+def configure_logging(verbose: bool) -> None:
+    """Log to standard error; other libraries only what is wrong (httpx would log addresses)."""
+    logging.basicConfig(format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", level=logging.WARNING)
+    level = logging.DEBUG if verbose else logging.INFO
+    for name in ("herdsman", "schemas", "gitops", "controller", "telemetry", "web", "cli"):
+        logging.getLogger(name).setLevel(level)

@@ -1,0 +1,226 @@
+"""Every part of the service, put together. This is the one place that knows them all."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, cast
+
+from cli.service.folder import read_secret
+from cli.service.options import UpOptions
+from cli.service.relay import Relay
+from cli.service.scheduling import make_scheduler, python_version
+from cli.service.telemetry_parts import Telemetry, open_telemetry
+from controller.clock import SystemClock
+from controller.database import Database
+from controller.database.fleets import ensure_fleet
+from controller.loop import Controller
+from controller.schedulers.local.scheduler import LocalScheduler
+from controller.settings import Settings
+from controller.status import BotStatus
+from gitops.bundle import Bundle
+from gitops.bundles import BundleStore
+from gitops.hosted import HostedRepository
+from gitops.remote import GitRemote
+from gitops.sources import Credentials, GitSource, HostedSource
+from gitops.states import FleetStates
+from schemas.errors import NotFound
+from telemetry.agent.agent import Agent
+from telemetry.agent.sinks import DirectSink
+from telemetry.intake import Intake
+from web.access.database import DatabaseTokens
+from web.access.gate import Access
+from web.access.listen import Listen
+from web.access.sessions import Sessions
+from web.access.sign_in import SignInCodes
+from web.access.throttle import Throttle
+from web.access.tokens import Tokens, ensure_admin_token
+from web.dashboard_files import DashboardFiles
+from web.fleet_header import FleetHeader
+from web.git_gate import GitGate
+from web.publishing import LivePublisher
+from web.routes.bundles import bundle_path
+from web.rows import Rows
+from web.services import Services
+from web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp
+
+Source = HostedSource | GitSource
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The whole service, ready to run."""
+
+    options: UpOptions
+    fleet: str
+    url: str
+    sign_in_url: str
+    database: Database
+    telemetry: Telemetry
+    controller: Controller
+    publisher: LivePublisher
+    agent: Agent | None
+    """Reads local bots' output; on Nomad each node has its own."""
+    git: GitRemote | None
+    services: Services
+
+
+async def put_together(options: UpOptions, listening: Listen) -> Parts:
+    """Open everything that can be opened before the first request is answered."""
+    url = listening.url(tls=options.tls is not None)
+    database = await Database.open(str(options.data / "herdsman.db"))
+    fleet = await database.run(lambda connection: ensure_fleet(connection, options.fleet, time.time()))
+    telemetry = await open_telemetry(options, fleet)
+    bundles = BundleStore(options.data / "bundles")
+    bundle_key = read_secret(options.data / "bundle-key")
+    advertised = (options.advertise_url or url).rstrip("/")
+
+    def url_of(bundle: Bundle) -> str:
+        return advertised + bundle_path(bundle_key, bundle.digest)
+
+    scheduler = await make_scheduler(options, fleet, bundles, url_of)
+    settings = web_settings(options, url)
+    hosted, source = make_source(options)
+    relay = Relay()
+    controller: Controller
+    states = FleetStates(source, ran=lambda: controller.programs_ran())
+
+    async def logs_acknowledged(bot: str) -> bool:
+        return intake.drained(bot)
+
+    controller = Controller(
+        scheduler,
+        source,
+        states,
+        bundles,
+        database,
+        SystemClock(),
+        Settings(python=python_version(options.python), poll_interval=options.poll_interval),
+        relay,
+        name=options.fleet,
+        logs_acknowledged=logs_acknowledged,
+    )
+    rows = Rows(telemetry.latest)
+    header = FleetHeader(controller, scheduler.kind, settings.version, time.time)
+    publisher = LivePublisher(
+        telemetry.live,
+        telemetry.latest,
+        rows,
+        header,
+        find=lambda name: find_status(controller, name),
+        record=controller.record,
+        rows_every=settings.rows_every,
+    )
+    relay.target = publisher
+    intake = Intake(telemetry.series, telemetry.events, publisher, telemetry.health, fleet=fleet)
+    git = GitRemote(hosted, GitGate(controller, states.build_from, settings)) if hosted else None
+    access = await make_access(options, listening, database)
+    services = Services(
+        settings=settings,
+        access=access,
+        controller=controller,
+        series=telemetry.series,
+        events=telemetry.events,
+        live=telemetry.live,
+        rows=rows,
+        intake=intake,
+        bundles=bundles,
+        bundle_key=bundle_key,
+        registry=telemetry.health.registry,
+        dashboard=DashboardFiles(settings.static),
+        fleet=header,
+        checks=make_checks(controller, telemetry),
+        git=cast("ASGIApp | None", git),
+    )
+    admin = await ensure_admin_token(access.tokens, options.data / "admin-token", time.time())
+    agent = None
+    if isinstance(scheduler, LocalScheduler):
+        agent = Agent(
+            scheduler.allocations,
+            DirectSink(intake),
+            options.data / "agent-checkpoint",
+            fleet=fleet,
+            health=telemetry.health,
+        )
+    return Parts(
+        options,
+        fleet,
+        url,
+        services.sign_in_url(admin.token),
+        database,
+        telemetry,
+        controller,
+        publisher,
+        agent,
+        git,
+        services,
+    )
+
+
+def make_source(options: UpOptions) -> tuple[HostedRepository | None, Source]:
+    """Return our own repository (None where the fleet lies elsewhere), and where revisions come from."""
+    if options.source:
+        credentials = Credentials(token_file=options.source_token_file)
+        return None, GitSource(
+            options.source,
+            options.branch,
+            options.subfolder,
+            mirror=options.data / "git" / "mirrors" / "fleet.git",
+            credentials=credentials,
+            ca_file=options.source_ca_file,
+            interval=options.poll_interval,
+        )
+    hosted = HostedRepository(options.data / "git" / "fleet.git", options.branch or "main")
+    hosted.create()
+    source = HostedSource(hosted.path, hosted.branch, options.subfolder, options.poll_interval)
+    return hosted, source
+
+
+def web_settings(options: UpOptions, url: str) -> WebSettings:
+    """Return the web service's settings."""
+    return WebSettings(
+        url=url,
+        version=version("herdsman"),
+        tls=options.tls is not None,
+        hosts=options.allowed_hosts,
+        branch=options.branch or "main",
+    )
+
+
+async def make_access(options: UpOptions, listening: Listen, database: Database) -> Access:
+    """Return what decides about credentials, its tokens loaded."""
+    tokens = Tokens(DatabaseTokens(database))
+    await tokens.load()
+    return Access(
+        tokens=tokens,
+        sessions=Sessions(tokens, time.time, options.data / "sessions.json"),
+        codes=SignInCodes(time.time),
+        throttle=Throttle(time.time),
+        clock=time.time,
+        cookie=f"herdsman_{listening.port}",
+        hosts=options.allowed_hosts | ({listening.host} if listening.host else frozenset()),
+        any_address=listening.host in ("0.0.0.0", "::"),  # noqa: S104  compared only
+    )
+
+
+def find_status(controller: Controller, name: str) -> BotStatus | None:
+    """Return a bot's status, None where it has none."""
+    try:
+        return controller.status(name)
+    except NotFound:
+        return None
+
+
+def make_checks(controller: Controller, telemetry: Telemetry) -> Callable[[], Awaitable[Mapping[str, str]]]:
+    """Return what tells of each part whether it can work."""
+
+    async def checks() -> Mapping[str, str]:
+        return {
+            "controller": "ok" if controller.fleet_id else "its status is being loaded",
+            "series": await telemetry.check(),
+        }
+
+    return checks

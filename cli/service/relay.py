@@ -1,0 +1,28 @@
+"""Breaks the circle between the controller, which tells, and the publisher, which asks it back."""
+
+from controller.ports import ControllerListener, NoListener
+from controller.records import RevisionRecord, RunRecord
+from controller.status import BotStatus
+
+
+class Relay:
+    """A `ControllerListener` that hands everything on to `target`, which is set once it exists."""
+
+    def __init__(self) -> None:
+        self.target: ControllerListener = NoListener()
+
+    def status_changed(self, status: BotStatus) -> None:
+        """Hand it on."""
+        self.target.status_changed(status)
+
+    def bot_removed(self, name: str) -> None:
+        """Hand it on."""
+        self.target.bot_removed(name)
+
+    def revision_changed(self, record: RevisionRecord) -> None:
+        """Hand it on."""
+        self.target.revision_changed(record)
+
+    def run_changed(self, bot: str, run: RunRecord) -> None:
+        """Hand it on."""
+        self.target.run_changed(bot, run)

@@ -1,0 +1,61 @@
+"""The scheduler that was asked for, and the agent that reads its bots' output where that is ours to run."""
+
+import os
+from collections.abc import Callable
+
+from cli.service.options import UpOptions
+from controller.launcher.archive import launcher_digest, launcher_files
+from controller.schedulers.local.scheduler import LocalScheduler
+from controller.schedulers.nomad.scheduler import NomadScheduler
+from controller.schedulers.nomad.settings import DEFAULT_ADDRESS, NomadSettings
+from controller.schedulers.protocol import Launch
+from gitops.bundle import Bundle
+from gitops.bundles import BundleStore
+from gitops.runtimes import interpreters
+from schemas.cron import next_slot
+from schemas.errors import SchedulerRefused, UsageError
+
+Scheduling = LocalScheduler | NomadScheduler
+
+
+def python_version(wanted: str) -> str:
+    """Return the minor version of Python that bots run on: the wanted one, or the newest of this machine."""
+    found = interpreters()
+    if wanted:
+        if f"python{wanted}" not in found:
+            raise UsageError(f"--python {wanted}: not on this machine; there is {', '.join(found) or 'none'}")
+        return wanted
+    own = [one.minor for one in found.values()]
+    if not own:
+        raise UsageError("no Python 3.11 or newer was found on this machine: install one")
+    return own[-1]
+
+
+def local_python(launch: Launch) -> str:
+    """Return the interpreter of the version that the bot's dependencies were installed for."""
+    found = interpreters().get(f"python{launch.python}") if launch.python else None
+    if found is None and interpreters():
+        found = list(interpreters().values())[-1]
+    if found is None:
+        raise SchedulerRefused(f"Python {launch.python} is not on this machine any more")
+    return str(found.path)
+
+
+async def make_scheduler(
+    options: UpOptions, fleet: str, bundles: BundleStore, url_of: Callable[[Bundle], str]
+) -> Scheduling:
+    """Return the scheduler, not opened yet."""
+    if options.scheduler == "local":
+        return LocalScheduler(
+            options.data / "local", fleet, cache=options.data / "cache", python=local_python
+        )
+    settings = NomadSettings(
+        fleet,
+        options.nomad_address or os.environ.get("NOMAD_ADDR") or DEFAULT_ADDRESS,
+        os.environ.get("NOMAD_TOKEN", ""),
+        os.environ.get("NOMAD_NAMESPACE") or "default",
+        ca_file=os.environ.get("NOMAD_CACERT", ""),
+        driver=options.nomad_driver,
+    )
+    launcher = await bundles.files(f"launcher-{launcher_digest()}", launcher_files())
+    return NomadScheduler(settings, launcher, url_of, next_slot=next_slot)

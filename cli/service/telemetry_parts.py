@@ -1,0 +1,59 @@
+"""The telemetry half of the service: stores, live channel, newest values."""
+
+import asyncio
+from dataclasses import dataclass
+
+from cli.service.options import UpOptions
+from schemas.errors import StoreUnavailable
+from telemetry.embedded.database import TelemetryDatabase
+from telemetry.embedded.events import EmbeddedEventStore
+from telemetry.embedded.series import EmbeddedSeriesStore
+from telemetry.latest import Latest
+from telemetry.live import Broadcaster
+from telemetry.names import Health
+from telemetry.stores import SeriesStore
+from telemetry.victoriametrics import VictoriaMetricsStore
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Everything that keeps or carries what bots print."""
+
+    database: TelemetryDatabase
+    series: SeriesStore
+    events: EmbeddedEventStore
+    live: Broadcaster
+    latest: Latest
+    health: Health
+
+    async def check(self) -> str:
+        """Return "ok", or why the series store cannot be used."""
+        if isinstance(self.series, VictoriaMetricsStore):
+            try:
+                await self.series.check()
+            except StoreUnavailable as error:
+                return str(error)
+        return "ok"
+
+    async def close(self) -> None:
+        """Flush the stores."""
+        await self.series.close()
+        await self.events.close()
+        await self.database.close()
+
+
+async def open_telemetry(options: UpOptions, fleet: str) -> Telemetry:
+    """Open the stores and learn from them what was known before."""
+    health = Health()
+    database = await asyncio.to_thread(TelemetryDatabase, options.data / "telemetry.db")
+    series: SeriesStore = EmbeddedSeriesStore(database)
+    if options.victoriametrics:
+        series = VictoriaMetricsStore(options.victoriametrics, fleet=fleet, health=health)
+    events = EmbeddedEventStore(database, health)
+    latest = Latest()
+    # A store that is away only costs the newest values of before.
+    try:
+        await latest.restore(series, events)
+    except StoreUnavailable:
+        health.count("herdsman_store_errors_total", store="restore")
+    return Telemetry(database, series, events, Broadcaster(health), latest, health)

@@ -1,0 +1,70 @@
+"""`herdsman up`: the whole service in one process."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.connection import default_data
+
+
+@click.command()
+@click.option(
+    "--data", envvar="HERDSMAN_DATA", type=click.Path(path_type=Path), help="Where everything is kept."
+)
+@click.option(
+    "--listen", default="127.0.0.1:8420", show_default=True, help="HOST:PORT to answer on; port 0: any."
+)
+@click.option(
+    "--fleet", default="fleet", show_default=True, help="The fleet's name, at the very first start."
+)
+@click.option("--source", default="", help="Follow this git URL instead of serving our own git remote.")
+@click.option("--branch", default="", help="The branch that is deployed (own remote: main).")
+@click.option("--subfolder", default="", help="The fleet's folder in the repository.")
+@click.option("--source-token-file", type=click.Path(path_type=Path), help="A file with the source's token.")
+@click.option(
+    "--source-ca-file", type=click.Path(path_type=Path), help="Certificates to trust for the source."
+)
+@click.option(
+    "--poll-interval", default=30.0, show_default=True, help="Seconds between two looks at the source."
+)
+@click.option("--seed", type=click.Path(path_type=Path), help="A folder to begin an empty git remote with.")
+@click.option(
+    "--scheduler",
+    type=click.Choice(["local", "nomad"]),
+    default="local",
+    show_default=True,
+    help="Where bots run.",
+)
+@click.option(
+    "--nomad-address", default="", help="Nomad's address (else NOMAD_ADDR); its token is NOMAD_TOKEN."
+)
+@click.option(
+    "--nomad-driver",
+    type=click.Choice(["raw_exec", "exec"]),
+    default="raw_exec",
+    show_default=True,
+    help="Nomad's task driver.",
+)
+@click.option("--advertise-url", default="", help="How Nomad's nodes reach this service.")
+@click.option("--victoriametrics", default="", help="Keep series in the VictoriaMetrics at this URL.")
+@click.option("--python", default="", help="Python version of bots, such as 3.11 (else the newest here).")
+@click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate chain (PEM).")
+@click.option("--tls-key", type=click.Path(path_type=Path), help="Its key (PEM).")
+@click.option(
+    "--insecure", is_flag=True, help="Listen beyond this machine without TLS: tokens travel in clear."
+)
+@click.option("--allowed-host", multiple=True, help="A further name that the service is reached by.")
+@click.option("-v", "--verbose", is_flag=True, help="Log more.")
+def up(data: Path | None, verbose: bool, **given: Any) -> None:
+    """Run the whole service: git remote, controller, stores, API and dashboard.
+
+    With the local scheduler bots are its children: they end with it, and start again with it. Everything is
+    kept in the data folder (else ~/.local/share/herdsman).
+    """
+    from cli.service.life import configure_logging, live
+    from cli.service.options import parse_options
+
+    configure_logging(verbose)
+    asyncio.run(live(parse_options(data=data or default_data(), **given)))

@@ -57,6 +57,11 @@ class TreeChange:
     path: str
     entry: TreeEntry | None
 
+    @property
+    def is_tree(self) -> bool:
+        """Whether a folder is there now."""
+        return self.entry is not None and self.entry.is_tree
+
 
 def blob_id(chunks: Iterable[bytes], size: int) -> str:
     """Return the id that git gives a file of this content, `size` bytes in all."""

@@ -121,9 +121,11 @@ class CommitReader:
             )
         except SourceUnavailable:
             return None
+        changes = _parse_changes(output)
+        if any(change.path == self.subfolder and not change.is_tree for change in changes):
+            return None  # the fleet's folder itself is gone: the listing says so
         below = f"{self.subfolder}/" if self.subfolder else ""
-        changed = [change for change in _parse_changes(output) if change.path.startswith(below)]
-        return self._with_sizes(changed)
+        return self._with_sizes([change for change in changes if change.path.startswith(below)])
 
     def _with_sizes(self, changes: list[TreeChange]) -> Sequence[TreeChange]:
         blobs = {c.entry.oid for c in changes if c.entry and (c.entry.is_file or c.entry.is_link)}

@@ -34,7 +34,7 @@ class Resolver:
         self._ran = ran
         self._development = development
         self._current: defaultdict[ProgramKey, list[ProgramRecord]] = defaultdict(list)
-        for record in programs.values():
+        for _, record in sorted(programs.items()):
             if record.key:
                 self._current[record.key].append(record)
         self.past: dict[tuple[str, str], ProgramRecord] = {}

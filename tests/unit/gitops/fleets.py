@@ -1,7 +1,6 @@
 """Real git repositories for tests: a clone that people work in, with sound files of a fleet."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -18,7 +17,9 @@ SCHEMA = json.dumps(
 )
 
 
-def program_files(name: str = "maker", version: str = "1.0.0", code: str = "def main(*_): ...\n", **extra: str):
+def program_files(
+    name: str = "maker", version: str = "1.0.0", code: str = "def main(*_): ...\n", **extra: str
+):
     """Return the files of a sound program, by path."""
     manifest = (
         f"name: {name}\nversion: {version}\ntype: realtime\nruntime: python3.11\n"
@@ -44,7 +45,9 @@ class Clone:
         path.mkdir(parents=True, exist_ok=True)
         self.git("init", "-q", "-b", branch)
 
-    def git(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    def git(
+        self, *arguments: str, check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run git here as a person with a name."""
         who = {"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org"}
         who |= {"GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.org"}
@@ -89,4 +92,4 @@ class Clone:
         """Make a symbolic link."""
         place = self.path / path
         place.parent.mkdir(parents=True, exist_ok=True)
-        os.symlink(target, place)
+        place.symlink_to(target)

@@ -1,0 +1,89 @@
+"""Desired states of a source's revisions and of a folder, with the history of programs at hand."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from gitops.build import build_desired_state
+from gitops.desired import DesiredState
+from gitops.history import ProgramHistory
+from gitops.index import ProgramKey
+from gitops.process import CommandTimedOut, git_environment, run
+from gitops.reading import CommitReader, FolderReader
+from gitops.revision import Revision
+from gitops.sources import Source
+from schemas.errors import NotFound, SourceUnavailable
+
+
+def nothing_ran() -> Mapping[ProgramKey, str]:
+    """Return the record of a fleet of which nothing ever ran."""
+    return {}
+
+
+class FleetStates:
+    """Builds the desired states of one source, for the loop and for the gate of our remote.
+
+    `ran` returns what ran so far: (program, version) -> git tree id. It is called in another thread.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        ran: Callable[[], Mapping[ProgramKey, str]] = nothing_ran,
+        *,
+        development: bool = False,
+    ) -> None:
+        self._source = source
+        self._ran = ran
+        self._development = development
+        self._history = ProgramHistory()
+
+    async def build(self, revision: Revision, previous: DesiredState | None) -> DesiredState:
+        """Return what a fetched revision asks for. Raises SourceUnavailable where git cannot read it."""
+        return await asyncio.to_thread(self._build, revision, previous)
+
+    def _build(self, revision: Revision, previous: DesiredState | None) -> DesiredState:
+        try:
+            reader = CommitReader(
+                self._source.repository,
+                revision.id,
+                subfolder=self._source.subfolder,
+                branch=revision.branch,
+                source=revision.source,
+            )
+        except NotFound as error:
+            raise SourceUnavailable(f"Revision {revision.short} is not in the repository") from error
+        with reader:
+            return self.build_from(reader, previous)
+
+    def build_from(self, reader: CommitReader, previous: DesiredState | None) -> DesiredState:
+        """Return what the commit that is read asks for; blocks, and may be called in any thread."""
+        return build_desired_state(
+            reader, previous, self._history.at(reader), ran=self._ran(), development=self._development
+        )
+
+
+def state_of_folder(path: Path) -> DesiredState:
+    """Return what a folder on disk asks for; in a git work tree, older versions come from its history.
+
+    Raises NotFound where there is no such folder.
+    """
+    reader = FolderReader(path)
+    checked_out = _checked_out(path)
+    if checked_out is None:
+        return build_desired_state(reader)
+    with checked_out:
+        return build_desired_state(reader, history=ProgramHistory().at(checked_out))
+
+
+def _checked_out(path: Path) -> CommitReader | None:
+    """Return a reader of the commit that a folder is checked out from, None where there is none."""
+    command = ["git", "rev-parse", "--absolute-git-dir", "--show-prefix"]
+    try:
+        asked = run(command, cwd=path, environment=git_environment())
+        if asked.code != 0:
+            return None
+        folder, prefix = asked.stdout.decode().split("\n")[:2]
+        return CommitReader(Path(folder), "HEAD", subfolder=prefix)
+    except (OSError, CommandTimedOut, UnicodeDecodeError, NotFound):
+        return None

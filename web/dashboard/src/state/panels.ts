@@ -1,0 +1,90 @@
+/** Which charts a bot's page shows, in which order, and how each is read: pure. */
+
+import type { Bot } from "../api/documents";
+import { bytes, money, percent, quantity } from "../format/numbers";
+import { took } from "../format/times";
+
+export interface Panel {
+  metric: string;
+  title: string;
+  unit: string;
+  /** `points`: moments rather than a course, so that no line joins them. */
+  drawing: "line" | "points";
+  /** Fills are marked on this panel. */
+  fills: boolean;
+  tall: boolean;
+  /** The scale reaches down to zero. */
+  fromZero: boolean;
+  limit(bot: Bot): number | null;
+  format(value: number): string;
+}
+
+/** Metric types that say that something happened once. */
+const MOMENTS = /^bot_(order|trade|signal|transfer|alert|error|risk)(_|$)/;
+const RESOURCE = /^bot_(up|cpu|memory|disk|network|processes|state_bytes)(_|$)/;
+const MONEY = /^bot_(equity|balance|pnl|position|portfolio)/;
+const NOT_MONEY = /(quantity|leverage|total|free|used)$/;
+
+const noLimit = () => null;
+
+export function panelFor(metric: string, currency: string): Panel {
+  const isCpu = /^bot_cpu/.test(metric);
+  const isMemory = /^bot_memory(_|$)/.test(metric);
+  return {
+    metric,
+    title: titleOf(metric),
+    ...reading(metric, currency),
+    drawing: MOMENTS.test(metric) ? "points" : "line",
+    fills: metric === "bot_price",
+    tall: metric === "bot_equity" || metric === "bot_price",
+    fromZero: RESOURCE.test(metric),
+    limit: isCpu
+      ? (bot) => bot.resources.cpuLimitPercent
+      : isMemory
+        ? (bot) => bot.resources.memoryLimitBytes
+        : noLimit,
+  };
+}
+
+function titleOf(metric: string): string {
+  return metric
+    .replace(/^bot_/, "")
+    .replace(/_bytes_per_second$/, "")
+    .replace(/_(bytes|percent|seconds|ms)$/, "")
+    .replace(/^cpu$/, "CPU")
+    .replaceAll("_", " ")
+    .replace(/\bpnl\b/, "P&L");
+}
+
+function reading(metric: string, currency: string): Pick<Panel, "unit" | "format"> {
+  if (metric.endsWith("_bytes_per_second"))
+    return { unit: "bytes/s", format: (value) => `${bytes(value)}/s` };
+  if (metric.endsWith("_bytes")) return { unit: "bytes", format: bytes };
+  if (metric.endsWith("_percent")) return { unit: "%", format: percent };
+  if (metric.endsWith("_seconds")) return { unit: "s", format: took };
+  if (metric.endsWith("_ms")) return { unit: "ms", format: (value) => `${quantity(value)} ms` };
+  if (MONEY.test(metric) && !NOT_MONEY.test(metric)) return { unit: currency, format: money };
+  return { unit: "", format: quantity };
+}
+
+/** Series that repeat a limit: shown as the line in their panel, not as a panel. */
+const HIDDEN = /_limit(_bytes|_percent)?$/;
+
+function place(metric: string): number {
+  if (metric === "bot_equity") return 0;
+  if (/^bot_(equity_|pnl|portfolio)/.test(metric)) return 1;
+  if (metric === "bot_price") return 2;
+  if (/^bot_cpu/.test(metric)) return 3;
+  if (metric === "bot_memory_bytes") return 4;
+  if (metric === "bot_up") return 9;
+  if (RESOURCE.test(metric)) return 5;
+  return 6;
+}
+
+/** Equity and P&L, price, resources against their limits, then every other metric by name. */
+export function panelsOf(metrics: readonly string[], currency: string): Panel[] {
+  return [...new Set(metrics)]
+    .filter((metric) => !HIDDEN.test(metric))
+    .sort((left, right) => place(left) - place(right) || (left < right ? -1 : 1))
+    .map((metric) => panelFor(metric, currency));
+}

@@ -1,0 +1,62 @@
+/** What a page says when it has no data to show: loading, an error, no session, nothing there. */
+
+import type { ComponentChildren } from "preact";
+import type { ApiProblem } from "../api/http";
+
+/** Grey bars where rows will be; the style sheet shows them only after 300 ms. */
+export function Skeleton({ rows }: { rows: number }) {
+  return (
+    <div class="skeleton" role="status" aria-label="Loading" data-testid="loading">
+      {Array.from({ length: rows }, (_, index) => (
+        <div key={index} class="skeleton-row" />
+      ))}
+    </div>
+  );
+}
+
+export function Note({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <section class="note">
+      <h1>{title}</h1>
+      {children}
+    </section>
+  );
+}
+
+export function ProblemNote({ problem, retry }: { problem: ApiProblem; retry: () => void }) {
+  return (
+    <section class="note" role="alert" data-testid="problem">
+      <h1>{problem.title}</h1>
+      {problem.detail === "" ? null : <p>{problem.detail}</p>}
+      {problem.next === "" ? null : <p>{problem.next}</p>}
+      <p class="muted">
+        {problem.status > 0 ? `Answer ${problem.status}. ` : ""}
+        The page goes on by itself as soon as the server answers.
+      </p>
+      <p>
+        <button type="button" onClick={retry}>
+          Read it again
+        </button>
+      </p>
+    </section>
+  );
+}
+
+/** A small problem inside a page that otherwise works. */
+export function ProblemLine({ problem }: { problem: ApiProblem | null }) {
+  if (problem === null) return null;
+  return (
+    <p class="problem-line" role="alert">
+      {problem.message}
+    </p>
+  );
+}
+
+/** A command to copy into a shell. */
+export function Command({ children }: { children: string }) {
+  return (
+    <pre class="command">
+      <code>{children}</code>
+    </pre>
+  );
+}

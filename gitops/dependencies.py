@@ -95,7 +95,7 @@ def _environment(ours: Mapping[str, str] | None = None) -> dict[str, str]:
         if pip_name in settings and uv_name not in whole:
             settings[uv_name] = settings[pip_name]
     # Byte code that is valid whatever time the unpacked files bear.
-    return plain_environment({**settings, "PYC_INVALIDATION_MODE": "unchecked-hash"})
+    return plain_environment({**settings, "PYC_INVALIDATION_MODE": "UNCHECKED_HASH"})
 
 
 def _may_build(folder: Path) -> bool:

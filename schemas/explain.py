@@ -48,6 +48,8 @@ def explain(error: ValidationError, conceals: Conceals, noun: str) -> list[Viola
         return _unknown_keys(error, path, noun)
     if keyword == "dependencies":
         return _missing_companions(error, path)
+    if "propertyNames" in error.absolute_schema_path and isinstance(error.instance, str):
+        return [_bad_key(error, path)]
     if keyword in ("anyOf", "oneOf") and error.context:
         return _nearest_form(error, path, conceals, noun)
     return [_violation(error, path, conceals)]
@@ -76,6 +78,14 @@ def _unknown_keys(error: ValidationError, path: Path, noun: str) -> list[Violati
         for key in instance
         if key not in properties and not any(matches(pattern, key) for pattern in patterns)
     ]
+
+
+def _bad_key(error: ValidationError, path: Path) -> Violation:
+    schema: Any = error.schema
+    key, limit = _parts(error)
+    sentence = _SENTENCES.get(str(error.validator), lambda _: "is not one that its schema allows")
+    expected = f"must be {schema['x-expects']}" if "x-expects" in schema else sentence(limit)
+    return Violation((*path, key), f"the key {quoted(key)}{_inside(path)} {expected}", key=True)
 
 
 def _missing_companions(error: ValidationError, path: Path) -> list[Violation]:

@@ -24,7 +24,7 @@ _DURATION_SECONDS: dict[str, Fraction] = {
     "d": Fraction(86400),
 }
 
-_MEMORY = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?", re.ASCII)
+_MEMORY = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?", re.ASCII)
 _CPU = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(m)?", re.ASCII)
 _DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h|d))+", re.ASCII)
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)

@@ -141,8 +141,7 @@ def _fit_errors(
     if instance.type is BotType.REALTIME and "timezone" in own and "timezone" not in parameters.names:
         errors.append(document.error(("timezone",), '"timezone" is for scheduled bots only', key=True))
     if instance.sound:
-        known = {error.pointer for error in check_resources(document, (), own)}
-        errors += [error for error in check_resources(document, (), value) if error.pointer not in known]
+        errors += check_resources(document, (), value)
         if problem := lease_problem(read_lease(_block(value))):
             errors.append(document.error(("herdsman", "lease"), problem, key=True))
     return errors

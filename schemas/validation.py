@@ -72,6 +72,15 @@ def undeclared(instance: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     ]
 
 
+def _properties(validator: Any, properties: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    if isinstance(instance, dict):
+        for key, subschema in properties.items():
+            if key in instance:
+                # jsonschema loses the path of what a bare `false` refuses.
+                wanted = {"not": {}} if subschema is False else subschema
+                yield from validator.descend(instance[key], wanted, path=key, schema_path=key)
+
+
 def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
     if isinstance(instance, str) and not matches(pattern, instance):
         yield ValidationError("pattern")
@@ -121,6 +130,7 @@ def _multiple_of(_validator: Any, step: Any, instance: Any, _schema: Any) -> Ite
 
 
 _OURS: dict[str, Keyword] = {
+    "properties": _properties,
     "pattern": _pattern,
     "patternProperties": _pattern_properties,
     "additionalProperties": _additional_properties,

@@ -138,7 +138,11 @@ def _load_yaml(file: str, text: str) -> tuple[Document, list[ManifestError]]:
     except _TooMuch as error:
         raise _at_node(file, text, error) from error
     document = Document(
-        file, text, value, find_places, frozenset(problem.path for problem in reading.problems)
+        file,
+        text,
+        value,
+        find_places,
+        frozenset(problem.path for problem in reading.problems if problem.unread),
     )
     return document, [problem.placed(document) for problem in reading.problems]
 
@@ -202,14 +206,23 @@ def _syntax_error(file: str, text: str, error: yaml.MarkedYAMLError) -> _Unreada
 class _Problem:
     """Something wrong at a node that does not keep the rest from being read."""
 
-    __slots__ = ("column", "line", "message", "path", "suggestion")
+    __slots__ = ("column", "line", "message", "path", "suggestion", "unread")
 
-    def __init__(self, node: yaml.Node, path: Path, message: str, suggestion: str | None = None) -> None:
+    def __init__(
+        self,
+        node: yaml.Node,
+        path: Path,
+        message: str,
+        suggestion: str | None = None,
+        *,
+        unread: bool = False,
+    ) -> None:
         self.line: int = node.start_mark.line + 1
         self.column: int = node.start_mark.column + 1
         self.path = path
         self.message = message
         self.suggestion = suggestion
+        self.unread = unread
 
     def placed(self, document: Document) -> ManifestError:
         return document.error_at(self.line, self.column, self.path, self.message, self.suggestion)
@@ -242,13 +255,13 @@ class _Reading:
             return node.value
         kind = "" if node.tag == _PLAIN else node.tag.removeprefix(_CORE)
         if kind not in CORE_TAGS:
-            self.problems.append(_Problem(node, path, _refused_tag(node.tag)))
+            self.problems.append(_Problem(node, path, _refused_tag(node.tag), unread=True))
             return None
         try:
             return scalar_value(node.value, kind)
         except InvalidScalar as error:
             message = str(error) if not holds_secret(path) else "this value cannot be read; quote it"
-            self.problems.append(_Problem(node, path, message, error.suggestion))
+            self.problems.append(_Problem(node, path, message, error.suggestion, unread=True))
             return None
 
     def _check_collection_tag(self, node: yaml.Node, path: Path) -> None:

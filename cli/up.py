@@ -49,7 +49,7 @@ from cli.connection import default_data
 )
 @click.option("--advertise-url", default="", help="How Nomad's nodes reach this service.")
 @click.option("--victoriametrics", default="", help="Keep series in the VictoriaMetrics at this URL.")
-@click.option("--python", default="", help="Python version of bots, such as 3.11 (else the newest here).")
+@click.option("--python", default="", help="Python version of bots, such as 3.11 (else the oldest here).")
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate chain (PEM).")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key (PEM).")
 @click.option(

@@ -19,7 +19,7 @@ Scheduling = LocalScheduler | NomadScheduler
 
 
 def python_version(wanted: str) -> str:
-    """Return the minor version of Python that bots run on: the wanted one, or the newest of this machine."""
+    """Return the minor version of Python that bots run on: the wanted one, or the oldest here."""
     found = interpreters()
     if wanted:
         if f"python{wanted}" not in found:
@@ -28,14 +28,14 @@ def python_version(wanted: str) -> str:
     own = [one.minor for one in found.values()]
     if not own:
         raise UsageError("no Python 3.11 or newer was found on this machine: install one")
-    return own[-1]
+    return own[0]
 
 
 def local_python(launch: Launch) -> str:
     """Return the interpreter of the version that the bot's dependencies were installed for."""
     found = interpreters().get(f"python{launch.python}") if launch.python else None
     if found is None and interpreters():
-        found = list(interpreters().values())[-1]
+        found = next(iter(interpreters().values()))
     if found is None:
         raise SchedulerRefused(f"Python {launch.python} is not on this machine any more")
     return str(found.path)

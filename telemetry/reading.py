@@ -45,7 +45,8 @@ class AllocationReader:
         if chunk.missed:
             output.events.append(self._missed(chunk))
         read = self._report if chunk.stream == LAUNCHER_STREAM else self._line
-        for offset, line, size in _joined(chunk, after):
+        simple = not chunk.joins and not chunk.dropped and chunk.data[-1:] == b"\n"
+        for offset, line, size in _single(chunk, after) if simple else _joined(chunk, after):
             output.lines += 1
             if line:
                 read(chunk, offset, line, size, output)
@@ -138,6 +139,18 @@ class AllocationReader:
             data,
             size,
         )
+
+
+def _single(chunk: Chunk, after: int) -> Iterator[tuple[int, bytes, int]]:
+    """Yield what `_joined` does, for a chunk in which every line is whole and stands for itself."""
+    offset = chunk.offset
+    lines = chunk.data.split(b"\n")
+    del lines[-1]
+    for line in lines:
+        size = len(line) + 1
+        if offset >= after:
+            yield offset, line, size
+        offset += size
 
 
 def _joined(chunk: Chunk, after: int) -> Iterator[tuple[int, bytes, int]]:

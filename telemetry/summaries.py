@@ -5,13 +5,13 @@ from typing import Any
 
 _LEAVE_OUT = frozenset({"_metric", "timestamp", "ts_event", "seq", "event_id", "schema_error"})
 _AT_MOST = 8
-_SHAPES: Mapping[str, tuple[str, ...]] = {
-    "order": ("status", "side", "quantity", "symbol", "@price", "reason"),
-    "trade": ("side", "quantity", "symbol", "@price", "fee fee"),
-    "position": ("side", "quantity", "symbol", "@mark_price", "P&L unrealized_pnl"),
+_WORDED: Mapping[str, tuple[str, ...]] = {
+    "order": ("status", "side", "quantity", "symbol", "@ price", "reason"),
+    "trade": ("side", "quantity", "symbol", "@ price", "fee fee"),
+    "position": ("side", "quantity", "symbol", "@ mark_price", "P&L unrealized_pnl"),
     "equity": ("equity", "currency"),
     "price": ("symbol", "value"),
-    "signal": ("direction", "symbol", "@price", "reason"),
+    "signal": ("direction", "symbol", "@ price", "reason"),
     "heartbeat": ("state",),
     "balance": ("total", "asset"),
     "transfer": ("amount", "currency", "reason"),
@@ -19,6 +19,12 @@ _SHAPES: Mapping[str, tuple[str, ...]] = {
     "alert": ("message",),
     "error": ("message",),
     "status": ("state", "reason"),
+}
+"""What is said of a type: fields, some with a word before them."""
+
+_SHAPES = {
+    kind: tuple((part[: part.rfind(" ") + 1], part[part.rfind(" ") + 1 :]) for part in parts)
+    for kind, parts in _WORDED.items()
 }
 
 
@@ -31,15 +37,12 @@ def summary(kind: str, line: Mapping[str, Any]) -> str:
     return f"{kind} {' '.join(words)}"
 
 
-def _shaped(shape: tuple[str, ...], line: Mapping[str, Any]) -> list[str]:
+def _shaped(shape: tuple[tuple[str, str], ...], line: Mapping[str, Any]) -> list[str]:
     words = []
-    for part in shape:
-        before, _, name = part.rpartition(" ")
-        at = name[0] == "@"
-        value = line.get(name[1:] if at else name)
+    for before, name in shape:
+        value = line.get(name)
         if value is not None and value != "":
-            shown = _shown(value)
-            words.append(f"@ {shown}" if at else f"{before} {shown}" if before else shown)
+            words.append(before + (f"{value:.10g}" if type(value) is float else str(value)))
     return words
 
 

@@ -111,10 +111,9 @@ def _shown(value: Any) -> str:
 
 def _time_of(document: Mapping[str, Any], keys: tuple[str, ...]) -> float | None:
     for key in keys:
-        if key in document:
-            time = unix_seconds(document[key])
-            if time is not None:
-                return time
+        value = document.get(key)
+        if value is not None and (time := unix_seconds(value)) is not None:
+            return time
     return None
 
 
@@ -156,21 +155,18 @@ def _wrong(document: dict[str, Any], received: float, mistake: str) -> Reading:
 
 def _canonical(document: dict[str, Any], rules: MetricType) -> dict[str, Any]:
     """Return the line with its aliases resolved: fields, words in any case, numbers printed as text."""
-    changes: dict[str, Any] = {}
     for alias, name in rules.aliases.items():
         if alias in document and name not in document:
-            changes[name] = document[alias]
-    for name in rules.words:
+            document = {name if key == alias else key: value for key, value in document.items()}
+    for name, words in rules.words.items():
         word = document.get(name)
-        if type(word) is str:
-            changes[name] = WORD_ALIASES.get(word.lower(), word.lower())
+        if word not in words and type(word) is str:
+            document = {**document, name: WORD_ALIASES.get(word.lower(), word.lower())}
     for name in rules.numbers:
-        number = changes.get(name, document.get(name))
+        number = document.get(name)
         if type(number) is str:
-            changes[name] = _number_in(number)
-    if not changes:
-        return document
-    return {key: value for key, value in document.items() if key not in rules.aliases} | changes
+            document = {**document, name: _number_in(number)}
+    return document
 
 
 def _number_in(text: str) -> Any:

@@ -18,6 +18,7 @@ _INDEX_AT_ONCE = 2000
 _INDEX_BEFORE_SEARCH = 200_000
 """At most so many events are indexed by a search that finds the index behind."""
 _WORD = re.compile(r"\w+")
+_OFFSET = re.compile("0|[1-9][0-9]{0,17}").fullmatch
 _LEVEL_NUMBERS = {level: number for number, level in enumerate(LEVELS)}
 _WHOLE_ID = -1
 """The position of an event whose id names no place in a file: its source is the whole id."""
@@ -67,9 +68,10 @@ class EmbeddedEventStore:
         rows = []
         for event in events:
             prefix, _, place = event.id.rpartition("/")
-            position = int(place) if place.isascii() and place.isdigit() and str(int(place)) == place else -1
-            if position < 0:
-                prefix = event.id
+            if _OFFSET(place):
+                position = int(place)
+            else:
+                prefix, position = event.id, _WHOLE_ID
             source = self._sources.get(prefix) or self._source(connection, prefix)
             about = (event.stream, event.allocation, event.run, event.revision, event.mode)
             rows.append(

@@ -114,9 +114,7 @@ class EmbeddedSeriesStore:
 
     def _roll_behind(self, connection: sqlite3.Connection) -> bool:
         """Make the steps of what was written; True while there is more."""
-        if not self._started:
-            self._started = True
-            self._find_unrolled(connection)
+        self._find_unrolled(connection)
         if time.monotonic() < self._rolled_at + _ROLL_EVERY:
             return False
         self._roll(connection, list(self._unrolled)[:_STEPS_AT_ONCE])
@@ -126,7 +124,10 @@ class EmbeddedSeriesStore:
         return False
 
     def _find_unrolled(self, connection: sqlite3.Connection) -> None:
-        """Find what an earlier process wrote and did not roll up."""
+        """Find, once, what an earlier process wrote and did not roll up."""
+        if self._started:
+            return
+        self._started = True
         rows = connection.execute(
             "SELECT latest.series, latest.time, "
             "(SELECT max(time) FROM rollup_10s AS r WHERE r.series = latest.series) FROM latest"
@@ -137,6 +138,7 @@ class EmbeddedSeriesStore:
                 self._unrolled[series] = min(since, self._unrolled.get(series, since))
 
     def _roll_bot(self, connection: sqlite3.Connection, bot: str) -> None:
+        self._find_unrolled(connection)
         rows = connection.execute("SELECT id FROM series WHERE bot = ?", (bot,)).fetchall()
         self._roll(connection, [series for (series,) in rows if series in self._unrolled])
 

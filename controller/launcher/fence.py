@@ -8,6 +8,7 @@ RETRY = 1.0
 """Seconds between renewals after a failed one."""
 LONGEST_CALL = 3.0
 _MARGIN = 0.05
+_NOTHING = 60.0
 
 
 class Fence:
@@ -52,8 +53,9 @@ class Fence:
         return min(LONGEST_CALL, room) if room > _MARGIN else 0.0
 
     def next_event(self, now: float) -> float:
-        """Return the earliest moment after which something is to be done."""
-        due = [self.terminate_at, self.kill_at]
-        if self.budget(max(now, self.renew_at)) > 0:
-            due.append(self.renew_at)
-        return min((moment for moment in due if moment > now), default=now)
+        """Return the earliest moment, not before now, at which something is to be done."""
+        due = [moment for moment in (self.terminate_at, self.kill_at) if moment > now]
+        renewal = max(now, self.renew_at)
+        if self.budget(renewal) > 0:
+            due.append(renewal)
+        return min(due, default=now + _NOTHING)

@@ -11,12 +11,12 @@ class LogFile:
 
     def __init__(self, folder: str, name: str, size: int, keep: int) -> None:
         self._folder, self._name, self._size, self._keep = folder, name, size, keep
-        self._index = max(indices(folder, name), default=0)
-        self._open()
+        self._open(max(indices(folder, name), default=0))
 
-    def _open(self) -> None:
+    def _open(self, index: int) -> None:
         flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
-        self._descriptor = posix.open(self._path(self._index), flags, 0o640)
+        self._descriptor = posix.open(self._path(index), flags, 0o640)
+        self._index = index
         self._written = posix.fstat(self._descriptor).st_size
         self._at_line_end = True
 
@@ -25,11 +25,11 @@ class LogFile:
 
     def write(self, data: bytes) -> bytes:
         """Append, and return what could not be written (a full disk), to be written again later."""
-        if self._full():
-            self._rotate()
         while data:
             try:
-                written = posix.write(self._descriptor, data)
+                if self._full():
+                    self._rotate()
+                written = posix.write(self._descriptor, self._fitting(data))
             except OSError:
                 return data
             self._written += written
@@ -37,14 +37,20 @@ class LogFile:
             data = data[written:]
         return b""
 
+    def _fitting(self, data: bytes) -> bytes:
+        """Return as much as belongs into this file: up to the end of the line that fills it."""
+        room = self._size - self._written
+        end = data.find(b"\n", max(room - 1, 0)) if room < len(data) else -1
+        return data[: end + 1] if end >= 0 else data
+
     def _full(self) -> bool:
         over = self._written - self._size
         return over >= 0 and (self._at_line_end or over > _SLACK)
 
     def _rotate(self) -> None:
-        posix.close(self._descriptor)
-        self._index += 1
-        self._open()
+        old = self._descriptor
+        self._open(self._index + 1)
+        posix.close(old)
         oldest = self._index - self._keep
         for index in indices(self._folder, self._name):
             if index <= oldest:

@@ -80,11 +80,21 @@ class Keeper:
 
     def _granted(self, sent: float) -> None:
         self.fence.granted(sent)
-        deadline = time.time() + self._kill_after - (now() - sent)
+        self._publish(time.time() + self._kill_after - (now() - sent))
+
+    def _publish(self, deadline: float) -> None:
+        """Tell the bot until when it may act; where that fails, the older and safer time stays."""
         flags = posix.O_WRONLY | posix.O_CREAT | posix.O_CLOEXEC
-        descriptor = posix.open(deadline_file(self._order), flags, 0o644)
-        posix.pwrite(descriptor, f"{deadline:.3f}\n".encode(), 0)  # always as long: never seen in parts
-        posix.close(descriptor)
+        try:
+            descriptor = posix.open(deadline_file(self._order), flags, 0o644)
+        except OSError:
+            return
+        try:
+            posix.pwrite(descriptor, f"{deadline:.3f}\n".encode(), 0)  # always as long: never seen in parts
+        except OSError:
+            return
+        finally:
+            posix.close(descriptor)
 
     def lost(self) -> bool:
         """Return whether the bot must end, because the lease may not be ours for much longer."""

@@ -28,7 +28,8 @@ class Loop:
         self.stop = False
         self.ended: dict[int, int] = {}
         self._keeper, self._parent = keeper, parent
-        self._pumps: dict[int, Pump] = {}
+        self._pumps: list[Pump] = []
+        self._heard: set[int] = set()
         self._poll = select.poll()
         self._hear_signals()
         self._watch_parent()
@@ -54,15 +55,24 @@ class Loop:
 
     def carry(self, pumps: "list[Pump]") -> None:
         """Carry these streams in every turn, until the next call."""
-        for descriptor in self._pumps:
-            self._poll.unregister(descriptor)
-        self._pumps = {pump.reading: pump for pump in pumps}
-        for descriptor in self._pumps:
-            self._poll.register(descriptor, select.POLLIN)
+        for pump in self._pumps:
+            self._listen(pump, wanted=False)
+        self._pumps = pumps
+        for pump in pumps:
+            self._listen(pump, wanted=True)
+
+    def _listen(self, pump: "Pump", *, wanted: bool) -> None:
+        """Let a stream wake the poll, or not: one that has ended would wake it without end."""
+        if wanted and pump.reading not in self._heard:
+            self._heard.add(pump.reading)
+            self._poll.register(pump.reading, select.POLLIN)
+        elif not wanted and pump.reading in self._heard:
+            self._heard.discard(pump.reading)
+            self._poll.unregister(pump.reading)
 
     def finish_streams(self) -> None:
         """Carry the rest of the streams, whose writers are all gone, and let go of them."""
-        pumps = list(self._pumps.values())
+        pumps = self._pumps
         self.carry([])
         for pump in pumps:
             pump.finish()
@@ -73,7 +83,7 @@ class Loop:
         for descriptor, _ in self._poll.poll(wait * 1000 + (1 if wait else 0)):
             if descriptor == self._woken:
                 posix.read(descriptor, 4096)
-        for pump in self._pumps.values():
+        for pump in self._pumps:
             self._move(pump)
         self.ended.update(reap())
         if self._parent and posix.getppid() != self._parent:
@@ -81,12 +91,11 @@ class Loop:
         self._keeper.renew_if_due()
 
     def _longest(self) -> float:
-        return _BLOCKED if any(pump.blocked for pump in self._pumps.values()) else _LONGEST
+        return _BLOCKED if any(pump.blocked for pump in self._pumps) else _LONGEST
 
     def _move(self, pump: "Pump") -> None:
-        """Carry a chunk; what is blocked, or has ended, is not to wake the poll for it."""
         pump.move()
-        self._poll.modify(pump.reading, 0 if pump.blocked or pump.ended else select.POLLIN)
+        self._listen(pump, wanted=not (pump.blocked or pump.ended))
 
     def pause(self, seconds: float) -> None:
         """Let time pass, less where we are asked to stop."""

@@ -9,6 +9,7 @@ import posix
 import time
 from _socket import AF_UNIX, socket
 
+from controller.launcher.files import read, replace
 from controller.launcher.text import decode, encode
 
 TYPE_CHECKING = False
@@ -37,8 +38,8 @@ class Lease:
         self._namespace = options.get("namespace") or "default"
         self._ttl = f"{max(float(order['lease']['ttl']), _SHORTEST):g}s"
         self._node = order["node"]
-        self._place_of_life = f"{order['allocation']} {posix.readlink('/proc/self/ns/pid')}"
-        self._holder = f"{self._place_of_life} {posix.getpid()} {posix.urandom(4).hex()}"
+        self._holder = f"{order['allocation']} {posix.urandom(8).hex()}"
+        self._note = f"{environment['NOMAD_SECRETS_DIR']}/lease"
         self._folder = environment["NOMAD_SECRETS_DIR"]
         self._token = environment.get("NOMAD_TOKEN", "")
         self._lock = ""
@@ -80,11 +81,14 @@ class Lease:
         status, answer = self._send("PUT", self._path, "lock-acquire", deadline, Items=items, Lock=lock)
         if status == 200:
             self._lock = answer["Lock"]["ID"]
+            self._leave_note()
         return status == 200
 
     def _kept(self, deadline: float) -> bool:
-        """Whether a lock granted earlier, perhaps in an answer that came too late, can be renewed now."""
-        return bool(self._lock or self._ours(deadline)) and self._renew(deadline)
+        """Whether a lock that we hold without knowing it, or hold already, can be renewed now."""
+        if not (self._lock or self._ours(deadline)):
+            self._lock = self._inheritance()
+        return self._renew(deadline)
 
     def _renew(self, deadline: float) -> bool:
         if not self._lock:
@@ -99,12 +103,11 @@ class Lease:
         return status in {404, 409} or (status == 500 and "hold a lock" in self.reason)
 
     def _ours(self, deadline: float) -> bool:
-        """Whether the holder is ourselves (an answer that never came) or our own dead predecessor."""
+        """Whether the holder is ourselves: an earlier request was granted, and its answer never came."""
         status, answer = self._send("GET", self._path, "", deadline)
         items = answer.get("Items") or {}
         lock = answer.get("Lock") or {}
-        holder = items.get("holder", "")
-        if status == 200 and lock.get("ID") and (holder == self._holder or self._is_dead(holder)):
+        if status == 200 and lock.get("ID") and items.get("holder") == self._holder:
             self._lock = lock["ID"]
             return True
         if status == 200:
@@ -113,19 +116,27 @@ class Lease:
             )
         return False
 
-    def _is_dead(self, holder: str) -> bool:
-        """Whether a holder was a launcher of this allocation, seen by this kernel, that is gone.
+    def _leave_note(self) -> None:
+        """Remember the lock for a successor in this allocation, should we die without letting it go."""
+        try:
+            replace(self._note, f"{self._lock} {posix.getpid()} {_process_space()}", 0o600)
+        except OSError as error:
+            self.reason = f"the lease is held, but a successor would have to wait for its end: {error}"
+
+    def _inheritance(self) -> str:
+        """Return the lock of our dead predecessor in this allocation, "" where there is none.
 
         Its bot went with it (parent-death signal), so waiting for the lock to expire would help nobody.
         """
-        place, _, rest = holder.rpartition(" ")[0].rpartition(" ")
-        if place != self._place_of_life or not rest.isdigit():
-            return False
+        lock, _, rest = (read(self._note) or "").partition(" ")
+        pid, _, space = rest.partition(" ")
+        if space != _process_space() or not pid.isdigit():
+            return ""
         try:
-            posix.stat(f"/proc/{rest}")
+            posix.stat(f"/proc/{pid}")
         except FileNotFoundError:
-            return True
-        return False
+            return lock
+        return ""
 
     def _read_place(self, deadline: float) -> bool:
         status, answer = self._send("GET", self._state_path, "", deadline)
@@ -182,3 +193,8 @@ def _left(deadline: float) -> float:
     if left <= 0:
         raise TimeoutError("no answer in time")
     return left
+
+
+def _process_space() -> str:
+    """Return the name of this namespace of process ids: in another one, ids say nothing."""
+    return posix.readlink("/proc/self/ns/pid")

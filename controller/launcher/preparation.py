@@ -57,7 +57,7 @@ def _fetch(order: "dict[str, Any]", content: dict[str, str], loop: "Loop") -> No
     posix.set_blocking(reading, False)
     program = Program(
         [sys.executable, "-I", "-S", _FETCH, content["digest"], order["paths"]["cache"]],
-        {"HERDSMAN_BUNDLE_URL": content["url"], "PATH": "/usr/bin:/bin"},
+        {"HERDSMAN_BUNDLE_URL": content["url"], **_certificates()},
         "/",
     )
     try:
@@ -72,6 +72,12 @@ def _fetch(order: "dict[str, Any]", content: dict[str, str], loop: "Loop") -> No
             raise Unprepared(_said(reading) or "the bundle could not be fetched")
     finally:
         posix.close(reading)
+
+
+def _certificates() -> dict[str, str]:
+    """Return where this machine keeps the authorities that it trusts, if it says so."""
+    names = (b"SSL_CERT_FILE", b"SSL_CERT_DIR")
+    return {name.decode(): posix.environ[name].decode() for name in names if name in posix.environ}
 
 
 def _wait(child: int, loop: "Loop") -> None:

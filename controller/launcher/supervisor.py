@@ -39,7 +39,7 @@ class Supervisor:
         self._order, self._own = order, own
         self._keeper, self._reports, self._loop = keeper, reports, loop
         self._scheduled = order["type"] == "scheduled"
-        self._crashes = 0
+        self._attempts = self._crashes = 0
         self._failed = False
 
     def live(self) -> int:
@@ -126,9 +126,12 @@ class Supervisor:
     def _count(self) -> int:
         """Count the starts of this allocation, over every life of its launcher."""
         path = f"{self._order['paths']['work']}/attempt"
-        number = int(read(path) or 0) + 1
-        replace(path, str(number))
-        return number
+        self._attempts = max(self._attempts, int(read(path) or 0)) + 1
+        try:
+            replace(path, str(self._attempts))
+        except OSError:  # a full disk; this life at least counts on
+            return self._attempts
+        return self._attempts
 
     def _pumps(self) -> list[Pump]:
         output, task = self._order["output"], self._order["task"]

@@ -32,7 +32,7 @@ def decode(text: str) -> "Any":
         return __import__("json").loads(text)
     try:
         value, end = make_scanner(_Decoding)(text, 0)  # type: ignore[arg-type]
-    except (StopIteration, RecursionError) as error:
+    except (StopIteration, RecursionError, SystemError) as error:  # the last: without `json` it has no words
         raise ValueError("not a JSON text") from error
     if end != len(text):
         raise ValueError("something follows the JSON text")

@@ -46,11 +46,11 @@ class LocalScheduler:
 
     `root` is its own folder (`<data>/local`: jobs, allocations, state, leases), `cache` holds unpacked
     bundles (`<data>/cache`, by digest), `fleet` is the fleet id. `python(launch)` names the interpreter
-    that runs a bot; it may raise SchedulerRefused. `environment` is where `env:NAME` secrets are looked up. Everything
-    happens on the event loop that calls `open`; files are written and unpacked in threads.
+    that runs a bot; it may raise SchedulerRefused. `environment` is where `env:NAME` secrets are looked up.
+    Everything happens on the event loop that calls `open`; files are written and unpacked in threads.
 
     Memory and CPU limits of the manifest are observed by telemetry, and not enforced: that takes a cgroup,
-    which an ordinary user of a machine does not have. Only the bot's own launcher is accountable for it.
+    which an ordinary user of a machine does not have.
     """
 
     def __init__(

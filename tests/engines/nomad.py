@@ -74,6 +74,7 @@ def base_config(data: Path) -> dict[str, Any]:
     return {
         "data_dir": str(data),
         "disable_update_check": True,
+        "log_level": "DEBUG",
         "leave_on_terminate": False,
         "leave_on_interrupt": False,
         "telemetry": {"publish_allocation_metrics": True},

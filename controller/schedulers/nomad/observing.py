@@ -23,7 +23,6 @@ _FAILURES = {
     "Setup Failure": "setup",
     "Failed Validation": "setup",
     "Not Restarting": "failed",
-    "Restarting": "launcher_died",
     "Terminated": "launcher_died",
 }
 

@@ -24,6 +24,7 @@ TASK = "bot"
 
 _CHILD = "/periodic-"
 _NANOSECONDS = re.compile(r"(\.\d{6})\d+")
+_ANNOUNCEMENTS = frozenset({"Received", "Task Setup", "Downloading Artifacts", "Restarting"})
 _REPORTED_END = frozenset({"complete", "failed"})
 
 
@@ -173,7 +174,9 @@ def _counts(of: Mapping[str, int]) -> str:
 
 
 def _last_event(events: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    last: Mapping[str, Any] = events[-1] if events else {}
+    """Return type and text of the last event that tells something, rather than announces the next try."""
+    telling = [event for event in events if event.get("Type") not in _ANNOUNCEMENTS]
+    last: Mapping[str, Any] = next(iter([*telling[-1:], *events[-1:]]), {})
     return last.get("Type") or "", last.get("DisplayMessage") or last.get("Message") or ""
 
 

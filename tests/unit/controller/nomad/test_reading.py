@@ -57,6 +57,26 @@ def test_start_is_read_from_gos_times(text, seconds):
     assert placement(stub).started_at == seconds
 
 
+def test_failure_is_told_while_nomad_tries_again():
+    """The announcement of the next try does not hide why the last one failed."""
+    events = [
+        {"Type": "Received"},
+        {"Type": "Failed Artifact Download", "DisplayMessage": "connection refused"},
+        {"Type": "Restarting", "DisplayMessage": "in 2s"},
+    ]
+    stub = {
+        "ID": "a",
+        "JobID": "f.a",
+        "CreateIndex": 1,
+        "ModifyIndex": 2,
+        "TaskStates": {"bot": {"Events": events}},
+    }
+    assert (placement(stub).event, placement(stub).message) == (
+        "Failed Artifact Download",
+        "connection refused",
+    )
+
+
 def test_run_of_a_scheduled_bot_belongs_to_its_parent():
     """Nomad names a run after its job."""
     assert parent_of("f.a/periodic-1700000000") == "f.a"

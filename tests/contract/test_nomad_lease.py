@@ -1,0 +1,132 @@
+"""The launcher's lease on a real Nomad, through a stand-in for the task's socket that can lose answers."""
+
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.launcher.nomad_lease import Lease
+from tests.engines.forwarding import TaskSocket, task_socket
+from tests.engines.nomad import NomadAgent
+
+pytestmark = pytest.mark.nomad
+
+
+@pytest.fixture
+def socket(nomad: NomadAgent, tmp_path: Path) -> Iterator[TaskSocket]:
+    with task_socket(tmp_path, nomad.address) as offered:
+        yield offered
+
+
+@pytest.fixture
+def contender(socket: TaskSocket) -> Callable[..., Lease]:
+    """Make leases of one bot, each as another launcher would have it."""
+    path = f"test/{secrets.token_hex(4)}"
+
+    def make(allocation: str = "a1", node: str = "n1", folder: Path | None = None) -> Lease:
+        options = {"path": f"leases/{path}", "state_path": f"state/{path}", "namespace": "default"}
+        order = {"lease": {"options": options, "ttl": 10}, "allocation": allocation, "node": node}
+        return Lease(order, {"NOMAD_SECRETS_DIR": str(folder or socket.folder), "NOMAD_TOKEN": ""})
+
+    return make
+
+
+def forget_note(socket: TaskSocket) -> None:
+    """Leave the folder as another allocation would find its own: without its predecessor's note."""
+    (socket.folder / "lease").unlink(missing_ok=True)
+
+
+def test_only_one_holds_it(contender):
+    """A second launcher is told who holds it, and gets it as soon as the first let go."""
+    first, second = contender("a1", "n1"), contender("a2", "n2")
+    assert first.acquire(5)
+    assert not second.acquire(5)
+    assert "node n1" in second.reason
+    assert first.renew(5)
+    assert first.release(5)
+    assert second.acquire(5)
+    assert not first.renew(5)
+    assert second.release(5)
+
+
+def test_place_of_the_state_is_remembered_from_holder_to_holder(contender):
+    """What one holder settled, the next one reads, though taking the lock overwrites its variable."""
+    first, second = contender(), contender("a2", "n2")
+    assert first.acquire(5)
+    assert first.place == ""
+    assert first.settle("n1", 5)
+    assert first.release(5)
+    assert second.acquire(5)
+    assert second.place == "n1"
+    assert second.release(5)
+
+
+def test_granted_lock_whose_answer_was_lost_is_still_ours(contender, socket):
+    """Without this a launcher would wait for its own lease to expire."""
+    lease = contender()
+    socket.swallow = 1
+    assert lease.acquire(5)
+    assert lease.renew(5)
+    assert lease.release(5)
+    assert contender("a2").acquire(5)
+
+
+def test_silent_nomad_costs_no_more_than_the_time_allowed(contender, socket):
+    """A frozen agent takes connections and never answers."""
+    lease = contender()
+    assert lease.acquire(5)
+    socket.silent = True
+    asked = time.monotonic()
+    assert not lease.renew(0.3)
+    assert time.monotonic() - asked < 2
+    assert "does not answer" in lease.reason
+    socket.silent = False
+    assert lease.renew(5)
+    assert lease.release(5)
+
+
+def test_missing_socket_is_a_no_and_not_an_error(contender, tmp_path):
+    """Nomad's agent may be gone."""
+    lease = contender(folder=tmp_path / "nowhere")
+    assert not lease.acquire(1)
+    assert "does not answer" in lease.reason
+
+
+def test_release_is_repeated_until_it_arrives(contender, socket):
+    """A lost answer to a release leaves nobody waiting."""
+    lease = contender()
+    assert lease.acquire(5)
+    socket.swallow = 1
+    assert lease.release(5)
+    assert contender("a2").acquire(5)
+
+
+def test_successor_in_the_same_allocation_inherits_from_a_dead_launcher(contender, socket):
+    """A launcher killed by accident is followed at once; one that lives never is."""
+    dead = contender()
+    assert dead.acquire(5)
+    successor = contender()
+    assert not successor.acquire(5)  # the note names this very process, which lives
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    note = socket.folder / "lease"
+    note.write_text(note.read_text().replace(f" {os.getpid()} ", f" {gone.pid} "))
+    assert successor.acquire(5)
+    assert successor.release(5)
+
+
+def test_lock_that_nobody_renews_passes_on(contender, socket):
+    """After twice its time to live, and never before once."""
+    first, second = contender(), contender("a2", "n2")
+    assert first.acquire(5)
+    forget_note(socket)
+    taken = time.monotonic()
+    while not second.acquire(5):
+        time.sleep(0.5)
+    assert time.monotonic() - taken > 10
+    assert not first.renew(5)
+    assert second.release(5)

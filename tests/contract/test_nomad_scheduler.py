@@ -1,0 +1,212 @@
+"""What is Nomad's alone: calls counted in Nomad's own log, reasons of waiting, runs, and what is refused."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from controller.schedulers.nomad.scheduler import NomadScheduler
+from controller.schedulers.nomad.settings import NomadSettings
+from controller.schedulers.protocol import ObservedBot, Phase, SchedulerEvent
+from gitops.bundle import Bundle
+from schemas.errors import Conflict, NotFound, SchedulerRefused, SchedulerUnavailable
+from tests.contract.nomad_harness import NomadHarness, nomad_harness
+from tests.contract.scheduler_harness import Fleet, until
+from tests.engines.nomad import NomadAgent
+from tests.engines.processes import free_ports
+
+pytestmark = pytest.mark.nomad
+
+
+@pytest.fixture
+async def harness(nomad: NomadAgent, tmp_path: Path) -> AsyncIterator[NomadHarness]:
+    async with nomad_harness(tmp_path, nomad) as opened:
+        yield opened
+
+
+@pytest.fixture
+def fleet(harness: NomadHarness) -> Fleet:
+    return Fleet(harness)
+
+
+@pytest.fixture
+async def listening(harness: NomadHarness) -> AsyncIterator[asyncio.Queue[SchedulerEvent]]:
+    """The scheduler's events, read by a task as the controller does; begins after the first listing."""
+    queue: asyncio.Queue[SchedulerEvent] = asyncio.Queue()
+
+    async def read() -> None:
+        async for event in harness.scheduler.events():
+            queue.put_nowait(event)
+
+    task = asyncio.create_task(read())
+    assert (await queue.get()).bot is None
+    yield queue
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def requests(agent: NomadAgent) -> Callable[[], list[str]]:
+    """Return a function that lists the API requests in Nomad's log since now."""
+    log = agent.process.log
+    start = log.stat().st_size
+
+    def since() -> list[str]:
+        text = log.read_bytes()[start:].decode()
+        return re.findall(r"request complete: method=(\S+ path=\S+)", text)
+
+    return since
+
+
+async def observed(fleet: Fleet, name: str, condition: Callable[[ObservedBot], bool]) -> ObservedBot:
+    """Wait until the listing shows the bot as wanted, by the call that a controller makes."""
+
+    async def look() -> ObservedBot | None:
+        bot = (await fleet.scheduler.observe()).bots.get(name)
+        return bot if bot is not None and condition(bot) else None
+
+    bot = await until(look)
+    assert isinstance(bot, ObservedBot)
+    return bot
+
+
+async def test_idle_observation_is_one_call(fleet: Fleet, harness: NomadHarness, listening) -> None:
+    """While events flow, all bots are observed by one listing, placements and nodes being known."""
+    for name in ("alpha", "beta", "gamma"):
+        await fleet.start(name)
+    for name in ("alpha", "beta", "gamma"):
+        await observed(fleet, name, lambda bot: bot.phase is Phase.RUNNING)
+    since = requests(harness.agent)
+    observation = await fleet.scheduler.observe()
+    assert set(observation.bots) == {"alpha", "beta", "gamma"}
+    await until(lambda: _true(bool(since())))
+    assert [line for line in since() if harness.fleet in line] == since()
+    assert len(since()) == 1
+
+
+async def _true(value: bool) -> bool:
+    return value
+
+
+async def test_moves_are_announced_and_known_without_asking(fleet: Fleet, listening) -> None:
+    """A new bot, its placement and its stop come as events of that bot."""
+    token = await fleet.start("alpha")
+    assert (await listening.get()).bot == "alpha"
+    running = await observed(fleet, "alpha", lambda bot: bot.phase is Phase.RUNNING)
+    assert running.started_at is not None
+    await fleet.scheduler.stop("alpha", token, "a holiday")
+    stopped = await observed(fleet, "alpha", lambda bot: bot.phase is Phase.STOPPED)
+    assert stopped.suspended == {"reason": "a holiday"}
+
+
+async def test_token_does_not_change_by_running(fleet: Fleet) -> None:
+    """Placement, start, crash and restart leave the job's token alone."""
+    token = await fleet.start("alpha", "crash")
+    await fleet.report("alpha", "exited", 1)
+    assert (await fleet.phase("alpha", Phase.RUNNING)).token == token
+
+
+async def test_missing_interpreter_is_told(fleet: Fleet, listening) -> None:
+    """No node offers the version: the bot waits and says for what, also from events alone."""
+    launch = await fleet.launch("alpha")
+    await fleet.scheduler.apply(_with_python(launch, "3.99"), None)
+    bot = await observed(fleet, "alpha", lambda bot: bot.reason == "no_runtime")
+    assert bot.phase is Phase.PENDING
+    assert "herdsman agent" in bot.message
+    fresh = await fleet.scheduler.observe_bot("alpha")
+    assert fresh is not None
+    assert fresh.reason == "no_runtime"
+
+
+def _with_python(launch, python):
+    return type(launch)(launch.spec, launch.revision, launch.code, launch.dependencies, python)
+
+
+async def test_bundle_that_cannot_be_fetched_is_told(fleet: Fleet, harness: NomadHarness) -> None:
+    """Nomad's own words of the failed download are the bot's message, and it goes on trying."""
+    launch = await fleet.launch("alpha")
+    (dead,) = free_ports(1)
+    scheduler = NomadScheduler(
+        NomadSettings(harness.fleet, address=harness.agent.address),
+        Bundle("launcher", "0" * 64, Path("/nowhere"), 1),
+        lambda bundle: f"http://127.0.0.1:{dead}/{bundle.digest}.tar.gz",
+    )
+    await scheduler.apply(launch, None)
+    bot = await until(lambda: _artifact(scheduler))
+    assert bot.phase is Phase.PENDING
+    assert "connection refused" in bot.message
+    await scheduler.close()
+
+
+async def _artifact(scheduler: NomadScheduler) -> ObservedBot | None:
+    bot = await scheduler.observe_bot("alpha")
+    return bot if bot is not None and bot.reason == "artifact" else None
+
+
+async def test_stopping_a_scheduled_bot_stops_its_run(fleet: Fleet, harness: NomadHarness) -> None:
+    """Nomad would let the run go on; and no run is left when the bot is removed."""
+    await fleet.scheduler.apply(await fleet.launch("cron", "stubborn", schedule="* * * * *"), None)
+    idle = await fleet.seen("cron")
+    assert (idle.phase, idle.scheduled, idle.copies) == (Phase.IDLE, True, 0)
+    await asyncio.to_thread(harness.agent.send, "PUT", f"job/{harness.fleet}.cron/periodic/force")
+    await until(lambda: _placed(fleet, "cron"))
+    await fleet.scheduler.stop("cron", idle.token, "enough")
+    await fleet.phase("cron", Phase.STOPPED)
+    await fleet.scheduler.remove("cron")
+    assert await asyncio.to_thread(harness.agent.get, f"jobs?prefix={harness.fleet}") == []
+
+
+async def _placed(fleet: Fleet, name: str) -> bool:
+    return bool((await fleet.seen(name)).allocation)
+
+
+async def test_marked_name_of_a_stranger_is_left_alone(fleet: Fleet, harness: NomadHarness) -> None:
+    """A job with our id but without our mark is neither stopped, restarted, removed nor replaced."""
+    untouched = await harness.add_foreign("stranger")
+    for call in (
+        fleet.scheduler.stop("stranger", None, "x"),
+        fleet.scheduler.restart("stranger", "x"),
+        fleet.scheduler.apply(await fleet.launch("stranger"), None),
+    ):
+        with pytest.raises(Conflict):
+            await call
+    await fleet.scheduler.remove("stranger")
+    assert await untouched()
+
+
+async def test_unknown_bot_is_not_found(fleet: Fleet) -> None:
+    """Stopping and restarting what is not there says so; removing it is done already."""
+    with pytest.raises(NotFound):
+        await fleet.scheduler.stop("nobody", None, "x")
+    with pytest.raises(NotFound):
+        await fleet.scheduler.restart("nobody", "x")
+    await fleet.scheduler.remove("nobody")
+
+
+async def test_restart_of_what_does_not_run_is_a_conflict(fleet: Fleet) -> None:
+    """A bot without a node has no process to restart."""
+    await fleet.scheduler.apply(_with_python(await fleet.launch("alpha"), "3.99"), None)
+    with pytest.raises(Conflict, match="nothing to restart"):
+        await fleet.scheduler.restart("alpha", "impatience")
+
+
+async def test_job_that_nomad_does_not_accept_is_refused(fleet: Fleet) -> None:
+    """The answer is Nomad's reason, and final."""
+    with pytest.raises(SchedulerRefused, match="Nomad refuses"):
+        await fleet.scheduler.apply(await fleet.launch("alpha", kill_timeout=-60.0), None)
+
+
+async def test_unreachable_nomad_is_unavailable() -> None:
+    """Nobody listens there: transient, in words, with the address."""
+    (port,) = free_ports(1)
+    address = f"http://127.0.0.1:{port}"
+    scheduler = NomadScheduler(
+        NomadSettings("nowhere", address=address, token="s3cret"),
+        Bundle("launcher", "0" * 64, Path("/nowhere"), 1),
+        lambda _: "",
+    )
+    with pytest.raises(SchedulerUnavailable, match=re.escape(address)) as caught:
+        await scheduler.open()
+    assert "s3cret" not in str(caught.value)
+    await scheduler.close()

@@ -141,7 +141,8 @@ def challenge(path: str, error: AccessDenied) -> dict[str, str]:
     """Return the headers that ask for a credential: Basic for git, Bearer elsewhere (no browser dialog)."""
     if error.status != 401:
         return {}
-    kind = "Basic" if path.startswith("/git/") else "Bearer"
+    # The mount may have cut its own part off the path: what git asks for is known by the repository's name.
+    kind = "Basic" if ".git/" in path else "Bearer"
     return {"WWW-Authenticate": f'{kind} realm="herdsman"'}
 
 

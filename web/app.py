@@ -1,8 +1,10 @@
 """Everything put together: routes, access in front of them, errors, the API's description."""
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
+from litestar.routes import BaseRoute
+from litestar.types import ControllerRouterHandler
 
 from web.access.guard import require_access
 from web.front import Front
@@ -65,6 +67,15 @@ _DESCRIPTION = (
 )
 
 
+class _Unserved(Router):
+    """A router that takes nothing: the framework's own reference pages load scripts from outside."""
+
+    def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:
+        """Leave a route out; ours are in `routes/documentation.py`."""
+        del value
+        return []
+
+
 def create_app(services: Services) -> Litestar:
     """Return the application over these services; every request passes `Front` before any route."""
     app = Litestar(
@@ -76,11 +87,10 @@ def create_app(services: Services) -> Litestar:
             title="herdsman",
             version=services.settings.version,
             description=_DESCRIPTION,
-            path="/api/openapi",
+            openapi_router=_Unserved("/api/openapi", route_handlers=[]),
             use_handler_docstrings=True,
         ),
         request_max_body_size=services.settings.ingest_limit,
-        lifespan=[],
         debug=False,
     )
     app.asgi_handler = Front(app.asgi_handler, services.access, tls=services.settings.tls)

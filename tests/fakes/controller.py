@@ -1,11 +1,11 @@
 """A controller whose bots, plans and passes a test sets by hand."""
 
-import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from controller.passes import Pass
 from controller.plan import Plan
-from controller.records import Attempt, AuditEntry, RevisionRecord, RunRecord, Suspension
+from controller.records import Attempt, AuditEntry, Change, RevisionRecord, RunRecord, Suspension
 from controller.status import BotStatus, Health, Reason, Sync
 from gitops.desired import DesiredState
 from gitops.revision import Revision
@@ -53,7 +53,8 @@ class FakeController:
     troubles: list[str] = field(default_factory=list)
     fleet_id: str = "desk-abc123"
     synced_at: float | None = None
-    asked_for_pass: asyncio.Event = field(default_factory=asyncio.Event)
+    plan_at_once: tuple[Plan, list[Change]] | None = None
+    on_pass: Callable[[Pass], object] = id
 
     def statuses(self) -> list[BotStatus]:
         return list(self.bots.values())
@@ -67,9 +68,12 @@ class FakeController:
         return self.state
 
     def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
-        self.passes.append(Pass(trigger, by, confirm_prune=confirm_prune, asked_at=0.0))
-        self.asked_for_pass.set()
-        return self.passes[-1]
+        asked = Pass(trigger, by, confirm_prune=confirm_prune, asked_at=0.0)
+        self.passes.append(asked)
+        if self.plan_at_once is not None:
+            asked.begin(*self.plan_at_once)
+        self.on_pass(asked)
+        return asked
 
     async def plan(self) -> Plan:
         return self.next_plan

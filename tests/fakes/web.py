@@ -70,7 +70,8 @@ async def make_services(folder: Path, url: str, **changes: Any) -> tuple[Service
     for scope in Scope:
         _, secrets[scope] = await tokens.create(scope.value, scope, time.time(), by="test")
     controller = changes.pop("controller", None) or FakeController({"sma-btc": bot_status()})
-    settings = WebSettings(url=url, version="0.0.1", static=folder / "static", recheck=0.0)
+    tls = changes.pop("tls", False)
+    settings = WebSettings(url=url, version="0.0.1", tls=tls, static=folder / "static", recheck=0.0)
     access = Access(
         tokens=tokens,
         sessions=Sessions(tokens, time.time),

@@ -1,0 +1,129 @@
+"""The plan: order, held prunes, renames."""
+
+from controller.compare import Known, compare
+from controller.plan import ActionKind, make_plan
+from controller.records import Halt
+from controller.schedulers.protocol import Phase
+from schemas.fleet import FleetSettings
+from tests.unit.controller.examples import FLEET, desired, entry, seen, spec
+
+
+def plan_for(wanted, running, *, confirmed=False, inventory=None, **fields):
+    """Plan from bots that run as in `running` to bots as in `wanted`."""
+    owned = {one.name: entry(one) for one in running} | (inventory or {})
+    known = Known(FLEET, {one.name: seen(one) for one in running}, owned)
+    state = desired(wanted, **fields)
+    return make_plan(state, compare(state, known), owned, confirmed=confirmed)
+
+
+def bots(count, start=0):
+    return [spec(f"bot-{number:03}") for number in range(start, start + count)]
+
+
+def test_removals_come_first_and_additions_wait_for_them():
+    """A new bot is ordered after the bots that the same revision removes or stops."""
+    plan = plan_for([spec("kept"), spec("fresh")], [spec("kept"), spec("gone")])
+    assert [(action.bot, action.kind) for action in plan.actions] == [
+        ("gone", ActionKind.REMOVE),
+        ("fresh", ActionKind.CREATE),
+    ]
+    assert plan.actions[1].after == ("gone",)
+    assert plan.summary() == "2 of 2 bots change"
+
+
+def test_updates_wait_for_nobody():
+    """An update of one bot does not wait for another's removal."""
+    plan = plan_for([spec("kept", parameters={"fast": 1})], [spec("kept"), spec("gone")])
+    assert [action.after for action in plan.actions] == [(), ()]
+
+
+def test_large_prune_is_held_and_starts_no_new_bot():
+    """More removals than the share and the least at once are held, and so are new bots."""
+    plan = plan_for([*bots(6), spec("fresh")], bots(10))
+    assert "4 of 10 bots would be removed, more than 30%" in plan.held
+    assert "confirm-prune" in plan.held
+    assert {action.bot for action in plan.actions if action.held} == {
+        *(f"bot-{n:03}" for n in range(6, 10)),
+        "fresh",
+    }
+
+
+def test_held_prune_still_updates():
+    """What is neither removed nor new goes on while a prune is held."""
+    changed = spec("bot-000", parameters={"fast": 99})
+    plan = plan_for([changed, *bots(5, 1)], bots(10))
+    assert [action.bot for action in plan.actions if not action.held] == ["bot-000"]
+
+
+def test_confirmed_prune_goes_on():
+    """A confirmation releases the prune and the new bots."""
+    plan = plan_for([*bots(6), spec("fresh")], bots(10), confirmed=True)
+    assert not plan.held
+    assert not any(action.held for action in plan.actions)
+
+
+def test_few_removals_are_never_held():
+    """Up to the least number is removed whatever its share is."""
+    assert not plan_for([], bots(3)).held
+    assert plan_for([], bots(4)).held
+
+
+def test_settings_move_the_cap():
+    """The fleet's own settings decide what is too much at once."""
+    settings = FleetSettings(prune_share=0.9, prune_least=1)
+    assert not plan_for(bots(2), bots(10), settings=settings).held
+    assert plan_for([], bots(10), settings=settings).held
+
+
+def test_removals_under_way_are_not_counted_again():
+    """A prune that has begun is not held in its midst because fewer bots are left."""
+    begun = {f"bot-{n:03}": entry(spec(f"bot-{n:03}"), halted=Halt.REMOVED) for n in range(5, 9)}
+    plan = plan_for(bots(5), bots(9), inventory=begun)
+    assert not plan.held
+
+
+def test_incomplete_tree_removes_nothing():
+    """A tree that could not be read whole makes no removal at all, not even a held one."""
+    plan = plan_for([], bots(10), complete=False)
+    assert plan.actions == ()
+
+
+def test_failed_file_keeps_its_bot_out_of_the_plan():
+    """A typo in a file neither purges nor changes the bot that runs from it."""
+    plan = plan_for([], [spec("a"), spec("b")], failed_paths=frozenset({"bots/a.yaml"}))
+    assert [action.bot for action in plan.actions] == ["b"]
+
+
+def test_renamed_bot_starts_after_its_old_self():
+    """With `renamed_from`, the new bot waits for exactly that one, and says so."""
+    plan = plan_for([spec("new-name", renamed_from="old-name")], [spec("old-name")])
+    create = plan.actions[1]
+    assert create.renamed_from == "old-name"
+    assert create.after == ("old-name",)
+    assert create.summary == "renamed from old-name, realtime"
+
+
+def test_renames_do_not_count_as_pruned():
+    """Renaming the whole fleet is no prune."""
+    wanted = [spec(f"new-{one.name}", renamed_from=one.name) for one in bots(10)]
+    assert not plan_for(wanted, bots(10)).held
+
+
+def test_rename_of_a_bot_on_a_lost_node_still_waits_for_it():
+    """The renamed bot is ordered after the old one even where that one cannot be stopped now."""
+    old, new = spec("old-name"), spec("new-name", renamed_from="old-name")
+    owned = {old.name: entry(old)}
+    known = Known(FLEET, {old.name: seen(old, Phase.LOST)}, owned)
+    state = desired([new])
+    plan = make_plan(state, compare(state, known), owned)
+    assert plan.actions[1].after == ("old-name",)
+    assert "does not answer" in plan.actions[0].blocked
+
+
+def test_drift_is_marked():
+    """An action that repairs drift is told apart from one that git asked for."""
+    one = spec("a")
+    owned = {one.name: entry(one)}
+    known = Known(FLEET, {one.name: seen(one, Phase.STOPPED)}, owned)
+    plan = make_plan(desired([one]), compare(desired([one]), known), owned)
+    assert plan.actions[0].drift

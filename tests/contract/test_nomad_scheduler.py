@@ -2,11 +2,13 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
+from controller.schedulers.nomad.agent_job import render_agent, variable_path
 from controller.schedulers.nomad.scheduler import NomadScheduler
 from controller.schedulers.nomad.settings import NomadSettings
 from controller.schedulers.protocol import ObservedBot, Phase, SchedulerEvent
@@ -210,3 +212,24 @@ async def test_unreachable_nomad_is_unavailable() -> None:
         await scheduler.open()
     assert "s3cret" not in str(caught.value)
     await scheduler.close()
+
+
+async def test_agents_job_publishes_what_its_node_offers(harness: NomadHarness, tmp_path: Path) -> None:
+    """The system job runs `herdsman agent` on the node, with its token from a Nomad variable."""
+    agent = harness.agent
+    settings = NomadSettings(harness.fleet, address=agent.address)
+    command = str(Path(sys.executable).with_name("herdsman"))
+    roots = ("--state-root", str(tmp_path / "s"), "--cache-root", str(tmp_path / "c"))
+    options = (*roots, "--checkpoint", str(tmp_path / "k"))
+    job = render_agent(settings, "http://127.0.0.1:9", command=command, arguments=options)
+    path = variable_path(harness.fleet)
+    await asyncio.to_thread(agent.send, "PUT", f"var/{path}", {"Path": path, "Items": {"token": "t"}})
+    await asyncio.to_thread(agent.send, "POST", "jobs", {"Job": job})
+
+    async def published() -> bool:
+        (node,) = await asyncio.to_thread(agent.get, "nodes")
+        whole = await asyncio.to_thread(agent.get, f"node/{node['ID']}")
+        return bool(whole["Meta"].get("herdsman_state_root") == str(tmp_path / "s"))
+
+    await until(published)
+    assert (await harness.scheduler.observe()).bots == {}

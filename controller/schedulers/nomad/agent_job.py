@@ -27,15 +27,15 @@ def variable_path(fleet: str) -> str:
 
 def render_agent(
     settings: NomadSettings,
-    server: str,
+    url: str,
     *,
     command: str = "herdsman",
     arguments: tuple[str, ...] = (),
     environment: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the job. `server` is the address of herdsman's web service, `command` is found on the nodes.
+    """Return the job. `url` is herdsman's web service as nodes reach it, `command` is found on the nodes.
 
-    `arguments` follow `agent --server ADDRESS`; `environment` is added to the task's (never a secret).
+    `arguments` are further options of `herdsman agent`; `environment` is added to the task's (no secrets).
     """
     identity = agent_job_id(settings.fleet)
     return {
@@ -59,7 +59,7 @@ def render_agent(
                     "Mode": "delay",
                 },
                 "EphemeralDisk": {"SizeMB": 200},
-                "Tasks": [_task(settings, server, command, arguments, environment or {})],
+                "Tasks": [_task(settings, url, command, arguments, environment or {})],
             }
         ],
     }
@@ -67,7 +67,7 @@ def render_agent(
 
 def _task(
     settings: NomadSettings,
-    server: str,
+    url: str,
     command: str,
     arguments: tuple[str, ...],
     environment: dict[str, str],
@@ -76,10 +76,14 @@ def _task(
     return {
         "Name": TASK,
         "Driver": "raw_exec",
-        "Config": {"command": command, "args": ["agent", "--server", server, *arguments]},
+        "Config": {
+            "command": command,
+            "args": ["agent", "--alloc-root", "${NOMAD_ALLOC_DIR}/../..", *arguments],
+        },
         "Env": {
-            "HERDSMAN_NODE": "${node.unique.id}",
+            "HERDSMAN_URL": url,
             "HERDSMAN_TOKEN_FILE": "${NOMAD_SECRETS_DIR}/token",
+            "NOMAD_ADDR": f"{settings.address.split('://', 1)[0]}://${{attr.unique.advertise.address}}",
             **environment,
         },
         "Identity": {"Name": "default", "Env": True},

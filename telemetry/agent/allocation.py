@@ -72,7 +72,7 @@ class Stream:
             self.tails[index] = Tail(folder / self.file_name(index), place)
         except OSError:
             return
-        if index > expected and place is None:
+        if index > expected and place is None and not self.missed:
             self.missed = _missed(expected, index - 1)
         self.newest = max(index, self.newest or 0)
 

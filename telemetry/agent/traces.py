@@ -17,8 +17,10 @@ _SIGNS = (
     b"    at ",
     b"panic",
     b"fatal error: ",
+    b"\n/",
+    b"file:",
+    b"node:",
 )
-_SIGNS += (b"\n/", b"file:", b"node:")
 _PYTHON = re.compile(rb".*Traceback \(most recent call last\):\r?$")
 _PYTHON_BETWEEN = re.compile(rb"During handling of the above|The above exception was the direct")
 _FRAME = re.compile(rb"[ \t]+at \S|[ \t]*\.\.\. \d+ (?:more|common)|Caused by: |[ \t]+Suppressed: |[ \t]|\}")

@@ -1,0 +1,125 @@
+"""What the embedded stores forget: by age, and the oldest events where the file grows too large."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from telemetry.embedded.database import TelemetryDatabase
+
+_EVERY = 60.0
+_AT_ONCE = 2000
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept, in days, and how large the file may get, in bytes."""
+
+    raw_days: float = 7
+    """Every single sample; what is older is kept in steps of 10 s."""
+    rollup_10s_days: float = 60
+    rollup_1m_days: float = 730
+    events_days: float = 30
+    most_bytes: int = 8 << 30
+    """Above it the oldest events go, however young they are."""
+
+
+class RetentionWork:
+    """Deletes a little at a time, behind the writes."""
+
+    def __init__(
+        self,
+        database: TelemetryDatabase,
+        retention: Retention = Retention(),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._retention = retention
+        self._clock = clock
+        self._next = 0.0
+        self._steps: list[Callable[[sqlite3.Connection], bool]] = []
+        database.behind(self.work)
+
+    def work(self, connection: sqlite3.Connection) -> bool:
+        """Do the next step; True while the round has more of them."""
+        if not self._steps:
+            if time.monotonic() < self._next:
+                return False
+            self._next = time.monotonic() + _EVERY
+            self._steps = self._round(connection)
+        step = self._steps[-1]
+        if not step(connection):
+            self._steps.pop()
+        return bool(self._steps)
+
+    def _round(self, connection: sqlite3.Connection) -> list[Callable[[sqlite3.Connection], bool]]:
+        """Return the steps of one round, last first."""
+        kept = self._retention
+        now = self._clock()
+        oldest = now - kept.events_days * _DAY
+        steps = [_give_back, lambda connection: self._shrink(connection), _old_events(oldest)]
+        ages = {"raw": kept.raw_days, "rollup_10s": kept.rollup_10s_days, "rollup_1m": kept.rollup_1m_days}
+        series = [one for (one,) in connection.execute("SELECT id FROM series")]
+        for table, days in ages.items():
+            before = round((now - days * _DAY) * 1000)
+            steps += [_old_samples(table, one, before) for one in series]
+        return steps
+
+    def _shrink(self, connection: sqlite3.Connection) -> bool:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        if (pages - free) * size <= self._retention.most_bytes:
+            return False
+        return _delete_events(connection, "1", ())
+
+
+def _old_samples(table: str, series: int, before: int) -> Callable[[sqlite3.Connection], bool]:
+    def step(connection: sqlite3.Connection) -> bool:
+        done = connection.execute(
+            f"DELETE FROM {table} WHERE series = ? AND time < ?",  # noqa: S608
+            (series, before),
+        )
+        if done.rowcount and table == "rollup_1m":
+            _forget_series(connection, series)
+        return False
+
+    return step
+
+
+def _forget_series(connection: sqlite3.Connection, series: int) -> None:
+    """Forget the newest value of a series of which nothing else is left; its name stays."""
+    for table in ("raw", "rollup_10s", "rollup_1m"):
+        if connection.execute(f"SELECT 1 FROM {table} WHERE series = ? LIMIT 1", (series,)).fetchone():  # noqa: S608
+            return
+    connection.execute("DELETE FROM latest WHERE series = ?", (series,))
+
+
+def _old_events(before: float) -> Callable[[sqlite3.Connection], bool]:
+    def step(connection: sqlite3.Connection) -> bool:
+        return _delete_events(connection, "time < ?", (before,))
+
+    return step
+
+
+def _delete_events(connection: sqlite3.Connection, where: str, values: tuple[float, ...]) -> bool:
+    """Delete some of the oldest events, with their text in the index; True where there may be more."""
+    rows = connection.execute(
+        f"SELECT n, message FROM events WHERE {where} ORDER BY time LIMIT ?",  # noqa: S608
+        (*values, _AT_ONCE),
+    ).fetchall()
+    mark = connection.execute("SELECT value FROM marks WHERE name = 'indexed'").fetchone()
+    indexed = mark[0] if mark else 0
+    connection.executemany(
+        "INSERT INTO events_text (events_text, rowid, message) VALUES ('delete', ?, ?)",
+        [row for row in rows if row[0] <= indexed],
+    )
+    connection.executemany("DELETE FROM events WHERE n = ?", [(number,) for number, _ in rows])
+    return len(rows) == _AT_ONCE
+
+
+def _give_back(connection: sqlite3.Connection) -> bool:
+    """Give freed pages back to the file system."""
+    connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
+    return False

@@ -1,0 +1,327 @@
+"""The agent on real files: following, rotation, truncation, restarts, long and broken lines."""
+
+import asyncio
+import json
+import os
+import random
+import shutil
+from collections import Counter
+
+import pytest
+
+from schemas.reports import ReportKind
+from telemetry.agent import Agent
+from telemetry.agent.inotify import Polling
+from tests.unit.telemetry.bots import Node, Told
+
+TRACE = """Traceback (most recent call last):
+  File "main.py", line 3, in <module>
+    trade()
+ValueError: no money
+"""
+
+
+async def test_a_printed_line_arrives(node: Node, agent: Agent) -> None:
+    """A line of a bot that was there before the agent, and of one that comes later, is told at once."""
+    bot = node.bot("a1")
+    bot.print("hello\n")
+    await node.told.until(lambda told: "hello" in told.messages)
+    later = node.bot("a2", bot="beta", mode="live")
+    later.print("ERROR:main:no money\n", "stderr")
+    await node.told.until(lambda told: len(told.seen) == 2)
+    event = node.told.seen[-1]
+    assert (event.bot, event.level, event.stream, event.mode) == ("beta", "error", "stderr", "live")
+    assert event.id == "a2/stderr/0/0"
+    assert event.revision == "0123abc"
+
+
+async def test_many_bots_at_once(node: Node, agent: Agent) -> None:
+    """Every line of 200 bots printing in turns arrives once, in order for each."""
+    bots = [node.bot(f"a{number}") for number in range(200)]
+    for turn in range(5):
+        for bot in bots:
+            bot.print(f"turn {turn}\n", "stdout" if turn % 2 else "stderr")
+        await asyncio.sleep(0)
+    await node.told.until(lambda told: len(told.seen) == 1000)
+    for bot in bots:
+        own = [event.message for event in node.told.seen if event.bot == bot.labels.bot]
+        assert sorted(own) == [f"turn {turn}" for turn in range(5)]
+
+
+async def test_metrics_become_samples_and_reports_are_handed_on(node: Node, agent: Agent) -> None:
+    """A metric line becomes an event and samples; a launcher's line becomes a report and a lifecycle event."""
+    bot = node.bot("a1", bot="alpha", env="prod")
+    bot.print('{"_metric": "equity", "equity": 100.5, "currency": "USDT"}\n')
+    bot.report(kind="started", run="a1-1", pid=0, launcher_pid=0)
+    await node.told.until(lambda told: told.heard and told.values)
+    sample = next(one for one in node.told.values if one.name == "bot_equity")
+    assert sample.value == 100.5
+    assert sample.labels == {
+        "fleet": "desk-abc123",
+        "bot": "alpha",
+        "program": "sma",
+        "env": "prod",
+        "currency": "USDT",
+    }
+    (labels, report) = node.told.heard[0]
+    assert (labels, report.kind, report.run) == (bot.labels, ReportKind.STARTED, "a1-1")
+    await node.told.until(lambda told: any(one.name == "bot_up" for one in told.values))
+    bot.print("after the start\n")
+    await node.told.until(lambda told: "after the start" in told.messages)
+    assert node.told.seen[-1].run == "a1-1"
+
+
+async def test_rotation_while_reading(node: Node, agent: Agent) -> None:
+    """Lines go on through ten rotations although the oldest files are deleted meanwhile."""
+    bot = node.bot()
+    for index in range(10):
+        for line in range(50):
+            bot.print(f"{index}/{line}\n", index=index)
+        if index >= 2:
+            bot.path(index=index - 2).unlink(missing_ok=True)
+        await node.told.until(lambda told, last=f"{index}/49": last in told.messages)
+    assert node.told.messages == [f"{index}/{line}" for index in range(10) for line in range(50)]
+
+
+async def test_a_file_deleted_with_unread_lines_is_read_to_its_end(node: Node, agent: Agent) -> None:
+    """A file is held open from its first line: what was in it when it was deleted still arrives."""
+    bot = node.bot()
+    bot.print("first\n")
+    await node.told.until(lambda told: "first" in told.messages)
+    bot.print("second\nthird\n")
+    bot.path().unlink()
+    bot.print("fourth\n", index=1)
+    await node.told.until(lambda told: "fourth" in told.messages)
+    assert node.told.messages == ["first", "second", "third", "fourth"]
+
+
+async def test_a_removed_allocation_is_read_out_and_let_go(node: Node, agent: Agent) -> None:
+    """Removing an allocation's folder loses no line, and its files are closed."""
+    bot = node.bot()
+    bot.print("first\n")
+    await node.told.until(lambda told: "first" in told.messages)
+    bot.print("last\nunfinished")
+    shutil.rmtree(bot.folder)
+    await node.told.until(lambda told: "unfinished" in told.messages)
+    async with asyncio.timeout(20):
+        while any("bot.stdout" in os.readlink(f"/proc/self/fd/{fd}") for fd in _fds()):  # noqa: PTH115
+            await asyncio.sleep(0.05)
+    assert node.told.messages == ["first", "last", "unfinished"]
+
+
+def _fds() -> list[str]:
+    return [fd for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
+
+
+async def test_a_truncated_file_begins_anew(node: Node, agent: Agent) -> None:
+    """After a truncation the new lines arrive, with identities of their own."""
+    bot = node.bot()
+    bot.print("one\ntwo\nthree\n")
+    await node.told.until(lambda told: len(told.seen) == 3)
+    os.truncate(bot.path(), 0)
+    bot.print("four\n")
+    await node.told.until(lambda told: "four" in told.messages)
+    ids = [event.id for event in node.told.seen]
+    assert len(set(ids)) == 4
+    assert ids[-1] == "a1/stdout/0/14"
+    assert len(await node.stored()) == 4
+
+
+async def test_a_file_made_anew_under_its_name(node: Node, agent: Agent) -> None:
+    """A file that is replaced by another of the same name is followed on, with identities of their own."""
+    bot = node.bot()
+    bot.print("one\n")
+    await node.told.until(lambda told: "one" in told.messages)
+    bot.path().unlink()
+    bot.print("two\n")
+    await node.told.until(lambda told: "two" in told.messages)
+    assert [event.id for event in node.told.seen] == ["a1/stdout/0/0", "a1/stdout/0/4"]
+
+
+async def test_invalid_utf8_and_control_characters(node: Node, agent: Agent) -> None:
+    """Bytes that are no UTF-8 are shown as replacement characters; the rest of the line stays."""
+    bot = node.bot()
+    bot.print(b'caf\xe9 \xff\xfe \x00 end\n{"level": "error", "message": "caf\xe9"}\n')
+    await node.told.until(lambda told: len(told.seen) == 2)
+    assert node.told.messages == ["caf\ufffd \ufffd\ufffd \0 end", "caf\ufffd"]
+    assert [event.message for event in await node.stored()] == node.told.messages
+
+
+@pytest.mark.parametrize("size", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])
+async def test_lines_up_to_a_mebibyte_are_whole(node: Node, size: int) -> None:
+    """A line of 1 MiB arrives whole, a longer one cut and marked, and the next line is not harmed."""
+    bot = node.bot()
+    bot.print("a" * size + "\nnext\n")
+    await node.read_out()
+    long, following = await node.stored()
+    cut = max(size - (1 << 20), 0)
+    assert long.message.startswith("a" * min(size, 1 << 20))
+    assert long.data == ({"cut_bytes": cut} if cut else {})
+    assert len(long.message) < (1 << 20) + 100
+    assert (following.message, following.id) == ("next", f"a1/stdout/0/{size + 1}")
+
+
+async def test_a_long_line_without_end(node: Node) -> None:
+    """A line over the limit that never ends is sent when the agent ends, and the rest counted."""
+    bot = node.bot()
+    bot.print("b" * ((1 << 20) + 5000))
+    await node.read_out()
+    (event,) = await node.stored()
+    assert event.data == {"cut_bytes": 5000}
+
+
+async def test_an_unfinished_line_waits_for_its_end(node: Node, agent: Agent) -> None:
+    """The two halves of a line, written apart, are one event."""
+    bot = node.bot()
+    bot.print("first\nhalf a ")
+    await node.told.until(lambda told: "first" in told.messages)
+    bot.print("line\n")
+    await node.told.until(lambda told: len(told.seen) == 2)
+    assert node.told.messages == ["first", "half a line"]
+
+
+async def test_an_unfinished_line_is_sent_after_a_while(node: Node, agent: Agent) -> None:
+    """A prompt without a newline does not stay invisible."""
+    node.bot().print("waiting for input: ")
+    await node.told.until(lambda told: told.messages == ["waiting for input: "])
+
+
+async def test_a_stack_trace_split_over_writes_is_one_event(node: Node, agent: Agent) -> None:
+    """A trace that is written line by line is joined; the lines around it stay their own."""
+    bot = node.bot()
+    for line in ["before\n", *TRACE.splitlines(keepends=True), "after\n"]:
+        bot.print(line, "stderr")
+        await asyncio.sleep(0.002)
+    await node.told.until(lambda told: "after" in told.messages)
+    assert node.told.messages == ["before", TRACE.rstrip(), "after"]
+    assert [event.level for event in node.told.seen] == ["info", "error", "info"]
+
+
+async def test_a_trace_at_the_end_is_not_held_back(node: Node, agent: Agent) -> None:
+    """A trace after which nothing comes is sent within a moment."""
+    node.bot().print(TRACE)
+    await node.told.until(lambda told: told.messages == [TRACE.rstrip()])
+
+
+async def test_restarts_in_the_middle_lose_and_double_nothing(node: Node) -> None:
+    """Agents that are cancelled at any moment, while the bot prints, deliver every line exactly once."""
+    bot = node.bot()
+    written = 0
+    chance = random.Random(7)
+    for _ in range(25):
+        following = node.agent(linger=0.0)
+        running = asyncio.create_task(following.run())
+        for _ in range(chance.randrange(1, 8)):
+            for _ in range(chance.randrange(1, 40)):
+                bot.print(f"line {written}\n", index=written // 300)
+                written += 1
+            await asyncio.sleep(chance.random() * 0.004)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    await node.read_out()
+    stored = Counter(event.message for event in await node.stored())
+    assert stored == Counter(f"line {number}" for number in range(written))
+    assert Counter(node.told.messages) == stored
+
+
+async def test_a_lost_checkpoint_doubles_nothing(node: Node) -> None:
+    """Without its checkpoint the agent reads everything again, and the intake knows every line."""
+    bot = node.bot()
+    bot.print("".join(f"line {number}\n" for number in range(1000)))
+    bot.report(kind="started", run="a1-1")
+    await node.read_out()
+    node.checkpoint.unlink()
+    await node.read_out()
+    assert len(await node.stored()) == 1001
+    assert len(node.told.seen) == 1001
+    assert len(node.told.heard) == 1
+
+
+async def test_a_lost_checkpoint_and_a_new_intake_double_nothing(node: Node) -> None:
+    """Also an intake that was started anew knows from its store what came before."""
+    bot = node.bot()
+    bot.print("one\n" + TRACE + "two\n")
+    await node.read_out()
+    node.checkpoint.unlink()
+    bot.print("three\n")
+    again = Told()
+    node.intake._listener, node.intake._allocations = again, {}
+    await node.read_out()
+    assert again.messages == ["three"]
+    assert [event.message for event in await node.stored()] == ["one", TRACE.rstrip(), "two", "three"]
+
+
+async def test_a_damaged_checkpoint_is_no_obstacle(node: Node) -> None:
+    """A checkpoint of rubbish is as good as none."""
+    node.checkpoint.write_bytes(b"\x93rubbish")
+    node.bot().print("hello\n")
+    await node.read_out()
+    assert [event.message for event in await node.stored()] == ["hello"]
+
+
+async def test_files_deleted_while_no_agent_ran_are_reported(node: Node) -> None:
+    """Rotated files that are gone before they were read leave an event that says so."""
+    bot = node.bot()
+    bot.print("zero\n")
+    await node.read_out()
+    bot.print("one\n", index=1)
+    bot.path(index=0).unlink()
+    bot.path(index=1).unlink()
+    bot.print("three\n", index=3)
+    await node.read_out()
+    messages = [event.message for event in await node.stored()]
+    assert [messages[0], messages[-1]] == ["zero", "three"]
+    assert "log files 0 to 2 had been deleted" in messages[1]
+
+
+async def test_other_folders_are_left_alone(node: Node) -> None:
+    """No labels, another allocation's labels, another fleet, a link, a pipe: none is read, none disturbs."""
+    good = node.bot("a1")
+    good.print("good\n")
+    node.bot("a2", fleet="other-fleet").print("another fleet's\n")
+    forged = node.bot("a3")
+    (forged.folder / "alloc" / "herdsman.json").write_text(
+        json.dumps({"allocation": "a1", "bot": "bot-a1", "fleet": "desk-abc123"})
+    )
+    forged.print("forged\n")
+    (node.root / "a4" / "alloc" / "logs").mkdir(parents=True)
+    (node.root / "file").write_text("no folder")
+    linked = node.bot("a5")
+    secret = node.root.parent / "secret"
+    secret.write_text("secret\n")
+    linked.path().symlink_to(secret)
+    os.mkfifo(linked.path("stderr"))
+    await node.read_out(fleet="desk-abc123")
+    assert [event.message for event in await node.stored()] == ["good"]
+
+
+async def test_drained_only_when_all_is_acknowledged(node: Node, agent: Agent) -> None:
+    """An allocation is drained once every line of every stream is stored, and not while one is missing."""
+    bot = node.bot("a1", bot="alpha")
+    assert not agent.drained("a1")
+    bot.print("hello\n")
+    bot.report(kind="exited", outcome="stopped")
+    await node.told.until(lambda told: told.heard)
+    async with asyncio.timeout(20):
+        while not (agent.drained("a1") and node.intake.drained("alpha")):
+            await asyncio.sleep(0.01)
+    assert len(await node.stored()) == 2
+    assert node.intake.allocation_drained("a1")
+    bot.print("more")
+    assert not agent.drained("a1")
+    assert not node.intake.allocation_drained("unknown")
+
+
+async def test_polling_instead_of_inotify(node: Node) -> None:
+    """Where the kernel gives no more watches, looking now and then finds the same lines."""
+    following = node.agent(watcher=Polling())
+    running = asyncio.create_task(following.run())
+    bot = node.bot()
+    bot.print("one\n")
+    await node.told.until(lambda told: "one" in told.messages)
+    bot.print("two\n")
+    bot.print("three\n", index=1)
+    await node.told.until(lambda told: "three" in told.messages)
+    assert node.told.messages == ["one", "two", "three"]
+    await following.finish()
+    await running

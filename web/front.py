@@ -9,6 +9,7 @@ from litestar.enums import ScopeType
 
 from web.access.denied import AccessDenied
 from web.access.gate import Access
+from web.access.hosts import SAFE_METHODS
 from web.problems import MEDIA_TYPE, challenge, denied_problem, retry_after, shown_path
 
 if TYPE_CHECKING:
@@ -99,9 +100,14 @@ async def _refuse(path: str, denied: AccessDenied, send: Any) -> None:
 
 
 def _log_request(scope: Any, status: int, seconds: float) -> None:
-    """Log one request: never its query (a sign-in code), never a bundle's capability, no heartbeat noise."""
+    """Log one request: never its query (a sign-in code), never a bundle's capability, no heartbeat noise.
+
+    What only reads, and succeeds, is for those who asked for more (`--verbose`).
+    """
     path = scope["path"]
     if path.startswith(_QUIET):
         return
     user = scope.get("state", {}).get("user") or "-"
-    _access_log.info("%s %s %s %d %.3fs", user, scope["method"], shown_path(path), status, seconds)
+    plain_reading = scope["method"] in SAFE_METHODS and status < 400
+    level = logging.DEBUG if plain_reading else logging.INFO
+    _access_log.log(level, "%s %s %s %d %.3fs", user, scope["method"], shown_path(path), status, seconds)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from litestar import Response, get
+from litestar import HttpMethod, Response, route
 from litestar.params import PathParameter
 from litestar.response import Stream
 
@@ -32,7 +32,12 @@ def bundle_path(key: bytes, digest: str) -> str:
     return f"/bundles/{capability_of(key, digest)}/{digest}.tar.gz"
 
 
-@get("/bundles/{capability:str}/{file:str}", opt={"access": PUBLIC}, tags=["bundles"])
+@route(
+    "/bundles/{capability:str}/{file:str}",
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    opt={"access": PUBLIC},
+    tags=["bundles"],
+)
 async def bundle(
     services: Wired,
     request: AnyRequest,
@@ -79,9 +84,10 @@ def _bounds(wanted: str, size: int) -> tuple[int, int]:
         return 0, size - 1
     if match[1] == "":
         return max(0, size - int(match[2])), size - 1
-    last = int(match[2]) if match[2] else size - 1
-    start = int(match[1])
-    return (0, size - 1) if last < start else (start, min(last, size - 1))
+    start, last = int(match[1]), int(match[2] or size - 1)
+    if match[2] and last < start:
+        return 0, size - 1
+    return start, min(last, size - 1)
 
 
 def _read(path: Path, start: int, stop: int) -> Iterator[bytes]:

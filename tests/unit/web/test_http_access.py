@@ -47,6 +47,7 @@ MATRIX = {
     ("GET", "/api/v1/whoami"): PUBLIC,
     ("GET", "/pages/style.css"): PUBLIC,
     ("GET", "/bundles/{capability}/{file}"): PUBLIC,
+    ("HEAD", "/bundles/{capability}/{file}"): PUBLIC,
     ("GET", "/api/openapi.json"): PUBLIC,
     ("GET", "/api/docs"): PUBLIC,
     ("GET", "/"): PUBLIC,

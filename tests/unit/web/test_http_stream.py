@@ -117,7 +117,7 @@ async def test_stream_ends_with_the_credential(web: Running):
     async with open_stream(web, scope=Scope.READ) as reader:
         await reader.opened()
         await web.services.access.tokens.revoke("read", 0.0, by="test")
-        event, data = await reader.next()
+        event, _ = await reader.next()
         assert event == "end"
         assert await reader.next() == ("end of stream", None)
 

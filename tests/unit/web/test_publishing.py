@@ -1,0 +1,170 @@
+"""From the controller's and the intake's calls to messages on the live channel."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from controller.records import RevisionRecord, RevisionState, RunRecord
+from controller.status import Health
+from telemetry.latest import Latest
+from telemetry.live import Broadcaster, Subscription
+from telemetry.records import Event, Sample
+from tests.fakes.controller import REVISION, FakeController, bot_status
+from web.fleet_header import FleetHeader
+from web.publishing import LivePublisher
+from web.rows import Rows
+
+EVERY = 0.05
+
+
+class Channel:
+    """A publisher over real parts, and what comes out of its channel."""
+
+    def __init__(self) -> None:
+        self.controller = FakeController({"sma-btc": bot_status()})
+        self.live = Broadcaster()
+        self.recorded: list[object] = []
+        latest = Latest()
+        self.publisher = LivePublisher(
+            self.live,
+            latest,
+            Rows(latest),
+            FleetHeader(self.controller, "local", "0.0.1", lambda: 1.0),
+            find=self.controller.bots.get,
+            record=self.record,
+            rows_every=EVERY,
+        )
+
+    async def record(self, reports: object) -> None:
+        self.recorded.append(reports)
+
+    async def follow(self, *topics: str) -> Subscription:
+        """Follow topics from now on."""
+        subscription = self.live.subscribe(topics)
+        await anext(subscription)
+        return subscription
+
+
+def messages(frames: bytes) -> list[tuple[str, Any]]:
+    """Return the events in a piece of a stream."""
+    found = []
+    for frame in frames.decode().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in frame.splitlines() if ": " in line)
+        if "event" in fields:
+            found.append((fields["event"], json.loads(fields["data"])))
+    return found
+
+
+@pytest.fixture
+async def channel() -> Channel:
+    return Channel()
+
+
+def sample(value: float, time: float = 1_700_000_000.0) -> Sample:
+    return Sample("bot_equity", {"bot": "sma-btc"}, time, value)
+
+
+async def test_samples_reach_the_bots_topic_and_its_row(channel: Channel):
+    """A printed number is on the bot's topic at once, and in the fleet's row."""
+    bot = await channel.follow("bot:sma-btc")
+    fleet = await channel.follow("fleet")
+    channel.publisher.samples("sma-btc", [sample(100.0)])
+    ((event, data),) = messages(await anext(bot))
+    assert event == "samples"
+    assert data["samples"] == [
+        {"name": "bot_equity", "labels": {"bot": "sma-btc"}, "time": 1_700_000_000.0, "value": 100.0}
+    ]
+    ((event, row),) = messages(await anext(fleet))
+    assert (event, row["name"], row["equity"]) == ("status", "sma-btc", 100.0)
+    channel.publisher.close()
+
+
+async def test_row_is_sent_at_once_then_paced_and_ends_with_the_newest(channel: Channel):
+    """However often a bot prints, its row comes at most at the given pace, and the last value is not lost."""
+    fleet = await channel.follow("fleet")
+    for value in range(100):
+        channel.publisher.samples("sma-btc", [sample(float(value), 1_700_000_000.0 + value)])
+    rows = messages(await anext(fleet))
+    rows += messages(await anext(fleet))
+    assert [row["equity"] for _, row in rows] == [0.0, 99.0]
+    channel.publisher.close()
+
+
+async def test_logs_events_and_runs_have_their_own_names(channel: Channel):
+    """A line of a log is `log`, everything else that a bot prints `event`, an execution `run`."""
+    bot = await channel.follow("bot:sma-btc")
+    line = Event("a/stdout/0/1", "sma-btc", 5.0, "log", "info", "hello")
+    trade = Event("a/stdout/0/2", "sma-btc", 6.0, "trade", "info", "bought", data={"price": 1.5})
+    channel.publisher.events("sma-btc", [line, trade])
+    channel.publisher.run_changed("sma-btc", RunRecord("r1", "sma-btc", "a", "n", REVISION.id, 1.0))
+    found = messages(await anext(bot))
+    assert [event for event, _ in found] == ["log", "event", "run"]
+    assert found[1][1]["data"] == {"price": 1.5}
+    assert found[2][1]["run"]["outcome"] is None
+    channel.publisher.close()
+
+
+async def test_changes_of_many_bots_make_one_header(channel: Channel):
+    """The header follows a burst of changes once, with counts as they are then."""
+    fleet = await channel.follow("fleet")
+    for number in range(50):
+        status = bot_status(f"bot-{number}", Health.DEGRADED)
+        channel.controller.bots[status.name] = status
+        channel.publisher.status_changed(status)
+    found = messages(await anext(fleet))
+    assert [event for event, _ in found].count("status") == 50
+    headers = [data for event, data in found if event == "fleet"]
+    assert len(headers) == 1
+    channel.publisher.close()
+
+
+async def test_removed_bot_and_new_revision_are_told(channel: Channel):
+    """Who looks learns that a bot is gone, and which revision came."""
+    fleet = await channel.follow("fleet")
+    channel.publisher.bot_removed("sma-btc")
+    channel.controller.records = [RevisionRecord(REVISION, RevisionState.RUNNING, 1.0)]
+    channel.publisher.revision_changed(channel.controller.records[0])
+    found = messages(await anext(fleet))
+    assert found[0] == ("status", {"name": "sma-btc", "removed": True})
+    while not any(event == "fleet" and data["revision"] for event, data in found):
+        found += messages(await anext(fleet))
+    channel.publisher.close()
+
+
+async def test_what_nobody_reads_still_counts_as_missed(channel: Channel):
+    """A reader that comes with a position from before is told to fetch anew, not left with a gap."""
+    position = channel.live.position()
+    channel.publisher.run_changed("sma-btc", RunRecord("r1", "sma-btc", "a", "n", REVISION.id, 1.0))
+    late = channel.live.subscribe(["bot:sma-btc"], position)
+    assert messages(await anext(late))[0][0] == "reset"
+    channel.publisher.close()
+
+
+async def test_reports_go_to_the_controller_and_their_errors_back(channel: Channel):
+    """A report counts as delivered only when the controller has kept it."""
+    await channel.publisher.reports([])
+    assert channel.recorded == [[]]
+
+    async def fail(reports: object) -> None:
+        raise OSError("disk full")
+
+    channel.publisher._record = fail
+    with pytest.raises(OSError, match="disk full"):
+        await channel.publisher.reports([])
+
+
+async def test_closed_publisher_sends_nothing_more(channel: Channel):
+    """No timer is left behind after the end."""
+    fleet = await channel.follow("fleet")
+    channel.publisher.samples("sma-btc", [sample(1.0)])
+    channel.publisher.samples("sma-btc", [sample(2.0)])
+    await anext(fleet)
+    channel.publisher.close()
+    waiting = asyncio.ensure_future(anext(fleet))
+    done, _ = await asyncio.wait({waiting}, timeout=3 * EVERY)
+    assert not done
+    channel.live.close()
+    with pytest.raises(StopAsyncIteration):
+        await waiting

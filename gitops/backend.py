@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from gitops.process import end_child, git_environment
+from gitops.process import end_child, git_environment, spawn
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -92,19 +92,7 @@ class Backend:
     @classmethod
     async def start(cls, environment: Mapping[str, str], descriptors: Iterable[int] = ()) -> "Backend":
         """Start it; `descriptors` are inherited by it and by the hooks."""
-        return cls(
-            await asyncio.create_subprocess_exec(
-                "git",
-                "http-backend",
-                env=dict(environment),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-                pass_fds=tuple(descriptors),
-                limit=_CHUNK,
-            )
-        )
+        return cls(await spawn(["git", "http-backend"], environment, descriptors=descriptors))
 
     async def feed(self, receive: Receive, patience: float) -> None:
         """Hand the request's body to git; returns only when the client has left (or was silent too long)."""
@@ -138,11 +126,11 @@ class Backend:
         self._child.stdin.close()
 
     async def pump(self, send: Send) -> None:
-        """Send git's response as it comes, to its end; where there is none, status 500."""
+        """Send git's response as it comes, all but its end; where there is none, status 500."""
         assert self._child.stdout is not None
         head, rest = await self._head()
         if head is None:
-            await respond(send, 500, "git gave no answer.")
+            await begin_text(send, 500, "git gave no answer.")
             return
         status, headers = head
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -153,7 +141,6 @@ class Backend:
             chunk = await self._child.stdout.read(_CHUNK)
             if not chunk:
                 break
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _head(self) -> tuple[tuple[int, list[tuple[bytes, bytes]]] | None, bytes]:
         assert self._child.stdout is not None
@@ -199,7 +186,18 @@ def _parse_head(head: bytes) -> tuple[int, list[tuple[bytes, bytes]]]:
 
 async def respond(send: Send, status: int, text: str) -> None:
     """Answer with plain text, which git shows to its user."""
+    await begin_text(send, status, text)
+    await end_response(send)
+
+
+async def begin_text(send: Send, status: int, text: str) -> None:
+    """Send a response of plain text, all but its end."""
     body = f"{text}\n".encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def end_response(send: Send) -> None:
+    """Send the end of a response: only then has the client got all of it."""
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

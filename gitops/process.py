@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,15 +135,7 @@ async def run_async(
     timeout: float = GIT_TIMEOUT,  # noqa: ASYNC109 - it ends a process group, not only a wait
 ) -> Finished:
     """Run a child to its end without blocking the loop; cancelling ends its process group as well."""
-    child = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=cwd,
-        env=dict(environment) if environment is not None else git_environment(),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
+    child = await spawn(command, environment if environment is not None else git_environment(), cwd=cwd)
     try:
         async with asyncio.timeout(timeout):
             stdout, stderr = await child.communicate(stdin)
@@ -154,6 +146,36 @@ async def run_async(
         await end_child(child)
         raise
     return Finished(child.returncode or 0, stdout, stderr)
+
+
+async def spawn(
+    command: Sequence[str | Path],
+    environment: Mapping[str, str],
+    *,
+    cwd: Path | None = None,
+    descriptors: Iterable[int] = (),
+) -> asyncio.subprocess.Process:
+    """Start a child that leads a process group, with three pipes; `descriptors` are inherited by it.
+
+    Cancelled while it starts, the loop would kill the child alone and then wait for its grandchildren.
+    """
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *command,
+            cwd=cwd,
+            env=dict(environment),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=tuple(descriptors),
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await end_child(await starting)
+        raise
 
 
 async def end_child(child: asyncio.subprocess.Process, grace: float = GRACE) -> None:

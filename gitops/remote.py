@@ -17,6 +17,7 @@ from gitops.backend import (
     Scope,
     Send,
     cgi_environment,
+    end_response,
     requested_service,
     respond,
 )
@@ -74,6 +75,7 @@ class GitRemote:
         else:
             environment = cgi_environment(scope, self._repository.path, path, service, user, {})
             await _exchange(await Backend.start(environment), receive, send)
+            await end_response(send)
 
     def is_push(self, scope: Scope) -> bool:
         """Return whether a request wants to write, for whoever authorises it."""
@@ -117,6 +119,7 @@ class GitRemote:
             channel.close()
             self._give_turn(progress)
         await self._settle(progress)
+        await end_response(send)
 
     async def _converse(self, channel: HookChannel, user: str, progress: _Progress) -> None:
         """Answer the hooks of one push until all its processes have ended."""

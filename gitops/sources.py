@@ -201,7 +201,7 @@ class GitSource:
         except (CommandTimedOut, OSError) as error:
             raise SourceUnavailable(f"Cannot read {self.url}: {error}") from error
         if finished.code != 0:
-            text = finished.text
+            text = _reason(finished.text)
             hint = next((f"; {hint}" for sign, hint in _HINTS if sign.lower() in text.lower()), "")
             raise SourceUnavailable(f"Cannot read {self.url}: {text}{hint}")
         return finished
@@ -236,10 +236,16 @@ def _answering(url: str, user: str, token: str) -> Mapping[str, str]:
     }
 
 
+def _reason(text: str) -> str:
+    """Return the first thing that git complains of; the rest is advice to somebody at a terminal."""
+    complaints = [line for line in text.splitlines() if line.startswith(("fatal:", "error:", "remote:"))]
+    return next(iter(complaints), text).partition(": ")[2] or text
+
+
 def _check_url(url: str, credentials: Credentials) -> None:
     parts = urlsplit(url)
     is_path = "://" not in url
-    if url.startswith("-") or (not is_path and parts.scheme not in _SCHEMES):
+    if url.startswith("-") or "::" in url.partition("/")[0] or (not is_path and parts.scheme not in _SCHEMES):
         raise UsageError(
             f"{parts.scheme or url}: not a kind of URL that a source may have; use https, ssh or file"
         )

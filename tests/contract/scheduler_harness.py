@@ -70,6 +70,17 @@ def count(note, config):
     live(note, config)
 
 
+def parent(note, config):
+    """Have a child in a session of its own that does not listen to SIGTERM, then live."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(600)
+    Path(config["record"] + ".child").write_text(str(child))
+    live(note, config)
+
+
 def tell(note, config):
     """Write down what it was given, then live."""
     given = {"environment": dict(os.environ), "config": config, "arguments": sys.argv, "folder": os.getcwd()}
@@ -105,6 +116,7 @@ WAYS = {
     "live": live,
     "stubborn": stubborn,
     "count": count,
+    "parent": parent,
     "tell": tell,
     "crash": crash,
     "success": success,
@@ -274,10 +286,10 @@ def alive(pid: int) -> bool:
 class LocalHarness:
     """The local scheduler, in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.fleet = f"test-{os.urandom(4).hex()}"
+    def __init__(self, folder: Path, fleet: str = "") -> None:
+        self.fleet = fleet or f"test-{os.urandom(4).hex()}"
         self.work = folder / "work"
-        self.work.mkdir()
+        self.work.mkdir(exist_ok=True)
         self.root = folder / "local"
         self.cache = folder / "cache"
         self.scheduler = self.make()

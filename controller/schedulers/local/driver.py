@@ -124,13 +124,8 @@ class Driver:
 
     @property
     def _outdated(self) -> bool:
-        """Whether what runs is not what is asked for."""
-        return self._restart or self.job.stopped is not None or self._begun != self._comparable()
-
-    def _comparable(self) -> Job:
-        """Return the job but for what may change while it runs."""
-        begun = self._begun or self.job
-        return replace(self.job, last_slot=begun.last_slot)
+        """Whether what runs is not what is asked for: every apply and stop makes a new token."""
+        return self._restart or (self._begun is not None and self._begun.token != self.job.token)
 
     async def drive(self) -> None:
         """Live until cancelled; what runs then is ended first."""

@@ -98,6 +98,7 @@ class LocalScheduler:
         jobs = await asyncio.to_thread(self._registry.load, self._fleet)
         grace = max((job.kill_timeout for job in jobs), default=0.0) + _SLACK
         await asyncio.to_thread(leftovers.end, f"{self._fleet}/", grace)
+        await asyncio.to_thread(self._tidy, {item.digest for job in jobs for item in job.bundles})
         for job in jobs:
             self._drive(job)
 
@@ -274,6 +275,10 @@ class LocalScheduler:
             folder = self._folders.cache / item.digest
             if not folder.is_dir():
                 unpack(Path(item.path), folder)
+
+    def _tidy(self, used: set[str]) -> None:
+        """Delete what no job needs any more from the cache, before anything runs from it."""
+        self._delete([entry for entry in self._folders.cache.iterdir() if entry.name not in used])
 
     # What the drivers ask (see `driver.Host`)
 

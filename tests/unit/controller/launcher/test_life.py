@@ -1,5 +1,6 @@
 """A bot's life under its launcher, on real processes."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -118,7 +119,9 @@ async def test_a_launcher_ends_its_bot_in_peace_when_its_parent_is_gone(
     place = station(PATIENT)
     file = tmp_path / "order.json"
     file.write_text(json.dumps(place.order()))
-    middle = subprocess.Popen([sys.executable, "-c", MIDDLE, str(file), str(launcher_root() / LAUNCHER)])
+    middle = await asyncio.to_thread(
+        subprocess.Popen, [sys.executable, "-c", MIDDLE, str(file), str(launcher_root() / LAUNCHER)]
+    )
     await place.line("stdout", "pid ")
     middle.kill()
     await ended(middle)

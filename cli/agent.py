@@ -15,7 +15,9 @@ CACHE_ROOT = "/var/lib/herdsman/cache"
 
 
 @click.command()
-@click.option("--url", envvar="HERDSMAN_URL", required=True, help="The service's address.")
+@click.option(
+    "--url", envvar="HERDSMAN_URL", default="", help="The service's address, as this node reaches it."
+)
 @click.option(
     "--token-file",
     envvar="HERDSMAN_TOKEN_FILE",
@@ -26,7 +28,6 @@ CACHE_ROOT = "/var/lib/herdsman/cache"
 @click.option(
     "--alloc-root",
     type=click.Path(path_type=Path),
-    required=True,
     help="Nomad's folder of allocations: <data_dir>/alloc.",
 )
 @click.option(
@@ -46,6 +47,12 @@ CACHE_ROOT = "/var/lib/herdsman/cache"
     "--state-root", default=STATE_ROOT, show_default=True, help="Where bots of this node keep state."
 )
 @click.option("--cache-root", default=CACHE_ROOT, show_default=True, help="Where bundles are unpacked.")
+@click.option(
+    "--print-job", is_flag=True, help="Print a Nomad system job (JSON) that runs the agent on every node."
+)
+@click.option(
+    "--command", default="herdsman", show_default=True, help="With --print-job: herdsman on the nodes."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
 def agent(
     url: str,
@@ -56,6 +63,8 @@ def agent(
     nomad_address: str,
     state_root: str,
     cache_root: str,
+    print_job: bool,
+    command: str,
     verbose: bool,
 ) -> None:
     """Carry what bots print on this node to the service, until told to stop.
@@ -64,13 +73,42 @@ def agent(
     """
     from cli.service.life import configure_logging
 
+    if print_job:
+        folders = ("--checkpoint", str(checkpoint), "--state-root", state_root, "--cache-root", cache_root)
+        print_agent_job(url, token_file, nomad_address, command, folders)
+        return
     configure_logging(verbose)
-    if not alloc_root.is_dir():
-        raise UsageError(f"--alloc-root {alloc_root}: no such folder; it is alloc/ in Nomad's data_dir")
+    if not url:
+        raise UsageError("say with --url where the service is")
+    if alloc_root is None or not alloc_root.is_dir():
+        raise UsageError(f"--alloc-root {alloc_root or ''}: no such folder; it is alloc/ in Nomad's data_dir")
     token = find_token(url, token_file, None, None)
     for folder in (checkpoint.parent, Path(state_root), Path(cache_root)):
         folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(carry(url, token, ca_file, alloc_root, checkpoint, (nomad_address, state_root, cache_root)))
+
+
+def print_agent_job(
+    url: str, token_file: Path | None, nomad_address: str, command: str, arguments: tuple[str, ...]
+) -> None:
+    """Print the job for `nomad job run -json -`, and on standard error where its token goes."""
+    from cli.connection import Client, find_service
+    from cli.output import print_data
+    from controller.schedulers.nomad.agent_job import render_agent, variable_path
+    from controller.schedulers.nomad.settings import DEFAULT_ADDRESS, NomadSettings
+    from web.documents import FleetDocument
+
+    service = find_service(None, token_file)
+    fleet = Client(service).get("/api/v1/fleet", FleetDocument).fleet
+    settings = NomadSettings(fleet, nomad_address or DEFAULT_ADDRESS)
+    print_data(
+        {"Job": render_agent(settings, url or service.url, command=command, arguments=arguments)}, "json"
+    )
+    click.echo(
+        "its token is a Nomad variable: herdsman token create node-agents --scope ingest, then "
+        f"nomad var put {variable_path(fleet)} token=@FILE",
+        err=True,
+    )
 
 
 async def carry(

@@ -1,0 +1,238 @@
+"""A push, from git to jobs on a real Nomad, with series in a real VictoriaMetrics and a real browser on top.
+
+The Nomad client runs in a mount namespace that hides herdsman's data folder and the checkout: bundles come
+over HTTP, output only through `herdsman agent`, which a Nomad system job runs from an installed wheel.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.browser import open_browser, shoot, sign_in_link
+from tests.e2e.fleet import Fleet, add_program, bot_text, new_fleet
+from tests.e2e.lives import assert_never_two, by_bot, read_lives
+from tests.e2e.service import CHECKOUT, Service, wait_for
+from tests.engines.nomad import NomadAgent, nomad_agent
+from tests.engines.victoriametrics import VictoriaMetrics, victoriametrics
+
+pytestmark = [pytest.mark.e2e, pytest.mark.nomad, pytest.mark.victoriametrics, pytest.mark.timeout(300)]
+
+TEXT = '${NOMAD_JOB_NAME} {{ env `HOME` }} ${attr.kernel.name} naïve ☃ \\\\ " end'
+
+
+@pytest.fixture(scope="module")
+def root() -> Iterator[Path]:
+    """Hold everything of this module in one folder that Nomad's tasks may enter."""
+    with tempfile.TemporaryDirectory(prefix="herdsman-e2e-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def installed(root: Path) -> Path:
+    """Install herdsman as on a node, from its wheel, and return the command."""
+    uv = [sys.executable, "-m", "uv"]
+    environment = Service(root).environment() | {"HERDSMAN_SKIP_DASHBOARD": "1"}
+    run = subprocess.run
+    build = [*uv, "build", "-q", "--wheel", "--no-build-isolation", "--out-dir", str(root / "wheel")]
+    run([*build, "--python", sys.executable, str(CHECKOUT)], check=True, env=environment)
+    run([*uv, "venv", "-q", "--python", sys.executable, str(root / "node")], check=True, env=environment)
+    install = [*uv, "pip", "install", "-q", "--python", str(root / "node" / "bin" / "python")]
+    locked = str(CHECKOUT / "requirements" / "run.txt")
+    run([*install, "--require-hashes", "-r", locked], check=True, env=environment)
+    wheel = next((root / "wheel").glob("*.whl"))
+    run([*install, "--no-deps", str(wheel)], check=True, env=environment)
+    return root / "node" / "bin" / "herdsman"
+
+
+@pytest.fixture(scope="module")
+def series() -> Iterator[VictoriaMetrics]:
+    """Run a current VictoriaMetrics."""
+    with victoriametrics() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def nomad(root: Path) -> Iterator[NomadAgent]:
+    """Run Nomad so that it and its tasks see neither herdsman's data nor the checkout."""
+    (root / "home" / "data").mkdir(parents=True)
+    with nomad_agent(hide=[root / "home" / "data", CHECKOUT]) as agent:
+        yield agent
+
+
+@pytest.fixture(scope="module")
+def service(root: Path, nomad: NomadAgent, series: VictoriaMetrics, installed: Path) -> Iterator[Service]:
+    """Run herdsman on both, and its agent as a job on the node."""
+    options = ("--scheduler", "nomad", "--nomad-address", nomad.address, "--victoriametrics", series.address)
+    running = Service(root / "home", options).start()
+    try:
+        start_agent(running, nomad, installed, root)
+        yield running
+    finally:
+        running.stop()
+
+
+def start_agent(service: Service, nomad: NomadAgent, command: Path, root: Path) -> None:
+    """Register the agent's job as an operator does, with its token in a Nomad variable."""
+    token = service.run("token", "create", "agents", "--scope", "ingest").stdout.strip()
+    folders = [f"--{name}={root / 'node-data' / name}" for name in ("state-root", "cache-root", "checkpoint")]
+    printed = service.run(
+        *("agent", "--print-job", "--command", str(command), "--nomad-address", nomad.address, *folders)
+    )
+    job = json.loads(printed.stdout)
+    assert token not in printed.stdout
+    path = f"nomad/jobs/{job['Job']['ID']}"
+    nomad.send("PUT", f"var/{path}", {"Path": path, "Items": {"token": token}})
+    nomad.send("PUT", "jobs", job)
+
+    def published() -> bool:
+        node = nomad.get(f"node/{nomad.get('nodes')[0]['ID']}")
+        return any(key.startswith("herdsman_python") for key in node["Meta"])
+
+    wait_for(published, "the agent to publish its node's interpreters", 60, 0.2)
+
+
+def jobs(nomad: NomadAgent) -> dict[str, dict[str, Any]]:
+    """Return the jobs of bots by bot, as Nomad lists them with their meta."""
+    listed = nomad.get("jobs?meta=true")
+    return {job["Meta"]["herdsman.bot"]: job for job in listed if (job.get("Meta") or {}).get("herdsman.bot")}
+
+
+def in_victoriametrics(series: VictoriaMetrics, bot: str) -> float:
+    """Return the newest counter of a bot as VictoriaMetrics itself has it."""
+    query = urllib.parse.quote(f'last_over_time(bot_counter{{bot="{bot}"}}[5m])')
+    found = httpx.get(f"{series.address}/api/v1/query?query={query}&nocache=1", timeout=10).json()
+    return max((float(one["value"][1]) for one in found["data"]["result"]), default=0.0)
+
+
+@pytest.fixture(scope="module")
+def fleet(root: Path, service: Service) -> Fleet:
+    """Clone an empty fleet."""
+    return new_fleet(root / "fleet", service)
+
+
+@pytest.fixture(scope="module")
+def record(root: Path) -> Path:
+    """Name the file of the bots' lives; every test of this module goes on with the same bots."""
+    return root / "lives"
+
+
+def test_a_pushed_bot_is_a_job_with_our_marks(
+    service: Service, fleet: Fleet, nomad: NomadAgent, record: Path, series: VictoriaMetrics
+) -> None:
+    """A new bot becomes a running job; its lines reach the API and its numbers VictoriaMetrics."""
+    fleet.write("bots/one.yaml", bot_text("one", record, text=json.dumps(TEXT)))
+    fleet.write("bots/two.yaml", bot_text("two", record))
+    revision = fleet.commit("two bots")
+    printed = fleet.push()
+    assert printed.count("running") == 2, printed
+    bot = service.wait_health("one", "Healthy")
+    assert bot["applied_revision"] == revision
+    meta = jobs(nomad)["one"]["Meta"]
+    assert meta["herdsman.revision"] == revision
+    assert meta["herdsman.fleet"] == service.get("/api/v1/fleet")["fleet"]
+    assert meta["herdsman.spec"]
+    assert service.status()["one"]["health"] == "Healthy"
+    first = wait_for(lambda: in_victoriametrics(series, "one"), "the counter in VictoriaMetrics", 30, 0.3)
+    wait_for(lambda: in_victoriametrics(series, "one") > first, "the counter to move there", 30, 0.3)
+    lines = service.get("/api/v1/bots/one/logs", text="starts")["events"]
+    assert [line["message"] for line in lines] == [f"one starts with {TEXT}"]
+
+
+def test_the_number_on_the_page_changes_by_itself(service: Service) -> None:
+    """A signed-in browser shows the bot's newest value, and newer ones, without a reload."""
+    with open_browser() as page:
+        page.goto(sign_in_link(service))
+        page.wait_for_selector("[data-testid=bot-row-one]")
+        shoot(page, "nomad-fleet")
+        page.goto(f"{service.url}/bots/one")
+        value = page.get_by_test_id("last-value-bot_counter")
+        value.wait_for()
+        seen = value.inner_text()
+        page.wait_for_function(
+            "seen => document.querySelector('[data-testid=last-value-bot_counter]').innerText != seen",
+            arg=seen,
+        )
+        shoot(page, "nomad-bot")
+        page.set_viewport_size({"width": 390, "height": 844})
+        shoot(page, "nomad-bot-narrow")
+
+
+def test_an_update_and_a_rename_never_overlap(
+    service: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+) -> None:
+    """New parameters and a new program version replace the copy; a rename is an end and a beginning."""
+    add_program(fleet, version="1.1.0")
+    fleet.write("bots/one.yaml", bot_text("one", record, version="1.1.0", text="changed"))
+    fleet.remove("bots/two.yaml")
+    fleet.write(
+        "bots/second.yaml",
+        bot_text("second", record).replace("herdsman: {", "herdsman: {renamed_from: two, "),
+    )
+    last = fleet.commit("update and rename")
+    fleet.push()
+    assert service.wait_health("one", "Healthy")["applied_revision"] == last
+    service.wait_health("second", "Healthy")
+    wait_for(lambda: set(service.bots()) == {"one", "second"}, "two to be gone")
+    assert service.bots()["one"]["version"] == "1.1.0"
+    assert jobs(nomad)["one"]["Meta"]["herdsman.revision"] == last
+    lives = by_bot(read_lives(record))
+    assert lives["two"][-1].ended
+    assert lives["two"][-1].last < lives["second"][0].start
+    assert_never_two(record)
+
+
+def test_a_job_stopped_behind_our_back_runs_again(service: Service, nomad: NomadAgent, record: Path) -> None:
+    """Drift is corrected once the old copy has ended, and never with two copies."""
+    before = len(by_bot(read_lives(record))["one"])
+    job = urllib.parse.quote(jobs(nomad)["one"]["ID"], safe="")
+    nomad.send("DELETE", f"job/{job}")
+    wait_for(lambda: len(by_bot(read_lives(record))["one"]) > before, "the bot to run again", 60)
+    service.wait_health("one", "Healthy")
+    assert_never_two(record)
+
+
+def test_nomad_keeps_the_bots_while_herdsman_is_killed(
+    service: Service, fleet: Fleet, nomad: NomadAgent, record: Path, series: VictoriaMetrics
+) -> None:
+    """kill -9 stops no bot, loses no output, and the next start changes no job."""
+    before = {name: job["JobModifyIndex"] for name, job in jobs(nomad).items()}
+    lives = {name: len(found) for name, found in by_bot(read_lives(record)).items()}
+    service.kill()
+    counted = in_victoriametrics(series, "one")
+    service.start()
+    for name in ("one", "second"):
+        service.wait_health(name, "Healthy")
+    wait_for(lambda: in_victoriametrics(series, "one") > counted + 5, "the counter to go on", 30, 0.3)
+    service.run("sync")
+    assert {name: job["JobModifyIndex"] for name, job in jobs(nomad).items()} == before
+    assert {name: len(found) for name, found in by_bot(read_lives(record)).items()} == lives
+    points = service.get("/api/v1/bots/one/series", metric="bot_counter", start="-2m", step=0)["series"]
+    newest = max(points, key=lambda entry: entry["points"][-1][0])["points"]
+    values = [int(value) for _, value in newest]
+    life = by_bot(read_lives(record))["one"][-1]
+    since = [int(value) for moment, value in newest if moment > life.start]
+    assert since == list(range(since[0], since[0] + len(since))), values
+
+
+def test_a_removed_bot_ends_and_its_job_is_gone(
+    service: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+) -> None:
+    """Removing a manifest ends that bot alone, with time to say goodbye."""
+    fleet.remove("bots/second.yaml")
+    fleet.commit("without second")
+    fleet.push()
+    wait_for(lambda: "second" not in service.bots(), "second to be gone", 60)
+    wait_for(lambda: "second" not in jobs(nomad), "its job to be gone", 60)
+    lives = by_bot(read_lives(record))
+    assert lives["second"][-1].ended
+    assert not lives["one"][-1].ended
+    assert_never_two(record)

@@ -114,10 +114,14 @@ class Applier:
         """Restart a bot by the scheduler, and take its job's new token for ours."""
         with self._watch.changing(name):
             await self._scheduler.restart(name, reason)
-        seen = await self._watch.look_at(name)
-        entry = self._fleet.inventory.get(name)
-        if entry is not None and seen is not None and seen.token != entry.token:
-            await self._save(replace(entry, token=seen.token))
+            seen = await self._scheduler.observe_bot(name)
+            entry = self._fleet.inventory.get(name)
+            if entry is None or seen is None or seen.spec != entry.digest:
+                return
+            self._fleet.inventory[name] = replace(entry, token=seen.token)
+            self._watch.expect(seen)
+        self._touch(name)
+        await self._save(self._fleet.inventory[name])
 
     async def _look_after(self, name: str) -> None:
         worker = self._workers[name]

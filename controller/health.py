@@ -39,7 +39,7 @@ def judge(
         case Phase.STOPPING:
             return Judgement(Health.PROGRESSING, Reason.STOPPING, "stopping")
         case Phase.STOPPED:
-            return Judgement(Health.MISSING, Reason.DRIFTED, "stopped behind our back")
+            return Judgement(Health.MISSING, Reason.NOT_APPLIED, "stopped")
         case Phase.PENDING:
             return _pending(seen, process)
         case Phase.IDLE:

@@ -63,12 +63,12 @@ class Reports:
         for labels, report in ours:
             bot = labels.bot
             entry = self._fleet.inventory.get(bot)
-            if entry is None:
+            if entry is None and bot not in self._fleet.observed:
                 continue
             before = self._fleet.processes.get(bot, ProcessState())
             seen = self._fleet.observed.get(bot)
             placed = seen.allocation if seen else ""
-            after = fold(before, labels, report, now, crash_policy(entry.spec), placed)
+            after = fold(before, labels, report, now, crash_policy(entry.spec if entry else None), placed)
             if after != before:
                 self._fleet.processes[bot] = changed[bot] = after
                 self._touch(bot)

@@ -139,7 +139,8 @@ def _missing(standing: Standing, judged: Judgement) -> Judgement:
 
 def _sync_trouble(standing: Standing, judged: Judgement) -> Judgement:
     """Replace the reason of a calm bot by the reason why it is not in sync."""
-    calm = judged.health in (Health.HEALTHY, Health.MISSING)
+    unheard = standing.trouble is not None and judged.reason is Reason.AWAITING_REPORT
+    calm = judged.health in (Health.HEALTHY, Health.MISSING) or unheard
     found = _trouble(standing)
     if not calm or found is None:
         return judged

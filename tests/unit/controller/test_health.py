@@ -43,7 +43,7 @@ WAIT = ReportKind.WAITING
         (seen(BOT, Phase.PENDING, reason="artifact"), ProcessState(), Health.DEGRADED, Reason.LAUNCH_FAILED),
         (seen(BOT, Phase.LOST), ProcessState(), Health.UNKNOWN, Reason.NODE_LOST),
         (seen(BOT, Phase.STOPPING), ProcessState(), Health.PROGRESSING, Reason.STOPPING),
-        (seen(BOT, Phase.STOPPED), ProcessState(), Health.MISSING, Reason.DRIFTED),
+        (seen(BOT, Phase.STOPPED), ProcessState(), Health.MISSING, Reason.NOT_APPLIED),
         (seen(BOT), ProcessState(), Health.PROGRESSING, Reason.AWAITING_REPORT),
         (seen(BOT), after(LauncherReport(NOW, ReportKind.PREPARING)), Health.PROGRESSING, Reason.STARTING),
         (

@@ -1,0 +1,10 @@
+"""A world around a controller, for the tests of the loop."""
+
+import pytest
+
+from tests.unit.controller.harness import World
+
+
+@pytest.fixture
+async def world(tmp_path):
+    return World(tmp_path)

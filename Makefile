@@ -32,8 +32,10 @@ $(DASHBOARD): $(VENV)/.ready $(shell find web/dashboard/src web/dashboard/index.
 	@$(BIN)/python hatch_build.py
 	@touch $@
 
+LISTEN ?= 127.0.0.1:8420
+
 run: setup ## Run herdsman with the demo fleet (stop with Ctrl-C)
-	@exec $(BIN)/herdsman up --data .data/demo --seed examples/fleet --fleet demo
+	@exec $(BIN)/herdsman up --data .data/demo --listen $(LISTEN) --seed examples/fleet --fleet demo
 
 test: setup engines ## Run every test, on real servers and in a real browser
 	$(PYTEST) tests

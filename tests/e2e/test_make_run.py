@@ -1,0 +1,80 @@
+"""A newcomer's first minute: a fresh clone, an empty home, `make run`."""
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.e2e.browser import open_browser, shoot
+from tests.e2e.service import CHECKOUT, Service, free_port, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+
+def test_make_run_in_a_fresh_clone_shows_a_living_fleet(tmp_path: Path) -> None:
+    """It installs itself, answers, the demo bots are as they should be; Ctrl-C leaves no process."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(CHECKOUT), str(clone)], check=True)
+    port = free_port()
+    person = Service(tmp_path / "home", port=port)
+    person.home.mkdir()
+    environment = person.environment()
+    for name in ("HERDSMAN_DATA", "UV_CACHE_DIR", "VIRTUAL_ENV", "PYTHONPATH"):
+        environment.pop(name, None)
+    log = tmp_path / "make.log"
+    with log.open("wb") as output:
+        make = subprocess.Popen(
+            ["make", "run", f"LISTEN=127.0.0.1:{port}"],
+            cwd=clone,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        link = wait_for(lambda: sign_in_link(log, make), "make run to answer", 400, 0.5)
+        data = clone / ".data" / "demo"
+        token = (data / "admin-token").read_text().strip()
+        assert (data / "admin-token").stat().st_mode & 0o777 == 0o600
+
+        def health() -> dict[str, str]:
+            answer = httpx.get(
+                f"http://127.0.0.1:{port}/api/v1/bots",
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=10,
+            )
+            return {bot["name"]: f"{bot['health']} {bot['reason']}" for bot in answer.json()}
+
+        def all_well() -> bool:
+            found = health()
+            lively = ("sma-btc", "sma-eth", "mm-eth", "noisy-xrp", "rebalance")
+            return all(found.get(name, "").startswith("Healthy") for name in lively) and (
+                found["flaky-doge"] == "Degraded CrashLoop"
+            )
+
+        wait_for(all_well, "the demo fleet to be as it should be", 150, 0.5)
+        with open_browser() as page:
+            page.goto(link)
+            page.get_by_test_id("bot-row-sma-btc").wait_for()
+            shoot(page, "demo-fleet")
+            page.get_by_test_id("bot-row-sma-btc").click()
+            page.get_by_test_id("chart-bot_equity").wait_for()
+            shoot(page, "demo-bot")
+    finally:
+        family = psutil.Process(make.pid).children(recursive=True)
+        os.killpg(make.pid, signal.SIGINT)
+        make.wait(timeout=60)
+    assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+def sign_in_link(log: Path, make: "subprocess.Popen[bytes]") -> str:
+    """Return the link that `up` printed, "" before it did."""
+    text = log.read_text()
+    assert make.poll() is None, text
+    found = re.search(r"http://\S+/sign-in\?code=\S+", text)
+    return found[0] if found else ""

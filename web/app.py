@@ -63,7 +63,8 @@ ROUTES = (
 )
 _DESCRIPTION = (
     "GitOps for trading bots. Send Authorization: Bearer TOKEN. Errors are RFC 9457 problem details with "
-    "`reason` and `next`. The git remote is at /git/fleet.git (user herdsman, the token as password)."
+    "`reason` and `next`. The git remote is at /git/fleet.git (user herdsman, the token as password); what "
+    "is pushed to its branch {branch} is deployed."
 )
 
 
@@ -86,7 +87,7 @@ def create_app(services: Services) -> Litestar:
         openapi_config=OpenAPIConfig(
             title="herdsman",
             version=services.settings.version,
-            description=_DESCRIPTION,
+            description=_DESCRIPTION.format(branch=services.settings.branch),
             openapi_router=_Unserved("/api/openapi", route_handlers=[]),
             use_handler_docstrings=True,
         ),

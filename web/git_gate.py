@@ -49,9 +49,9 @@ class GitGate:
         """Compare what is wrong before and after; runs in a thread."""
         before = self._controller.desired()
         if old and (before is None or before.revision.id != old):
-            with push.reader(old) as reader:
+            with push.reader(old, self._settings.subfolder) as reader:
                 before = self._build(reader, before)
-        with push.reader(new) as reader:
+        with push.reader(new, self._settings.subfolder) as reader:
             after = self._build(reader, before)
         return judge(before if old else None, after), after.revision
 

@@ -20,6 +20,8 @@ class WebSettings:
     """The built dashboard."""
     branch: str = "main"
     """The branch whose pushes are deployed."""
+    subfolder: str = ""
+    """The fleet's folder in the repository; "" for the whole."""
     ingest_limit: int = 32 * 1024 * 1024
     """The largest batch of telemetry taken at once, in bytes as sent."""
     recheck: float = 15.0

@@ -30,7 +30,8 @@ _UV_NAMES = {
     "PIP_CERT": "SSL_CERT_FILE",
 }
 _REFERS = re.compile(
-    r"^\s*(-r|-c|-e|--requirement|--constraint|--editable|\.|/|file:)|@\s*(file:|\.)", re.MULTILINE
+    r"^\s*(-[rcef]|--requirement|--constraint|--editable|--find-links|\.|/|file:)|@\s*(file:|\.)",
+    re.MULTILINE,
 )
 _REQUIREMENT = re.compile(r"^\s*[^#\s]", re.MULTILINE)
 
@@ -52,7 +53,7 @@ async def install(
 
     Ended after so many seconds. Raises BuildFailed with the end of the log.
     """
-    sources = await asyncio.to_thread(_may_build, folder)
+    sources = await asyncio.to_thread(may_build, folder)
     requirements = folder / file
     if file == "uv.lock":
         requirements = target.parent / "requirements.txt"
@@ -72,7 +73,7 @@ _EXPORT = ("export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--
 async def _uv(folder: Path, seconds: float, *arguments: str) -> None:
     command = [uv.find_uv_bin(), "--no-progress", "--color", "never", *arguments]
     try:
-        finished = await run_async(command, cwd=folder, environment=_environment(), timeout=seconds)
+        finished = await run_async(command, cwd=folder, environment=install_environment(), timeout=seconds)
     except CommandTimedOut as error:
         raise BuildFailed(
             f"Installing the dependencies took longer than {seconds:g} s and was ended"
@@ -85,7 +86,7 @@ async def _uv(folder: Path, seconds: float, *arguments: str) -> None:
         raise BuildFailed(f"The dependencies could not be installed: {last}", log[-_LOG_END:])
 
 
-def _environment(ours: Mapping[str, str] | None = None) -> dict[str, str]:
+def install_environment(ours: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return what uv needs of the machine's settings (index, certificates, proxies, cache), and no more."""
     whole = os.environ if ours is None else ours
     settings = {
@@ -98,7 +99,8 @@ def _environment(ours: Mapping[str, str] | None = None) -> dict[str, str]:
     return plain_environment({**settings, "PYC_INVALIDATION_MODE": "UNCHECKED_HASH"})
 
 
-def _may_build(folder: Path) -> bool:
+def may_build(folder: Path) -> bool:
+    """Return whether a program's own files ask for building packages from source."""
     requirements = folder / "requirements.txt"
     if requirements.is_file() and re.search(
         r"^\s*--no-binary\b", requirements.read_text(errors="replace"), re.MULTILINE

@@ -23,14 +23,14 @@ from tests.engines.nomad import NomadAgent
 class NomadHarness:
     """A fleet of its own on a shared agent."""
 
-    def __init__(self, agent: NomadAgent, folder: Path, server: BundleServer) -> None:
+    def __init__(self, agent: NomadAgent, folder: Path, server: BundleServer, token: str = "") -> None:
         self.agent = agent
         self.fleet = f"test-{os.urandom(4).hex()}"
         self.work = folder / "work"
         self.work.mkdir()
         self._server = server
         launcher = make_bundle(server.folder, launcher_digest(), launcher_files())
-        settings = NomadSettings(self.fleet, address=agent.address, stop_margin=3)
+        settings = NomadSettings(self.fleet, address=agent.address, token=token, stop_margin=3)
         self.scheduler = NomadScheduler(settings, launcher, server.url_of)
 
     async def store(self, content: Bundle) -> None:
@@ -87,19 +87,20 @@ def state_root(agent: NomadAgent) -> Path:
 
 
 @asynccontextmanager
-async def nomad_harness(folder: Path, agent: NomadAgent) -> AsyncIterator[NomadHarness]:
-    """Open the Nomad scheduler, and leave no job behind."""
+async def nomad_harness(folder: Path, agent: NomadAgent, token: str = "") -> AsyncIterator[NomadHarness]:
+    """Open the Nomad scheduler (with a token of its own), and leave no job behind."""
     version, path = this_python()
     await publish_interpreters(
         agent.address,
         {version: path},
+        token=agent.token,
         state_root=str(state_root(agent)),
         cache_root=str(agent.data / "cache"),
     )
     bundles = folder / "bundles"
     bundles.mkdir()
     with bundle_server(bundles) as server:
-        harness = NomadHarness(agent, folder, server)
+        harness = NomadHarness(agent, folder, server, token)
         await harness.scheduler.open()
         try:
             yield harness

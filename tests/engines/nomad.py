@@ -9,13 +9,12 @@ import shutil
 import tempfile
 import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tests.engines.processes import (
     ServerProcess,
-    answers,
     engine,
     free_ports,
     launch,
@@ -36,6 +35,8 @@ class NomadAgent:
     address: str
     data: Path
     process: ServerProcess
+    token: str = ""
+    """The management token, where access control is on."""
 
     @property
     def alloc_root(self) -> Path:
@@ -44,13 +45,14 @@ class NomadAgent:
 
     def get(self, path: str) -> Any:
         """Return the JSON of `GET <address>/v1/<path>`."""
-        with urllib.request.urlopen(f"{self.address}/v1/{path}", timeout=10) as response:
-            return json.load(response)
+        return self.send("GET", path)
 
     def send(self, method: str, path: str, body: object = None) -> Any:
         """Send JSON to `<address>/v1/<path>` and return the answer's."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.address}/v1/{path}", data=data, method=method)
+        if self.token:
+            request.add_header("X-Nomad-Token", self.token)
         with urllib.request.urlopen(request, timeout=10) as response:
             return json.loads(response.read() or b"null")
 
@@ -127,27 +129,36 @@ def nomad_agent(*, hide: Sequence[Path] = (), acl: bool = False) -> Iterator[Nom
     config.write_text(json.dumps(_config(data, ports, acl)))
     command = [str(own_copy(binary, root) if hide else binary), "agent", "-dev", "-config", str(config)]
     process = launch(_hidden(command, hide) if hide else command, root / "agent.log", {"TMPDIR": str(root)})
-    address = f"http://127.0.0.1:{ports[0]}"
+    agent = NomadAgent(f"http://127.0.0.1:{ports[0]}", data, process)
     try:
-        ready = _acl_ready if acl else _node_ready
-        wait_ready(process, lambda: ready(address), "the Nomad agent")
-        yield NomadAgent(address, data, process)
+        if acl:
+            agent = _with_token(agent)
+        wait_ready(process, lambda: _node_ready(agent), "the Nomad agent")
+        yield agent
     finally:
         process.stop()
         unmount_below(root)
         shutil.rmtree(root, ignore_errors=True)
 
 
-def _node_ready(address: str) -> bool:
+def _with_token(agent: NomadAgent) -> NomadAgent:
+    """Bootstrap access control, and return the agent with its first token."""
+    tokens: list[str] = []
+
+    def bootstrapped() -> bool:
+        with contextlib.suppress(OSError):
+            tokens.append(agent.send("POST", "acl/bootstrap")["SecretID"])
+        return bool(tokens)
+
+    wait_ready(agent.process, bootstrapped, "Nomad's access control")
+    return replace(agent, token=tokens[0])
+
+
+def _node_ready(agent: NomadAgent) -> bool:
     try:
-        with urllib.request.urlopen(f"{address}/v1/nodes", timeout=2) as response:
-            nodes = json.load(response)
+        nodes = agent.get("nodes")
     except OSError:
         return False
     return any(
         node["Status"] == "ready" and node["Drivers"].get("raw_exec", {}).get("Healthy") for node in nodes
     )
-
-
-def _acl_ready(address: str) -> bool:
-    return answers(f"{address}/v1/status/leader") and answers(f"{address}/v1/agent/health")

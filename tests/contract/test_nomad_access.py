@@ -1,0 +1,72 @@
+"""The access that docs/nomad.md asks for is enough for everything, and a missing one is told in words."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.schedulers.protocol import Phase
+from schemas.errors import SchedulerRefused
+from tests.contract.nomad_harness import nomad_harness
+from tests.contract.scheduler_harness import Fleet
+from tests.engines.nomad import NomadAgent, nomad_agent
+from tests.engines.processes import CHECKOUT
+
+pytestmark = pytest.mark.nomad
+
+
+def documented_rules() -> tuple[str, str]:
+    """Return the rules of the bots' policy and of herdsman's, as the documentation prints them."""
+    section = (CHECKOUT / "docs" / "nomad.md").read_text().split("## Access control", 1)[1].split("\n## ")[0]
+    bots, herdsman = re.findall(r"(?:^    .*\n|^\n(?=    ))+", section, re.MULTILINE)
+    return bots, herdsman
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[NomadAgent]:
+    """An agent with access control on."""
+    with nomad_agent(acl=True) as agent:
+        yield agent
+
+
+def token_with(agent: NomadAgent, name: str, rules: str) -> str:
+    agent.send("POST", f"acl/policy/{name}", {"Name": name, "Rules": rules})
+    body = {"Name": name, "Type": "client", "Policies": [name]}
+    secret: str = agent.send("POST", "acl/token", body)["SecretID"]
+    return secret
+
+
+async def test_documented_policies_are_enough(guarded: NomadAgent, tmp_path: Path) -> None:
+    """Start, lease, update, restart, stop and removal work with what the documentation grants."""
+    bots, herdsman = documented_rules()
+    policy = {"Name": "herdsman-bots", "Rules": bots, "JobACL": {"Namespace": "default"}}
+    guarded.send("POST", "acl/policy/herdsman-bots", policy)
+    token = token_with(guarded, "herdsman", herdsman)
+    async with nomad_harness(tmp_path, guarded, token) as harness:
+        fleet = Fleet(harness)
+        first = await fleet.start("alpha", "count")
+        await fleet.report("alpha", "lease_acquired")
+        await fleet.marked("alpha", "alive")
+        events = harness.scheduler.events()
+        assert (await anext(events)).bot is None
+        second = await fleet.scheduler.apply(await fleet.launch("alpha", "count", digest="two"), first)
+        await fleet.marked("alpha", "start", 2)
+        await fleet.phase("alpha", Phase.RUNNING)
+        assert (await anext(events)).bot == "alpha"
+        await events.aclose()  # type: ignore[attr-defined]
+        await fleet.scheduler.restart("alpha", "to see")
+        await fleet.marked("alpha", "start", 3)
+        await fleet.scheduler.stop("alpha", second, "enough")
+        await fleet.phase("alpha", Phase.STOPPED)
+        await fleet.scheduler.remove("alpha")
+        assert (await harness.scheduler.observe()).bots == {}
+
+
+async def test_missing_access_is_told(guarded: NomadAgent, tmp_path: Path) -> None:
+    """A token that may only read is refused with where to look, and never shown."""
+    token = token_with(guarded, "reader", 'namespace "default" { policy = "read" }\nnode { policy = "read" }')
+    async with nomad_harness(tmp_path, guarded, token) as harness:
+        with pytest.raises(SchedulerRefused, match=r"docs/nomad\.md") as caught:
+            await harness.scheduler.apply(await Fleet(harness).launch("alpha"), None)
+        assert token not in str(caught.value)

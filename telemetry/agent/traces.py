@@ -89,7 +89,7 @@ def _opened(lines: list[bytes], number: int) -> Continues | None:
         return None
     following = lines[number + 1] if number + 1 < len(lines) else None
     if _PYTHON.match(line):
-        return _python_frames
+        return _indented if b"+ Exception Group" in line else _python_frames
     if _GO.match(line):
         return _go
     if _RUST.match(line):
@@ -113,6 +113,10 @@ def _python_frames(line: bytes) -> Continues | None:
     if line[:1] in {b" ", b"\t"} or not line.strip():
         return _python_frames
     return _python_end
+
+
+def _indented(line: bytes) -> Continues | None:
+    return _indented if line[:1] == b" " else None
 
 
 def _python_end(line: bytes) -> Continues | None:

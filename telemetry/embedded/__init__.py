@@ -2,6 +2,7 @@
 
 from telemetry.embedded.database import TelemetryDatabase
 from telemetry.embedded.events import EmbeddedEventStore
+from telemetry.embedded.retention import Retention
 from telemetry.embedded.series import EmbeddedSeriesStore
 
-__all__ = ["EmbeddedEventStore", "EmbeddedSeriesStore", "TelemetryDatabase"]
+__all__ = ["EmbeddedEventStore", "EmbeddedSeriesStore", "Retention", "TelemetryDatabase"]

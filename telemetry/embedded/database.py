@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from schemas.errors import StoreUnavailable
+from telemetry.embedded.retention import Retention, RetentionWork
 from telemetry.embedded.schema import SCHEMA_VERSION, TABLES
 
 Result = TypeVar("Result")
@@ -31,11 +32,11 @@ _IDLE = 0.2
 class TelemetryDatabase:
     """The file of the embedded stores. Use `open`, and `close` from the same loop."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, retention: Retention | None = None) -> None:
         self.path = path
         self._jobs: queue.SimpleQueue[tuple[Work[object], Future[object]] | None] = queue.SimpleQueue()
-        self._behind: list[Work[bool]] = []
         self._forget: list[Callable[[], None]] = []
+        self._behind: list[Work[bool]] = [RetentionWork(retention or Retention(), self._forget_ids).work]
         self._readers = ThreadPoolExecutor(_READERS, "telemetry-reader")
         self._local = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
@@ -160,9 +161,12 @@ class TelemetryDatabase:
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            for forget in self._forget:
-                forget()
+            self._forget_ids()
             raise
+
+    def _forget_ids(self) -> None:
+        for forget in self._forget:
+            forget()
 
 
 def _foreign(path: Path, error: Exception) -> Exception:

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from telemetry.embedded.database import TelemetryDatabase
-
+_FIRST = 20.0
+"""Seconds after the start until the first round."""
 _EVERY = 60.0
+_SOURCES_EVERY = 60
+"""Rounds between two searches for files of which no event is left."""
 _AT_ONCE = 2000
 _DAY = 86400.0
 
@@ -26,20 +28,17 @@ class Retention:
 
 
 class RetentionWork:
-    """Deletes a little at a time, behind the writes."""
+    """Deletes a little at a time, in the writer's thread; calls `forget` once row ids may be used anew."""
 
     def __init__(
-        self,
-        database: TelemetryDatabase,
-        retention: Retention = Retention(),
-        clock: Callable[[], float] = time.time,
+        self, retention: Retention, forget: Callable[[], None], clock: Callable[[], float] = time.time
     ) -> None:
-        self._database = database
         self._retention = retention
+        self._forget = forget
         self._clock = clock
-        self._next = 0.0
+        self._next = time.monotonic() + _FIRST
+        self._rounds = 0
         self._steps: list[Callable[[sqlite3.Connection], bool]] = []
-        database.behind(self.work)
 
     def work(self, connection: sqlite3.Connection) -> bool:
         """Do the next step; True while the round has more of them."""
@@ -58,7 +57,11 @@ class RetentionWork:
         kept = self._retention
         now = self._clock()
         oldest = now - kept.events_days * _DAY
-        steps = [_give_back, lambda connection: self._shrink(connection), _old_events(oldest)]
+        steps: list[Callable[[sqlite3.Connection], bool]] = [_give_back]
+        if self._rounds % _SOURCES_EVERY == 0:
+            steps.append(self._forget_sources)
+        self._rounds += 1
+        steps += [self._shrink, _old_events(oldest)]
         ages = {"raw": kept.raw_days, "rollup_10s": kept.rollup_10s_days, "rollup_1m": kept.rollup_1m_days}
         series = [one for (one,) in connection.execute("SELECT id FROM series")]
         for table, days in ages.items():
@@ -73,6 +76,18 @@ class RetentionWork:
         if (pages - free) * size <= self._retention.most_bytes:
             return False
         return _delete_events(connection, "1", ())
+
+    def _forget_sources(self, connection: sqlite3.Connection) -> bool:
+        """Forget the files and allocations of which no event is left."""
+        connection.execute(
+            "DELETE FROM sources WHERE NOT EXISTS (SELECT 1 FROM events WHERE source = sources.id)"
+        )
+        connection.execute(
+            "DELETE FROM contexts WHERE allocation <> '' AND NOT EXISTS (SELECT 1 FROM sources "
+            "WHERE name > contexts.allocation || '/' AND name < contexts.allocation || '0')"
+        )
+        self._forget()
+        return False
 
 
 def _old_samples(table: str, series: int, before: int) -> Callable[[sqlite3.Connection], bool]:
@@ -104,9 +119,13 @@ def _old_events(before: float) -> Callable[[sqlite3.Connection], bool]:
 
 
 def _delete_events(connection: sqlite3.Connection, where: str, values: tuple[float, ...]) -> bool:
-    """Delete some of the oldest events, with their text in the index; True where there may be more."""
+    """Delete some of the oldest events, with their text in the index; True where there may be more.
+
+    The row written last stays, so that no number is given out twice.
+    """
     rows = connection.execute(
-        f"SELECT n, message FROM events WHERE {where} ORDER BY time LIMIT ?",  # noqa: S608
+        f"SELECT n, message FROM events WHERE {where} AND n < (SELECT max(n) FROM events) "  # noqa: S608
+        "ORDER BY time LIMIT ?",
         (*values, _AT_ONCE),
     ).fetchall()
     mark = connection.execute("SELECT value FROM marks WHERE name = 'indexed'").fetchone()

@@ -17,6 +17,13 @@ from telemetry.records import Event, Sample
 from telemetry.stores import EventQuery
 
 
+async def eventually(true: Callable[[], object]) -> None:
+    """Return once `true()` is: for what nobody tells of."""
+    async with asyncio.timeout(20):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
 def labels_of(allocation: str, bot: str = "", **parts: object) -> AllocationLabels:
     fixed = {
         "fleet": "desk-abc123",
@@ -114,9 +121,7 @@ class Node:
         await running
 
     async def stored(self, **query: object) -> list[Event]:
-        async with asyncio.timeout(20):
-            while self.intake._waiting:  # what was told already may still be on its way into the store
-                await asyncio.sleep(0)
+        await eventually(lambda: not self.intake._waiting)  # told already, and still on its way to the store
         page = await self.events.search(EventQuery(forward=True, limit=1_000_000, **query))  # type: ignore[arg-type]
         return page.events
 

@@ -6,13 +6,14 @@ import os
 import random
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from schemas.reports import ReportKind
 from telemetry.agent import Agent
 from telemetry.agent.inotify import Polling
-from tests.unit.telemetry.bots import Node, Told
+from tests.unit.telemetry.bots import Node, Told, eventually
 
 TRACE = """Traceback (most recent call last):
   File "main.py", line 3, in <module>
@@ -49,7 +50,7 @@ async def test_many_bots_at_once(node: Node, agent: Agent) -> None:
 
 
 async def test_metrics_become_samples_and_reports_are_handed_on(node: Node, agent: Agent) -> None:
-    """A metric line becomes an event and samples; a launcher's line becomes a report and a lifecycle event."""
+    """A metric line becomes an event and samples; a launcher's line becomes a report and an event."""
     bot = node.bot("a1", bot="alpha", env="prod")
     bot.print('{"_metric": "equity", "equity": 100.5, "currency": "USDT"}\n')
     bot.report(kind="started", run="a1-1", pid=0, launcher_pid=0)
@@ -103,14 +104,14 @@ async def test_a_removed_allocation_is_read_out_and_let_go(node: Node, agent: Ag
     bot.print("last\nunfinished")
     shutil.rmtree(bot.folder)
     await node.told.until(lambda told: "unfinished" in told.messages)
-    async with asyncio.timeout(20):
-        while any("bot.stdout" in os.readlink(f"/proc/self/fd/{fd}") for fd in _fds()):  # noqa: PTH115
-            await asyncio.sleep(0.05)
+    await eventually(lambda: not _is_open(bot.path()))
     assert node.told.messages == ["first", "last", "unfinished"]
 
 
-def _fds() -> list[str]:
-    return [fd for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
+def _is_open(path: Path) -> bool:
+    """Tell whether this process holds the (perhaps deleted) file open."""
+    targets = [str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+    return any(target.startswith(str(path)) for target in targets)
 
 
 async def test_a_truncated_file_begins_anew(node: Node, agent: Agent) -> None:
@@ -302,9 +303,7 @@ async def test_drained_only_when_all_is_acknowledged(node: Node, agent: Agent) -
     bot.print("hello\n")
     bot.report(kind="exited", outcome="stopped")
     await node.told.until(lambda told: told.heard)
-    async with asyncio.timeout(20):
-        while not (agent.drained("a1") and node.intake.drained("alpha")):
-            await asyncio.sleep(0.01)
+    await eventually(lambda: agent.drained("a1") and node.intake.drained("alpha"))
     assert len(await node.stored()) == 2
     assert node.intake.allocation_drained("a1")
     bot.print("more")

@@ -1,0 +1,167 @@
+"""Stack traces of five languages are one event each."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry.agent.traces import group
+
+PYTHON = b"""Traceback (most recent call last):
+  File "a.py", line 1, in <module>
+    f()
+ValueError: x
+"""
+CHAINED = (
+    PYTHON
+    + b"""
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "a.py", line 3, in <module>
+    g()
+  File "b.py", line 9, in g
+    raise KeyError("x") from None
+KeyError: 'x'
+"""
+)
+CAUSED = PYTHON + b"\nThe above exception was the direct cause of the following exception:\n\n" + PYTHON
+LOGGED = b"ERROR:main:could not trade\n" + PYTHON
+GROUPED = b"""  + Exception Group Traceback (most recent call last):
+  |   File "a.py", line 1, in <module>
+  | ExceptionGroup: two (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | ValueError: x
+    +---------------- 2 ----------------
+    | KeyError: 'y'
+    +------------------------------------
+"""
+NODE = b"""Error: connect ECONNREFUSED 127.0.0.1:1
+    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1555:16) {
+  errno: -111,
+  code: 'ECONNREFUSED'
+}
+"""
+NODE_UNCAUGHT = b"""/app/bot.js:10
+    throw new TypeError("x");
+    ^
+
+TypeError: x
+    at Object.<anonymous> (/app/bot.js:10:11)
+    at Module._compile (node:internal/modules/cjs/loader:1254:14)
+
+Node.js v20.1.0
+"""
+JAVA = b"""Exception in thread "main" java.lang.IllegalStateException: a
+\tat com.x.Main.main(Main.java:5)
+Caused by: java.lang.RuntimeException: b
+\tat com.x.A.b(A.java:1)
+\t... 3 more
+"""
+JAVA_LOGGED = b"""2026-01-01 12:00:00 SEVERE something failed
+\tat com.x.Main.main(Main.java:5)
+"""
+GO = b"""panic: runtime error: index out of range [5] with length 3
+
+goroutine 1 [running]:
+main.(*Bot).run(0x1, {0x2, 0x3})
+\t/src/main.go:5 +0x1d
+main.main()
+\t/src/main.go:9 +0x1d
+exit status 2
+"""
+RUST = b"""thread 'main' panicked at src/main.rs:2:5:
+no money
+note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+"""
+RUST_OLD = b"""thread 'main' panicked at 'no money', src/main.rs:2:5
+stack backtrace:
+   0: rust_begin_unwind
+             at /rustc/x/library/std/src/panicking.rs:593:5
+note: Some details are omitted
+"""
+TRACES = {
+    "python": PYTHON,
+    "python chained": CHAINED,
+    "python caused": CAUSED,
+    "python logged": LOGGED,
+    "python group": GROUPED,
+    "node": NODE,
+    "node uncaught": NODE_UNCAUGHT,
+    "java": JAVA,
+    "java logged": JAVA_LOGGED,
+    "go": GO,
+    "rust": RUST,
+    "rust before 1.73": RUST_OLD,
+}
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_a_trace_is_one_event(name: str) -> None:
+    """A trace between other lines is joined whole, and they are not."""
+    trace = TRACES[name]
+    found = group(b"before\n" + trace + b"after\n")
+    lines = trace.count(b"\n")
+    assert found.joins == [(1, lines)]
+    assert found.open_from == lines + 2
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_a_trace_at_the_end_may_go_on(name: str) -> None:
+    """At the end of what was read, the trace's first line is where more may belong to."""
+    found = group(b"before\n" + TRACES[name])
+    assert found.open_from == 1
+
+
+@pytest.mark.parametrize("name", ["python", "python chained", "node", "java", "go", "rust"])
+def test_a_trace_cut_anywhere_stays_open(name: str) -> None:
+    """Whatever line a trace is cut after, nothing of it is handed out before the rest may come."""
+    lines = TRACES[name].splitlines(keepends=True)
+    for count in range(1, len(lines)):
+        assert group(b"before\n" + b"".join(lines[:count])).open_from == 1, lines[:count]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"INFO all is well\n  indented list\n  of things\nend\n",
+        b'{"level": "error", "message": "Error: x"}\n    at the end\n',
+        b"no Error today\nno Exception either\n",
+        b"table:\n\ta\tb\n\tc\td\n",
+        b"/usr/bin/thing started\npanic button pressed\nfile: a.txt\n",
+    ],
+)
+def test_ordinary_lines_stay_their_own(text: bytes) -> None:
+    """Indented lists, JSON and words that sound like trouble are no traces."""
+    assert group(text).joins == []
+
+
+def test_a_json_line_is_never_joined() -> None:
+    """A JSON line between two traces ends the first and begins nothing."""
+    found = group(PYTHON + b'{"_metric": "equity", "equity": 1}\n' + PYTHON + b"end\n")
+    assert found.joins == [(0, 4), (5, 4)]
+
+
+def test_an_endless_trace_is_cut() -> None:
+    """A trace of any length is handed out in pieces of bounded length."""
+    frames = b"  File 'x', line 1, in f\n" * 5000
+    found = group(b"Traceback (most recent call last):\n" + frames)
+    assert found.joins[0] == (0, 1000)
+
+
+_PIECES = st.sampled_from(
+    [line for trace in TRACES.values() for line in trace.splitlines(keepends=True)]
+    + [b"plain\n", b"{}\n", b"\n", b"\xff\xfe\n", b"  x\n"]
+)
+
+
+@given(st.lists(_PIECES, max_size=60).map(b"".join))
+def test_groups_never_overlap_or_leave_the_block(block: bytes) -> None:
+    """Joined lines are in order, apart from each other and inside the block, whatever comes."""
+    found = group(block)
+    at = 0
+    for first, count in found.joins:
+        assert first >= at
+        assert count > 1
+        at = first + count
+    assert at <= block.count(b"\n")
+    assert 0 <= found.open_from <= block.count(b"\n")

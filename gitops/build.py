@@ -4,17 +4,18 @@ Survey (where things lie), programs, fleet settings, what each (program, version
 Each step takes over from the previous build's index whatever has the same object ids.
 """
 
+import posixpath
 from collections.abc import Mapping
 
 from gitops.desired import DesiredState
 from gitops.history import History
 from gitops.index import FleetIndex, ProgramKey, ProgramRecord, Survey, any_error
 from gitops.instances import double_names, read_instances
-from gitops.links import link_errors
+from gitops.links import hides_instances, link_errors
 from gitops.programs import megabytes, read_program
 from gitops.reading import TreeReader
 from gitops.resolving import Resolver
-from gitops.survey import survey_changes, survey_listing
+from gitops.survey import FLEET_FILE, survey_changes, survey_listing
 from gitops.verdict import assemble
 from schemas.document import MOST_BYTES
 from schemas.errors import ManifestError, SourceUnavailable
@@ -51,7 +52,8 @@ def build_desired_state(
     index = FleetIndex(
         survey, settings, fleet_errors, programs, resolver.past, resolver.resolutions, instances
     )
-    return assemble(reader.revision, index, errors, doubles, unreadable)
+    whole = not unreadable and not hides_instances(survey, reader.subfolder)
+    return assemble(reader.revision, index, errors, doubles, unreadable, whole)
 
 
 def _incomplete(reader: TreeReader, previous: DesiredState | None, reason: str) -> DesiredState:
@@ -88,7 +90,8 @@ def _settings(
     """Return the fleet's settings (the last good ones where they do not load now) and what is wrong."""
     entry = survey.fleet
     if entry is None:
-        return FleetSettings(), ()
+        hidden = posixpath.join(reader.subfolder, FLEET_FILE) in survey.links
+        return (known.settings if hidden else FleetSettings()), ()
     if known.survey.fleet == entry:
         return known.settings, known.fleet_errors
     if entry.size > MOST_BYTES:

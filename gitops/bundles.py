@@ -9,6 +9,7 @@ import platform
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -45,7 +46,10 @@ class BundleStore:
             folder.mkdir(parents=True, exist_ok=True)
         _clear(self._work)
         self._building: dict[str, asyncio.Task[Bundle]] = {}
-        self._known = {bundle.key: bundle for bundle in self._load()}
+        self._requirements: dict[str, bytes] = {}
+        # Replaced, never changed: it is read while other threads add to it.
+        self._known: Mapping[str, Bundle] = {bundle.key: bundle for bundle in self._load()}
+        self._changing = threading.Lock()
 
     def _load(self) -> Iterable[Bundle]:
         for record in sorted(self._keys.glob("*.json")):
@@ -78,8 +82,8 @@ class BundleStore:
         """Return the dependency layer for an interpreter's minor version ("3.11"), if one is needed."""
         if not program.dependencies:
             return None
-        interpreter = _interpreter(program, python)
-        asked = await asyncio.to_thread(_blob, repository, program.dependencies_id)
+        interpreter = await asyncio.to_thread(_interpreter, program, python)
+        asked = await self._asked(repository, program.dependencies_id)
         requirements = program.dependencies == "requirements.txt"
         if requirements and is_empty(asked):
             return None
@@ -92,6 +96,11 @@ class BundleStore:
 
         return await self._once("-".join(parts), build)
 
+    async def _asked(self, repository: Path, oid: str) -> bytes:
+        if oid not in self._requirements:
+            self._requirements[oid] = await asyncio.to_thread(_blob, repository, oid)
+        return self._requirements[oid]
+
     async def files(self, key: str, files: Mapping[str, bytes]) -> Bundle:
         """Return a bundle of these files, by path inside it; the same key may come to hold new content."""
         members = [Member(path, len(content), _opener(content)) for path, content in files.items()]
@@ -99,16 +108,17 @@ class BundleStore:
 
     async def retain(self, keys: set[str]) -> None:
         """Forget every bundle that has none of these keys; one that is being built stays."""
-        dropped = [key for key in self._known if key not in keys and key not in self._building]
-        gone = [self._known.pop(key) for key in dropped]
-        used = {bundle.digest for bundle in self._known.values()}
-        await asyncio.to_thread(self._delete, gone, used)
+        await asyncio.to_thread(self._drop_all_but, keys | self._building.keys())
 
-    def _delete(self, bundles: Iterable[Bundle], used: set[str]) -> None:
-        for bundle in bundles:
-            self._record(bundle.key).unlink(missing_ok=True)
-            if bundle.digest not in used:
-                bundle.path.unlink(missing_ok=True)
+    def _drop_all_but(self, keys: set[str]) -> None:
+        with self._changing:
+            dropped = [bundle for bundle in self._known.values() if bundle.key not in keys]
+            self._known = {key: bundle for key, bundle in self._known.items() if key in keys}
+            used = {bundle.digest for bundle in self._known.values()}
+            for bundle in dropped:
+                self._record(bundle.key).unlink(missing_ok=True)
+                if bundle.digest not in used:
+                    bundle.path.unlink(missing_ok=True)
 
     async def _once(self, key: str, build: Callable[[str], Awaitable[Bundle]]) -> Bundle:
         known = self._known.get(key)
@@ -152,12 +162,12 @@ class BundleStore:
                 file.seek(0, os.SEEK_END)
                 bundle = self._bundle(key, digest, file.tell())
             part.chmod(0o644)
-            part.replace(bundle.path)
-        except BaseException:
+            with self._changing:
+                part.replace(bundle.path)
+                self._write_record(bundle)
+                self._known = {**self._known, key: bundle}
+        finally:
             part.unlink(missing_ok=True)
-            raise
-        self._write_record(bundle)
-        self._known[key] = bundle
         return bundle
 
     def _write_record(self, bundle: Bundle) -> None:

@@ -17,7 +17,7 @@ ProgramKey = tuple[str, str]
 class Survey:
     """Where everything lies in one revision, by path; nothing of it has been read yet.
 
-    `programs` maps each program's folder to its tree id.
+    `programs` maps each program's folder to its tree id; `links` are symbolic links and submodules.
     """
 
     programs: Mapping[str, str] = field(default_factory=dict)

@@ -1,26 +1,48 @@
-"""Symbolic links of a revision: none may lead out of the repository, and none stands for a manifest."""
+"""Symbolic links and submodules of a revision: what they lead to is not read, and never taken for deleted."""
 
+import posixpath
 from collections.abc import Iterator, Mapping
 
 from gitops.index import Survey
+from gitops.objects import TreeEntry
 from gitops.programs import leads_out, link_target
 from gitops.reading import TreeReader
-from gitops.survey import FLEET_FILE, PROGRAM_FILE, is_instance
+from gitops.survey import FLEET_FILE, INSTANCE_FOLDER, PROGRAM_FILE, is_instance
 from schemas.errors import ManifestError
 
 
 def link_errors(reader: TreeReader, survey: Survey) -> Iterator[ManifestError]:
     """Yield an error for each link that is no good; links inside a program are the program's own matter."""
     for path, entry in survey.links.items():
-        if _in_program(path, survey.programs):
-            continue
-        target = link_target(path, reader.read(entry.oid))
-        if leads_out(target):
-            message = "The symbolic link leads out of the repository; it is not followed"
-            yield ManifestError(path, 0, 0, "", message)
-        elif _is_manifest(path, reader.subfolder, survey):
-            message = "A manifest must be a plain file, not a symbolic link"
-            yield ManifestError(path, 0, 0, "", message, f"a copy of {target}")
+        if not _in_program(path, survey.programs):
+            message = _problem(reader, entry)
+            if message:
+                yield ManifestError(path, 0, 0, "", message)
+
+
+def hides_instances(survey: Survey, subfolder: str) -> bool:
+    """Return whether a link or submodule stands where a folder of instances may have been."""
+    return any(
+        _is_among_instances(path, subfolder) and not is_instance(path, subfolder, survey.programs)
+        for path in survey.links
+        if not _in_program(path, survey.programs)
+    )
+
+
+def _problem(reader: TreeReader, entry: TreeEntry) -> str:
+    among_instances = _is_among_instances(entry.path, reader.subfolder)
+    if entry.is_submodule:
+        return "A submodule is not fetched; put its files here instead" if among_instances else ""
+    target = link_target(entry.path, reader.read(entry.oid))
+    if leads_out(target):
+        return "The symbolic link leads out of the repository; it is not followed"
+    if among_instances or posixpath.basename(entry.path) in (FLEET_FILE, PROGRAM_FILE):
+        return f"A symbolic link is not followed here; put a copy of {target} in its place"
+    return ""
+
+
+def _is_among_instances(path: str, subfolder: str) -> bool:
+    return f"{path}/".startswith(posixpath.join(subfolder, INSTANCE_FOLDER) + "/")
 
 
 def _in_program(path: str, programs: Mapping[str, str]) -> bool:
@@ -30,8 +52,3 @@ def _in_program(path: str, programs: Mapping[str, str]) -> bool:
         if folder in programs:
             return True
     return False
-
-
-def _is_manifest(path: str, subfolder: str, survey: Survey) -> bool:
-    name = path.rpartition("/")[2]
-    return name in (FLEET_FILE, PROGRAM_FILE) or is_instance(path, subfolder, survey.programs)

@@ -1,6 +1,7 @@
 """Reading a program's folder: its manifest, its parameters' schema, and the files that they name."""
 
 import posixpath
+import tomllib
 from collections.abc import Mapping
 
 from gitops.index import ProgramRecord
@@ -80,6 +81,8 @@ class _Folder:
         program = self._version(manifest)
         parameters = self._parameters(manifest)
         self._check_readme(manifest)
+        if not program.dependencies:
+            self._check_unlocked(manifest)
         for pointer, named in (("bot", manifest.entrypoint), ("query", manifest.query_entrypoint)):
             if named:
                 self._named_file(manifest, ("entrypoints", pointer), named)
@@ -109,6 +112,23 @@ class _Folder:
             if entry and entry.is_file:
                 return entry
         return None
+
+    def _check_unlocked(self, manifest: ProgramManifest) -> None:
+        """Warn of dependencies that stand only where nothing is installed from."""
+        entry = self._entries.get(posixpath.join(self._folder, "pyproject.toml"))
+        if entry is None or not entry.is_file or not manifest.runtime.startswith("python"):
+            return
+        content = self._content(entry, MOST_BYTES) or b""
+        try:
+            project = tomllib.loads(content.decode()).get("project")
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            self._errors.append(ManifestError(entry.path, 0, 0, "", f"The file is no sound TOML: {error}"))
+            return
+        if isinstance(project, dict) and project.get("dependencies"):
+            message = "These dependencies are not installed, since there is no uv.lock beside the file"
+            self._errors.append(
+                ManifestError(entry.path, 0, 0, "/project/dependencies", message, "uv lock", warning=True)
+            )
 
     def _parameters(self, manifest: ProgramManifest) -> ParameterSchema | None:
         entry = self._named_file(manifest, ("schema", "bot"), manifest.schema_path)

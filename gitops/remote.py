@@ -5,7 +5,6 @@ there is one at a time.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -112,8 +111,9 @@ class GitRemote:
             left = await _exchange(backend, receive, send, channel.hang_up)
             if left and not progress.followed:
                 conversation.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await conversation
+            await asyncio.wait({conversation})
+            if not conversation.cancelled():
+                conversation.result()
         finally:
             conversation.cancel()
             channel.close()

@@ -24,13 +24,15 @@ def survey_listing(entries: Sequence[TreeEntry], subfolder: str) -> Survey:
     return Survey(
         programs,
         {e.path: e for e in entries if e.is_file and is_instance(e.path, subfolder, programs)},
-        {e.path: e for e in entries if e.is_link},
+        {e.path: e for e in entries if e.is_link or e.is_submodule},
         next((e for e in entries if e.path == settings_path and e.is_file), None),
     )
 
 
 def survey_changes(before: Survey, changes: Sequence[TreeChange], subfolder: str) -> Survey | None:
     """Return the survey after these changes, or None where only a full listing can tell."""
+    # Where a folder became a link, one path is both gone and new: what is gone goes first.
+    changes = sorted(changes, key=lambda change: change.entry is not None)
     programs = _changed_programs(before.programs, changes)
     bots = posixpath.join(subfolder, INSTANCE_FOLDER) + "/"
     moved = programs.keys() ^ before.programs.keys()
@@ -44,7 +46,7 @@ def survey_changes(before: Survey, changes: Sequence[TreeChange], subfolder: str
         entry = change.entry
         instances.pop(change.path, None)
         links.pop(change.path, None)
-        if entry and entry.is_link:
+        if entry and (entry.is_link or entry.is_submodule):
             links[change.path] = entry
         elif entry and entry.is_file and is_instance(change.path, subfolder, programs):
             instances[change.path] = entry

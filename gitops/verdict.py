@@ -17,10 +17,12 @@ def assemble(
     errors: Iterable[ManifestError],
     doubles: Mapping[str, ManifestError],
     unreadable: tuple[str, ...],
+    whole: bool,
 ) -> DesiredState:
-    """Return the desired state of a revision whose files were all read into the index.
+    """Return the desired state of a revision whose files were read into the index.
 
     `errors` are those of more than one file, `doubles` those of bots' names that are not unique, by path.
+    `whole` is False where there may be instances that could not be seen.
     """
     failed = {
         record.path: record
@@ -47,7 +49,7 @@ def assemble(
         errors=tuple(sorted(everything, key=lambda error: (error.file, error.line, error.column))),
         failed_paths=frozenset([*failed, *(error.file for error in everything if not error.warning)]),
         failed_bots=frozenset(record.name for record in failed.values() if record.name),
-        complete=not unreadable,
+        complete=whole,
         index=index,
     )
 

@@ -223,6 +223,11 @@ EDITS = {
         path.replace("programs/maker", "programs/copy"): text for path, text in program_files().items()
     },
     "fleet defaults": {"herdsman.yaml": "defaults:\n  memory_limit: 64Mi\n"},
+    "file becomes a folder": {"bots/a.yaml": None, "bots/a.yaml/b.yaml": bot_file("alpha")},
+    "manifest becomes a folder": {
+        "programs/maker/bot-config.yaml": None,
+        "programs/maker/bot-config.yaml/x": "1",
+    },
     "program below bots": {"bots/bot-config.yaml": "name: below\n"},
     "environments": {"herdsman.yaml": "environments:\n  live:\n    folders: [bots]\n"},
 }
@@ -331,7 +336,7 @@ def test_a_large_file_is_not_even_read(clone):
         ("programs/maker/data", "../../../outside", "out of the repository"),
         ("programs/maker/data", "../../bots", "out of the program's folder"),
         ("bots/b.yaml", "/etc/passwd", "out of the repository"),
-        ("bots/b.yaml", "a.yaml", "plain file"),
+        ("bots/b.yaml", "a.yaml", "not followed here"),
         ("docs/link", "../../..", "out of the repository"),
     ],
 )
@@ -345,6 +350,29 @@ def test_a_link_that_leads_out_is_refused(clone, path, target, text):
     assert text in error.message
     (on_disk,) = build_desired_state(FolderReader(clone.path)).errors
     assert on_disk == error
+
+
+def test_a_link_in_place_of_a_folder_of_bots_prunes_nothing(clone):
+    """Bots whose folder became a link are not taken for deleted."""
+    clone.commit({**fleet(a=bot_file("alpha")), "bots/live/b.yaml": bot_file("beta")})
+    before = build(clone)
+    clone.git("mv", "bots/live", "moved")
+    clone.link("bots/live", "../moved")
+    clone.commit()
+    for state in (build(clone, before), build(clone)):
+        assert not state.complete
+        assert [error.file for error in state.errors] == ["bots/live"]
+        assert set(state.bots) == {"alpha"}
+
+
+def test_a_submodule_in_place_of_a_folder_of_bots_prunes_nothing(clone):
+    """Bots that moved into another repository are not taken for deleted."""
+    head = clone.commit(fleet(a=bot_file("alpha")))
+    clone.git("update-index", "--add", "--cacheinfo", f"160000,{head},bots/live")
+    clone.git("commit", "-q", "-m", "Add a submodule")
+    state = build(clone)
+    assert not state.complete
+    assert [error.file for error in state.errors] == ["bots/live"]
 
 
 def test_a_link_inside_a_program_is_fine(clone):
@@ -404,6 +432,15 @@ def test_the_lock_file_is_the_dependencies(clone):
     )
     clone.commit({"programs/maker/uv.lock": "version = 1\n", "programs/maker/pyproject.toml": ""})
     assert build(clone).bots["alpha"].program.dependencies == "uv.lock"
+
+
+def test_dependencies_without_a_lock_are_warned_of(clone):
+    """A pyproject.toml whose dependencies nobody installs is a warning, and stops nothing."""
+    project = '[project]\nname = "x"\ndependencies = ["numpy"]\n'
+    clone.commit({**fleet(a=bot_file("alpha")), "programs/maker/pyproject.toml": project})
+    state = build(clone)
+    assert [(error.warning, error.suggestion) for error in state.errors] == [(True, "uv lock")]
+    assert set(state.bots) == {"alpha"}
 
 
 def test_a_folder_knows_the_versions_of_its_git_history(clone):

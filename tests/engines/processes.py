@@ -87,6 +87,7 @@ def launch(
             stdout=output,
             stderr=output,
             env={**os.environ, **(env or {}), MARK: mark},
+            cwd="/",
             start_new_session=True,
         )
     return ServerProcess(process, log, mark)

@@ -42,6 +42,16 @@ async def test_bots_are_listed_with_all_promised_fields(web: Running):
     assert answer.headers["herdsman-stream-position"] == web.services.live.position()
 
 
+async def test_large_fleet_is_one_valid_list(web: Running):
+    """However many bots there are, the answer is one list, each bot once, in order of name."""
+    web.controller.bots = {f"bot-{n:04}": bot_status(f"bot-{n:04}") for n in range(450)}
+    async with web.client(Scope.READ) as client:
+        names = [bot["name"] for bot in (await client.get("/api/v1/bots")).json()]
+        web.controller.bots = {}
+        assert (await client.get("/api/v1/bots")).json() == []
+    assert names == [f"bot-{n:04}" for n in range(450)]
+
+
 async def test_bot_is_shown_with_conditions_attempts_suspension_and_revision(web: Running):
     """One bot's page has everything about it in one document."""
     web.controller.bots["grid"] = bot_status(

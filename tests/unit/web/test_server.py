@@ -1,6 +1,7 @@
 """The socket and the server around the application."""
 
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 
@@ -19,6 +20,13 @@ async def test_address_in_use_is_a_clear_error():
     sock = bind(Listen("127.0.0.1", 0))
     with pytest.raises(UsageError, match="another herdsman running there"):
         bind(address_of(sock))
+    sock.close()
+
+
+async def test_answers_are_not_held_back_by_the_network_stack():
+    """The socket names its protocol: only then does asyncio send each small answer at once."""
+    sock = bind(Listen("127.0.0.1", 0))
+    assert sock.proto == socket.IPPROTO_TCP
     sock.close()
 
 

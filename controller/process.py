@@ -20,6 +20,16 @@ MISSED = "missed"
 _REMEMBERED = 4
 _FAILURES = frozenset({Outcome.ERROR, Outcome.CRASHED, Outcome.TIMED_OUT})
 
+_BEGINNINGS = frozenset(
+    {
+        ReportKind.PREPARING,
+        ReportKind.WAITING,
+        ReportKind.LEASE_ACQUIRED,
+        ReportKind.STARTED,
+        ReportKind.FAILED,
+    }
+)
+
 
 class Stage(StrEnum):
     """How far the launcher has come with the bot."""
@@ -150,14 +160,16 @@ def exit_text(report: LauncherReport) -> str:
 
 
 def _takes_part(state: ProcessState, allocation: str, report: LauncherReport, placed: str) -> bool:
-    """Say whether a report is about the current allocation, or about one that replaces it."""
-    if not state.allocation or allocation == state.allocation:
+    """Say whether a report is about the current allocation, or about one that replaces it.
+
+    A launcher may be heard of before the scheduler shows its allocation, so only what began later, and
+    says that something begins, takes the place of what is known.
+    """
+    if not state.allocation or allocation in (state.allocation, placed):
         return True
     if allocation in state.superseded:
         return False
-    if placed == allocation:
-        return True
-    return placed != state.allocation and report.t >= state.first_at
+    return report.kind in _BEGINNINGS and report.t >= state.first_at
 
 
 def _next_allocation(state: ProcessState, labels: AllocationLabels, report: LauncherReport) -> ProcessState:

@@ -75,7 +75,19 @@ def test_scheduler_decides_between_allocations():
     state = folded(started(1, NOW + 100))
     after = folded(started(1, NOW, "a2"), state=state, allocation="a2", placed="a2")
     assert after.allocation == "a2"
-    assert folded(started(1, NOW + 200, "a3"), state=state, allocation="a3", placed="sma-btc-a1") == state
+
+
+def test_launcher_is_heard_before_the_scheduler_shows_it():
+    """A start counts although the scheduler still shows the allocation before it."""
+    state = folded(started(1, NOW))
+    after = folded(started(1, NOW + 5, "a2"), state=state, allocation="a2", placed="sma-btc-a1")
+    assert after.allocation == "a2"
+
+
+def test_end_of_an_unknown_allocation_takes_no_place():
+    """Last words of an allocation that was never known are not about the bot that runs now."""
+    state = folded(started(1, NOW))
+    assert folded(exited(1, NOW + 9, "a0"), state=state, allocation="a0") == state
 
 
 def test_launcher_that_counts_anew_is_heard():

@@ -102,6 +102,27 @@ def _run(command: list[str], folder: Path) -> None:
         raise RuntimeError(f"building the dashboard failed at: {' '.join(command)}\n{end}")
 
 
+def run_in_checkout(root: Path, script: str) -> int:
+    """Run one of the dashboard's own npm scripts on its sources, with all tools; return its exit code."""
+    folder = root / "web" / "dashboard"
+    npm = _npm()
+    installed = folder / "node_modules" / ".package-lock.json"
+    lock = folder / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        _run([*npm, "ci", "--no-audit", "--no-fund"], folder)
+    return subprocess.run(
+        [*npm, "run", "--silent", script], cwd=folder, check=False, timeout=TIMEOUT
+    ).returncode
+
+
+def main(arguments: list[str]) -> int:
+    """Build the dashboard of this checkout, or with a script's name (`test`, `check`) run that."""
+    root = Path(__file__).parent
+    if arguments:
+        return run_in_checkout(root, arguments[0])
+    build_dashboard(root)
+    return 0
+
+
 if __name__ == "__main__":
-    build_dashboard(Path(__file__).parent)
-    sys.stdout.write("built into web/static\n")
+    sys.exit(main(sys.argv[1:]))

@@ -30,6 +30,14 @@ export function quantity(value: number): string {
   return value < 0 ? MINUS + text : text;
 }
 
+const short = new Intl.NumberFormat("en-US", { maximumFractionDigits: 8 });
+
+/** A quantity in running text, with no more digits than it has: `0.25`. */
+export function plain(value: number): string {
+  const text = short.format(Math.abs(value));
+  return value < 0 ? MINUS + text : text;
+}
+
 /** An amount of money: two decimals, more where it is small. */
 export function money(value: number): string {
   const size = Math.abs(value);

@@ -38,8 +38,7 @@ export function BotHeader({
         </span>
       </div>
       {removed ? <p class="why">This bot was removed from the fleet. What stands here is its past.</p> : null}
-      <Why bot={bot} />
-      <Suspension suspended={detail?.suspended ?? null} />
+      {detail?.suspended ? <Suspension suspended={detail.suspended} /> : <Why bot={bot} />}
       <Facts bot={bot} detail={detail} stale={stale} />
     </header>
   );
@@ -58,12 +57,11 @@ function Why({ bot }: { bot: Bot }) {
   );
 }
 
-function Suspension({ suspended }: { suspended: Record<string, unknown> | null }) {
-  if (suspended === null) return null;
+function Suspension({ suspended }: { suspended: Record<string, unknown> }) {
   const text = (key: string) => (typeof suspended[key] === "string" ? (suspended[key] as string) : "");
   const until = suspended.until ?? suspended.expires_at;
   return (
-    <p class="why">
+    <p class="why" data-testid="reason">
       <strong>suspended</strong>
       {text("by") === "" ? "" : ` by ${text("by")}`}
       {text("reason") === "" ? "" : `: \u201c${text("reason")}\u201d`}
@@ -99,7 +97,7 @@ function Facts({ bot, detail, stale }: { bot: Bot; detail: BotDetail | null; sta
       <Fact name="Up">{bot.startedAt === null ? NOTHING : <Uptime since={bot.startedAt} />}</Fact>
       <Fact name="Restarts">{String(bot.restarts)}</Fact>
       {bot.schedule === "" ? null : (
-        <Fact name="Schedule">
+        <Fact name="Schedule" wide>
           {bot.schedule} {bot.timezone}
           {bot.nextRun === null ? null : <span class="muted">, next {moment(bot.nextRun)}</span>}
         </Fact>
@@ -109,10 +107,7 @@ function Facts({ bot, detail, stale }: { bot: Bot; detail: BotDetail | null; sta
         {bot.lastDataAt === null ? (
           "none yet"
         ) : (
-          <>
-            <Age at={bot.lastDataAt} suffix=" ago" />
-            {stale ? `, since ${moment(bot.lastDataAt)}` : ""}
-          </>
+          <>{stale ? `none since ${moment(bot.lastDataAt)}` : <Age at={bot.lastDataAt} suffix=" ago" />}</>
         )}
       </Fact>
       <Fact name="Sync">

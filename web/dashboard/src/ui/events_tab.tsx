@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import type { LogEvent } from "../api/documents";
-import { quantity } from "../format/numbers";
+import { plain } from "../format/numbers";
 import { clock, day, moment } from "../format/times";
 import { type EventList, severity } from "../state/logs";
 import { ProblemLine, Skeleton } from "./notes";
@@ -76,7 +76,7 @@ export function eventText(event: LogEvent): string {
   const parts: string[] = [];
   for (const key of SAID) {
     const value = event.data[key];
-    if (typeof value === "number") parts.push(`${WORDS[key] ?? ""}${quantity(value)}`);
+    if (typeof value === "number") parts.push(`${WORDS[key] ?? ""}${plain(value)}`);
     else if (typeof value === "string" && value !== "") parts.push(value);
   }
   if (event.kind === "lifecycle" || parts.length < 2) return event.message || parts.join(" ");

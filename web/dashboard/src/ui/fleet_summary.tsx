@@ -1,4 +1,4 @@
-/** The three answers over the table. */
+/** The three answers over the table. Sums of a whole fleet always move, so they change without a glow. */
 
 import { HEALTHS, type Revision } from "../api/documents";
 import { count, money, signed } from "../format/numbers";
@@ -6,7 +6,7 @@ import { healthWord } from "../format/words";
 import type { FleetState } from "../state/fleet";
 import type { Purse } from "../state/ranking";
 import { revisionUrl } from "../state/router";
-import { Age, Glow } from "./live";
+import { Age } from "./live";
 import { ModeWord, pnlClass } from "./money";
 import { HealthShape } from "./shape";
 
@@ -38,7 +38,7 @@ function Healths({ state }: { state: FleetState }) {
             data-testid={`count-${health}`}
           >
             <HealthShape health={health} />
-            <Glow text={counts[health].toLocaleString("en-US")} class={`figure is-${health}`} />{" "}
+            <span class={`figure is-${health}`}>{counts[health].toLocaleString("en-US")}</span>{" "}
             {healthWord(health)}
           </button>
         ))}
@@ -61,12 +61,9 @@ function Money({ purses }: { purses: readonly Purse[] }) {
             {purse.pnlToday === null ? (
               <span class="figure muted">{"\u2013"}</span>
             ) : (
-              <Glow text={signed(purse.pnlToday)} class={`figure ${pnlClass(purse.pnlToday)}`} />
+              <span class={`figure ${pnlClass(purse.pnlToday)}`}>{signed(purse.pnlToday)}</span>
             )}{" "}
-            {purse.currency}{" "}
-            <span class="muted">
-              equity <Glow text={money(purse.equity)} />
-            </span>
+            {purse.currency} <span class="muted">equity {money(purse.equity)}</span>
           </p>
         ))}
       </div>

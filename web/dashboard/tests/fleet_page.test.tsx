@@ -1,0 +1,215 @@
+import { fireEvent, render, screen, within } from "@testing-library/preact";
+import { expect, test, vi } from "vitest";
+import { place } from "../src/state/router";
+import { FleetPage } from "../src/ui/fleet_page";
+import { startKeys } from "../src/ui/keys";
+import { visibleSpan } from "../src/ui/virtual";
+import { botDocument, FakeEventSource, fleetDocument, Refusal, serve } from "./fakes";
+
+async function open(bots: unknown[], fleet = fleetDocument()) {
+  serve({ "/api/v1/fleet": fleet, "/api/v1/bots": bots });
+  render(<FleetPage />);
+  FakeEventSource.last.open();
+  await screen.findByTestId("sync-age");
+}
+
+const rowNames = () =>
+  screen.queryAllByTestId(/^bot-row-/).map((row) => row.dataset.testid?.replace("bot-row-", ""));
+
+test("every bot has a row that says all about it, the worst first", async () => {
+  await open([
+    botDocument("sma-btc", { mode: "live" }),
+    botDocument("grid-sol", {
+      health: "Degraded",
+      reason: "CrashLoop",
+      message: "crashed 5 times",
+      sync: "OutOfSync",
+    }),
+  ]);
+  expect(rowNames()).toEqual(["grid-sol", "sma-btc"]);
+  expect(screen.getByTestId("health-grid-sol").textContent).toBe("degradedcrash loop");
+  expect(screen.getByTestId("health-grid-sol").dataset.health).toBe("Degraded");
+  expect(screen.getByTestId("health-grid-sol").title).toBe("CrashLoop: crashed 5 times");
+  expect(screen.getByTestId("cell-metric-sma-btc").textContent).toBe("+184.20 USDT");
+  expect(screen.getByTestId("memory-sma-btc").textContent).toBe("41/64 MiB");
+  expect(screen.getByTestId("cpu-sma-btc").textContent).toBe("2%");
+  expect(screen.getByTestId("revision-sma-btc").textContent).toBe("3f9a2c1");
+  expect(screen.getByTestId("mode-sma-btc").textContent).toBe("live");
+  expect(screen.getByTestId("sync-grid-sol").textContent).toBe("out of sync");
+  expect(screen.getByTestId("program-sma-btc").textContent).toBe("sma 1.5.0");
+  expect(screen.getByTestId("last-log-sma-btc").textContent).toBe("tick");
+  expect(screen.getByTestId("stream-state").textContent).toBe("live");
+  await vi.waitFor(() => expect(document.title).toBe("(1) desk \u2013 herdsman"));
+});
+
+test("the header answers what is wrong, what is earned, and what changed last", async () => {
+  await open([
+    botDocument("a", { mode: "live" }),
+    botDocument("b", { pnl_today: -5 }),
+    botDocument("c", { equity: null }),
+  ]);
+  expect(screen.getByTestId("count-Healthy").textContent).toBe("3 healthy");
+  expect(screen.getByTestId("equity-live-USDT").textContent).toContain("+184.20 USDT equity 1,000.00");
+  expect(screen.getByTestId("equity-dry-USDT").textContent).toContain("\u22125.00");
+  const revision = screen.getByTestId("revision").textContent ?? "";
+  expect(revision).toContain("3f9a2c1 tighter stops");
+  expect(revision).toContain("1 bot changed, by alice");
+});
+
+test("a number changes by itself, and glows", async () => {
+  await open([botDocument("a")]);
+  FakeEventSource.last.send("status", botDocument("a", { pnl_today: 200 }));
+  await vi.waitFor(() => expect(screen.getByTestId("cell-metric-a").textContent).toBe("+200.00 USDT"));
+  expect(screen.getByTestId("cell-metric-a").querySelector(".glow-a")).not.toBeNull();
+  await new Promise((resolve) => setTimeout(resolve, 260));
+  FakeEventSource.last.send("status", botDocument("a", { pnl_today: -1 }));
+  await vi.waitFor(() => expect(screen.getByTestId("cell-metric-a").querySelector(".glow-b")).not.toBeNull());
+  expect(screen.getByTestId("cell-metric-a").querySelector(".loss")).not.toBeNull();
+});
+
+test("a bot without equity shows its newest metric, one without anything a dash", async () => {
+  await open([
+    botDocument("a", {
+      equity: null,
+      pnl_today: null,
+      last_metric: { name: "bot_spread_bps", value: 1.25, time: 1 },
+    }),
+    botDocument("b", {
+      pnl_today: null,
+      last_log: null,
+      resources: {},
+      applied_revision: "",
+      last_data_at: null,
+    }),
+  ]);
+  expect(screen.getByTestId("cell-metric-a").textContent).toBe("1.2500 spread bps");
+  expect(screen.getByTestId("cell-metric-b").textContent).toBe("\u2013");
+  expect(screen.getByTestId("revision-b").textContent).toBe("\u2013");
+});
+
+test("values of a bot that fell silent fade and say since when", async () => {
+  await open([botDocument("a", { last_data_at: Date.now() / 1000 - 300 })]);
+  expect(screen.getByTestId("bot-row-a").className).toContain("stale");
+  expect(screen.getByTestId("bot-row-a").title).toMatch(/^no data since \d{4}/);
+});
+
+test("no row moves while the mouse is over the rows", async () => {
+  await open([botDocument("a"), botDocument("b")]);
+  const table = screen.getByRole("table");
+  fireEvent.pointerEnter(table, { pointerType: "mouse" });
+  FakeEventSource.last.send("status", botDocument("b", { health: "Missing" }));
+  await screen.findByTestId("order-waits");
+  expect(rowNames()).toEqual(["a", "b"]);
+  fireEvent.pointerLeave(table);
+  await vi.waitFor(() => expect(rowNames()).toEqual(["b", "a"]));
+});
+
+test("a search narrows the rows, and can be taken back", async () => {
+  await open([botDocument("sma-btc"), botDocument("grid-sol")]);
+  fireEvent.input(screen.getByTestId("search"), { target: { value: "grid" } });
+  await vi.waitFor(() => expect(rowNames()).toEqual(["grid-sol"]));
+  expect(screen.getByTestId("shown").textContent).toBe("1 of 2 bots");
+  fireEvent.input(screen.getByTestId("search"), { target: { value: "nothing like it" } });
+  fireEvent.click(await screen.findByText("Show all"));
+  await vi.waitFor(() => expect(rowNames()).toHaveLength(2));
+});
+
+test("a state in the header filters, a column's head sorts", async () => {
+  await open([botDocument("a", { health: "Suspended", reason: "Suspended" }), botDocument("b")]);
+  fireEvent.click(screen.getByTestId("count-Suspended"));
+  await vi.waitFor(() => expect(rowNames()).toEqual(["a"]));
+  fireEvent.click(screen.getByTestId("count-Suspended"));
+  const head = screen.getByRole("columnheader", { name: /Bot/ });
+  fireEvent.click(within(head).getByRole("button"));
+  fireEvent.click(within(head).getByRole("button"));
+  await vi.waitFor(() => expect(rowNames()).toEqual(["b", "a"]));
+  expect(head.getAttribute("aria-sort")).toBe("descending");
+});
+
+test("arrows walk, Enter opens, Escape lets go", async () => {
+  await open([botDocument("a"), botDocument("b"), botDocument("c")]);
+  const chosen = () => document.querySelector(".chosen .c-name")?.textContent;
+  await vi.waitFor(() => {
+    fireEvent.keyDown(document.body, { key: "Home" });
+    expect(chosen()).toBe("a");
+  });
+  fireEvent.keyDown(document.body, { key: "End" });
+  await vi.waitFor(() => expect(chosen()).toBe("c"));
+  fireEvent.keyDown(document.body, { key: "ArrowUp" });
+  await vi.waitFor(() => expect(chosen()).toBe("b"));
+  fireEvent.keyDown(document.body, { key: "Escape" });
+  await vi.waitFor(() => expect(chosen()).toBeUndefined());
+  fireEvent.keyDown(document.body, { key: "ArrowDown" });
+  await vi.waitFor(() => expect(chosen()).toBe("a"));
+  fireEvent.keyDown(document.body, { key: "Enter" });
+  expect(place.value.page).toEqual({ name: "bot", bot: "a" });
+});
+
+test("a click anywhere on a row opens its bot", async () => {
+  await open([botDocument("a")]);
+  fireEvent.click(screen.getByTestId("last-log-a"));
+  expect(place.value.page).toEqual({ name: "bot", bot: "a" });
+});
+
+test("the slash goes to the search, and keys typed there do nothing else", async () => {
+  const stop = startKeys();
+  await open([botDocument("a")]);
+  fireEvent.keyDown(document.body, { key: "/" });
+  expect(document.activeElement).toBe(screen.getByTestId("search"));
+  fireEvent.keyDown(screen.getByTestId("search"), { key: "?" });
+  fireEvent.keyDown(screen.getByTestId("search"), { key: "Escape" });
+  expect(document.activeElement).not.toBe(screen.getByTestId("search"));
+  stop();
+});
+
+test("only the rows in view are in the document", async () => {
+  await open(Array.from({ length: 10_000 }, (_, index) => botDocument(`bot-${index}`)));
+  expect(screen.getByTestId("shown").textContent).toBe("10,000 bots");
+  expect(rowNames().length).toBeLessThan(100);
+  expect(visibleSpan(3200, 640, 32, 10_000)).toEqual({ first: 88, last: 132 });
+  expect(visibleSpan(0, 640, 32, 5)).toEqual({ first: 0, last: 5 });
+  expect(visibleSpan(9e9, 640, 32, 5)).toEqual({ first: 4, last: 5 });
+});
+
+test("an empty fleet says which commands fill it", async () => {
+  await open([], fleetDocument({ revision: null, synced_at: null }));
+  expect(screen.getByText("No bots yet")).toBeTruthy();
+  expect(document.body.textContent).toContain("git push herdsman main");
+  FakeEventSource.last.send("status", botDocument("first"));
+  await screen.findByTestId("bot-row-first");
+});
+
+test("what is wrong with herdsman itself stands on every page", async () => {
+  await open([botDocument("a")], fleetDocument({ problems: ["Nomad does not answer since 14:02 UTC"] }));
+  expect(screen.getByText("Nomad does not answer since 14:02 UTC")).toBeTruthy();
+});
+
+test("a lost connection keeps the values and says so", async () => {
+  await open([botDocument("a")]);
+  FakeEventSource.last.fail(false);
+  await screen.findByTestId("lost-banner");
+  expect(screen.getByTestId("stream-state").textContent).toBe("reconnecting");
+  expect(screen.getByTestId("cell-metric-a").textContent).toBe("+184.20 USDT");
+  FakeEventSource.last.open();
+  await vi.waitFor(() => expect(screen.queryByTestId("lost-banner")).toBeNull());
+});
+
+test("before the first answer there is a skeleton, after a failure the reason and a way on", async () => {
+  serve({
+    "/api/v1/fleet": new Refusal(503, { title: "No store", detail: "disk is full", next: "make room" }),
+  });
+  render(<FleetPage />);
+  expect(screen.getByTestId("loading")).toBeTruthy();
+  FakeEventSource.last.open();
+  expect((await screen.findByTestId("problem")).textContent).toContain("disk is full");
+  serve({ "/api/v1/fleet": fleetDocument(), "/api/v1/bots": [botDocument("a")] });
+  fireEvent.click(screen.getByText("Read it again"));
+  await screen.findByTestId("bot-row-a");
+});
+
+test("without a session the page asks for a token", async () => {
+  serve({ "/api/v1/fleet": new Refusal(401, { title: "Sign in first" }), "/api/v1/bots": [] });
+  render(<FleetPage />);
+  FakeEventSource.last.open();
+  await screen.findByTestId("sign-in");
+});

@@ -17,6 +17,8 @@ from controller.settings import Settings
 from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport, ReportKind
 
+_AT_ONCE = 500
+"""Reports written in one transaction: a long backlog does not keep everything else from the database."""
 Reported = tuple[AllocationLabels, LauncherReport]
 
 
@@ -42,8 +44,10 @@ class Reports:
     async def record(self, reports: Sequence[Reported]) -> None:
         """Take reports of this fleet in and return once they are kept."""
         ours = [(labels, report) for labels, report in reports if labels.fleet == self._fleet.id]
-        if not ours:
-            return
+        for begin in range(0, len(ours), _AT_ONCE):
+            await self._record(ours[begin : begin + _AT_ONCE])
+
+    async def _record(self, ours: Sequence[Reported]) -> None:
         changed = self._fold(ours)
         now = self._clock.time()
 

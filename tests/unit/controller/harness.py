@@ -159,7 +159,10 @@ class World:
 
     async def _deliver(self) -> None:
         while True:
-            await self.controller.record(await self._reports.get())
+            reports = await self._reports.get()
+            while not self._reports.empty():
+                reports = reports + self._reports.get_nowait()
+            await self.controller.record(reports)
 
 
 def _name_fleet(connection: object) -> None:

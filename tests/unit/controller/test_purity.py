@@ -10,6 +10,7 @@ import controller
 CORE = [
     "backoff",
     "compare",
+    "conditions",
     "differences",
     "health",
     "plan",

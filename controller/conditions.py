@@ -1,0 +1,61 @@
+"""A bot's status as three conditions, for whoever waits for one of them. Pure."""
+
+from dataclasses import dataclass
+
+from controller.status import BotStatus, Health, Reason, Sync
+
+_STALLED = frozenset(
+    {
+        Reason.APPLY_FAILED,
+        Reason.BUILD_FAILED,
+        Reason.CRASH_LOOP,
+        Reason.INVALID_MANIFEST,
+        Reason.LAUNCH_FAILED,
+        Reason.NODE_LOST,
+        Reason.NO_RUNTIME,
+        Reason.PRUNE_HELD,
+        Reason.RECOVERY_NEEDED,
+        Reason.SCHEDULER_UNAVAILABLE,
+        Reason.STATE_ELSEWHERE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One question about a bot: `type` Ready, Reconciling or Stalled, `status` True, False or Unknown."""
+
+    type: str
+    status: str
+    reason: Reason
+    message: str
+    since: float
+
+
+def conditions(status: BotStatus) -> tuple[Condition, ...]:
+    """Return whether the bot is well and in sync, whether that is being worked on, whether it is stuck."""
+    reconciling = status.health is Health.PROGRESSING or status.reason is Reason.UPDATING
+    answers = {
+        "Ready": _ready(status),
+        "Reconciling": _said(reconciling),
+        "Stalled": _said(is_stalled(status)),
+    }
+    return tuple(
+        Condition(kind, answer, status.reason, status.message, status.since)
+        for kind, answer in answers.items()
+    )
+
+
+def is_stalled(status: BotStatus) -> bool:
+    """Say whether the bot stays as it is until a person, or something outside, changes."""
+    return status.reason in _STALLED
+
+
+def _ready(status: BotStatus) -> str:
+    if status.health is Health.UNKNOWN:
+        return "Unknown"
+    return _said(status.health is Health.HEALTHY and status.sync is Sync.SYNCED)
+
+
+def _said(answer: bool) -> str:
+    return str(answer)

@@ -61,6 +61,8 @@ ROUTES = (
     documentation.reference,
     dashboard.dashboard,
 )
+MOST_BODY = 1024 * 1024
+"""Bytes of a request's body, but for pushes and batches of telemetry."""
 _DESCRIPTION = (
     "GitOps for trading bots. Send Authorization: Bearer TOKEN. Errors are RFC 9457 problem details with "
     "`reason` and `next`. The git remote is at /git/fleet.git (user herdsman, the token as password); what "
@@ -91,7 +93,7 @@ def create_app(services: Services) -> Litestar:
             openapi_router=_Unserved("/api/openapi", route_handlers=[]),
             use_handler_docstrings=True,
         ),
-        request_max_body_size=services.settings.ingest_limit,
+        request_max_body_size=MOST_BODY,
         debug=False,
     )
     app.asgi_handler = Front(app.asgi_handler, services.access, tls=services.settings.tls)

@@ -49,9 +49,11 @@ class Front:
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        """Check a request and hand it on; anything but HTTP passes unseen."""
-        if scope["type"] != ScopeType.HTTP:
+        """Check a request and hand it on. There are no websockets here, so none gets past this."""
+        if str(scope["type"]) == "lifespan":
             await self._app(scope, receive, send)
+            return
+        if scope["type"] != ScopeType.HTTP:
             return
         started = time.monotonic()
         seen = {"status": 0}

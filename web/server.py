@@ -65,6 +65,7 @@ async def serve(
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             backlog=BACKLOG,
             timeout_graceful_shutdown=int(GRACE),
             timeout_keep_alive=30,

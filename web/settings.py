@@ -22,8 +22,6 @@ class WebSettings:
     """The branch whose pushes are deployed."""
     subfolder: str = ""
     """The fleet's folder in the repository; "" for the whole."""
-    ingest_limit: int = 32 * 1024 * 1024
-    """The largest batch of telemetry taken at once, in bytes as sent."""
     recheck: float = 15.0
     """Seconds after which an open stream's credential is looked at again."""
     push_wait: float = 30.0

@@ -6,8 +6,17 @@ from web.access.scopes import Scope
 from web.problems import NotTaken
 from web.routes.parameters import AnyRequest, Wired
 
+MOST_BATCH = 32 * 1024 * 1024
+"""The largest batch taken at once, in bytes."""
 
-@post("/api/v1/ingest", opt={"access": Scope.INGEST}, tags=["telemetry"], status_code=204)
+
+@post(
+    "/api/v1/ingest",
+    opt={"access": Scope.INGEST},
+    tags=["telemetry"],
+    status_code=204,
+    request_max_body_size=MOST_BATCH,
+)
 async def ingest(services: Wired, request: AnyRequest) -> None:
     """Take one batch of an agent: 204 once it is durable.
 

@@ -1,6 +1,7 @@
 """The HTTP API on a real socket, over fakes."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,7 @@ from telemetry.intake import IngestAnswer
 from telemetry.records import Event, Series
 from telemetry.stores import EventPage
 from tests.fakes.controller import REVISION, bot_status
-from tests.fakes.web import Running
+from tests.fakes.web import Running, running
 from web.access.scopes import Scope
 from web.queries import NOTABLE_KINDS
 
@@ -317,6 +318,32 @@ async def test_health_is_told_without_a_token_and_figures_with_one(web: Running)
     async with web.client(Scope.READ) as client:
         figures = await client.get("/metrics")
     assert figures.headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
+async def test_readiness_names_the_failing_part_and_details_only_with_a_token(tmp_path: Path):
+    """Whoever may not read learns which part fails, not what of our network its error names."""
+
+    async def checks() -> dict[str, str]:
+        return {"controller": "ok", "series": "http://10.0.0.9:8428 does not answer"}
+
+    async with running(tmp_path, checks=checks) as web:
+        async with web.client(None) as client:
+            open_answer = await client.get("/readyz")
+        async with web.client(Scope.READ) as client:
+            told = (await client.get("/readyz")).json()["checks"]
+    assert open_answer.status_code == 503
+    assert open_answer.json() == {"ready": False, "checks": {"controller": "ok", "series": "failing"}}
+    assert told["series"] == "http://10.0.0.9:8428 does not answer"
+
+
+async def test_body_that_is_too_large_is_refused(web: Running):
+    """Nobody can fill memory with a request; batches of telemetry may be larger."""
+    large = b"x" * (2 * 1024 * 1024)
+    async with web.client(None, headers={"Sec-Fetch-Site": "same-origin"}) as client:
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert (await client.post("/sign-in", content=large, headers=form)).status_code == 413
+    async with web.client(Scope.INGEST) as client:
+        assert (await client.post("/api/v1/ingest", content=large)).status_code == 204
 
 
 async def test_errors_of_ours_and_of_the_framework_have_one_shape(web: Running):

@@ -27,6 +27,8 @@ _log = logging.getLogger("herdsman.intake")
 _START = Position(0, 0)
 _RETRY_AFTER = 0.5
 _FORGET_AFTER = 3600.0
+_AGENTS_SPEAK_WITHIN = 60.0
+"""Seconds in which every agent tells which allocations it has read to their ends (it says so every 30 s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class Intake:
         self._fleet = fleet
         self._most_waiting = most_waiting
         self._clock = clock
+        self._born_at = self._forget_at = clock()
         self._waiting = 0
         self._allocations: dict[str, _Allocation] = {}
         self._bots: dict[str, BotSeries] = {}
@@ -115,8 +118,13 @@ class Intake:
         return answer
 
     def drained(self, bot: str) -> bool:
-        """Tell whether all log files of all known allocations of a bot are acknowledged to their ends."""
+        """Tell whether all log files of all known allocations of a bot are acknowledged to their ends.
+
+        A bot that no agent spoke of may have files that no agent came to yet, while this intake is young.
+        """
         own = [one for one in self._allocations.values() if one.reader.labels.bot == bot]
+        if not own:
+            return self._clock() >= self._born_at + _AGENTS_SPEAK_WITHIN
         return all(one.drained for one in own)
 
     def allocation_drained(self, allocation: str) -> bool:
@@ -196,7 +204,11 @@ class Intake:
         return known
 
     def _forget_old(self) -> None:
-        before = self._clock() - _FORGET_AFTER
+        now = self._clock()
+        if now < self._forget_at:
+            return
+        self._forget_at = now + _FORGET_AFTER / 60
+        before = now - _FORGET_AFTER
         for name in [name for name, one in self._allocations.items() if one.seen_at < before and one.drained]:
             del self._allocations[name]
 

@@ -6,7 +6,7 @@ from telemetry.metric_types import METRIC_TYPES, series_name
 from telemetry.prometheus import Counter, Gauge, Registry
 
 RESOURCES: Mapping[str, str] = {
-    "bot_up": "1 while the bot's process runs, 0 from its end on",
+    "bot_up": "Is 1 while the bot's process runs, 0 from its end on",
     "bot_cpu_percent": "CPU use of the bot's processes, in percent of one core",
     "bot_cpu_limit_percent": "The bot's CPU limit, in percent of one core",
     "bot_memory_bytes": "Resident memory of the bot's processes",

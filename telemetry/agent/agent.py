@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from schemas.reports import LAUNCHER_STREAM
 from telemetry.agent import checkpoint
 from telemetry.agent.allocation import Allocation, Ready, Stream
 from telemetry.agent.discovery import Discovery
@@ -163,7 +164,8 @@ class Agent:
     def _collect(self, found: Discovery, now: float) -> _Collected | None:
         """Read from the wanted streams in turn until a batch is full; None where there is nothing to send."""
         collected = _Collected(Batch(WIRE_VERSION, self._name, [], []))
-        for key in list(self._wanted):
+        # Launchers first: their lines tell which run the bots' lines belong to.
+        for key in sorted(self._wanted, key=lambda key: key[1] != LAUNCHER_STREAM):
             if collected.size >= _BATCH_BYTES:
                 break
             allocation, stream = self._wanted.pop(key)
@@ -174,14 +176,14 @@ class Agent:
             elif (wake_at := stream.wake_at()) is not None:
                 heapq.heappush(self._due, (wake_at, next(self._order), allocation, stream))
         self._add_uses(collected)
-        for allocation in found.newly_drained(self._over):
+        for allocation in found.newly_drained(now, _is_over):
             collected.batch.drained.append(collected.number_of(allocation))
         batch = collected.batch
         return collected if batch.chunks or batch.uses or batch.drained else None
 
     def _add(self, collected: _Collected, allocation: Allocation, ready: Ready) -> None:
         piece = ready.piece
-        if ready.stream == "launcher":
+        if ready.stream == LAUNCHER_STREAM:
             allocation.note_reports(piece.data)
         chunk = Chunk(
             collected.number_of(allocation),
@@ -234,10 +236,6 @@ class Agent:
             loop.remove_reader(watcher.fileno())
             self._awake.clear()
 
-    def _over(self, allocation: Allocation) -> bool:
-        """Tell whether nobody is left who could print into an allocation's files."""
-        return not is_alive(allocation.launcher_pid)
-
     async def _sample_resources(self, found: Discovery) -> None:
         sampler = ResourceSampler()
         while True:
@@ -275,6 +273,11 @@ class Agent:
         self._health.gauge("herdsman_agent_files").read = lambda: float(
             sum(len(stream.tails) for one in allocations.values() for stream in one.streams.values())
         )
+
+
+def _is_over(allocation: Allocation) -> bool:
+    """Tell whether nobody is left who could print into an allocation's files."""
+    return not is_alive(allocation.launcher_pid)
 
 
 def _target(allocation: Allocation) -> Target:

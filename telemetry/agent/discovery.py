@@ -16,7 +16,8 @@ from telemetry.agent.tail import Place
 _FIRST_CHECK = 0.02
 _LONGEST_CHECK = 5.0
 _LIST_EVERY = 1.0
-_FORGET_AFTER = 3600.0
+_DRAIN_EVERY = 0.2
+_SAY_AGAIN_EVERY = 30.0
 _log = logging.getLogger("herdsman.agent")
 
 
@@ -45,6 +46,8 @@ class Discovery:
         self._changed: dict[int, tuple[Allocation, Stream]] = {}
         self._root_watched = False
         self._list_at = 0.0
+        self._drain_at = 0.0
+        self._say_again_at = 0.0
         _raise_file_limit()
 
     def is_waiting(self, allocation: str) -> bool:
@@ -89,8 +92,18 @@ class Discovery:
         self._changed.clear()
         return changed
 
-    def newly_drained(self, over: Callable[[Allocation], bool]) -> Iterator[Allocation]:
-        """Yield allocations that got drained; those whose folder is gone are let go of."""
+    def newly_drained(self, now: float, over: Callable[[Allocation], bool]) -> Iterator[Allocation]:
+        """Yield allocations that are drained, again now and then: who was told may have forgotten it.
+
+        Looks only every so often. Those whose folder is gone are let go of.
+        """
+        if now < self._drain_at:
+            return
+        self._drain_at = now + _DRAIN_EVERY
+        if now >= self._say_again_at:
+            self._say_again_at = now + _SAY_AGAIN_EVERY
+            for allocation in self.allocations.values():
+                allocation.said_drained = False
         for name, allocation in list(self.allocations.items()):
             if allocation.in_flight or (allocation.said_drained and not allocation.gone):
                 continue

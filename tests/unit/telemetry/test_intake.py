@@ -1,0 +1,195 @@
+"""The intake: acknowledgement, slow and broken stores, repeated batches, other fleets."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from schemas.errors import StoreUnavailable
+from schemas.labels import AllocationLabels
+from schemas.reports import LauncherReport
+from telemetry.intake import Intake
+from telemetry.records import Event, Sample
+from telemetry.wire import WIRE_VERSION, Batch, Chunk, Use, encode_batch
+from tests.unit.telemetry.bots import Node, Told, labels_of
+
+EQUITY = b'{"_metric": "equity", "equity": 5}\n'
+
+
+def batch(*chunks: Chunk, labels: AllocationLabels | None = None, **parts: object) -> bytes:
+    whole = Batch(WIRE_VERSION, "node-1", [labels or labels_of("a1", "alpha")], list(chunks), **parts)  # type: ignore[arg-type]
+    return encode_batch(whole)
+
+
+def chunk(data: bytes, offset: int = 0, index: int = 0, stream: str = "stdout", **parts: object) -> Chunk:
+    return Chunk(0, stream, index, offset, 1_790_000_000.0, data, **parts)  # type: ignore[arg-type]
+
+
+class Stalled:
+    """A series store that fails, or waits for leave to write."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.may_write = asyncio.Event()
+        self.writing = asyncio.Event()
+        self.broken = broken
+        self.written: list[Sample] = []
+
+    async def write(self, samples: Sequence[Sample]) -> None:
+        if self.broken:
+            raise StoreUnavailable("the series store does not answer")
+        self.writing.set()
+        await self.may_write.wait()
+        self.written += samples
+
+
+async def test_a_batch_is_acknowledged_once_stored(node: Node) -> None:
+    """204 means that events and samples can be read from the stores."""
+    answer = await node.intake.accept(batch(chunk(EQUITY + b"hello\n")))
+    assert answer.status == 204
+    assert [event.kind for event in (await node.stored())] == ["equity", "log"]
+    assert await node.series.metrics("alpha") == ["bot_equity"]
+
+
+async def test_a_batch_again_changes_nothing(node: Node) -> None:
+    """The same batch, or one that overlaps it, adds only what is new, and tells only that."""
+    await node.intake.accept(batch(chunk(b"one\ntwo\n")))
+    await node.intake.accept(batch(chunk(b"one\ntwo\n")))
+    await node.intake.accept(batch(chunk(b"two\nthree\n", offset=4)))
+    assert node.told.messages == ["one", "two", "three"]
+    assert [event.id for event in await node.stored()] == [
+        "a1/stdout/0/0",
+        "a1/stdout/0/4",
+        "a1/stdout/0/8",
+    ]
+    assert node.intake.health.value("herdsman_intake_repeated_lines_total") == 2
+
+
+async def test_a_trace_that_comes_again_joined_otherwise_loses_no_line(node: Node) -> None:
+    """Where the first part of joined lines is stored already, the rest still becomes an event."""
+    await node.intake.accept(batch(chunk(b"head\n  one\n", joins=[(0, 2)])))
+    again = b"head\n  one\n  two\n  three\nnext\n"
+    await node.intake.accept(batch(chunk(again, joins=[(0, 4)])))
+    assert [event.message for event in await node.stored()] == ["head\n  one", "  two\n  three", "next"]
+
+
+async def test_a_store_that_fails_keeps_the_batch_with_the_agent(node: Node) -> None:
+    """A store that does not answer makes 503; the batch sent again is stored whole and told once."""
+    broken = Stalled(broken=True)
+    intake = Intake(broken, node.events, node.told)  # type: ignore[arg-type]
+    body = batch(chunk(EQUITY + b"hello\n"))
+    answer = await intake.accept(body)
+    assert (answer.status, answer.message) == (503, "the series store does not answer")
+    assert answer.retry_after > 0
+    broken.broken = False
+    broken.may_write.set()
+    assert (await intake.accept(body)).status == 204
+    assert len(broken.written) == 1
+    assert len(await node.stored()) == 2
+    assert len(node.told.seen) == 2
+    assert len(node.told.values) == 1
+
+
+async def test_reports_that_were_not_taken_come_again(node: Node) -> None:
+    """A listener that cannot take reports makes 503, and gets them with the next try."""
+
+    class Failing(Told):
+        failing = True
+
+        async def reports(self, reports: Sequence[tuple[AllocationLabels, LauncherReport]]) -> None:
+            if self.failing:
+                raise RuntimeError("the database is locked")
+            await super().reports(reports)
+
+    told = Failing()
+    intake = Intake(node.series, node.events, told)
+    body = batch(chunk(b'{"t": 1790000000.0, "kind": "exited", "outcome": "crashed"}\n', stream="launcher"))
+    assert (await intake.accept(body)).status == 503
+    told.failing = False
+    assert (await intake.accept(body)).status == 204
+    assert [report.outcome for _, report in told.heard] == ["crashed"]
+    (event,) = await node.stored()
+    assert (event.kind, event.level, event.message) == ("lifecycle", "error", "exited: crashed")
+    assert event.data["outcome"] == "crashed"
+
+
+async def test_too_much_waiting_is_refused_with_a_delay(node: Node) -> None:
+    """While a store is slow, batches over the bound get 429 and a time to come again; then they are taken."""
+    slow = Stalled()
+    intake = Intake(slow, node.events, node.told, most_waiting=1000)  # type: ignore[arg-type]
+    first = asyncio.create_task(intake.accept(batch(chunk(EQUITY))))
+    await slow.writing.wait()
+    more = batch(chunk(b"x" * 1000 + b"\n", stream="stderr"))
+    answer = await intake.accept(more)
+    assert answer.status == 429
+    assert answer.retry_after > 0
+    slow.may_write.set()
+    assert (await first).status == 204
+    assert (await intake.accept(more)).status == 204
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [(b"", "no batch"), (b"\x93rubbish", "no batch"), (b"{}", "no batch"), (b"\x94\x63", "no batch")],
+)
+async def test_rubbish_is_refused_in_words(node: Node, body: bytes, text: str) -> None:
+    """A body that is no batch gets 400 and says so."""
+    answer = await node.intake.accept(body)
+    assert answer.status == 400
+    assert text in answer.message
+
+
+async def test_another_wire_version_is_refused_in_words(node: Node) -> None:
+    """An agent of another version is told which one is spoken here."""
+    answer = await node.intake.accept(encode_batch(Batch(99, "node-1", [], [])))
+    assert answer.status == 400
+    assert "version 99" in answer.message
+
+
+async def test_another_fleets_output_is_left_out(node: Node) -> None:
+    """An intake of one fleet acknowledges other fleets' lines and keeps none of them."""
+    intake = Intake(node.series, node.events, node.told, fleet="desk-abc123")
+    assert (await intake.accept(batch(chunk(EQUITY), labels=labels_of("b1", fleet="other")))).status == 204
+    assert (await intake.accept(batch(chunk(EQUITY)))).status == 204
+    assert [event.allocation for event in await node.stored()] == ["a1"]
+
+
+async def test_resource_use_becomes_series(node: Node) -> None:
+    """What the agent measured is told and stored as series of the bot."""
+    body = batch(uses=[Use(0, 1_790_000_000.0, {"bot_cpu_percent": 12.5, "bot_memory_bytes": 1e6})])
+    assert (await node.intake.accept(body)).status == 204
+    assert {sample.name: sample.value for sample in node.told.values} == {
+        "bot_cpu_percent": 12.5,
+        "bot_memory_bytes": 1e6,
+    }
+    assert await node.series.metrics("alpha") == ["bot_cpu_percent", "bot_memory_bytes"]
+
+
+async def test_drained_is_what_the_agent_said_last(node: Node) -> None:
+    """An allocation is drained once its agent said so, and no more after new lines."""
+    now = [1_790_000_000.0]
+    intake = Intake(node.series, node.events, node.told, clock=lambda: now[0])
+    assert not intake.drained("alpha"), "agents have not spoken yet"
+    await intake.accept(batch(chunk(b"one\n")))
+    assert not intake.drained("alpha")
+    await intake.accept(batch(drained=[0]))
+    assert intake.drained("alpha")
+    await intake.accept(batch(chunk(b"two\n", offset=4)))
+    assert not intake.drained("alpha")
+    now[0] += 100
+    assert intake.drained("beta")
+
+
+async def test_many_agents_at_once(node: Node) -> None:
+    """Batches of many agents are taken side by side, and each line once."""
+
+    def body(agent: int, turn: int) -> bytes:
+        labels = labels_of(f"a{agent}", f"bot-{agent}")
+        lines = chunk(b"line of %02d\n" % turn, offset=turn * 11)
+        return encode_batch(Batch(WIRE_VERSION, f"node-{agent}", [labels], [lines]))
+
+    for turn in range(5):
+        answers = await asyncio.gather(*(node.intake.accept(body(agent, turn)) for agent in range(40)))
+        assert {answer.status for answer in answers} == {204}
+    events: list[Event] = await node.stored()
+    assert len(events) == 200
+    assert node.intake.health.value("herdsman_intake_batches_total", status="204") == 200

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import tarfile
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -46,9 +47,10 @@ def fetch(url: str, digest: str, cache: Path) -> Path:
 
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack a `.tar.gz` so that `folder` appears whole or not at all; nothing may point out of it."""
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Several threads of one process may unpack the same bundle: each into a folder of its own.
+    temporary = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".tmp", dir=folder.parent))
+    temporary.chmod(0o755)
     try:
         with tarfile.open(archive, "r:gz") as content:
             _extract(content, temporary)

@@ -147,3 +147,30 @@ def test_a_damaged_bundle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.tar.gz").write_bytes(b"not an archive")
     with pytest.raises(Unfetched, match="damaged"):
         unpack(tmp_path / "bad.tar.gz", tmp_path / "cache" / "d")
+
+
+def test_threads_that_unpack_the_same_bundle_do_not_meet(tmp_path: Path) -> None:
+    """Many bots of one process that need a layer at once all get it, whole."""
+    archive = tmp_path / "layer.tar.gz"
+    with tarfile.open(archive, "w:gz") as content:
+        for number in range(200):
+            member = tarfile.TarInfo(f"package/module_{number}.py")
+            content.addfile(member)
+    target = tmp_path / "cache" / "layer"
+    start, failures = threading.Barrier(8), []
+
+    def work() -> None:
+        start.wait()
+        try:
+            unpack(archive, target)
+        except (Unfetched, OSError) as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert len(list((target / "package").iterdir())) == 200
+    assert [path.name for path in target.parent.iterdir()] == ["layer"]

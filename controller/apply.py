@@ -302,10 +302,15 @@ class Applier:
             await self._drop(name)
         elif seen.phase is Phase.STOPPING:
             await self._pause(name, self._settings.stop_poll, worker)
-        elif seen.phase is Phase.STOPPED:
+        elif seen.phase is Phase.STOPPED and self._was_asked_to_stop(name):
             await self._forget_job(name, worker)
         else:
             await self._stop(name, Halt.REMOVED, "removed from git", worker)
+
+    def _was_asked_to_stop(self, name: str) -> bool:
+        """Say whether we stopped a bot: a job that only happens to be dead must be stopped first."""
+        entry = self._fleet.inventory.get(name)
+        return entry is None or entry.halted is not Halt.NONE
 
     async def _forget_job(self, name: str, worker: _Worker) -> None:
         """Purge a dead bot's job once its logs are acknowledged, or once that took too long."""

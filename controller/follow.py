@@ -15,6 +15,7 @@ from controller.settings import Settings
 from schemas.bot import BotType
 from schemas.errors import HerdsmanError
 
+_ANNOUNCING = frozenset({"push", "webhook"})
 _FINAL = frozenset({ChangeState.HEALTHY, ChangeState.REMOVED, ChangeState.UNCHANGED})
 
 
@@ -55,7 +56,10 @@ class Followed:
         again = {action.bot for action in live}
         for bot in [*self._tracks]:
             self._overtake(bot, plan.revision.short, again=bot in again)
-        asked.begin(plan, [self._track(action, asked, plan.revision.id).change for action in live])
+        tracks = [self._track(action, asked, plan.revision.id) for action in live]
+        if record is None and asked.trigger in _ANNOUNCING:
+            tracks += self._joined(asked, plan.revision.id, again)
+        asked.begin(plan, [track.change for track in tracks])
         for action in live:
             self.advance(action.bot)
         self._settle_record(plan)
@@ -102,6 +106,20 @@ class Followed:
         self._tracks[action.bot] = track
         self._note(track)
         return track
+
+    def _joined(self, asked: Pass, revision: str, known: set[str]) -> list[_Track]:
+        """Follow also what an earlier pass of the same revision began: a poll may be quicker than a push."""
+        under_way = [
+            track for bot, track in self._tracks.items() if track.revision == revision and bot not in known
+        ]
+        for track in under_way:
+            track.asked.append(asked)
+        return under_way
+
+    def credit(self, trigger: str, by: str) -> None:
+        """Name who brought the newest revision."""
+        if self.record is not None:
+            self.record = replace(self.record, trigger=trigger, by=by)
 
     def _aim(self, action: Action) -> Aim:
         if action.kind in (ActionKind.REMOVE, ActionKind.STOP):

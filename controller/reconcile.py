@@ -15,7 +15,7 @@ from controller.compare import Difference, compare, moved_manifests
 from controller.database import Database
 from controller.database.audit import add_audit
 from controller.database.inventory import save_entries
-from controller.database.revisions import finish_revision, save_revision, trim_changes
+from controller.database.revisions import credit_revision, finish_revision, save_revision, trim_changes
 from controller.fleet import Fleet
 from controller.follow import Followed
 from controller.passes import Pass
@@ -34,6 +34,7 @@ from controller.settings import Settings
 from controller.telling import Telling
 from controller.watch import Watch
 from gitops.desired import DesiredState
+from gitops.sources import NothingPushed
 from schemas.errors import HerdsmanError, SourceUnavailable
 
 _LOG = logging.getLogger(__name__)
@@ -138,6 +139,9 @@ class Reconciler:
         except asyncio.CancelledError:
             asked.fail(HerdsmanError("herdsman is stopping"))
             raise
+        except NothingPushed as error:
+            self.problem = ""  # an empty repository is how every fleet begins
+            asked.fail(error)
         except HerdsmanError as error:
             self.problem = str(error)
             _LOG.warning("%s (%s): %s", asked.id, asked.trigger, error)
@@ -251,6 +255,7 @@ class Reconciler:
         record = self._record(asked, plan) if new else None
         replaced = self._followed.record if new else None
         intents = self._intents(plan)
+        credit = not new and self._brings(asked)
         audit = _audit(asked, plan, self._clock.time())
 
         def write(connection: Connection) -> None:
@@ -262,14 +267,23 @@ class Reconciler:
             if record is not None:
                 save_revision(connection, record)
                 trim_changes(connection, self._settings.revisions_kept)
+            if credit:
+                credit_revision(connection, plan.revision.id, asked.trigger, asked.by)
             if audit is not None:
                 add_audit(connection, audit)
 
-        if entries or intents or record or audit:
+        if entries or intents or record or credit or audit:
             await self._database.run(write)
+        if credit:
+            self._followed.credit(asked.trigger, asked.by)
         self._fleet.inventory.update({entry.bot: entry for entry in (*entries, *intents)})
         self._fleet.revisions.add(plan.revision.id)
         return record
+
+    def _brings(self, asked: Pass) -> bool:
+        """Say whether this pass names who brought a revision that a poll had seen before."""
+        record = self._followed.record
+        return asked.trigger == "push" and bool(asked.by) and record is not None and not record.by
 
     def _record(self, asked: Pass, plan: Plan) -> RevisionRecord:
         """Return the record of a revision: a new one, or an earlier life's taken up again."""

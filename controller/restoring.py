@@ -4,7 +4,7 @@ from sqlalchemy import Connection
 
 from controller.database.fleets import ensure_fleet
 from controller.database.inventory import load_inventory
-from controller.database.revisions import known_revisions, load_revisions
+from controller.database.revisions import known_revisions, newest_revision
 from controller.database.statuses import load_statuses
 from controller.database.suspensions import load_suspensions
 from controller.fleet import Fleet
@@ -21,5 +21,4 @@ def restore(connection: Connection, fleet: Fleet, name: str, now: float) -> Revi
         if status is not None:
             fleet.statuses[bot] = status
         fleet.processes[bot] = process
-    newest = load_revisions(connection, 1)
-    return newest[0] if newest else None
+    return newest_revision(connection)

@@ -45,6 +45,19 @@ def load_revisions(connection: Connection, limit: int) -> list[RevisionRecord]:
     return [_record(row, made.get(row.id, ())) for row in found]
 
 
+def newest_revision(connection: Connection) -> RevisionRecord | None:
+    """Return the record of the revision that was taken last (a refused one never was)."""
+    taken = select(revisions.c.id).where(revisions.c.state != RevisionState.REFUSED.value)
+    newest = connection.execute(taken.order_by(revisions.c.received_at.desc()).limit(1)).scalar()
+    return find_revision(connection, newest) if newest else None
+
+
+def credit_revision(connection: Connection, revision: str, trigger: str, by: str) -> None:
+    """Write who brought a revision, where a poll had seen it first."""
+    row = {"trigger": trigger, "requested_by": by}
+    connection.execute(update(revisions).where(revisions.c.id == revision).values(row))
+
+
 def find_revision(connection: Connection, revision: str) -> RevisionRecord | None:
     """Return one revision by its full id, or by the first digits of it."""
     matching = select(revisions).where(revisions.c.id.startswith(revision, autoescape=True)).limit(1)

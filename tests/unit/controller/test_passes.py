@@ -9,6 +9,7 @@ import pytest
 from controller.records import ChangeState, RevisionState
 from controller.schedulers.protocol import Phase
 from controller.status import Health, Reason, Sync
+from gitops.sources import NothingPushed
 from schemas.bot import BotType
 from schemas.errors import HerdsmanError, ManifestError, NotFound, SourceUnavailable
 from tests.unit.controller.examples import revision, spec
@@ -312,3 +313,30 @@ async def test_cancelling_ends_everything(world):
     assert world.scheduler.closed
     assert len(asyncio.all_tasks()) < tasks
     assert all("bot" not in task.get_name() for task in asyncio.all_tasks())
+
+
+async def test_push_that_a_poll_saw_first_is_followed_and_credited(world):
+    """Where a poll took the revision a moment before the push asked, the push sees and owns its changes."""
+    async with world.life() as controller:
+        await world.push([spec("a")], 1)
+        world.bundles.gate = asyncio.Event()
+        world.source.push([spec("a", parameters={"fast": 12})], 2)
+        await world.clock.advance(31)
+        assert controller.revision().trigger == "poll"
+        world.bundles.gate.set()
+        await world.until(lambda: world.scheduler.calls["apply"] == 2)
+        await world.clock.advance(1)
+        changes = await controller.request_pass("push", by="ada").wait()
+        assert [(one.bot, one.state) for one in changes] == [("a", ChangeState.RUNNING)]
+        assert (await controller.revisions())[0].by == "ada"
+
+
+async def test_empty_repository_is_no_problem(world):
+    """Before the first push there is nothing to do, and nothing wrong."""
+    world.source.error = NothingPushed("nothing was pushed yet")
+    async with world.life() as controller:
+        await world.clock.advance(65)
+        assert controller.problems() == []
+        world.source.error = None
+        await world.push([spec("a")], 1)
+        assert "a" in world.scheduler.jobs

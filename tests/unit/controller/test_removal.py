@@ -182,3 +182,14 @@ async def test_removal_goes_on_after_a_restart(world):
         await world.until(lambda: [one.name for one in controller.statuses()] == ["b"])
         with pytest.raises(NotFound, match="no bot a"):
             controller.status("a")
+
+
+async def test_dead_job_is_stopped_before_it_is_forgotten(world):
+    """A bot whose job only happens to be dead is stopped first, so that nobody starts it in between."""
+    async with world.life() as controller:
+        await world.push([spec("a"), spec("b")], 1)
+        world.scheduler.show("a", quietly=True, phase=Phase.STOPPED)
+        world.source.push([spec("b")], 2)
+        await controller.request_pass("push").wait()
+        assert world.scheduler.calls["stop"] == 1
+        assert "a" not in world.scheduler.jobs

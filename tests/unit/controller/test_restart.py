@@ -207,3 +207,15 @@ async def test_two_fleets_do_not_prune_each_other(tmp_path):
 
 def _fields(value):
     return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
+async def test_refused_push_does_not_hide_the_running_revision(world):
+    """After a restart, the history goes on from the revision that runs, not from a refused one after it."""
+    async with world.life() as controller:
+        world.source.push([spec("a")], 1)
+        await controller.request_pass("push", by="ada").wait()
+        await world.clock.advance(2)
+        await controller.record_refusal(revision(2), (), "bob")
+    async with world.life() as controller:
+        await controller.request_pass("operator").wait()
+        assert controller.revision().by == "ada"

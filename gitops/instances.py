@@ -99,7 +99,7 @@ def double_names(reader: TreeReader, records: Mapping[str, InstanceRecord]) -> d
 
 
 def _double_name(reader: TreeReader, record: InstanceRecord, others: list[str]) -> ManifestError:
-    where = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+    where = ", ".join(sorted(others)[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
     message = f'The bot name "{record.name}" is also declared in {where}; a name is unique in the fleet'
     manifest, _ = parse_instance(record.path, reader.read(record.oid))
     if manifest is None:

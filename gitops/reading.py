@@ -79,10 +79,14 @@ class CommitReader:
         source: str = "",
     ) -> None:
         self.repository = repository
-        self.subfolder = subfolder.strip("/")
+        self.enter(subfolder)
         self.environment = dict(environment or {})
         self._objects: ObjectStream | None = None
         self.revision = self._describe(commit, branch, source)
+
+    def enter(self, subfolder: str) -> None:
+        """Read this folder of the repository from now on; "" for the whole."""
+        self.subfolder = subfolder.strip("/")
 
     def _git(self, *arguments: str) -> bytes:
         return git(self.repository, *arguments, environment=self.environment)

@@ -90,7 +90,7 @@ class Resolver:
 
     def _missing(self, key: ProgramKey) -> Resolution:
         name, version = key
-        for folder, record in self._programs.items():
+        for folder, record in sorted(self._programs.items()):
             before = self._known.programs.get(folder)
             if record.program is None and name in (record.name, before.name if before else ""):
                 return Resolution(blamed=folder)

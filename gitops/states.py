@@ -57,7 +57,11 @@ class FleetStates:
             return self.build_from(reader, previous)
 
     def build_from(self, reader: CommitReader, previous: DesiredState | None) -> DesiredState:
-        """Return what the commit that is read asks for; blocks, and may be called in any thread."""
+        """Return what the commit that is read asks for; blocks, and may be called in any thread.
+
+        It is read in the source's subfolder, whatever the reader was made for.
+        """
+        reader.enter(self._source.subfolder)
         return build_desired_state(
             reader, previous, self._history.at(reader), ran=self._ran(), development=self._development
         )

@@ -46,12 +46,16 @@ def assemble(
         revision=revision,
         settings=index.settings or FleetSettings(),
         bots=bots,
-        errors=tuple(sorted(everything, key=lambda error: (error.file, error.line, error.column))),
+        errors=tuple(sorted(everything, key=_order)),
         failed_paths=frozenset([*failed, *(error.file for error in everything if not error.warning)]),
         failed_bots=frozenset(record.name for record in failed.values() if record.name),
         complete=whole,
         index=index,
     )
+
+
+def _order(error: ManifestError) -> tuple[str, int, int, str, str]:
+    return error.file, error.line, error.column, error.pointer, error.message
 
 
 def _with_bots(
@@ -64,7 +68,7 @@ def _with_bots(
         if resolution and resolution.blamed and record.name:
             held[resolution.blamed].append(record.name)
     return [
-        replace(error, bots=tuple(names))
+        replace(error, bots=tuple(sorted(names)))
         if (names := next((held[folder] for folder in held if error.file.startswith(folder + "/")), None))
         else error
         for error in errors

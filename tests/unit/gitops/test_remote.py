@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from gitops.build import build_desired_state
@@ -471,3 +472,22 @@ def test_creating_again_keeps_what_was_pushed(tmp_path):
     assert "fsckObjects = true" in text
     assert "advertisePushOptions = true" in text
     assert (repository.path / "HEAD").read_text() == "ref: refs/heads/main\n"
+
+
+async def test_a_client_that_leaves_while_it_sends_leaves_no_process(served):
+    """A push that breaks off in the middle of its data ends all of git's children, and the next one works."""
+    served.clone.commit(sound())
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(
+        b"POST /git/fleet.git/git-receive-pack HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+        b"Content-Type: application/x-git-receive-pack-request\r\n\r\n0098"
+    )
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert (await served.push()).returncode == 0
+    deadline = asyncio.get_running_loop().time() + 10
+    while {child.pid for child in psutil.Process().children(recursive=True)} - before:
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0)

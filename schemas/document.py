@@ -22,6 +22,8 @@ DEEPEST = 64
 MOST_VALUES = 100_000
 """The most values in one document, aliases counted each time they are used."""
 LONGEST_NUMBER = 100
+MOST_ERRORS = 50
+"""The most errors of one kind that one document is told; the first say enough."""
 _LONGEST_EXCERPT = 240
 
 _LINE_BREAK = re.compile("\r\n|\n|\r")
@@ -54,7 +56,7 @@ Places = Mapping[Path, Place]
 class Document:
     """One parsed file: `value` holds only dict (text keys), list, str, int, finite float, bool and None."""
 
-    __slots__ = ("_find_places", "_lines", "_places", "file", "text", "unread", "value")
+    __slots__ = ("_find_places", "_hidden", "_lines", "_places", "file", "text", "unread", "value")
 
     def __init__(
         self,
@@ -71,15 +73,15 @@ class Document:
         """Paths of values that could not be read and are reported already; each holds None."""
         self._find_places = find_places
         self._places: Places | None = None
+        self._hidden: list[Place] | None = None
         self._lines: list[str] | None = None
 
     def place(self, path: Path) -> Place:
         """Return the place of a value, or of the nearest thing around it that is in the document."""
-        if self._places is None:
-            self._places = self._find_places(self.text)
-        while path and path not in self._places:
+        places = self._known_places()
+        while path and path not in places:
             path = path[:-1]
-        return self._places.get(path, Place(1, 1, 1, 1, 1, 1))
+        return places.get(path, Place(1, 1, 1, 1, 1, 1))
 
     def error(
         self, path: Path, message: str, suggestion: str | None = None, *, key: bool = False
@@ -117,13 +119,22 @@ class Document:
             self._lines = split_lines(self.text)
         if line > len(self._lines) or column > _LONGEST_EXCERPT:
             return None
-        shown = self._lines[line - 1]
+        shown = self._lines[line - 1][:_LONGEST_EXCERPT]
+        for place in self._concealed():
+            if place.line <= line <= place.end_line and (place.line < line or place.column <= len(shown)):
+                shown = _masked(shown, line, place)
+        return shown
+
+    def _concealed(self) -> list[Place]:
+        if self._hidden is None:
+            places = self._known_places()
+            self._hidden = [place for path, place in places.items() if self.conceals(path)]
+        return self._hidden
+
+    def _known_places(self) -> Places:
         if self._places is None:
             self._places = self._find_places(self.text)
-        for path, place in self._places.items():
-            if place.line <= line <= place.end_line and self.conceals(path):
-                shown = _masked(shown, line, place)
-        return shown[:_LONGEST_EXCERPT]
+        return self._places
 
 
 def pointer_of(path: Path) -> str:

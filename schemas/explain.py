@@ -1,7 +1,7 @@
 """Turns what jsonschema finds into a person's words: what is wrong, where, and what was likely meant."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,8 +34,11 @@ def named(path: Path) -> str:
     return quoted(text.removeprefix(".")) if path else "the document"
 
 
-def explain(error: ValidationError, conceals: Conceals, noun: str) -> list[Violation]:
-    """Return one error of jsonschema as violations (one for each key, where it is about several)."""
+def explain(error: ValidationError, conceals: Conceals, noun: str) -> Iterable[Violation]:
+    """Return one error of jsonschema as violations (one for each key, where it is about several).
+
+    Lazily: a thousand unknown keys cost only as many suggestions as are taken.
+    """
     path = tuple(error.absolute_path)
     keyword = str(error.validator)
     if keyword == "required":
@@ -69,15 +72,14 @@ def _parts(error: ValidationError) -> tuple[Any, Any]:
     return error.instance, error.validator_value
 
 
-def _unknown_keys(error: ValidationError, path: Path, noun: str) -> list[Violation]:
+def _unknown_keys(error: ValidationError, path: Path, noun: str) -> Iterator[Violation]:
     schema: Any = error.schema
     instance, _ = _parts(error)
     properties, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
-    return [
-        unknown_key((*path, key), f"unknown {noun} {quoted(key)}{_inside(path)}", properties)
-        for key in instance
-        if key not in properties and not any(matches(pattern, key) for pattern in patterns)
-    ]
+    for key in instance:
+        if key not in properties and not any(matches(pattern, key) for pattern in patterns):
+            message = f"unknown {noun} {quoted(key)}{_inside(path)}"
+            yield unknown_key((*path, key), message, properties)
 
 
 def _bad_key(error: ValidationError, path: Path) -> Violation:
@@ -99,7 +101,7 @@ def _missing_companions(error: ValidationError, path: Path) -> list[Violation]:
     ]
 
 
-def _nearest_form(error: ValidationError, path: Path, conceals: Conceals, noun: str) -> list[Violation]:
+def _nearest_form(error: ValidationError, path: Path, conceals: Conceals, noun: str) -> Iterable[Violation]:
     """Explain why none of several allowed forms fits: by their types, or by the form that fits best."""
     branches: dict[Any, list[ValidationError]] = {}
     for part in error.context or ():
@@ -155,8 +157,10 @@ def _meant(types: list[str], instance: Any) -> str | None:
 
 def _not_a_choice(path: Path, choices: Any, instance: Any, concealed: bool) -> Violation:
     words = [shown(choice) for choice in choices[:_MOST_CHOICES]]
-    if len(choices) > _MOST_CHOICES:
-        words.append(f"{len(choices) - _MOST_CHOICES} others")
+    if any(isinstance(choice, dict | list) for choice in choices[:_MOST_CHOICES]):
+        words = [f"one of the {len(choices)} values that its schema lists"]
+    elif len(choices) > _MOST_CHOICES:
+        words.append(f"one of {len(choices) - _MOST_CHOICES} others")
     value = "" if concealed else f", not {shown(instance)}"
     texts = [choice for choice in choices if isinstance(choice, str)]
     suggestion = nearest(instance, texts) if isinstance(instance, str) and not concealed else None
@@ -164,24 +168,23 @@ def _not_a_choice(path: Path, choices: Any, instance: Any, concealed: bool) -> V
 
 
 def _count(limit: Any, one: str, many: str) -> str:
-    return f"{limit} {one if limit == 1 else many}"
+    return f"{shown(limit)} {one if limit == 1 else many}"
 
 
 _SENTENCES: dict[str, Callable[[Any], str]] = {
     "const": lambda limit: f"must be {shown(limit)}",
     "pattern": lambda limit: f"must match {quoted(limit)}",
-    "minimum": lambda limit: f"must be at least {limit}",
-    "maximum": lambda limit: f"must be at most {limit}",
-    "exclusiveMinimum": lambda limit: f"must be more than {limit}",
-    "exclusiveMaximum": lambda limit: f"must be less than {limit}",
-    "multipleOf": lambda limit: f"must be a multiple of {limit}",
+    "minimum": lambda limit: f"must be at least {shown(limit)}",
+    "maximum": lambda limit: f"must be at most {shown(limit)}",
+    "exclusiveMinimum": lambda limit: f"must be more than {shown(limit)}",
+    "exclusiveMaximum": lambda limit: f"must be less than {shown(limit)}",
+    "multipleOf": lambda limit: f"must be a multiple of {shown(limit)}",
     "minLength": lambda limit: f"must have at least {_count(limit, 'character', 'characters')}",
     "maxLength": lambda limit: f"must have at most {_count(limit, 'character', 'characters')}",
     "minItems": lambda limit: f"must have at least {_count(limit, 'element', 'elements')}",
     "maxItems": lambda limit: f"must have at most {_count(limit, 'element', 'elements')}",
     "minProperties": lambda limit: f"must have at least {_count(limit, 'key', 'keys')}",
     "maxProperties": lambda limit: f"must have at most {_count(limit, 'key', 'keys')}",
-    "format": lambda limit: f"must be a {limit}",
 }
 _OTHERS = {
     "uniqueItems": "names an element twice",

@@ -11,6 +11,7 @@ from schemas.document import (
     DEEPEST,
     DUPLICATE,
     LONGEST_NUMBER,
+    MOST_ERRORS,
     MOST_VALUES,
     Document,
     Path,
@@ -119,7 +120,8 @@ def _doubtful(file: str, text: str, value: Any) -> tuple[Document | None, list[M
         if isinstance(token, _Duplicate):
             message = f"duplicate key {quoted(str(path[-2]))}, first on line {token.line}"
             errors.append(document.error_at(place.key_line, place.key_column, path[:-1], message))
-    return None if surrogates else document, sorted(errors, key=lambda error: (error.line, error.column))
+    errors.sort(key=lambda error: (error.line, error.column))
+    return None if surrogates else document, errors[:MOST_ERRORS]
 
 
 def _number_problem(token: object) -> str:

@@ -6,23 +6,23 @@ of processor time for each use. `format` is an annotation, as the draft allows.
 
 import hashlib
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from jsonschema.protocols import Validator
 
 from schemas.bounded_time import TooCostly, processor_time
-from schemas.document import Document, Path
+from schemas.document import MOST_ERRORS, Document, Path
 from schemas.errors import ManifestError
 from schemas.explain import Conceals, Violation, named, unknown_key
 from schemas.parameter_shape import Schema, completed, referred, subschemas, unknown_keys
 from schemas.placed import document_errors, place_violations
-from schemas.regular_expressions import InvalidPattern, compiled
+from schemas.regular_expressions import MOST_PATTERNS, InvalidPattern, compiled
 from schemas.validation import DRAFT7_ITSELF, MOST_SECONDS, draft7, violations
 from schemas.words import quoted
 from schemas.yaml_document import load_document
 
 MOST_SCHEMA_BYTES = 256 * 1024
-_MOST_ERRORS = 50
 _DIALECTS = tuple(f"json-schema.org/draft-0{number}/schema" for number in (4, 6, 7))
 _RESERVED = ("herdsman",)
 
@@ -47,7 +47,7 @@ class ParameterSchema:
             with processor_time(MOST_SECONDS):
                 unknown = [
                     unknown_key(path, _unknown_message(path), known)
-                    for path, known in unknown_keys(self.schema, values)
+                    for path, known in islice(unknown_keys(self.schema, values), MOST_ERRORS)
                 ]
                 resolved = completed(self.schema, self.schema, values)
         except (TooCostly, RecursionError):
@@ -75,7 +75,7 @@ def compile_parameters(file: str, content: bytes) -> tuple[ParameterSchema | Non
     except TooCostly:
         errors.append(document.error((), "the schema takes too long to check"))
     if errors:
-        return None, document_errors(errors)[:_MOST_ERRORS]
+        return None, document_errors(errors)[:MOST_ERRORS]
     # Without its own address, every reference is looked up in this document and nowhere else.
     schema = {key: value for key, value in document.value.items() if key != "$id"}
     return ParameterSchema(file, hashlib.sha256(content).hexdigest(), schema, draft7(schema)), []
@@ -85,28 +85,33 @@ def _schema_errors(document: Document) -> list[ManifestError]:
     schema = document.value
     dialect = schema.get("$schema", _DIALECTS[-1])
     if not (isinstance(dialect, str) and any(known in dialect for known in _DIALECTS)):
-        return [
-            document.error(
-                ("$schema",), "parameters are described in JSON Schema draft-07, not in another one"
-            )
-        ]
+        message = "parameters are described in JSON Schema draft-07, not in another one"
+        return [document.error(("$schema",), message)]
     found = place_violations(document, violations(DRAFT7_ITSELF, schema, document.conceals))
     if found:
         return found
     if schema.get("type", "object") != "object":
         return [document.error(("type",), "the parameters are an object: the type at the top must be object")]
-    known = {id(part) for _, part in subschemas(schema)}
-    errors = [
-        error for path, part in subschemas(schema) for error in _part_errors(document, path, part, known)
-    ]
-    errors += [
-        document.error(
-            ("properties", name), f'"{name}" is a key of every bot and cannot be a parameter', key=True
-        )
+    return _reserved_errors(document) or _content_errors(document) or _default_errors(document)
+
+
+def _reserved_errors(document: Document) -> list[ManifestError]:
+    return [
+        document.error(("properties", name), f'"{name}" is a key of every bot, not a parameter', key=True)
         for name in _RESERVED
-        if name in schema.get("properties", {})
+        if name in document.value.get("properties", {})
     ]
-    return errors or _default_errors(document)
+
+
+def _content_errors(document: Document) -> list[ManifestError]:
+    """Return what is wrong with references and patterns, anywhere in the schema."""
+    parts = list(subschemas(document.value))
+    known = {id(part) for _, part in parts}
+    patterns = {pattern for _, part in parts for pattern, _ in _patterns(part)}
+    if len(patterns) > MOST_PATTERNS:
+        message = f"the schema has {len(patterns)} patterns; at most {MOST_PATTERNS} are taken"
+        return [document.error((), message)]
+    return [error for path, part in parts for error in _part_errors(document, path, part, known)]
 
 
 def _part_errors(document: Document, path: Path, part: Schema, known: set[int]) -> list[ManifestError]:

@@ -18,13 +18,12 @@ from referencing import Registry
 from referencing.exceptions import NoSuchResource, Unresolvable
 
 from schemas.bounded_time import TooCostly, check_time, processor_time
-from schemas.document import Path
+from schemas.document import MOST_ERRORS, Path
 from schemas.explain import Conceals, Violation, explain
 from schemas.regular_expressions import InvalidPattern, matches
 
 MOST_SECONDS = 2.0
 """Processor time that one validation may use."""
-MOST_VIOLATIONS = 50
 
 Keyword = Callable[[Any, Any, Any, Any], Any]
 
@@ -37,12 +36,12 @@ def violations(validator: Validator, value: Any, conceals: Conceals, noun: str =
     found: dict[tuple[Path, bool, str], Violation] = {}
     try:
         with processor_time(MOST_SECONDS):
-            for error in islice(validator.iter_errors(value), MOST_VIOLATIONS):
-                for violation in islice(explain(error, conceals, noun), MOST_VIOLATIONS):
+            for error in islice(validator.iter_errors(value), MOST_ERRORS):
+                for violation in islice(explain(error, conceals, noun), MOST_ERRORS):
                     found.setdefault((violation.path, violation.key, violation.message), violation)
     except (TooCostly, RecursionError, Unresolvable, InvalidPattern) as error:
         return [*found.values(), Violation((), f"cannot be checked against its schema: {_reason(error)}")]
-    return list(found.values())[:MOST_VIOLATIONS]
+    return list(found.values())[:MOST_ERRORS]
 
 
 def _reason(error: Exception) -> str:

@@ -19,6 +19,7 @@ from schemas.document import (
     DEEPEST,
     DUPLICATE,
     MOST_BYTES,
+    MOST_ERRORS,
     MOST_VALUES,
     Document,
     Path,
@@ -237,6 +238,10 @@ class _Reading:
         self.problems: list[_Problem] = []
         self._left = MOST_VALUES
 
+    def _report(self, problem: _Problem) -> None:
+        if len(self.problems) < MOST_ERRORS:
+            self.problems.append(problem)
+
     def value(self, node: yaml.Node, path: Path, depth: int) -> Any:
         self._left -= 1
         if self._left < 0:
@@ -255,20 +260,20 @@ class _Reading:
             return node.value
         kind = "" if node.tag == _PLAIN else node.tag.removeprefix(_CORE)
         if kind not in CORE_TAGS:
-            self.problems.append(_Problem(node, path, _refused_tag(node.tag), unread=True))
+            self._report(_Problem(node, path, _refused_tag(node.tag), unread=True))
             return None
         try:
             return scalar_value(node.value, kind)
         except InvalidScalar as error:
             message = str(error) if not holds_secret(path) else "this value cannot be read; quote it"
-            self.problems.append(_Problem(node, path, message, error.suggestion, unread=True))
+            self._report(_Problem(node, path, message, error.suggestion, unread=True))
             return None
 
     def _check_collection_tag(self, node: yaml.Node, path: Path) -> None:
         if node.tag in (_PLAIN, _TEXT):
             return
         if not isinstance(node, _COLLECTIONS.get(node.tag.removeprefix(_CORE), ())):
-            self.problems.append(_Problem(node, path, _refused_tag(node.tag)))
+            self._report(_Problem(node, path, _refused_tag(node.tag)))
 
     def _mapping(self, pairs: list[tuple[yaml.Node, yaml.Node]], path: Path, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -279,7 +284,7 @@ class _Reading:
                 continue
             if key in found:
                 message = f"duplicate key {quoted(key)}, first on line {lines[key]}"
-                self.problems.append(_Problem(key_node, (*path, key), message))
+                self._report(_Problem(key_node, (*path, key), message))
                 continue
             lines[key] = key_node.start_mark.line + 1
             found[key] = self.value(value_node, (*path, key), depth + 1)
@@ -287,7 +292,7 @@ class _Reading:
 
     def _key(self, node: yaml.Node, path: Path) -> str | None:
         if not isinstance(node, yaml.ScalarNode):
-            self.problems.append(_Problem(node, path, "a key must be text"))
+            self._report(_Problem(node, path, "a key must be text"))
             return None
         if node.tag == _PLAIN and node.value == "<<":
             self.problems.append(
@@ -295,7 +300,7 @@ class _Reading:
             )
             return None
         if node.tag not in (_PLAIN, _TEXT, _CORE + "str"):
-            self.problems.append(_Problem(node, path, _refused_tag(node.tag)))
+            self._report(_Problem(node, path, _refused_tag(node.tag)))
             return None
         return str(node.value)
 

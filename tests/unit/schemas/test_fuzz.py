@@ -84,9 +84,9 @@ SCALARS = (
     | st.sampled_from(["10s", "512Mi", "live", "realtime/sma", "* * * * *", "UTC", "1.5.0"])
 )
 INSTANCE_KEYS = """
-    name type version mode schedule timezone enabled memory_limit cpu_request config herdsman restart lease ttl
-    secrets labels timeout symbol fast stops loss entrypoints bot schema readme metadata environments folders
-    defaults prune sync_windows duration runtime
+    name type version mode schedule timezone enabled memory_limit cpu_request config herdsman restart lease
+    ttl secrets labels timeout symbol fast stops loss entrypoints bot schema readme metadata environments
+    folders defaults prune sync_windows duration runtime
 """
 KEYS = st.text(max_size=10) | st.sampled_from(INSTANCE_KEYS.split())
 DATA: st.SearchStrategy[Any] = st.recursive(
@@ -95,8 +95,9 @@ DATA: st.SearchStrategy[Any] = st.recursive(
     max_leaves=15,
 )
 KEYWORDS = """
-    type properties items default pattern patternProperties required $ref allOf anyOf oneOf not if then definitions
-    additionalProperties dependencies enum const minimum multipleOf uniqueItems $id propertyNames contains x symbol
+    type properties items default pattern patternProperties required $ref allOf anyOf oneOf not if then
+    definitions additionalProperties dependencies enum const minimum multipleOf uniqueItems $id propertyNames
+    contains x symbol
 """
 SCHEMA_KEYS = st.sampled_from(KEYWORDS.split())
 SCHEMA_DATA: st.SearchStrategy[Any] = st.recursive(

@@ -199,3 +199,13 @@ def test_unsound_instance_is_still_returned_for_more_errors():
 def test_what_is_no_mapping_is_refused(text):
     """An empty file and a list are told what a bot needs."""
     assert "a bot" in only(errors_of(text)).message
+
+
+@pytest.mark.parametrize("key", ["bogus", "secrets", "labels"])
+def test_flood_of_mistakes_is_told_by_the_first(key):
+    """Tens of thousands of wrong keys are some fifty errors, each with a short line and no secret."""
+    flood = ",".join(f"k{number}: {{x: hunter}}" for number in range(20_000))
+    errors = errors_of(block(f"{key}: {{{flood}}}"))
+    assert 0 < len(errors) <= 50
+    assert all(len(error.excerpt or "") <= 240 for error in errors)
+    assert key != "secrets" or not any("hunter" in (error.excerpt or "") for error in errors)

@@ -94,6 +94,7 @@ def create_app(services: Services) -> Litestar:
             use_handler_docstrings=True,
         ),
         request_max_body_size=MOST_BODY,
+        logging_config=None,  # the program that runs us decides how to log
         debug=False,
     )
     app.asgi_handler = Front(app.asgi_handler, services.access, tls=services.settings.tls)

@@ -18,4 +18,5 @@ def sign_in_page(problem: str = "") -> bytes:
         "<button>Sign in</button>\n</form>\n"
         '<p class="quiet">On the machine that runs herdsman, the file <code>admin-token</code> in its data '
         "folder holds one.</p>",
+        narrow=True,
     )

@@ -1,6 +1,7 @@
 """Pushes over HTTP with git itself: refused with every new mistake, or let in and followed."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -119,6 +120,14 @@ async def test_push_is_let_in_and_followed_to_running_bots(desk: Desk):
     assert f"Watch: herdsman status --watch   {desk.web.url}/r/{head}" in said
     assert desk.controller.passes[0].by == "operate"
     assert desk.controller.passes[0].trigger == "push"
+
+
+async def test_large_push_gets_through(desk: Desk):
+    """A push may be larger than any other request."""
+    desk.clone.commit({**SOUND, "docs/figures.bin": os.urandom(5 * 1024 * 1024)})
+    plan_for(desk, Change("one", "create", "realtime"))
+    code, said = await desk.push()
+    assert code == 0, said
 
 
 async def test_push_with_a_misspelled_key_is_refused_in_words(desk: Desk):

@@ -8,6 +8,7 @@ from controller.launcher.surroundings import deadline_file, has_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from controller.launcher.lease import Lease
@@ -25,10 +26,10 @@ def now() -> float:
 class Keeper:
     """One bot's lease over the launcher's life; `held` is false before the first and after a lost one."""
 
-    def __init__(self, order: "dict[str, Any]", lease: "Lease") -> None:
+    def __init__(self, order: "dict[str, Any]", lease: "Lease", clock: "Callable[[], float]" = now) -> None:
         self.held = False
         self.fence = Fence(order["lease"])
-        self._order, self._lease = order, lease
+        self._order, self._lease, self._now = order, lease, clock
         self._kill_after = order["lease"]["kill_after"]
 
     @property
@@ -48,7 +49,7 @@ class Keeper:
 
     def take(self) -> bool:
         """Ask for the lease once."""
-        sent = now()
+        sent = self._now()
         self.held = self._lease.acquire(LONGEST_CALL)
         if self.held:
             self._granted(sent)
@@ -66,7 +67,7 @@ class Keeper:
 
     def renew_if_due(self) -> None:
         """Renew the lease where it is time to, and where the answer cannot come too late."""
-        sent = now()
+        sent = self._now()
         if not self.held or sent < self.fence.renew_at:
             return
         budget = LONGEST_CALL if self._lease.deadline_free else self.fence.budget(sent)
@@ -80,7 +81,7 @@ class Keeper:
 
     def _granted(self, sent: float) -> None:
         self.fence.granted(sent)
-        self._publish(time.time() + self._kill_after - (now() - sent))
+        self._publish(time.time() + self._kill_after - (self._now() - sent))
 
     def _publish(self, deadline: float) -> None:
         """Tell the bot until when it may act; where that fails, the older and safer time stays."""
@@ -98,15 +99,15 @@ class Keeper:
 
     def lost(self) -> bool:
         """Return whether the bot must end, because the lease may not be ours for much longer."""
-        return self.held and now() >= self.fence.terminate_at
+        return self.held and self._now() >= self.fence.terminate_at
 
     def over(self) -> bool:
         """Return whether the bot must be dead now."""
-        return self.held and now() >= self.fence.kill_at
+        return self.held and self._now() >= self.fence.kill_at
 
     def next_event(self) -> float:
         """Return when the lease next needs attention."""
-        return self.fence.next_event(now()) if self.held else now() + 3600
+        return self.fence.next_event(self._now()) if self.held else self._now() + 3600
 
     def let_go(self) -> bool:
         """Give the lease back, and return whether it was ours; without an answer it expires by itself."""

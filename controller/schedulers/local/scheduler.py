@@ -370,5 +370,6 @@ def _report_skipped(job: Job, reason: str, slots: tuple[float, ...]) -> None:
     more = f" (with {len(slots) - _REPORTED_SLOTS} more before)" if len(slots) > _REPORTED_SLOTS else ""
     message = "herdsman did not run then" if reason == "missed" else "the run before it had not ended"
     for slot in slots[-_REPORTED_SLOTS:]:
-        reports.write("skipped", reason=reason, message=message + more, started_at=slot)
+        run = f"{job.allocation}-{reason}-{slot:.0f}"
+        reports.write("skipped", run=run, reason=reason, message=message + more, started_at=slot)
     reports.close()

@@ -1,0 +1,93 @@
+"""Log files that follow one another, and small files that are never seen in parts."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.launcher.files import LogFile, indices, last_line, make_folder, read, replace
+from controller.launcher.streams import Pump
+
+
+def contents(folder: Path) -> list[bytes]:
+    return [(folder / f"x.{index}").read_bytes() for index in indices(str(folder), "x")]
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40)))
+def test_nothing_is_lost_or_moved_by_rotation(chunks: list[bytes]) -> None:
+    """All files together are what was written, and each ends with a line's end."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = LogFile(folder, "x", size=32, keep=1000)
+        for chunk in chunks:
+            assert log.write(chunk) == b""
+        log.close()
+        files = contents(Path(folder))
+        assert b"".join(files) == b"".join(chunks)
+        assert all(file.endswith(b"\n") for file in files[:-1])
+
+
+def test_a_file_holds_its_size_and_the_line_that_filled_it(tmp_path: Path) -> None:
+    """However large the pieces are that come in."""
+    log = LogFile(str(tmp_path), "x", size=10, keep=10)
+    log.write(b"aaaa\nbbbb\ncccc\ndddd\neeee")
+    log.write(b"e\nffff\n")
+    log.close()
+    assert contents(tmp_path) == [b"aaaa\nbbbb\n", b"cccc\ndddd\n", b"eeeee\nffff\n"]
+
+
+def test_only_the_newest_files_are_kept(tmp_path: Path) -> None:
+    """The oldest go, and numbers are never used again."""
+    log = LogFile(str(tmp_path), "x", size=2, keep=3)
+    for n in range(8):
+        log.write(b"%d\n" % n)
+    log.close()
+    assert indices(str(tmp_path), "x") == [5, 6, 7]
+
+
+def test_a_new_life_goes_on_in_the_newest_file(tmp_path: Path) -> None:
+    """What was there stays, and its size counts."""
+    for text in (b"12345\n", b"6789\n", b"0\n"):
+        log = LogFile(str(tmp_path), "x", size=10, keep=3)
+        log.write(text)
+        log.close()
+    assert contents(tmp_path) == [b"12345\n6789\n", b"0\n"]
+
+
+def test_a_full_disk_gives_back_what_it_did_not_take(tmp_path: Path) -> None:
+    """The caller keeps the rest and tries again; a pump says that it is held up."""
+    (tmp_path / "x.0").symlink_to("/dev/full")
+    log = LogFile(str(tmp_path), "x", size=10, keep=3)
+    assert log.write(b"precious\n") == b"precious\n"
+    pump = Pump(log)
+    os.write(pump.writing, b"precious\n")
+    pump.hand_over()
+    assert not pump.move()
+    assert pump.blocked
+    assert not pump.ended
+    os.close(pump.reading)
+    log.close()
+
+
+def test_the_last_line_that_says_anything(tmp_path: Path) -> None:
+    """Empty lines and empty newer files are passed over."""
+    (tmp_path / "x.0").write_text("one\ntwo\n\n")
+    (tmp_path / "x.1").write_text("\n \n")
+    (tmp_path / "x.note").write_text("not a stream")
+    assert last_line(str(tmp_path), "x") == "two"
+    assert last_line(str(tmp_path), "y") == ""
+
+
+def test_small_files(tmp_path: Path) -> None:
+    """They are replaced whole; what is missing, too large or not text is None."""
+    file = tmp_path / "deep" / "er" / "small"
+    make_folder(str(file.parent))
+    replace(str(file), "old" * 1000)
+    replace(str(file), "new ☃")
+    assert read(str(file)) == "new ☃"
+    assert [entry.name for entry in file.parent.iterdir()] == ["small"]
+    assert read(str(file), limit=3) is None
+    file.write_bytes(b"\xff\xfe")
+    assert read(str(file)) is None
+    assert read(str(tmp_path / "missing")) is None

@@ -24,6 +24,8 @@ from web.rows import Rows
 FLEET = "fleet"
 HEADER_EVERY = 1.0
 """Least seconds between two sendings of the fleet's header."""
+HEADER_AGAIN = 10.0
+"""Seconds after which the header is sent though nothing changed: when the source was last seen moves on."""
 _encode = msgspec.json.Encoder().encode
 Reports = Sequence[tuple[AllocationLabels, LauncherReport]]
 
@@ -88,6 +90,7 @@ class LivePublisher:
         find: Callable[[str], BotStatus | None],
         record: Callable[[Reports], Awaitable[None]],
         rows_every: float = 0.25,
+        header_again: float = HEADER_AGAIN,
     ) -> None:
         self._live = live
         self._latest = latest
@@ -96,6 +99,8 @@ class LivePublisher:
         self._find = find
         self._record = record
         self._rows_every = rows_every
+        self._header_again = header_again
+        self._again: asyncio.TimerHandle | None = None
         self._paced = Paced(self._emit_row)
         self._paced_header = Paced(self._emit_header)
 
@@ -151,6 +156,8 @@ class LivePublisher:
         """Send nothing more."""
         self._paced.close()
         self._paced_header.close()
+        if self._again is not None:
+            self._again.cancel()
 
     def _emit_row(self, bot: str) -> None:
         status = self._find(bot)
@@ -159,6 +166,9 @@ class LivePublisher:
 
     def _emit_header(self, _key: str) -> None:
         self._publish(FLEET, "fleet", self._header.document)
+        if self._again is not None:
+            self._again.cancel()
+        self._again = asyncio.get_running_loop().call_later(self._header_again, self.header_changed)
 
     def _publish(self, topic: str, event: str, document: Callable[[], Any]) -> None:
         """Publish a document, made and encoded only where somebody reads.

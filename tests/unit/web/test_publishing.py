@@ -35,6 +35,7 @@ class Channel:
             find=self.controller.bots.get,
             record=self.record,
             rows_every=EVERY,
+            header_again=1.0,
         )
 
     async def record(self, reports: object) -> None:
@@ -117,6 +118,17 @@ async def test_changes_of_many_bots_make_one_header(channel: Channel):
     assert [event for event, _ in found].count("status") == 50
     headers = [data for event, data in found if event == "fleet"]
     assert len(headers) == 1
+    channel.publisher.close()
+
+
+async def test_header_comes_again_though_nothing_changes(channel: Channel):
+    """When the source was last seen is kept up to date on every page."""
+    fleet = await channel.follow("fleet")
+    channel.publisher.header_changed()
+    await anext(fleet)
+    channel.controller.synced_at = 5.0
+    ((event, data),) = messages(await anext(fleet))
+    assert (event, data["synced_at"]) == ("fleet", 5.0)
     channel.publisher.close()
 
 

@@ -7,12 +7,10 @@ no tags but those of the core schema, no duplicate keys, no infinite numbers. An
 followed up to a bound.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import yaml
-from yaml._yaml import CParser
 
 from schemas import json_document
 from schemas.document import (
@@ -25,19 +23,16 @@ from schemas.document import (
     Path,
     Place,
     Places,
-    cautious_excerpt,
     holds_secret,
-    split_lines,
 )
 from schemas.errors import ManifestError
+from schemas.readable_text import Unreadable, decoded
 from schemas.words import quoted
+from schemas.yaml_nodes import PLAIN, TEXT, TooMuch, composed, unreadable_at_node
 from schemas.yaml_scalars import CORE_TAGS, InvalidScalar, scalar_value
 
 _CORE = "tag:yaml.org,2002:"
-_PLAIN = "plain"
-_TEXT = "text"
 _COLLECTIONS = {"map": yaml.MappingNode, "seq": yaml.SequenceNode}
-_ODD_BREAKS = re.compile("[\x85\u2028\u2029]")
 
 
 def load_document(
@@ -49,95 +44,21 @@ def load_document(
     can be found at once; it is None where the text could not be read at all.
     """
     try:
-        text = _decoded(file, content, most_bytes)
+        text = decoded(file, content, most_bytes)
         if file.endswith(".json"):
             return json_document.load(file, text)
         return _load_yaml(file, text)
-    except _Unreadable as error:
+    except Unreadable as error:
         return None, [error.error]
 
 
-class _Unreadable(Exception):
-    """The text of a file cannot be read any further."""
-
-    def __init__(self, error: ManifestError) -> None:
-        super().__init__(error.message)
-        self.error = error
-
-
-def _decoded(file: str, content: bytes, most_bytes: int) -> str:
-    if len(content) > most_bytes:
-        size = f"{len(content) / 1024:,.0f} KiB"
-        raise _Unreadable(
-            ManifestError(file, 0, 0, "", f"the file is {size}; at most {most_bytes // 1024:,} KiB are read")
-        )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8", errors="replace")
-        readable = content.decode("utf-8", errors="replace")
-        raise _at_index(file, readable, len(before), "not valid UTF-8") from error
-    for character, name in (("\0", "a NUL character"), ("\ufffe", "the character U+FFFE")):
-        if character in text:
-            raise _at_index(file, text, text.index(character), f"{name} cannot stand in a document")
-    if odd := _ODD_BREAKS.search(text):
-        code = f"U+{ord(odd[0]):04X}"
-        raise _at_index(
-            file, text, odd.start(), f"the line break {code} cannot stand in a document; escape it"
-        )
-    return text
-
-
-def _at_index(file: str, text: str, index: int, message: str) -> _Unreadable:
-    before = text[:index].replace("\r\n", "\n").replace("\r", "\n")
-    line = before.count("\n") + 1
-    return _at(file, text, line, len(before) - before.rfind("\n"), message)
-
-
-def _at(file: str, text: str, line: int, column: int, message: str) -> _Unreadable:
-    return _Unreadable(ManifestError(file, line, column, "", message, None, cautious_excerpt(text, line)))
-
-
-class _Composer(CParser):
-    """libyaml's tree of nodes: marks on each, nothing constructed, bounded in depth and number."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text.encode())
-        self._depth = 0
-        self._nodes = 0
-
-    def resolve(self, _kind: object, _value: object, implicit: object) -> str:
-        """Tag a node by how it was written; called for each node without a tag of its own."""
-        return _PLAIN if isinstance(implicit, tuple) and implicit[0] else _TEXT
-
-    def descend_resolver(self, parent: yaml.Node | None, _index: object) -> None:
-        """Count a node on the way down; called before each is composed."""
-        self._depth += 1
-        self._nodes += 1
-        if self._depth > DEEPEST:
-            raise _TooMuch(f"nested more than {DEEPEST} levels deep", parent)
-        if self._nodes > MOST_VALUES:
-            raise _TooMuch(f"more than {MOST_VALUES:,} values in one document", parent)
-
-    def ascend_resolver(self) -> None:
-        """Count a node on the way up."""
-        self._depth -= 1
-
-
-class _TooMuch(Exception):
-    def __init__(self, message: str, node: yaml.Node | None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.node = node
-
-
 def _load_yaml(file: str, text: str) -> tuple[Document, list[ManifestError]]:
-    root = _composed(file, text)
+    root = composed(file, text)
     reading = _Reading()
     try:
         value = reading.value(root, (), 0) if root is not None else None
-    except _TooMuch as error:
-        raise _at_node(file, text, error) from error
+    except TooMuch as error:
+        raise unreadable_at_node(file, text, error) from error
     document = Document(
         file,
         text,
@@ -146,62 +67,6 @@ def _load_yaml(file: str, text: str) -> tuple[Document, list[ManifestError]]:
         frozenset(problem.path for problem in reading.problems if problem.unread),
     )
     return document, [problem.placed(document) for problem in reading.problems]
-
-
-def _composed(file: str, text: str) -> yaml.Node | None:
-    composer = _Composer(text)
-    try:
-        node: yaml.Node | None = composer.get_single_node()
-    except _TooMuch as error:
-        raise _at_node(file, text, error) from error
-    except yaml.MarkedYAMLError as error:
-        raise _syntax_error(file, text, error) from error
-    except yaml.reader.ReaderError as error:
-        before = text.encode()[: error.position].decode(errors="ignore")
-        raise _at_index(file, text, len(before), "a control character cannot stand in a document") from error
-    finally:
-        composer.dispose()
-    return node
-
-
-def _at_node(file: str, text: str, error: _TooMuch) -> _Unreadable:
-    mark = error.node.start_mark if error.node is not None else None
-    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-    return _at(file, text, line, column, error.message)
-
-
-_SYNTAX_WORDS = (
-    ("found another document", "a second document begins here; one file holds one document"),
-    ("mapping values are not allowed", 'a mapping cannot begin here; quote a text that holds ": "'),
-    ("found undefined alias", "this alias has no anchor above it"),
-    ("found duplicate anchor", "this anchor is defined twice"),
-    ("did not find expected ',' or ']'", "the list in brackets is not closed, or a comma is missing"),
-    ("did not find expected ',' or '}'", "the mapping in braces is not closed, or a comma is missing"),
-    ("found unexpected end of stream", "the quotation is not closed"),
-    ("did not find expected key", "expected a key at this indentation"),
-    ("did not find expected '-' indicator", 'expected another "- " element at this indentation'),
-    ("could not find expected ':'", 'expected ":" after the key above'),
-    ("tab character", "a tab; indent with spaces"),
-)
-
-
-def _syntax_error(file: str, text: str, error: yaml.MarkedYAMLError) -> _Unreadable:
-    mark = error.problem_mark or error.context_mark
-    problem = (error.problem or error.context or "").rstrip(".")
-    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-    lines = split_lines(text)
-    character = lines[line - 1][column - 1 : column] if line <= len(lines) else ""
-    if "cannot start any token" in problem:
-        words = (
-            "a tab; indent with spaces"
-            if character == "\t"
-            else f'"{character}" begins no value; quote the text'
-        )
-    else:
-        words = next(
-            (ours for theirs, ours in _SYNTAX_WORDS if theirs in problem), f"not valid YAML: {problem}"
-        )
-    return _at(file, text, line, column, words)
 
 
 class _Problem:
@@ -245,9 +110,9 @@ class _Reading:
     def value(self, node: yaml.Node, path: Path, depth: int) -> Any:
         self._left -= 1
         if self._left < 0:
-            raise _TooMuch(f"aliases expand to more than {MOST_VALUES:,} values", node)
+            raise TooMuch(f"aliases expand to more than {MOST_VALUES:,} values", node)
         if depth >= DEEPEST:
-            raise _TooMuch(f"an alias contains itself, or is nested more than {DEEPEST} levels deep", node)
+            raise TooMuch(f"an alias contains itself, or is nested more than {DEEPEST} levels deep", node)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
         self._check_collection_tag(node, path)
@@ -256,9 +121,9 @@ class _Reading:
         return self._mapping(node.value, path, depth)
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
-        if node.tag == _TEXT:
+        if node.tag == TEXT:
             return node.value
-        kind = "" if node.tag == _PLAIN else node.tag.removeprefix(_CORE)
+        kind = "" if node.tag == PLAIN else node.tag.removeprefix(_CORE)
         if kind not in CORE_TAGS:
             self._report(_Problem(node, path, _refused_tag(node.tag), unread=True))
             return None
@@ -270,7 +135,7 @@ class _Reading:
             return None
 
     def _check_collection_tag(self, node: yaml.Node, path: Path) -> None:
-        if node.tag in (_PLAIN, _TEXT):
+        if node.tag in (PLAIN, TEXT):
             return
         if not isinstance(node, _COLLECTIONS.get(node.tag.removeprefix(_CORE), ())):
             self._report(_Problem(node, path, _refused_tag(node.tag)))
@@ -294,12 +159,12 @@ class _Reading:
         if not isinstance(node, yaml.ScalarNode):
             self._report(_Problem(node, path, "a key must be text"))
             return None
-        if node.tag == _PLAIN and node.value == "<<":
+        if node.tag == PLAIN and node.value == "<<":
             self.problems.append(
                 _Problem(node, (*path, "<<"), 'merge keys ("<<") are not read; write the keys out')
             )
             return None
-        if node.tag not in (_PLAIN, _TEXT, _CORE + "str"):
+        if node.tag not in (PLAIN, TEXT, _CORE + "str"):
             self._report(_Problem(node, path, _refused_tag(node.tag)))
             return None
         return str(node.value)
@@ -312,7 +177,7 @@ def _refused_tag(tag: str) -> str:
 
 def find_places(text: str) -> Places:
     """Return the place of every value of a YAML text that has been read before."""
-    root = _composed("", text)
+    root = composed("", text)
     return dict(_places(root, (), None)) if root is not None else {}
 
 

@@ -68,6 +68,13 @@ class Cluster:
         with urllib.request.urlopen(request, timeout=10) as response:
             return json.loads(response.read() or b"null")
 
+    def only(self, machine: Machine | None) -> None:
+        """Let new allocations be placed on one client only, or on all of them (None)."""
+        for node in self.get("nodes"):
+            eligible = machine is None or node["Name"] == machine.name
+            body = {"NodeID": node["ID"], "Eligibility": "eligible" if eligible else "ineligible"}
+            self.send("PUT", f"node/{node['ID']}/eligibility", body)
+
     def client(self, name: str) -> Machine:
         return next(machine for machine in self.clients if machine.name == name)
 
@@ -161,6 +168,14 @@ class Cluster:
             return False
         return sum(node["Status"] == "ready" for node in nodes) == len(self.clients)
 
+    def _led(self) -> bool:
+        """Whether the servers can sign: before that they refuse clients, who then wait for 20 s."""
+        try:
+            with urllib.request.urlopen(f"{self.address}/.well-known/jwks.json", timeout=2) as response:
+                return bool(json.load(response)["keys"])
+        except OSError:
+            return False
+
     def _stop(self) -> None:
         for machine in [*self.clients, *self.servers]:
             if machine.process is not None:
@@ -197,10 +212,13 @@ def nomad_cluster(
     cluster = Cluster(root, network, f"hm{suffix}", f"{network}.254", meta or {})
     try:
         cluster._build(servers, clients)
-        for machine in [*cluster.servers, *cluster.clients]:
+        for machine in cluster.servers:
             cluster.start(machine)
         first = cluster.servers[0].process
         assert first is not None
+        wait_ready(first, cluster._led, "the Nomad servers", seconds=60)
+        for machine in cluster.clients:
+            cluster.start(machine)
         wait_ready(first, cluster._ready, "the Nomad cluster", seconds=60)
         yield cluster
     finally:

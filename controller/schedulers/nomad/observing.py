@@ -78,13 +78,24 @@ def on_silent_node(item: Placement, nodes: Mapping[str, NodeRecord]) -> bool:
     return item.unreachable or (node is not None and node.status != "ready")
 
 
+def out_of_reach(
+    live: Sequence[Placement], nodes: Mapping[str, NodeRecord], *, all_of_them: bool = False
+) -> Placement | None:
+    """Return the placement on a silent node that keeps a bot from being changed, if there is one.
+
+    `live` is the newest first, and only the newest counts: once a newer copy has its node, an older one on a
+    silent node has lost its lease or keeps the newer waiting. For a bot to be stopped, all count.
+    """
+    return next((item for item in (live if all_of_them else live[:1]) if on_silent_node(item, nodes)), None)
+
+
 def _phase(
     job: JobRecord,
     live: Sequence[Placement],
     nodes: Mapping[str, NodeRecord],
     blocked: Blockage | None,
 ) -> tuple[Phase, str, str]:
-    silent = next((item for item in live if on_silent_node(item, nodes)), None)
+    silent = out_of_reach(live, nodes, all_of_them=job.stopped)
     if silent is not None:
         return (
             Phase.LOST,
@@ -108,7 +119,9 @@ def _phase(
 def _placed(live: Sequence[Placement]) -> tuple[Phase, str, str]:
     newest, older = live[0], live[1:]
     if newest.client_status == "running" and newest.task_state == "running":
-        return Phase.RUNNING, "", ""
+        silent = next((item for item in older if item.unreachable), None)
+        words = f"an older copy was on node {silent.node_name}, which does not answer" if silent else ""
+        return Phase.RUNNING, "", words
     if newest.desired_status != "run":
         return Phase.PENDING, "replacing", "the old copy is ending"
     reason = _FAILURES.get(newest.event, "")

@@ -17,7 +17,7 @@ from controller.schedulers.nomad.api import NomadApi
 from controller.schedulers.nomad.events import Gap, NomadEvent, stream
 from controller.schedulers.nomad.job import job_id, lease_path, render
 from controller.schedulers.nomad.knowledge import Knowledge
-from controller.schedulers.nomad.observing import is_ours, may_live, observed, on_silent_node, schedule_of
+from controller.schedulers.nomad.observing import is_ours, may_live, observed, out_of_reach, schedule_of
 from controller.schedulers.nomad.reading import (
     META_BOT,
     META_FLEET,
@@ -215,12 +215,13 @@ class NomadScheduler:
             raise Conflict(f"the last copy of {name} has not ended yet; it is started again once it has")
 
     def _check_reachable(self, name: str, placements: list[Placement], known: Knowledge) -> None:
-        for item in placements:
-            if may_live(item, known.nodes) and on_silent_node(item, known.nodes):
-                raise SchedulerUnavailable(
-                    f"node {item.node_name} of {name} does not answer Nomad, and the bot may run there: "
-                    "nothing is changed until the node is back or has been declared gone"
-                )
+        live = [item for item in placements if may_live(item, known.nodes)]
+        silent = out_of_reach(live, known.nodes)
+        if silent is not None:
+            raise SchedulerUnavailable(
+                f"node {silent.node_name} of {name} does not answer Nomad, and the bot may run there: "
+                "nothing is changed until the node is back or has been declared gone"
+            )
 
     async def _runs(self, identity: str) -> list[JobRecord]:
         jobs = await self._api.jobs(f"{identity}/", ended_runs=True)

@@ -105,6 +105,15 @@ def test_silent_node_is_lost_and_never_stopped():
     assert phase(job(), placed("unknown", "running"))[0] is Phase.LOST
 
 
+def test_newer_copy_on_a_living_node_counts():
+    """After a failover the bot runs, though Nomad keeps the old copy as unknown for an hour."""
+    old = placed("unknown", "running", node="n1", index=1)
+    bot = observed(job(), [placed(node="n2", index=2), old], READY, None, None)
+    assert (bot.phase, bot.node, bot.copies) == (Phase.RUNNING, "node-n2", 2)
+    assert "node-n1" in bot.message
+    assert phase(job(stopped=True), placed("complete", "dead", node="n2", index=2), old)[0] is Phase.LOST
+
+
 def test_node_that_is_gone_from_the_cluster_holds_nothing_back():
     """An allocation of a node that Nomad forgot counts as ended."""
     assert phase(job(stopped=True), placed("lost", "running", node="gone"))[0] is Phase.STOPPED

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cli.connection import find_token
+from cli.known_service import find_token
 from schemas.errors import UsageError
 
 STATE_ROOT = "/var/lib/herdsman/state"
@@ -92,7 +92,8 @@ def print_agent_job(
     url: str, token_file: Path | None, nomad_address: str, command: str, arguments: tuple[str, ...]
 ) -> None:
     """Print the job for `nomad job run -json -`, and on standard error where its token goes."""
-    from cli.connection import Client, find_service
+    from cli.connection import Client
+    from cli.known_service import find_service
     from cli.output import print_data
     from controller.schedulers.nomad.agent_job import render_agent, variable_path
     from controller.schedulers.nomad.settings import DEFAULT_ADDRESS, NomadSettings

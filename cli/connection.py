@@ -1,21 +1,16 @@
-"""How a command finds the running service and its token, and speaks to it."""
+"""How a command speaks to the running service."""
 
-import json
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import msgspec
 
-from schemas.errors import HerdsmanError, NotFound, UsageError
+from cli.known_service import Service
+from schemas.errors import HerdsmanError, NotFound
 
 T = TypeVar("T")
-SERVICE_FILE = "service.json"
-"""In the data folder while the service runs: `{"url", "pid", "fleet"}`."""
-TOKEN_FILE = "admin-token"  # noqa: S105
 
 
 class ServiceUnavailable(HerdsmanError):
@@ -28,87 +23,26 @@ class RequestRefused(HerdsmanError):
     """The service answered with a problem."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Where the service is, and the token for it (never printed)."""
-
-    url: str
-    token: str = field(repr=False)
-
-
-def default_data() -> Path:
-    """Return the data folder where none is named."""
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base) / "herdsman"
-
-
-def current_file() -> Path:
-    """Return the file that names the data folder of the service started last by this user."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "herdsman" / "current"
-
-
 def service_options(command: Any) -> Any:
     """Add the options that say which service is meant."""
     options: list[Callable[[Any], Any]] = [
-        click.option("--url", envvar="HERDSMAN_URL", help="The service's address."),
+        click.option("--url", help="The service's address (else HERDSMAN_URL)."),
         click.option(
             "--token-file",
             envvar="HERDSMAN_TOKEN_FILE",
             type=click.Path(path_type=Path),
-            help="A file with a token.",
+            help="A file with a token (else HERDSMAN_TOKEN).",
         ),
         click.option(
             "--data",
             envvar="HERDSMAN_DATA",
             type=click.Path(path_type=Path),
-            help="The service's data folder.",
+            help="The service's data folder (else HERDSMAN_DATA).",
         ),
     ]
     for option in options:
         command = option(command)
     return command
-
-
-def find_service(url: str | None = None, token_file: Path | None = None, data: Path | None = None) -> Service:
-    """Return the service that is meant: by option, environment, or the one this user started last."""
-    folder = data or known_folder()
-    known = read_service(folder) if folder else None
-    address = url or (known or {}).get("url")
-    if not address:
-        raise UsageError(
-            "no running herdsman found: start one with `herdsman up`, or give --url and --token-file"
-        )
-    return Service(str(address).rstrip("/"), find_token(str(address), token_file, folder, known))
-
-
-def find_token(url: str, token_file: Path | None, folder: Path | None, known: dict[str, Any] | None) -> str:
-    """Return the token for an address; a known folder's token goes to its own address alone."""
-    if token_file:
-        return token_file.read_text().strip()
-    token = os.environ.get("HERDSMAN_TOKEN")
-    if token:
-        return token
-    if folder and known and known.get("url", "").rstrip("/") == url.rstrip("/"):
-        return (folder / TOKEN_FILE).read_text().strip()
-    raise UsageError(f"no token for {url}: give --token-file, or set HERDSMAN_TOKEN")
-
-
-def known_folder() -> Path | None:
-    """Return the data folder of the service started last, if it is recorded."""
-    try:
-        return Path(current_file().read_text().strip())
-    except OSError:
-        return default_data() if (default_data() / SERVICE_FILE).exists() else None
-
-
-def read_service(folder: Path) -> dict[str, Any] | None:
-    """Return what the service in this folder wrote of itself."""
-    try:
-        found = json.loads((folder / SERVICE_FILE).read_text())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 class Client:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from cli.connection import Service, find_service, service_options
+from cli.connection import service_options
+from cli.known_service import Service, find_service
 from schemas.errors import HerdsmanError, UsageError
 
 REMOTE = "herdsman"
@@ -89,7 +90,9 @@ def add_remote(folder: Path, service: Service) -> None:
         git(folder, "remote", "add", REMOTE, address)
     key = f"credential.{service.url}.helper"
     git(folder, "config", "--replace-all", key, "")
-    git(folder, "config", "--add", key, f"!'{own_command()}' git-credential")
+    # Only `get` is ours: git also tells helpers to store and to erase, and would wait for us each time.
+    helper = f"!f() {{ test \"$1\" != get || '{own_command()}' git-credential get; }}; f"
+    git(folder, "config", "--add", key, helper)
 
 
 def own_command() -> str:

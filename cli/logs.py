@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from cli.connection import Client, find_service, service_options
+from cli.connection import Client, service_options
+from cli.known_service import find_service
 from cli.output import output_option, paint, print_data
 from web.documents import EventsAnswer, LogEvent
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from cli.connection import Client, find_service, service_options
+from cli.connection import Client, service_options
+from cli.known_service import find_service
 from cli.output import Cell, Column, output_option, print_data, table
 from web.documents import PlanDocument
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from cli.connection import Client, find_service, service_options
+from cli.connection import Client, service_options
+from cli.known_service import find_service
 from cli.output import output_option, print_data
 
 

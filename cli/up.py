@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cli.connection import default_data
+from cli.known_service import default_data
 
 
 @click.command()

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import IO
 
-from cli.connection import SERVICE_FILE, current_file
+from cli.known_service import SERVICE_FILE, current_file
 from schemas.errors import UsageError
 
 

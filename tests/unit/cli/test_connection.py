@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.connection import current_file, find_service, parse_stream
+from cli.connection import parse_stream
+from cli.known_service import current_file, find_service
 from schemas.errors import UsageError
 
 

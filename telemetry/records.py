@@ -1,12 +1,17 @@
-"""The values that flow through telemetry: samples and events."""
+"""The values that flow through telemetry: samples and events.
+
+Samples and events are msgspec structs: tens of thousands are made a second, and a frozen dataclass takes
+fifteen times as long to make.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+
+class Sample(Struct, frozen=True, gc=False):
     """One number of one series at one time (Unix seconds); `labels`: fleet, bot, program, env and more."""
 
     name: str
@@ -23,8 +28,7 @@ class Series:
     points: list[tuple[float, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True, gc=False):
     """One thing that a bot printed or that happened to it.
 
     `id` is `<allocation>/<stream>/<file index>/<offset>`: the same line always has the same id, so that it

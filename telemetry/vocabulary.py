@@ -8,7 +8,6 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -30,8 +29,7 @@ _TRACE = ("Traceback (most recent call last)", "\n\tat ", "\n    at ", "panic: "
 _decode = msgspec.json.Decoder().decode
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(msgspec.Struct, gc=False):
     """What a line means: the parts of an event that the line decides, and its samples."""
 
     time: float

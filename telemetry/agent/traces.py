@@ -17,9 +17,6 @@ _SIGNS = (
     b"    at ",
     b"panic",
     b"fatal error: ",
-    b"\n/",
-    b"file:",
-    b"node:",
 )
 _PYTHON = re.compile(rb".*Traceback \(most recent call last\):\r?$")
 _PYTHON_BETWEEN = re.compile(rb"During handling of the above|The above exception was the direct")
@@ -56,7 +53,7 @@ Continues = Callable[[bytes], "Continues | None"]
 
 def group(block: bytes) -> Grouping:
     """Find the traces in whole lines (each ends with a newline)."""
-    if not any(sign in block for sign in _SIGNS) and block[:1] != b"/":
+    if not any(sign in block for sign in _SIGNS) and b"\n/" not in block and block[:1] != b"/":
         return Grouping([], block.count(b"\n"))
     return _group_lines(block.split(b"\n")[:-1])
 

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.errors import StoreUnavailable, UsageError
 from telemetry.embedded import EmbeddedEventStore, TelemetryDatabase
@@ -53,7 +54,7 @@ def event(number: int, message: str = "", **parts: object) -> Event:
         revision="abc",
         size=100,
     )
-    return replace(plain, **parts)  # type: ignore[arg-type]
+    return replace(plain, **parts)
 
 
 async def found(store: EventStore, **query: object) -> list[str]:

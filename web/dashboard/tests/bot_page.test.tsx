@@ -230,6 +230,7 @@ test("a bot that is not there is told by name", async () => {
   await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1));
   FakeEventSource.last.open();
   expect((await screen.findByTestId("problem")).textContent).toContain("There is no such thing here");
+  fireEvent.click(screen.getByText("All bots of the fleet"));
 });
 
 function context(metric: string, changes: Partial<PlotContext> = {}): PlotContext {

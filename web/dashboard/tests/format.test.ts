@@ -11,7 +11,7 @@ import {
   signed,
 } from "../src/format/numbers";
 import { clock, day, duration, longDuration, moment, shortClock, took, zoneLabel } from "../src/format/times";
-import { healthWord, reasonWords, shellWord, shortReason, syncWord } from "../src/format/words";
+import { authorName, healthWord, reasonWords, shellWord, shortReason, syncWord } from "../src/format/words";
 import { zone } from "../src/state/settings";
 import { bot, NOW } from "./fakes";
 
@@ -87,6 +87,12 @@ test("states and reasons are words", () => {
   expect(shortReason(bot("a"))).toBe("");
   expect(shortReason(bot("a", { reason: "NodeLost" }))).toBe("node lost");
   expect([syncWord("OutOfSync"), syncWord("SomethingNew")]).toEqual(["out of sync", "something new"]);
+});
+
+test("an author is a name", () => {
+  expect(authorName("alice <alice@example.org>")).toBe("alice");
+  expect(authorName("alice")).toBe("alice");
+  expect(authorName("<a@b>")).toBe("<a@b>");
 });
 
 test("a name that a shell would read more into is quoted", () => {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { columnsOf, DRAWN, drawnLines, yRange } from "../src/charts/data";
 import { timeTicks } from "../src/charts/ticks";
 import { panelsOf } from "../src/state/panels";
-import { parseRange, rangeQuery, windowOf } from "../src/state/range";
+import { parseRange, rangeQuery, shownWindow, windowOf } from "../src/state/range";
 import {
   firstAfter,
   gapLength,
@@ -175,4 +175,22 @@ test("ticks stand on whole times and have room for their labels", () => {
   expect(ticks.length).toBeGreaterThan(3);
   expect(timeTicks({ from: start, to: start + 20 }, 600)[0]?.label).toMatch(/^\d\d:\d\d:\d\d$/);
   expect(timeTicks({ from: start, to: start + 400 * 86_400 }, 300).length).toBeLessThan(15);
+});
+
+test("without a range in the address the charts begin with the data", () => {
+  const fits = parseRange(new URLSearchParams());
+  expect(shownWindow(fits, 10_000, null)).toEqual({ from: 9100, to: 10_000 });
+  expect(shownWindow(fits, 10_000, 9800)).toEqual({ from: 9800, to: 10_000 });
+  expect(shownWindow(fits, 10_000, 9990)).toEqual({ from: 9940, to: 10_000 });
+  expect(shownWindow(fits, 10_000, 5)).toEqual({ from: 9100, to: 10_000 });
+  const chosen = parseRange(new URLSearchParams("range=15m"));
+  expect(shownWindow(chosen, 10_000, 9800)).toEqual({ from: 9100, to: 10_000 });
+});
+
+test("the oldest point of all lines is known", () => {
+  const metric = new Metric();
+  expect(metric.earliest()).toBeNull();
+  metric.add(sample(5, 1, { symbol: "a" }));
+  metric.add(sample(3, 1, { symbol: "b" }));
+  expect(metric.earliest()).toBe(3);
 });

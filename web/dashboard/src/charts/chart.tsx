@@ -8,7 +8,7 @@ import type { ReadonlySignal } from "@preact/signals";
 import type { BotState, MetricView } from "../state/bot";
 import { now } from "../state/clock";
 import type { Panel } from "../state/panels";
-import { type Range, windowOf } from "../state/range";
+import { type Range, shownWindow } from "../state/range";
 import { type Line, labelText } from "../state/series";
 import { zone } from "../state/settings";
 import { Glow } from "../ui/live";
@@ -82,7 +82,7 @@ function usePlot(
   pointed: { value: number | null },
 ): void {
   const plot = useRef<{ it: uPlot; lines: number; theme: number; zone: string } | null>(null);
-  const window = useComputed(() => windowOf(range.value, now.value));
+  const window = useComputed(() => shownWindow(range.value, now.value, state.earliest.value));
   useSignalEffect(() => {
     // Everything that the drawing depends on is read here, so that a change of it draws again.
     const drawing = { theme: themeVersion.value, zone: zone.value };

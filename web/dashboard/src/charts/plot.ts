@@ -38,7 +38,7 @@ export function plotOptions(context: PlotContext, lines: number, size: PlotSize)
   return {
     ...size,
     legend: { show: false },
-    padding: [6, RIGHT_PADDING, 2, 0],
+    padding: [6, RIGHT_PADDING, 8, 0],
     cursor: cursor(),
     scales: {
       x: {
@@ -91,6 +91,7 @@ function valueAxis({ theme, panel }: PlotContext): uPlot.Axis {
   return {
     size: AXIS_WIDTH,
     space: 28,
+    ...(panel.unit.startsWith("bytes") ? { incrs: BINARY_STEPS } : {}),
     gap: 6,
     stroke: theme.muted,
     font: theme.font,
@@ -99,6 +100,9 @@ function valueAxis({ theme, panel }: PlotContext): uPlot.Axis {
     ticks: { show: false },
   };
 }
+
+/** Distances between the ticks of a scale in bytes: whole KiB, MiB and so on. */
+const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 /** A label with the digits that its distance to the next one needs. */
 export function axisLabel(value: number, splits: readonly number[], panel: Panel): string {

@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { clock, moment, zoneLabel } from "../format/times";
 import { now } from "../state/clock";
 import type { Mark } from "../state/marks";
-import { type Range, type Window, windowOf } from "../state/range";
+import { type Range, shownWindow, type Window } from "../state/range";
 import { AXIS_WIDTH, RIGHT_PADDING } from "./plot";
 import { pointedTime } from "./pointer";
 import { timeTicks } from "./ticks";
@@ -13,7 +13,13 @@ import { timeTicks } from "./ticks";
 /** Flags drawn on the strip; of more, the newest. */
 const FLAGS = 60;
 
-export function TimeStrip({ range, marks }: { range: ReadonlySignal<Range>; marks: readonly Mark[] }) {
+interface StripProps {
+  range: ReadonlySignal<Range>;
+  earliest: number | null;
+  marks: readonly Mark[];
+}
+
+export function TimeStrip({ range, earliest, marks }: StripProps) {
   const strip = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(900);
   useEffect(() => {
@@ -24,7 +30,7 @@ export function TimeStrip({ range, marks }: { range: ReadonlySignal<Range>; mark
     setWidth(element.clientWidth);
     return () => watcher.disconnect();
   }, []);
-  const window = windowOf(range.value, now.value);
+  const window = shownWindow(range.value, now.value, earliest);
   const inner = width - AXIS_WIDTH - RIGHT_PADDING;
   const left = (time: number) =>
     `${AXIS_WIDTH + (inner * (time - window.from)) / Math.max(1, window.to - window.from)}px`;

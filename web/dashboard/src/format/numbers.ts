@@ -20,7 +20,7 @@ function format(value: number, digits: number): string {
 /** Decimals so that about five digits show, and a whole number has none. */
 function decimals(size: number): number {
   if (size === 0 || size >= 10_000) return size % 1 === 0 ? 0 : 2;
-  if (size >= 1) return size % 1 === 0 ? 0 : size >= 100 ? 2 : 4;
+  if (size >= 1) return size % 1 === 0 ? 0 : size >= 10 ? 2 : 4;
   return Math.min(10, 3 - Math.floor(Math.log10(size)));
 }
 

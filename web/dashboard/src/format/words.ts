@@ -34,6 +34,11 @@ export function syncWord(sync: string): string {
   return SYNC_WORDS[sync] ?? reasonWords(sync);
 }
 
+/** `alice` of `alice <alice@example.org>`. */
+export function authorName(author: string): string {
+  return author.replace(/\s*<[^>]*>\s*$/, "") || author;
+}
+
 /** A bot's name for a shell: as it is, or quoted where the shell would read more into it. */
 export function shellWord(name: string): string {
   return /^[\w.:/-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;

@@ -55,6 +55,8 @@ export class BotState {
   readonly runs: Signal<readonly Run[]> = signal([]);
   readonly marks: Signal<readonly Mark[]> = signal([]);
   readonly fills: Signal<readonly Fill[]> = signal([]);
+  /** The oldest time in any chart that was read. */
+  readonly earliest: Signal<number | null> = signal(null);
   readonly logs: EventList;
   readonly events: EventList;
 
@@ -149,6 +151,8 @@ export class BotState {
     }
     view.state.value = "ready";
     view.version.value += 1;
+    const first = view.metric.earliest();
+    if (first !== null) this.earliest.value = Math.min(first, this.earliest.peek() ?? first);
   }
 
   apply(event: StreamEvent, data: unknown): void {

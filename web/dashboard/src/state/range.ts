@@ -1,7 +1,10 @@
-/** The span of time that a bot's page shows, as it stands in the address. */
+/**
+ * The span of time that a bot's page shows, as it stands in the address. Where the address says nothing the
+ * span `fits`: it begins with the data, so that a bot of one minute does not hide at the edge of the charts.
+ */
 
 export type Range =
-  | { kind: "last"; name: string; seconds: number }
+  | { kind: "last"; name: string; seconds: number; fits?: boolean }
   | { kind: "between"; from: number; to: number };
 
 export const SPANS: readonly { name: string; seconds: number }[] = [
@@ -25,7 +28,10 @@ export function parseRange(query: URLSearchParams): Range {
   if (from !== null && to !== null && to > from) return { kind: "between", from, to };
   const match = /^(\d{1,5})([smhd])$/.exec(query.get("range") ?? DEFAULT_SPAN);
   const seconds = Number(match?.[1] ?? 0) * (UNITS[match?.[2] ?? ""] ?? 0);
-  if (match && seconds >= 10 && seconds <= 400 * 86_400) return { kind: "last", name: match[0], seconds };
+  if (match && seconds >= 10 && seconds <= 400 * 86_400) {
+    const range: Range = { kind: "last", name: match[0], seconds };
+    return query.has("range") ? range : { ...range, fits: true };
+  }
   return parseRange(new URLSearchParams());
 }
 
@@ -53,4 +59,14 @@ export interface Window {
 
 export function windowOf(range: Range, now: number): Window {
   return range.kind === "last" ? { from: now - range.seconds, to: now } : { from: range.from, to: range.to };
+}
+
+/** A span that fits is never shorter than this, in seconds. */
+const SHORTEST = 60;
+
+/** What the charts show: the window of the range, begun with the first data where the range fits itself to it. */
+export function shownWindow(range: Range, now: number, earliest: number | null): Window {
+  const whole = windowOf(range, now);
+  if (range.kind !== "last" || range.fits !== true || earliest === null) return whole;
+  return { from: Math.max(whole.from, Math.min(earliest, now - SHORTEST)), to: now };
 }

@@ -84,6 +84,16 @@ export class Metric {
     return found;
   }
 
+  /** The time of the oldest point. */
+  earliest(): number | null {
+    let found: number | null = null;
+    for (const { times } of this.lines.values()) {
+      const [first] = times;
+      if (first !== undefined && (found === null || first < found)) found = first;
+    }
+    return found;
+  }
+
   private line(labels: Record<string, string>): Line | undefined {
     const key = labelKey(labels);
     let line = this.lines.get(key);

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import type { Bot, BotDetail } from "../api/documents";
 import { bytes, bytesOf, money, NOTHING, percent, signed } from "../format/numbers";
 import { longDuration, moment } from "../format/times";
-import { healthWord, reasonWords, shellWord, syncWord } from "../format/words";
+import { authorName, healthWord, reasonWords, shellWord, syncWord } from "../format/words";
 import { now } from "../state/clock";
 import { RevisionLink } from "./fleet_row";
 import { Age, Glow, isStale } from "./live";
@@ -122,7 +122,7 @@ function Facts({ bot, detail, stale }: { bot: Bot; detail: BotDetail | null; sta
             {revision.message.split("\n", 1)[0]}
             <span class="muted">
               {" "}
-              by {revision.author}, <Age at={revision.committedAt} suffix=" ago" />
+              by {authorName(revision.author)}, <Age at={revision.committedAt} suffix=" ago" />
             </span>
           </span>
         ) : null}

@@ -34,7 +34,7 @@ export function BotPage({ name }: { name: string }) {
           <BotHeader bot={bot} detail={state.detail.value} removed={state.removed.value} />
           <section class="charts" aria-label="Charts">
             <RangeBar range={range.value} />
-            <TimeStrip range={range} marks={state.marks.value} />
+            <TimeStrip range={range} earliest={state.earliest.value} marks={state.marks.value} />
             {state.panels.value.map((panel) => (
               <Chart key={panel.metric} state={state} panel={panel} range={range} select={select} />
             ))}

@@ -2,7 +2,7 @@
 
 import { HEALTHS, type Revision } from "../api/documents";
 import { count, money, signed } from "../format/numbers";
-import { healthWord } from "../format/words";
+import { authorName, healthWord } from "../format/words";
 import type { FleetState } from "../state/fleet";
 import type { Purse } from "../state/ranking";
 import { revisionUrl } from "../state/router";
@@ -91,7 +91,7 @@ function LastChange({ revision }: { revision: Revision | null }) {
         <span class="message">{revision.message.split("\n", 1)[0]}</span>
       </p>
       <p class="muted">
-        {revision.state}, {count(revision.changes.length, "bot")} changed, by {revision.author},{" "}
+        {revision.state}, {count(revision.changes.length, "bot")} changed, by {authorName(revision.author)},{" "}
         <Age at={at} suffix=" ago" />
       </p>
     </div>

@@ -216,7 +216,9 @@ function useWalk(
       else if (step !== undefined && !(inSearch && Math.abs(step) !== 1)) walk(event, step);
     };
     const open = (event: KeyboardEvent, inSearch: boolean) => {
-      const name = chosen ?? (inSearch ? (state.order.value[0] ?? null) : null);
+      const order = state.order.value;
+      const shown = chosen !== null && order.includes(chosen) ? chosen : null;
+      const name = shown ?? (inSearch ? (order[0] ?? null) : null);
       const onControl = (event.target as Element | null)?.closest?.("a, button") != null;
       if (name !== null && !onControl) navigate(botUrl(name));
     };

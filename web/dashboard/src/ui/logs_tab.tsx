@@ -111,7 +111,7 @@ function nothingText(list: EventList): string {
   return "This bot has printed nothing yet. Its lines show here as they come.";
 }
 
-/** The first line of a day, or of the list, also says which day it is. */
+/** The first line of a day, or of the list, has the day above it. */
 function startsDay(before: LogEvent | undefined, event: LogEvent): boolean {
   return before === undefined || day(before.time) !== day(event.time);
 }
@@ -120,13 +120,13 @@ function LogLine({ event, newDay }: { event: LogEvent; newDay: boolean }) {
   const level = severity(event.level);
   const tone = level >= 3 ? "is-Missing" : level === 2 ? "is-Degraded" : "muted";
   return (
-    <div class="line">
-      <time title={moment(event.time)}>
-        {newDay ? `${day(event.time)} ` : ""}
-        {clock(event.time)}
-      </time>
-      <span class={`level ${tone}`}>{event.level}</span>
-      <span class="text">{event.message}</span>
-    </div>
+    <>
+      {newDay ? <div class="line-day muted">{day(event.time)}</div> : null}
+      <div class="line">
+        <time title={moment(event.time)}>{clock(event.time)}</time>
+        <span class={`level ${tone}`}>{event.level}</span>
+        <span class="text">{event.message}</span>
+      </div>
+    </>
   );
 }

@@ -29,15 +29,25 @@ export function ProblemNote({ problem, retry }: { problem: ApiProblem; retry: ()
       <h1>{problem.title}</h1>
       {problem.detail === "" ? null : <p>{problem.detail}</p>}
       {problem.next === "" ? null : <p>{problem.next}</p>}
-      <p class="muted">
-        {problem.status > 0 ? `Answer ${problem.status}. ` : ""}
-        The page goes on by itself as soon as the server answers.
-      </p>
-      <p>
-        <button type="button" onClick={retry}>
-          Read it again
-        </button>
-      </p>
+      {problem.status === 404 ? (
+        <p>
+          <a href="/" data-page>
+            All bots of the fleet
+          </a>
+        </p>
+      ) : (
+        <>
+          <p class="muted">
+            {problem.status > 0 ? `Answer ${problem.status}. ` : ""}
+            The page goes on by itself when the connection comes back.
+          </p>
+          <p>
+            <button type="button" onClick={retry}>
+              Read it again
+            </button>
+          </p>
+        </>
+      )}
     </section>
   );
 }

@@ -4,6 +4,7 @@ import { useMemo } from "preact/hooks";
 import type { Change, Revision } from "../api/documents";
 import { count } from "../format/numbers";
 import { moment, took } from "../format/times";
+import { authorName } from "../format/words";
 import { RevisionsState } from "../state/revisions";
 import { botUrl, revisionUrl } from "../state/router";
 import { Age } from "./live";
@@ -70,7 +71,7 @@ function RevisionRow({ revision }: { revision: Revision }) {
       </a>
       <StateMark state={revision.state} />
       <span class="message">{revision.message.split("\n", 1)[0]}</span>
-      <span class="muted">{revision.author}</span>
+      <span class="muted">{authorName(revision.author)}</span>
       <span class="muted num">{count(revision.changes.length, "bot")}</span>
       <span class="muted num">
         <Age at={at} suffix=" ago" />
@@ -110,7 +111,7 @@ function RevisionView({ revision }: { revision: Revision }) {
         <StateMark state={revision.state} />
         {receivedAt !== null && finishedAt !== null ? ` in ${took(finishedAt - receivedAt)}` : ""}
         <span class="muted">
-          , {count(revision.changes.length, "bot")} changed, by {revision.author}
+          , {count(revision.changes.length, "bot")} changed, by {authorName(revision.author)}
           {receivedAt === null ? "" : `, ${moment(receivedAt)}`}
         </span>
       </p>
@@ -121,7 +122,7 @@ function RevisionView({ revision }: { revision: Revision }) {
         <p class="muted">This revision changed no bot.</p>
       ) : (
         <div class="scroll">
-          <table class="list">
+          <table class="list changes">
             <thead>
               <tr>
                 <th>Bot</th>

@@ -1,7 +1,6 @@
 /** Signing in: a token is posted once and becomes a session in a cookie that scripts cannot read. */
 
 import { useState } from "preact/hooks";
-import { Command } from "./notes";
 
 /** Post the token; "" when it was taken, else why not. */
 export async function signIn(token: string): Promise<string> {
@@ -35,8 +34,10 @@ export function SignIn({ done = () => location.reload() }: { done?: () => void }
   return (
     <main class="sign-in" data-testid="sign-in">
       <h1>herdsman</h1>
-      <p>This page needs a token. Paste one, or open a link that signs you in once:</p>
-      <Command>herdsman sign-in</Command>
+      <p>
+        This page needs a token. Paste one, or open the sign-in link that <code>herdsman up</code> prints at
+        its start.
+      </p>
       <form method="post" action="/sign-in" onSubmit={(event) => void submit(event)}>
         <label for="token">Token</label>
         <input

@@ -8,14 +8,13 @@ import posixpath
 from collections.abc import Mapping
 
 from gitops.desired import DesiredState
-from gitops.history import History
 from gitops.index import FleetIndex, ProgramKey, ProgramRecord, Survey, any_error
 from gitops.instances import double_names, read_instances
 from gitops.links import hides_instances, link_errors
 from gitops.programs import megabytes, read_program
-from gitops.reading import TreeReader
 from gitops.resolving import Resolver
 from gitops.survey import FLEET_FILE, survey_changes, survey_listing
+from gitops.tree import History, TreeReader
 from gitops.verdict import assemble
 from schemas.document import MOST_BYTES
 from schemas.errors import ManifestError, SourceUnavailable

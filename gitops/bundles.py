@@ -16,11 +16,12 @@ from pathlib import Path
 from gitops.archive import Member, members_of_folder, write_archive
 from gitops.bundle import Bundle
 from gitops.dependencies import INSTALL_TIMEOUT, install, is_empty, refers_to_files
-from gitops.objects import ObjectStream, TreeEntry
+from gitops.objects import ObjectStream
 from gitops.process import git
 from gitops.programs import leads_out, link_target
 from gitops.reading import parse_listing
 from gitops.runtimes import Interpreter, interpreters
+from gitops.tree import TreeEntry
 from schemas.bot import ProgramVersion
 from schemas.errors import BuildFailed, SourceUnavailable
 

@@ -2,39 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from gitops.objects import NO_OBJECT
 from gitops.process import git
-from gitops.reading import CommitReader, TreeReader
+from gitops.reading import CommitReader
 from gitops.survey import PROGRAM_FILE
+from gitops.tree import NO_OBJECT, PastProgram
 from schemas.errors import NotFound
 from schemas.program import parse_program
-
-
-@dataclass(frozen=True, slots=True)
-class PastProgram:
-    """A program's folder as it was: its path in the repository then, and its git tree id."""
-
-    folder: str
-    tree: str
-
-
-class History(Protocol):
-    """What the commits up to one revision have held. Methods may raise SourceUnavailable."""
-
-    @property
-    def reader(self) -> TreeReader:
-        """Return a reader of the earlier revisions' objects."""
-        ...
-
-    def find(self, program: str, version: str) -> PastProgram | None:
-        """Return the last state of a program's version, or None where it never was."""
-        ...
-
-    def versions(self, program: str) -> tuple[str, ...]:
-        """Return all versions that a program ever had."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

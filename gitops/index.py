@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gitops.objects import TreeEntry
+from gitops.tree import TreeEntry
 from schemas.bot import BotSpec, ProgramVersion
 from schemas.errors import ManifestError
 from schemas.fleet import FleetSettings

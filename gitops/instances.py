@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gitops.index import FleetIndex, InstanceRecord, Survey, any_error
-from gitops.objects import TreeEntry
 from gitops.programs import megabytes
-from gitops.reading import TreeReader
 from gitops.resolving import Resolver
 from gitops.survey import INSTANCE_FOLDER
+from gitops.tree import TreeEntry, TreeReader
 from schemas.document import MOST_BYTES
 from schemas.errors import ManifestError
 from schemas.fleet import FleetSettings

@@ -4,10 +4,9 @@ import posixpath
 from collections.abc import Iterator, Mapping
 
 from gitops.index import Survey
-from gitops.objects import TreeEntry
 from gitops.programs import leads_out, link_target
-from gitops.reading import TreeReader
 from gitops.survey import FLEET_FILE, INSTANCE_FOLDER, PROGRAM_FILE, is_instance
+from gitops.tree import TreeEntry, TreeReader
 from schemas.errors import ManifestError
 
 

@@ -1,92 +1,15 @@
-"""Objects of a git repository: ids as git computes them, tree entries, a running `git cat-file --batch`."""
+"""A running `git cat-file --batch`: objects of a repository without a process for each."""
 
-import hashlib
 import os
 import selectors
 import subprocess
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from gitops.process import GIT_TIMEOUT, end_group, git_environment
 from schemas.errors import SourceUnavailable
-
-NO_OBJECT = "0" * 40
-"""The id that git writes where there is no object: a ref that is created or deleted."""
-
-
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
-    """One thing in a tree: its path in the repository, git's mode, object id, and size in bytes.
-
-    A folder's size is 0. Paths are text for people as well: bytes that are not UTF-8 stand there escaped.
-    """
-
-    path: str
-    mode: str
-    oid: str
-    size: int = 0
-
-    @property
-    def is_tree(self) -> bool:
-        """Whether it is a folder."""
-        return self.mode == "040000"
-
-    @property
-    def is_link(self) -> bool:
-        """Whether it is a symbolic link."""
-        return self.mode == "120000"
-
-    @property
-    def is_submodule(self) -> bool:
-        """Whether it is another repository's commit, whose content is not here."""
-        return self.mode == "160000"
-
-    @property
-    def is_file(self) -> bool:
-        """Whether it is a plain file, executable or not."""
-        return self.mode.startswith("100")
-
-
-@dataclass(frozen=True, slots=True)
-class TreeChange:
-    """A path that differs between two revisions: its entry in the newer one, or None where it is gone."""
-
-    path: str
-    entry: TreeEntry | None
-
-    @property
-    def is_tree(self) -> bool:
-        """Whether a folder is there now."""
-        return self.entry is not None and self.entry.is_tree
-
-
-def blob_id(chunks: Iterable[bytes], size: int) -> str:
-    """Return the id that git gives a file of this content, `size` bytes in all."""
-    return _object_id(b"blob", chunks, size)
-
-
-def tree_id(children: Iterable[tuple[str, str, str]]) -> str:
-    """Return the id that git gives a folder of these children: (name, mode, object id) each."""
-
-    def order(child: tuple[str, str, str]) -> bytes:
-        return os.fsencode(child[0]) + (b"/" if child[1] == "040000" else b"")
-
-    body = b"".join(
-        f"{mode.lstrip('0')} ".encode() + os.fsencode(name) + b"\0" + bytes.fromhex(oid)
-        for name, mode, oid in sorted(children, key=order)
-    )
-    return _object_id(b"tree", (body,), len(body))
-
-
-def _object_id(kind: bytes, chunks: Iterable[bytes], size: int) -> str:
-    # Names content, as git does; nothing trusts it to be hard to forge.
-    digest = hashlib.sha1(b"%s %d\0" % (kind, size), usedforsecurity=False)
-    for chunk in chunks:
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 class ObjectStream:

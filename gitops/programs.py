@@ -5,9 +5,8 @@ import tomllib
 from collections.abc import Mapping
 
 from gitops.index import ProgramRecord
-from gitops.objects import TreeEntry
-from gitops.reading import TreeReader
 from gitops.survey import PROGRAM_FILE
+from gitops.tree import TreeEntry, TreeReader
 from schemas.bot import ProgramVersion
 from schemas.document import MOST_BYTES
 from schemas.errors import ManifestError

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from gitops.objects import NO_OBJECT
 from gitops.reading import CommitReader
+from gitops.tree import NO_OBJECT
 
 Say = Callable[[str], Awaitable[None]]
 """Shows a line to the person who pushes (as `remote: ...`), at once; does nothing once they have left."""

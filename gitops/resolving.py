@@ -3,10 +3,9 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from gitops.history import History
 from gitops.index import FleetIndex, ProgramKey, ProgramRecord, Resolution
 from gitops.programs import program_error, read_program
-from gitops.reading import TreeReader
+from gitops.tree import History, TreeReader
 from schemas.errors import ManifestError, SourceUnavailable
 from schemas.suggestions import nearest
 

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 
 from gitops.index import Survey
-from gitops.objects import TreeChange, TreeEntry
+from gitops.tree import TreeChange, TreeEntry
 
 PROGRAM_FILE = "bot-config.yaml"
 FLEET_FILE = "herdsman.yaml"

@@ -3,8 +3,9 @@ import shutil
 
 import pytest
 
-from gitops.objects import TreeEntry
-from gitops.reading import WORKING_FOLDER, CommitReader, FolderReader
+from gitops.folder import WORKING_FOLDER
+from gitops.reading import CommitReader, FolderReader
+from gitops.tree import TreeEntry
 from schemas.errors import NotFound, SourceUnavailable
 from tests.unit.gitops.fleets import Clone, bot_file, program_files
 

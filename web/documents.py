@@ -308,6 +308,6 @@ class Readiness(Struct):
 #   log      a LogEvent of kind log; event: a LogEvent of any other kind (topic bot:NAME)
 #   run      {"bot", "run": Run} (topic bot:NAME)
 #   reset    {"reason"}: history was lost for this client; refetch by the API
-#   end      {"reason"}: the server is stopping, or the credential ended; reconnect later
+#   end      {"reason"}: the credential ended; the stream is closed (at a stop of the service it just ends)
 # Every message has an `id:`. To resume: `Last-Event-ID` (the browser's EventSource sends it by itself), or
 # `last_event_id=` for the first connection, from the STREAM_POSITION header of what was fetched before.

@@ -16,6 +16,8 @@ from schemas.validation import violations
 from schemas.words import shown
 from schemas.yaml_document import load_document
 
+_OF_ONE_BOT = ("renamed_from", "depends_on")
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -64,6 +66,11 @@ def _quantity_errors(document: Document) -> list[ManifestError]:
     errors = check_resources(document, ("defaults",), defaults)
     errors += check_policy(document, ("defaults", "herdsman"), defaults.get("herdsman"))
     errors += schedule_errors(document, ("defaults",), defaults)
+    errors += [
+        document.error(("defaults", "herdsman", key), f'"{key}" belongs to one bot, not to all', key=True)
+        for key in _OF_ONE_BOT
+        if key in defaults.get("herdsman", {})
+    ]
     for index, window in enumerate(value.get("sync_windows", ())):
         errors += schedule_errors(document, ("sync_windows", index), window)
         errors += _length_errors(document, index, window["duration"])

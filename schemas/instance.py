@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.bot import BotType
-from schemas.catalog import validator
+from schemas.catalog import schema, validator
 from schemas.cron import InvalidSchedule, check_cron, check_timezone
 from schemas.document import Document
 from schemas.errors import ManifestError
@@ -19,6 +19,9 @@ RESERVED = frozenset(
 """The keys of an instance that are not parameters."""
 CONFIG = "config"
 """The key of the nested form: its mapping holds the parameters."""
+
+BLOCK_KEYS = frozenset(schema("bot")["$defs"]["herdsman"]["properties"])
+"""The keys of the `herdsman:` block."""
 
 _IDENTITY = ("name", "type", "version")
 

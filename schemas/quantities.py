@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 _MEMORY_FACTORS: dict[str, int] = {
     "": 1,
@@ -43,9 +44,14 @@ class InvalidQuantity(ValueError):
 
 def parse_memory(value: object) -> int:
     """Return bytes of `512Mi`, `1.5G` or a plain number of bytes. Raises InvalidQuantity."""
-    match = _MEMORY.fullmatch(_text(value))
+    return _memory(_text(value))
+
+
+@lru_cache(maxsize=256)
+def _memory(text: str) -> int:
+    match = _MEMORY.fullmatch(text)
     if match is None:
-        raise InvalidQuantity('expected a size such as "512Mi" or "1G"', _memory_meant(value))
+        raise InvalidQuantity('expected a size such as "512Mi" or "1G"', _memory_meant(text))
     size = Fraction(match[1]) * _MEMORY_FACTORS[match[2] or ""]
     if size.denominator != 1 or not 0 < size <= MOST_MEMORY:
         raise InvalidQuantity("expected a whole number of bytes above 0 and up to 1Pi")
@@ -54,7 +60,12 @@ def parse_memory(value: object) -> int:
 
 def parse_cpu(value: object) -> int:
     """Return millicores of `500m`, `0.5` or `2`. Raises InvalidQuantity."""
-    match = _CPU.fullmatch(_text(value))
+    return _cpu(_text(value))
+
+
+@lru_cache(maxsize=256)
+def _cpu(text: str) -> int:
+    match = _CPU.fullmatch(text)
     if match is None:
         raise InvalidQuantity('expected a share of CPU such as "500m" or "0.5"')
     millicores = Fraction(match[1]) * (1 if match[2] else 1000)
@@ -65,7 +76,11 @@ def parse_cpu(value: object) -> int:
 
 def parse_duration(value: object) -> float:
     """Return seconds of `30s`, `5m`, `1h30m`, `250ms` or a plain number. Raises InvalidQuantity."""
-    text = _text(value)
+    return _duration(_text(value))
+
+
+@lru_cache(maxsize=256)
+def _duration(text: str) -> float:
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII):
         return float(text)
     if not _DURATION.fullmatch(text):
@@ -109,9 +124,9 @@ def _text(value: object) -> str:
     return str(value).strip()[:64]
 
 
-def _memory_meant(value: object) -> str | None:
+def _memory_meant(text: str) -> str | None:
     """Guess at `512MB`, `512mb`, `512 Mi`: the same with a unit that exists."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]+)", _text(value), re.ASCII)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]+)", text, re.ASCII)
     if match is None:
         return None
     unit = match[2].lower().removesuffix("b") if len(match[2]) > 1 else match[2].lower()

@@ -22,7 +22,7 @@ from schemas.document import Path
 from schemas.errors import ManifestError
 from schemas.explain import Violation
 from schemas.fleet import FleetSettings
-from schemas.instance import CONFIG, RESERVED, InstanceManifest
+from schemas.instance import BLOCK_KEYS, CONFIG, RESERVED, InstanceManifest
 from schemas.parameters import ParameterSchema
 from schemas.placed import document_errors, place_violations
 from schemas.policy import (
@@ -115,13 +115,19 @@ def _parameters(
 
 
 def _near_reserved(found: list[Violation]) -> list[Violation]:
-    """Let an unknown key at the top be a misspelled key of the instance itself, too."""
+    """Let an unknown key at the top be one of the instance's own, misspelled, or one of the block's."""
     return [
-        replace(each, suggestion=nearest(str(each.path[0]), RESERVED))
-        if each.key and each.suggestion is None and len(each.path) == 1
+        replace(each, suggestion=_own_key(str(each.path[0])))
+        if each.key and len(each.path) == 1 and (each.suggestion is None or each.path[0] in BLOCK_KEYS)
         else each
         for each in found
     ]
+
+
+def _own_key(key: str) -> str | None:
+    if key in BLOCK_KEYS:
+        return f"herdsman.{key}"
+    return nearest(key, RESERVED)
 
 
 def _type_errors(instance: InstanceManifest, program: ProgramVersion) -> list[ManifestError]:

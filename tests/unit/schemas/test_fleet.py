@@ -104,6 +104,12 @@ def test_every_setting_is_read():
             "expected a duration",
             None,
         ),
+        (
+            "defaults: {herdsman: {renamed_from: x}}",
+            "/defaults/herdsman/renamed_from",
+            "belongs to one bot",
+            None,
+        ),
         ("[]", "", "the document must be a mapping or empty, not a list", None),
     ],
 )

@@ -215,6 +215,11 @@ def test_misspelled_key_of_the_instance_is_recognised():
     assert only(read(INSTANCE + "memory_limt: 64Mi\n")[1]).suggestion == "memory_limit"
 
 
+def test_setting_for_herdsman_at_the_top_is_sent_to_its_block():
+    """A key of the block among the parameters is told where it belongs."""
+    assert only(read(INSTANCE + "renamed_from: old\n")[1]).suggestion == "herdsman.renamed_from"
+
+
 def test_missing_parameter_stands_at_the_top():
     """What the program requires and the instance lacks is told by its name."""
     error = only(read(INSTANCE.replace("symbol: BTC-USDT\n", ""))[1])

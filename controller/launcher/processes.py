@@ -35,8 +35,11 @@ def start(program: Program, streams: tuple[int, int], inherited: tuple[int, ...]
     Raises StartFailed where it cannot be executed.
     """
     parent = posix.getpid()
-    reading, writing = posix.pipe2(posix.O_CLOEXEC)
-    child = posix.fork()
+    try:
+        reading, writing = posix.pipe2(posix.O_CLOEXEC)
+        child = posix.fork()
+    except OSError as error:
+        raise StartFailed(f"no process can be started: {error}") from error
     if child == 0:
         _become(program, streams, inherited, parent, writing)
     posix.close(writing)

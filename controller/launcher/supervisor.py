@@ -111,17 +111,29 @@ class Supervisor:
             command(self._order, code), environment(self._order, self._own, code, dependencies), code
         )
         attempt = self._count()
-        pumps = self._pumps()
-        streams = (pumps[0].writing, pumps[1].writing) if pumps else (1, 2)
-        try:
-            pid = start(program, streams, self._keeper.inherited)
-        finally:
-            for pump in pumps:
-                pump.hand_over()
-            self._loop.carry(pumps)
+        pid = self._execute(program)
         run = Run(pid, attempt, time.time(), self._order)
         self._reports.write("started", **run.identity(), started_at=run.started_at)
         return run
+
+    def _execute(self, program: Program) -> int:
+        """Start the bot's process with its streams connected, and return its id."""
+        try:
+            pumps = self._pumps()
+        except OSError as error:
+            raise StartFailed(f"the bot's output cannot be written: {error}") from error
+        streams = (pumps[0].writing, pumps[1].writing) if pumps else (1, 2)
+        self._loop.carry(pumps)
+        try:
+            pid = start(program, streams, self._keeper.inherited)
+        except StartFailed:
+            for pump in pumps:
+                pump.hand_over()
+            self._loop.finish_streams()
+            raise
+        for pump in pumps:
+            pump.hand_over()
+        return pid
 
     def _count(self) -> int:
         """Count the starts of this allocation, over every life of its launcher."""

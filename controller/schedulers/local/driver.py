@@ -48,6 +48,10 @@ class Host(Protocol):
         """Report slots that were not run."""
         ...
 
+    def last_words(self, job: Job) -> str:
+        """Return the last line that the job's launcher printed, which it does only in trouble."""
+        ...
+
     def changed(self, job: Job) -> None:
         """Tell everybody that the bot moved."""
         ...
@@ -197,7 +201,10 @@ class Driver:
             await self._account_overlap()
         elif not self._outdated:
             self._deaths = 0 if lived > _LONG_LIFE else self._deaths
-            self._trouble = ("launcher_died", f"the bot's launcher ended unasked ({child.ended.result()})")
+            code = child.ended.result()
+            said = self._host.last_words(begun) if code > 0 else ""
+            cause = f"the bot's launcher ended unasked ({code})"
+            self._trouble = ("launcher_died", f"{cause}: {said}" if said else cause)
             await self._pause()
         self._host.changed(self.job)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from controller.launcher.archive import LAUNCHER, launcher_root
 from controller.launcher.fetch import Unfetched, unpack
+from controller.launcher.files import read
 from controller.launcher.order import Content, LaunchOrder, LeaseOrder, NodePaths, Output
 from controller.launcher.reporting import Reports
 from controller.schedulers.local import leftovers
@@ -324,6 +325,12 @@ class LocalScheduler:
     async def skipped(self, job: Job, reason: str, slots: tuple[float, ...]) -> None:
         """Report slots that were not run, the newest of them one by one, in the bot's own record."""
         await asyncio.to_thread(_report_skipped, job, reason, slots)
+
+    def last_words(self, job: Job) -> str:
+        """Return the last line of the launcher's own log."""
+        text = read(str(self._folders.allocation(job.allocation) / "launcher.log")) or ""
+        lines = text.strip().splitlines()
+        return lines[-1][:500] if lines else ""
 
     def changed(self, job: Job) -> None:
         """Announce that a bot moved."""

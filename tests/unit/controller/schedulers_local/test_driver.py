@@ -61,6 +61,9 @@ class FakeHost:
     async def skipped(self, job: Job, reason: str, slots: tuple[float, ...]) -> None:
         self.log.append(("skipped", reason, slots))
 
+    def last_words(self, job: Job) -> str:
+        return "OSError: no room"
+
     def changed(self, job: Job) -> None:
         self._moved.set()
 
@@ -120,7 +123,9 @@ async def test_a_launcher_that_was_killed_is_swept_up_after_and_replaced(host: F
         assert host.log == [("start", "t1", None), ("sweep", "t1"), ("start", "t1", None)]
         host.children[1].ended.set_result(1)
         await host.until(lambda: driver.observed().reason == "launcher_died")
-        assert driver.observed().phase is Phase.PENDING
+        seen = driver.observed()
+        assert seen.phase is Phase.PENDING
+        assert seen.message == "the bot's launcher ended unasked (1): OSError: no room"
 
 
 async def test_a_start_that_fails_is_explained_and_tried_again(host: FakeHost) -> None:

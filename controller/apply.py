@@ -8,12 +8,12 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from controller.agenda import sleep_or
-from controller.backoff import delay, drift_delay
+from controller.backoff import delay
 from controller.clock import Clock
 from controller.compare import Difference, Kind
 from controller.content import Contents
@@ -28,25 +28,13 @@ from controller.schedulers.protocol import Launch, ObservedBot, Phase, Scheduler
 from controller.settings import Settings
 from controller.standing import Operation
 from controller.status import Reason
+from controller.waits import Effort, Waits
 from controller.watch import Watch
 from schemas.bot import BotSpec, BotType
 from schemas.errors import BuildFailed, Conflict, HerdsmanError
 
 _LOG = logging.getLogger(__name__)
 LogsAcknowledged = Callable[[str], Awaitable[bool]]
-
-
-@dataclass(slots=True)
-class _Worker:
-    """One bot's task: what wakes it, and what its failures so far were about."""
-
-    woken: asyncio.Event = field(default_factory=asyncio.Event)
-    goal: tuple[str, str] = ("", "")
-    failures: int = 0
-    retry_at: float = 0.0
-    conflicts: int = 0
-    waits_since: float | None = None
-    ending_since: float | None = None
 
 
 class Applier:
@@ -74,10 +62,9 @@ class Applier:
         self._touch = touch
         self._logs_acknowledged = logs_acknowledged
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._workers: dict[str, _Worker] = {}
-        self._waiting: set[str] = set()
+        self._workers: dict[str, Effort] = {}
+        self._waits = Waits(fleet, clock, settings)
         self._deferred: set[str] = set()
-        self._corrections: dict[str, list[float]] = {}
         self._group: asyncio.TaskGroup | None = None
 
     def start(self, group: asyncio.TaskGroup) -> None:
@@ -92,7 +79,7 @@ class Applier:
         elif not self._fleet.may_act(name):
             self._deferred.add(name)
         elif self._group is not None and self._fleet.difference(name).wants:
-            self._workers[name] = _Worker()
+            self._workers[name] = Effort()
             self._group.create_task(self._look_after(name), name=f"bot {name}")
 
     def attend_deferred(self) -> None:
@@ -103,7 +90,7 @@ class Applier:
 
     def bot_ended(self) -> None:
         """Wake the new bots that wait for others to be dead."""
-        for name in self._waiting:
+        for name in self._waits.for_others:
             self._workers[name].woken.set()
 
     def busy(self, name: str) -> bool:
@@ -131,73 +118,20 @@ class Applier:
                 difference = self._fleet.difference(name)
                 if not difference.wants or not self._fleet.may_act(name):
                     break
-                wait = self._wait(name, difference, worker)
+                wait = self._waits.before(name, difference, worker)
                 if wait is not None:
                     await self._pause(name, wait, worker)
                     continue
                 await self._try(name, difference, worker)
         finally:
             del self._workers[name]
-            self._waiting.discard(name)
+            self._waits.for_others.discard(name)
             operation = self._fleet.operations.pop(name, None)
             if operation is not None or name not in self._fleet.inventory:
                 self._touch(name)
             self.bot_ended()
 
-    def _wait(self, name: str, difference: Difference, worker: _Worker) -> float | None:
-        """Return how long to wait before the next step (unless woken), None to take it now."""
-        now = self._clock.monotonic()
-        goal = (difference.kind.value, difference.spec.digest if difference.spec else "")
-        if goal != worker.goal:
-            worker.goal, worker.failures, worker.retry_at, worker.conflicts = goal, 0, 0.0, 0
-            worker.waits_since = worker.ending_since = None
-        if worker.retry_at > now:
-            return worker.retry_at - now
-        if difference.blocked:
-            return self._settings.stop_poll
-        if difference.kind is Kind.CREATE:
-            return self._wait_for_others(name, worker, now)
-        if difference.kind is Kind.DRIFTED:
-            return self._drift_wait(name, now)
-        return None
-
-    def _wait_for_others(self, name: str, worker: _Worker, now: float) -> float | None:
-        """Wait for the bots that must be dead first: patiently, and for a renamed one without end."""
-        alive = [other for other in self._fleet.after.get(name, ()) if self._may_live(other)]
-        self._waiting.discard(name)
-        if not alive:
-            return None
-        self._waiting.add(name)
-        if self._fleet.renamed.get(name) in alive:
-            return self._settings.stop_poll
-        worker.waits_since = now if worker.waits_since is None else worker.waits_since
-        left = worker.waits_since + self._settings.removal_patience - now
-        if left <= 0 or not any(self._ending(other) for other in alive):
-            return None
-        return left
-
-    def _may_live(self, name: str) -> bool:
-        seen = self._fleet.observed.get(name)
-        return seen is not None and seen.phase is not Phase.STOPPED
-
-    def _ending(self, name: str) -> bool:
-        """Say whether a bot's end may still be hoped for: not where its node is lost or its stop fails."""
-        seen = self._fleet.observed.get(name)
-        operation = self._fleet.operations.get(name)
-        failed = operation is not None and operation.failed is not None
-        return seen is not None and seen.phase is not Phase.LOST and not failed
-
-    def _drift_wait(self, name: str, now: float) -> float | None:
-        """Correct drift at once the first time, later and later where somebody insists."""
-        recent = [at for at in self._corrections.get(name, ()) if at > now - self._settings.drift_window]
-        if not recent:
-            self._corrections.pop(name, None)
-            return None
-        self._corrections[name] = recent
-        due = recent[-1] + drift_delay(len(recent), self._settings.backoff_first, self._settings.backoff_cap)
-        return due - now if due > now else None
-
-    async def _pause(self, name: str, seconds: float, worker: _Worker) -> None:
+    async def _pause(self, name: str, seconds: float, worker: Effort) -> None:
         """Wait, and look at a stopping bot now and then in case no event comes."""
         stopping = self._is_stopping(name)
         await sleep_or(
@@ -210,7 +144,7 @@ class Applier:
         seen = self._fleet.observed.get(name)
         return seen is not None and seen.phase is Phase.STOPPING
 
-    async def _try(self, name: str, difference: Difference, worker: _Worker) -> None:
+    async def _try(self, name: str, difference: Difference, worker: Effort) -> None:
         """Take one step, and turn whatever goes wrong into this bot's own failure."""
         started = self._clock.time()
         self._operate(name, Operation(self._revision_for(name), busy=True))
@@ -248,7 +182,7 @@ class Applier:
                 token = await self._scheduler.apply(launch, seen.token if seen else None)
                 self._watch.expect(_placing(seen, spec, self._fleet.id, revision, token))
         if difference.kind is Kind.DRIFTED:
-            self._corrections.setdefault(name, []).append(self._clock.monotonic())
+            self._waits.note_correction(name)
         applied = replace(
             entry,
             path=spec.path,
@@ -281,7 +215,7 @@ class Applier:
         await self._save(entry)
         return entry
 
-    async def _stop(self, name: str, halt: Halt, reason: str, worker: _Worker) -> None:
+    async def _stop(self, name: str, halt: Halt, reason: str, worker: Effort) -> None:
         """Ask a bot to stop, and give the scheduler time to show that it does."""
         entry = self._fleet.inventory.get(name)
         if entry is not None and entry.halted is not halt:
@@ -296,7 +230,7 @@ class Applier:
         if now is not None and now.phase not in (Phase.STOPPING, Phase.STOPPED):
             await sleep_or(self._clock, self._settings.stop_poll, worker.woken)
 
-    async def _remove(self, name: str, worker: _Worker) -> None:
+    async def _remove(self, name: str, worker: Effort) -> None:
         seen = self._fleet.observed.get(name)
         if seen is None:
             await self._drop(name)
@@ -312,7 +246,7 @@ class Applier:
         entry = self._fleet.inventory.get(name)
         return entry is None or entry.halted is not Halt.NONE
 
-    async def _forget_job(self, name: str, worker: _Worker) -> None:
+    async def _forget_job(self, name: str, worker: Effort) -> None:
         """Purge a dead bot's job once its logs are acknowledged, or once that took too long."""
         now = self._clock.monotonic()
         worker.ending_since = now if worker.ending_since is None else worker.ending_since
@@ -338,11 +272,11 @@ class Applier:
         await self._database.run(forget)
         for kept in (self._fleet.inventory, self._fleet.suspensions, self._fleet.operations):
             kept.pop(name, None)
-        self._corrections.pop(name, None)
+        self._waits.forget(name)
         self._touch(name)
 
     async def _conflicted(
-        self, name: str, worker: _Worker, difference: Difference, error: Conflict, started: float
+        self, name: str, worker: Effort, difference: Difference, error: Conflict, started: float
     ) -> None:
         """Look again and go on at once the first time; a second conflict in a row waits."""
         worker.conflicts += 1
@@ -351,7 +285,7 @@ class Applier:
             await self._failed(name, worker, difference, error, started)
 
     async def _failed(
-        self, name: str, worker: _Worker, difference: Difference, error: HerdsmanError, started: float
+        self, name: str, worker: Effort, difference: Difference, error: HerdsmanError, started: float
     ) -> None:
         worker.failures += 1
         settings = self._settings

@@ -168,12 +168,12 @@ class VictoriaMetricsStore:
             try:
                 for start in range(0, len(samples), _AT_ONCE):
                     await self._import(samples[start : start + _AT_ONCE])
-            except StoreUnavailable as error:
+            except Exception as error:  # noqa: BLE001 - whoever waits must be told, whatever it is
                 self._doubtful = True
                 self._health.count("herdsman_store_errors_total", store="series")
                 if not written.cancelled():
                     written.set_exception(error)
-                    written.exception()
+                    written.exception()  # nobody may be waiting any more: that is no second mistake
             else:
                 if not written.cancelled():
                     written.set_result(None)

@@ -25,11 +25,12 @@ from telemetry.wire import WIRE_VERSION, Batch, Chunk, Use, encode_batch
 
 _BATCH_BYTES = 256 << 10
 _TICK = 0.25
-_LOOK_AT_ALL = 30.0
-"""Seconds between two looks at everything, in case a change was not told."""
 _POLL = 0.5
 _SAVE_EVERY = 1.0
-_MOST_USES = 5000
+_MOST_USES = 20_000
+_SAMPLING_SHARE = 20
+_SLOWEST = 10.0
+"""Seconds between two measurements, at most."""
 _log = logging.getLogger("herdsman.agent")
 
 
@@ -128,18 +129,17 @@ class Agent:
         return not followed.unread()
 
     async def _follow(self, found: Discovery, watcher: Watcher) -> None:
-        looked_at = -_LOOK_AT_ALL
-        every = _POLL if isinstance(watcher, Polling) else _LOOK_AT_ALL
+        looked_at = -_POLL
         while True:
             now = time.monotonic()
             changes = watcher.changes()
-            everything = now >= looked_at + every or (changes.missed and not isinstance(watcher, Polling))
-            if everything or self._finishing:
+            missed = changes.missed and (now >= looked_at + _POLL or not isinstance(watcher, Polling))
+            if missed or self._finishing or looked_at < 0:
                 looked_at = now
                 found.look_at_all()
             else:
                 found.look(changes, now)
-            self._want(found, now, everything=everything or self._finishing)
+            self._want(found, now)
             collected = self._collect(found, now)
             if collected is not None:
                 await self._send(found, collected)
@@ -149,17 +149,13 @@ class Agent:
             else:
                 await self._wait(watcher, now)
 
-    def _want(self, found: Discovery, now: float, *, everything: bool) -> None:
+    def _want(self, found: Discovery, now: float) -> None:
         """Note the streams that must be read: those that changed, and those whose held lines are due."""
         for allocation, stream in found.take_changed():
             self._wanted[allocation.labels.allocation, stream.name] = (allocation, stream)
         while self._due and self._due[0][0] <= now:
             _, _, allocation, stream = heapq.heappop(self._due)
             self._wanted[allocation.labels.allocation, stream.name] = (allocation, stream)
-        if everything:
-            for allocation in found.allocations.values():
-                for stream in allocation.streams.values():
-                    self._wanted[allocation.labels.allocation, stream.name] = (allocation, stream)
 
     def _collect(self, found: Discovery, now: float) -> _Collected | None:
         """Read from the wanted streams in turn until a batch is full; None where there is nothing to send."""
@@ -238,11 +234,15 @@ class Agent:
 
     async def _sample_resources(self, found: Discovery) -> None:
         sampler = ResourceSampler()
+        pause = self._sample_every
         while True:
-            await asyncio.sleep(self._sample_every)
+            await asyncio.sleep(pause)
             targets = [_target(one) for one in found.allocations.values() if one.launcher_pid]
             moment = time.time()
+            began = time.monotonic()
             values = await asyncio.to_thread(sampler.sample, targets)
+            # With very many bots a measurement takes its time: it must not take the machine's.
+            pause = max(self._sample_every, min(_SAMPLING_SHARE * (time.monotonic() - began), _SLOWEST))
             for name, use in values.items():
                 if name in found.allocations and len(self._uses) < _MOST_USES:
                     self._uses.append((found.allocations[name], moment, use))

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import resource
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,8 +17,13 @@ from telemetry.agent.tail import Place
 _FIRST_CHECK = 0.02
 _LONGEST_CHECK = 5.0
 _LIST_EVERY = 1.0
+_LIST_WATCHED_EVERY = 5.0
+_LOOK_ALL_WITHIN = 30
+"""Seconds in which every allocation is looked at once, in case a change was not told."""
 _DRAIN_EVERY = 0.2
 _SAY_AGAIN_EVERY = 30.0
+_LOOK_AT_RUNNING_EVERY = 2.0
+"""Seconds between two looks whether launchers that reported no end are dead all the same."""
 _log = logging.getLogger("herdsman.agent")
 
 
@@ -48,6 +54,10 @@ class Discovery:
         self._list_at = 0.0
         self._drain_at = 0.0
         self._say_again_at = 0.0
+        self._look_at = 0.0
+        self._look_at_running = 0.0
+        self._turn: list[Allocation] = []
+        self._share = 0
         _raise_file_limit()
 
     def is_waiting(self, allocation: str) -> bool:
@@ -79,6 +89,18 @@ class Discovery:
         self._check_waiting(now)
         for allocation in self._unwatched.values():
             self.discover(allocation)
+        self._look_at_some(now)
+
+    def _look_at_some(self, now: float) -> None:
+        """Look at a part of the allocations each second."""
+        if now < self._look_at:
+            return
+        self._look_at = now + 1.0
+        if not self._turn:
+            self._turn = list(self.allocations.values())
+            self._share = -(-len(self._turn) // _LOOK_ALL_WITHIN)
+        for _ in range(min(self._share, len(self._turn))):
+            self.discover(self._turn.pop())
 
     def discover(self, allocation: Allocation) -> None:
         """Open new files of an allocation, and note all its streams as changed."""
@@ -100,6 +122,9 @@ class Discovery:
         if now < self._drain_at:
             return
         self._drain_at = now + _DRAIN_EVERY
+        look_at_running = now >= self._look_at_running
+        if look_at_running:
+            self._look_at_running = now + _LOOK_AT_RUNNING_EVERY
         if now >= self._say_again_at:
             self._say_again_at = now + _SAY_AGAIN_EVERY
             for allocation in self.allocations.values():
@@ -107,7 +132,7 @@ class Discovery:
         for name, allocation in list(self.allocations.items()):
             if allocation.in_flight or (allocation.said_drained and not allocation.gone):
                 continue
-            if not allocation.gone and not over(allocation):
+            if not allocation.gone and ((allocation.pid and not look_at_running) or not over(allocation)):
                 continue
             if allocation.unread():
                 continue
@@ -129,9 +154,9 @@ class Discovery:
 
     def _list(self) -> None:
         """See which allocations came and went."""
-        self._list_at = time.monotonic() + _LIST_EVERY
+        self._list_at = time.monotonic() + (_LIST_WATCHED_EVERY if self._root_watched else _LIST_EVERY)
         try:
-            names = {path.name for path in self._root.iterdir()}
+            names = set(os.listdir(self._root))  # noqa: PTH208 - a fifth of the cost, with 10,000 of them
         except OSError:
             names = set()
         if not self._root_watched and names:

@@ -15,6 +15,10 @@ from gitops.sources import Source
 from schemas.errors import NotFound, SourceUnavailable
 
 
+_PATIENCE = 30.0
+"""Seconds that a thread waits for the loop to tell what ran."""
+
+
 def nothing_ran() -> Mapping[ProgramKey, str]:
     """Return the record of a fleet of which nothing ever ran."""
     return {}
@@ -23,7 +27,8 @@ def nothing_ran() -> Mapping[ProgramKey, str]:
 class FleetStates:
     """Builds the desired states of one source, for the loop and for the gate of our remote.
 
-    `ran` returns what ran so far: (program, version) -> git tree id. It is called in another thread.
+    `ran` returns what ran so far: (program, version) -> git tree id. It is called on the loop that runs when
+    this is made, since what it reads changes there.
     """
 
     def __init__(
@@ -37,6 +42,7 @@ class FleetStates:
         self._ran = ran
         self._development = development
         self._history = ProgramHistory()
+        self._loop = _running_loop()
 
     async def build(self, revision: Revision, previous: DesiredState | None) -> DesiredState:
         """Return what a fetched revision asks for. Raises SourceUnavailable where git cannot read it."""
@@ -63,8 +69,23 @@ class FleetStates:
         """
         reader.enter(self._source.subfolder)
         return build_desired_state(
-            reader, previous, self._history.at(reader), ran=self._ran(), development=self._development
+            reader, previous, self._history.at(reader), ran=self._ran_so_far(), development=self._development
         )
+
+    def _ran_so_far(self) -> Mapping[ProgramKey, str]:
+        if self._loop is None or self._loop is _running_loop():
+            return self._ran()
+        return asyncio.run_coroutine_threadsafe(self._ask(), self._loop).result(_PATIENCE)
+
+    async def _ask(self) -> Mapping[ProgramKey, str]:
+        return self._ran()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def state_of_folder(path: Path) -> DesiredState:

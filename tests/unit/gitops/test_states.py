@@ -1,4 +1,6 @@
+import asyncio
 import random
+import threading
 
 import pytest
 
@@ -50,6 +52,19 @@ async def test_what_ran_is_asked_at_each_build(clone, tmp_path):
     ran["maker", "1.0.0"] = "f" * 40
     (error,) = (await states.build(revision, None)).errors
     assert "bump the version" in error.message
+
+
+async def test_what_ran_is_read_on_the_loop(clone, tmp_path):
+    """The record is never read by another thread while the loop changes it."""
+    commit = clone.commit({**program_files(), "bots/a.yaml": bot_file("alpha")})
+    source = hosted(clone, tmp_path)
+    threads: set[int] = set()
+    states = FleetStates(source, lambda: threads.add(threading.get_ident()) or {})
+    await states.build(await source.fetch(), None)
+    with CommitReader(source.repository, commit) as reader:
+        await asyncio.to_thread(states.build_from, reader, None)
+        states.build_from(reader, None)
+    assert threads == {threading.get_ident()}
 
 
 async def test_a_pushed_commit_is_read_in_the_sources_subfolder(clone, tmp_path):

@@ -1,10 +1,10 @@
 """Push to running and drift to corrected on a real Nomad, beside a bare client's own time."""
 
-import json
 import statistics
 import tempfile
 import time
 import urllib.parse
+from functools import partial
 from pathlib import Path
 
 from bench.figures import Figure, quantile, spread
@@ -62,7 +62,7 @@ def bare_updates(nomad: NomadAgent, rounds: int) -> list[float]:
     for number in range(rounds + 1):
         started = time.monotonic()
         nomad.send("PUT", "jobs", bare_job(number))
-        wait_for(lambda version=number: is_running(nomad, version), "the bare job", 30, 0.005)  # type: ignore[misc]
+        wait_for(partial(is_running, nomad, number), "the bare job", 30, 0.005)
         times.append((time.monotonic() - started) * 1000)
     nomad.send("DELETE", "job/bare?purge=true")
     return times[1:]
@@ -85,19 +85,20 @@ def bare_job(number: int) -> dict[str, object]:
 
 
 def drift_to_corrected(nomad: NomadAgent, record: Path, rounds: int) -> list[float]:
-    """Stop the bot's job behind herdsman's back; from the old copy's last line to the new one's first, in ms."""
+    """Stop the job behind herdsman's back; from the old copy's last line to the new one's first, in ms."""
     times = []
     for _ in range(rounds):
         lives = read_lives(record)
         jobs = nomad.get("jobs?meta=true")
         job = next(one["ID"] for one in jobs if "herdsman.bot" in (one.get("Meta") or {}))
         nomad.send("DELETE", f"job/{urllib.parse.quote(job, safe='')}")
-        wait_for(lambda known=len(lives): len(read_lives(record)) > known, "the bot", 60, 0.01)  # type: ignore[misc]
+        wait_for(partial(has_more, record, len(lives)), "the bot", 60, 0.01)
         old, new = read_lives(record)[-2:]
         times.append((new.start - old.last) * 1000)
         time.sleep(12)  # corrections of one bot's drift wait longer when they follow each other
     return times
 
 
-if __name__ == "__main__":
-    print(json.dumps([figure.value for figure in measure()]))
+def has_more(record: Path, lives: int) -> bool:
+    """Tell whether another life began."""
+    return len(read_lives(record)) > lives

@@ -64,6 +64,7 @@ async def test_update_while_the_node_is_gone_never_makes_two_copies(stage: Stage
     for bot in stage.actors:
         tokens[bot.name] = await bot.apply("one", None)
         await bot.living("one", 40)
+        await bot.phase(Phase.RUNNING, 10)  # else Nomad replaces what it only knows as pending
     cluster.only(None)
 
     mend = fault(cluster, first)

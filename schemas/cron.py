@@ -58,8 +58,11 @@ class _Field:
             first, last = self.least, self.most
         elif "-" in term:
             first, last = (self.number(part) for part in term.split("-", 1))
-            if last < first:
-                raise InvalidSchedule(f'cron field "{self.name}": the range "{term[:20]}" runs backwards')
+            if last <= first:
+                # Equal ends as well: some cron programs read "5-5" as the whole field.
+                raise InvalidSchedule(
+                    f'cron field "{self.name}": the range "{term[:20]}" does not run upwards'
+                )
         else:
             first = self.number(term)
             last = self.most if slash else first

@@ -6,13 +6,14 @@ same pair serves pre-receive and then post-receive.
 """
 
 import asyncio
-import contextlib
 import os
 from dataclasses import dataclass
 
 from gitops.push import RefUpdate
 
 _LONGEST_CALL = 1 << 20
+_PATIENCE = 5.0
+"""Seconds that a client may leave its lines unread: it holds up other people's pushes meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,14 @@ class HookChannel:
     async def _write(self, text: str) -> None:
         if self._answer is None or self._answer.is_closing():
             return
-        with contextlib.suppress(OSError):
-            self._answer.write(text.replace("\0", "").encode("utf-8", "replace"))
-            await self._answer.drain()
+        self._answer.write(text.replace("\0", "").encode("utf-8", "replace"))
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._answer.drain()
+        except TimeoutError:
+            self.hang_up()
+        except OSError:
+            pass  # the children are gone, which the next call tells
 
     def hang_up(self) -> None:
         """Close the answering end: a hook that waits is refused, one that tells of progress ends."""

@@ -24,6 +24,7 @@ def make_bare(path: Path, branch: str, settings: Settings) -> None:
         path.mkdir(parents=True, exist_ok=True)
         empty = git_environment({"GIT_TEMPLATE_DIR": ""})
         Repo.init(path, bare=True, initial_branch=branch, env=empty).close()
+    clear_locks(path)
     with Repo(path) as repository:
         if not repository.heads:
             repository.git.update_environment(**git_environment())
@@ -32,3 +33,12 @@ def make_bare(path: Path, branch: str, settings: Settings) -> None:
             for section, values in settings.items():
                 for key, value in values.items():
                     config.set_value(section, key, value)
+
+
+def clear_locks(path: Path) -> None:
+    """Remove the lock files of git processes that were killed, which would block every later one.
+
+    Only for a repository of our own on which no git is at work.
+    """
+    for lock in (*path.glob("*.lock"), *(path / "refs").rglob("*.lock")):
+        lock.unlink(missing_ok=True)

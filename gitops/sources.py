@@ -199,6 +199,7 @@ class GitSource:
         try:
             finished = await run_async(command, environment=self._environment(), timeout=self._timeout)
         except (CommandTimedOut, OSError) as error:
+            self._made = False  # what was killed may have left locks
             raise SourceUnavailable(f"Cannot read {self.url}: {error}") from error
         if finished.code != 0:
             text = _reason(finished.text)

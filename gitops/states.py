@@ -14,7 +14,6 @@ from gitops.revision import Revision
 from gitops.sources import Source
 from schemas.errors import NotFound, SourceUnavailable
 
-
 _PATIENCE = 30.0
 """Seconds that a thread waits for the loop to tell what ran."""
 

@@ -212,6 +212,19 @@ async def test_a_server_that_never_answers_is_given_up(tmp_path):
     await server.wait_closed()
 
 
+async def test_locks_of_a_killed_git_are_cleared(clone, source):
+    """A source whose git was killed in the middle of writing works again after the next start."""
+    clone.commit({"a": "1"})
+    await source.fetch()
+    for lock in ("config.lock", "packed-refs.lock", "refs/heads/main.lock"):
+        (source.repository / lock).write_text("")
+    commit = clone.commit({"a": "2"})
+    with pytest.raises(SourceUnavailable, match="lock"):
+        await source.fetch()
+    again = GitSource(source.url, "main", mirror=source.repository)
+    assert (await again.fetch()).id == commit
+
+
 async def test_our_own_remote_is_a_source(tmp_path, clone):
     """The hosted repository's branch is read in place; before the first push there is no revision."""
     repository = HostedRepository(tmp_path / "fleet.git")

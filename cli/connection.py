@@ -9,6 +9,7 @@ import msgspec
 
 from cli.known_service import Service
 from schemas.errors import HerdsmanError, NotFound
+from web.documents import STREAM_POSITION
 
 T = TypeVar("T")
 
@@ -58,6 +59,11 @@ class Client:
     def get(self, path: str, kind: type[T], **query: Any) -> T:
         """Return a document of the API."""
         return self._decode(self._request("GET", path, params=clean(query)), kind)
+
+    def get_at(self, path: str, kind: type[T], **query: Any) -> tuple[T, str]:
+        """Return a document and the place in the live stream that it is as of, to go on from there."""
+        answer = self._request("GET", path, params=clean(query))
+        return self._decode(answer, kind), answer.headers.get(STREAM_POSITION, "")
 
     def post(self, path: str, kind: type[T], body: Any = None, **query: Any) -> T:
         """Ask for something to be done and return the answer's document."""

@@ -1,16 +1,19 @@
 """`herdsman logs BOT`: its newest lines, oldest first; with -f the live ones after them."""
 
+import time
 from datetime import datetime
 from pathlib import Path
 
 import click
 import msgspec
 
-from cli.connection import Client, service_options
+from cli.connection import Client, ServiceUnavailable, service_options
 from cli.known_service import find_service
 from cli.output import output_option, paint, print_data
 from web.documents import EventsAnswer, LogEvent
 
+LEVELS = ("debug", "info", "warning", "error", "critical")
+MOST_REMEMBERED = 10_000
 LEVEL_COLOURS = {"warning": "yellow", "error": "red", "critical": "red", "debug": "bright_black"}
 
 
@@ -37,16 +40,18 @@ def logs(
 ) -> None:
     """Show the log lines of BOT."""
     client = Client(find_service(url, token_file, data))
-    query = {"limit": lines, "start": since, "text": text, "level": level}
-    answer = client.get(f"/api/v1/bots/{bot}/logs", EventsAnswer, **query)
+    query = {"text": text, "level": level}
+    answer, position = client.get_at(
+        f"/api/v1/bots/{bot}/logs", EventsAnswer, limit=lines, start=since, **query
+    )
     newest_last = list(reversed(answer.events))
-    if output in ("json", "yaml"):
+    if output in ("json", "yaml") and not follow:
         print_data(newest_last, output)
-    else:
-        for event in newest_last:
-            click.echo(line_of(event))
+        return
+    tail = Tail(client, bot, query, as_json=output == "json")
+    tail.show(newest_last)
     if follow:
-        follow_bot(client, bot, {event.id for event in newest_last}, output)
+        tail.follow(position)
 
 
 def line_of(event: LogEvent) -> str:
@@ -56,18 +61,60 @@ def line_of(event: LogEvent) -> str:
     return f"{moment}  {level}{event.message}"
 
 
-def follow_bot(client: Client, bot: str, seen: set[str], output: str) -> None:
-    """Print live lines, taking the stream up again where it was cut."""
-    last = ""
-    while True:
-        for identity, event, data in client.stream(f"bot:{bot}", last):
-            last = identity or last
-            if event == "reset":
-                click.echo(
-                    "... lines were missed here: the connection was too slow or cut too long", err=True
-                )
-            if event != "log":
+class Tail:
+    """Prints lines, each once, and goes on with live ones where the stream was cut."""
+
+    def __init__(self, client: Client, bot: str, query: dict[str, str | None], *, as_json: bool) -> None:
+        self._client = client
+        self._bot = bot
+        self._query = query
+        self._as_json = as_json
+        self._seen: dict[str, None] = {}
+        self._newest: float | None = None
+
+    def show(self, events: list[LogEvent]) -> None:
+        """Print the events that were not printed yet."""
+        for event in events:
+            if event.id in self._seen:
                 continue
-            line = msgspec.json.decode(data, type=LogEvent)
-            if line.id not in seen:
-                click.echo(data.decode() if output == "json" else line_of(line))
+            self._seen[event.id] = None
+            if len(self._seen) > MOST_REMEMBERED:
+                del self._seen[next(iter(self._seen))]
+            self._newest = max(event.time, self._newest or event.time)
+            click.echo(msgspec.json.encode(event).decode() if self._as_json else line_of(event))
+
+    def follow(self, position: str) -> None:
+        """Print live lines until Ctrl-C, also over a restart of the service."""
+        told = False
+        while True:
+            try:
+                for identity, event, data in self._client.stream(f"bot:{self._bot}", position):
+                    position, told = identity or position, False
+                    if event == "reset":
+                        self.catch_up()
+                    elif event == "log":
+                        self.show(self.wanted(msgspec.json.decode(data, type=LogEvent)))
+            except ServiceUnavailable as error:
+                if not told:
+                    click.echo(f"{error}; trying again", err=True)
+                told = True
+            time.sleep(1)
+
+    def catch_up(self) -> None:
+        """Print what was missed: the stream could not go on where it was cut."""
+        path = f"/api/v1/bots/{self._bot}/logs"
+        answer = self._client.get(path, EventsAnswer, limit=1000, start=self._newest, **self._query)
+        self.show(list(reversed(answer.events)))
+
+    def wanted(self, event: LogEvent) -> list[LogEvent]:
+        """Return the live event where it is among the lines asked for."""
+        text, level = self._query["text"], self._query["level"]
+        if level and severity(event.level) < severity(level):
+            return []
+        words = (text or "").lower().split()
+        return [event] if all(word in event.message.lower() for word in words) else []
+
+
+def severity(level: str) -> int:
+    """Return a level's rank; an unknown one is as severe as info."""
+    return LEVELS.index(level) if level in LEVELS else LEVELS.index("info")

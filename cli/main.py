@@ -20,6 +20,7 @@ COMMANDS = {
     "logs": "cli.logs:logs",
     "agent": "cli.agent:agent",
     "schema": "cli.schema:schema",
+    "sign-in": "cli.sign_in:sign_in",
     "token": "cli.token:token",
     "git-credential": "cli.git_credential:git_credential",
 }
@@ -35,6 +36,7 @@ SUMMARIES = {
     "logs": "Show a bot's log lines; -f follows them.",
     "agent": "Carry a node's bot output to the service (one per node).",
     "schema": "Print a JSON Schema for editors: program, bot or fleet.",
+    "sign-in": "Print a one-time link that signs a browser in.",
     "token": "List, create and revoke access tokens.",
     "git-credential": "Answer git with the token of the running service.",
 }

@@ -172,10 +172,11 @@ def watch_fleet(client: Client, only: str | None) -> None:
     import msgspec
 
     fleet = client.get("/api/v1/fleet", FleetDocument)
-    bots = {bot.name: bot for bot in client.get("/api/v1/bots", list[Bot])}
+    listed, position = client.get_at("/api/v1/bots", list[Bot])
+    bots = {bot.name: bot for bot in listed}
     painted = 0.0
     paint_fleet(fleet, bots, only)
-    for _, event, data in client.stream("fleet"):
+    for _, event, data in client.stream("fleet", position):
         if event == "status":
             change = msgspec.json.decode(data)
             if change.get("removed"):

@@ -14,8 +14,6 @@ class WebSettings:
     """herdsman's own version."""
     tls: bool = False
     """True where browsers reach it by https: cookies get Secure, and HSTS is sent."""
-    hosts: frozenset[str] = frozenset()
-    """Names it answers to besides the loopback ones, lower case, without ports."""
     static: Path = Path(__file__).parent / "static"
     """The built dashboard."""
     branch: str = "main"

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 from cli.service.folder import read_secret
 from cli.service.options import UpOptions
@@ -185,8 +186,8 @@ def web_settings(options: UpOptions, url: str) -> WebSettings:
         url=url,
         version=version("herdsman"),
         tls=options.tls is not None,
-        hosts=options.allowed_hosts,
         branch=options.branch or "main",
+        subfolder=options.subfolder,
     )
 
 
@@ -201,9 +202,15 @@ async def make_access(options: UpOptions, listening: Listen, database: Database)
         throttle=Throttle(time.time),
         clock=time.time,
         cookie=f"herdsman_{listening.port}",
-        hosts=options.allowed_hosts | ({listening.host} if listening.host else frozenset()),
+        hosts=options.allowed_hosts | own_names(options, listening),
         any_address=listening.host in ("0.0.0.0", "::"),  # noqa: S104  compared only
     )
+
+
+def own_names(options: UpOptions, listening: Listen) -> frozenset[str]:
+    """Return the names by which nodes and people reach us: where we listen, and what we advertise."""
+    advertised = urlsplit(options.advertise_url).hostname
+    return frozenset(name for name in (listening.host, advertised) if name)
 
 
 def find_status(controller: Controller, name: str) -> BotStatus | None:

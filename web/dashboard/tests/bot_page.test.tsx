@@ -288,6 +288,7 @@ test("moments are drawn as points that no line joins", () => {
 
 test("axis labels have the digits that their distance needs", () => {
   const plain = panelFor("bot_x", "");
+  expect(axisLabel(10_002.5, [10_000, 10_002.5], plain)).toBe("10,002.5");
   expect(axisLabel(0.25, [0, 0.05], plain)).toBe("0.25");
   expect(axisLabel(10_500, [10_400, 10_500], plain)).toBe("10,500");
   expect(axisLabel(2_500_000, [0, 500_000], plain)).toBe("2.5M");

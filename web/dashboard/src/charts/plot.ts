@@ -111,8 +111,16 @@ export function axisLabel(value: number, splits: readonly number[], panel: Panel
   const distance = Math.abs(second - first) || 1;
   const size = Math.max(Math.abs(value), distance);
   if (size >= 1e6) return compact(value);
-  const digits = Math.max(0, Math.min(10, -Math.floor(Math.log10(distance) + 1e-9)));
+  const digits = digitsOf(distance);
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** Decimals without which two ticks of this distance would read alike or wrong: 0 for 5, 1 for 2.5. */
+function digitsOf(distance: number): number {
+  let digits = Math.max(0, Math.min(10, -Math.floor(Math.log10(distance) + 1e-9)));
+  const left = () => Math.abs(distance * 10 ** digits - Math.round(distance * 10 ** digits));
+  while (digits < 10 && left() > 1e-6) digits += 1;
+  return digits;
 }
 
 const compactFormat = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 2 });

@@ -23,7 +23,7 @@ export function Dock({ state }: { state: BotState }) {
   const tab: Tab = TABS.find((name) => name === asked) ?? "logs";
   const style = narrow.value ? {} : { height: `${bounded(dockHeight.value)}px` };
   return (
-    <section class="dock" style={style} aria-label="Output">
+    <section class="dock" id="dock" style={style} aria-label="Output">
       <Handle />
       <div class="tabs" role="tablist">
         {TABS.map((name) => (

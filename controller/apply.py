@@ -20,6 +20,7 @@ from controller.content import Contents
 from controller.database import Database
 from controller.database.attempts import add_attempt
 from controller.database.inventory import drop_entries, save_entries
+from controller.database.programs import save_program
 from controller.database.statuses import drop_status
 from controller.database.suspensions import drop_suspension
 from controller.fleet import Fleet
@@ -198,9 +199,8 @@ class Applier:
         self._fleet.inventory[name] = applied
         self._fleet.operations.pop(name, None)
         self._touch(name)
-        await self._record(
-            applied, Attempt(name, revision, spec.digest, started, self._clock.time(), ok=True)
-        )
+        attempt = Attempt(name, revision, spec.digest, started, self._clock.time(), ok=True)
+        await self._record(applied, spec, attempt)
         if spec.type is BotType.SCHEDULED:
             await self._watch.try_look_at(name)
 
@@ -313,10 +313,16 @@ class Applier:
         except HerdsmanError as error:
             _LOG.warning("bot %s: the attempt was not recorded: %s", attempt.bot, error)
 
-    async def _record(self, entry: InventoryEntry, attempt: Attempt) -> None:
+    async def _record(self, entry: InventoryEntry, spec: BotSpec, attempt: Attempt) -> None:
+        program = spec.program
+        new = self._fleet.programs.get((program.name, program.version)) != program.tree
+        self._fleet.programs[program.name, program.version] = program.tree
+
         def write(connection: Connection) -> None:
             save_entries(connection, [entry])
             add_attempt(connection, attempt, self._settings.attempts_kept)
+            if new:
+                save_program(connection, program, attempt.ended_at)
 
         await self._database.run(write)
 

@@ -33,6 +33,8 @@ class Fleet:
     statuses: dict[str, BotStatus] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
     revisions: set[str] = field(default_factory=set)
+    programs: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(program, version) -> the git tree that ran under it."""
     held: dict[str, str] = field(default_factory=dict)
     after: dict[str, tuple[str, ...]] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)

@@ -74,6 +74,7 @@ class Controller:
         self._settings, self._listener = settings, listener
         self._fleet = fleet = Fleet()
         self._restored = asyncio.Event()
+        self._failure: BaseException | None = None
         self._followed = Followed(fleet, clock, settings)
         self._telling = Telling(fleet, self._followed, database, clock, settings, listener)
         self._watch = Watch(fleet, scheduler, clock, settings, self._moved, self._availability_changed)
@@ -110,24 +111,39 @@ class Controller:
         self._reports = Reports(fleet, database, clock, settings, listener, self._telling.touch)
 
     async def run(self) -> None:
-        """Live until cancelled: restore, open the scheduler, then passes, events and timers."""
+        """Live until cancelled: restore, open the scheduler, then passes, events and timers.
+
+        Raises what kept it from living, such as UsageError where another herdsman holds the same folder.
+        """
         try:
-            earlier = await self._restore()
-            async with asyncio.TaskGroup() as group:
-                self._applier.start(group)
-                group.create_task(self._telling.run())
-                group.create_task(self._operator.run())
-                await self._open_scheduler()
-                group.create_task(self._watch.run())
-                group.create_task(self._reconciler.run(earlier))
+            await self._live()
+        except BaseExceptionGroup as group:
+            self._failure = _first(group)
+            raise self._failure from None
+        except Exception as error:
+            self._failure = error
+            raise
         finally:
+            self._restored.set()
             self._reconciler.close()
             await self._contents.close()
             await self._scheduler.close()
 
+    async def _live(self) -> None:
+        earlier = await self._restore()
+        async with asyncio.TaskGroup() as group:
+            self._applier.start(group)
+            group.create_task(self._telling.run())
+            group.create_task(self._operator.run())
+            await self._open_scheduler()
+            group.create_task(self._watch.run())
+            group.create_task(self._reconciler.run(earlier))
+
     async def ready(self) -> None:
-        """Return once the statuses of the earlier life are loaded."""
+        """Return once the statuses of the earlier life are loaded. Raises what ended `run` before that."""
         await self._restored.wait()
+        if self._failure is not None:
+            raise self._failure
 
     def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
         """Ask for a pass now and return it at once; see `Pass` for how to follow it.
@@ -138,7 +154,7 @@ class Controller:
 
     async def record(self, reports: Sequence[Reported]) -> None:
         """Take launcher reports in; return once they are kept. The same one again changes nothing."""
-        await self._restored.wait()
+        await self.ready()
         await self._reports.record(reports)
 
     async def plan(self) -> Plan:
@@ -220,15 +236,15 @@ class Controller:
         return {key for entry in entries for key in (entry.code, entry.dependencies) if key}
 
     def programs_ran(self) -> dict[tuple[str, str], str]:
-        """Return the git tree that runs under each (program, version): its content must not change."""
-        programs = (entry.spec.program for entry in self._fleet.inventory.values() if entry.spec)
-        return {(program.name, program.version): program.tree for program in programs}
+        """Return the git tree that ran under each (program, version): its content must not change."""
+        return dict(self._fleet.programs)
 
     def problems(self) -> list[str]:
         """Return what keeps the controller from doing its work, in words."""
         record = self._followed.record
         held = record.held if record else ""
-        found = (self._fleet.recovery, self._fleet.unavailable, self._reconciler.problem, held)
+        ended = f"the controller has ended: {self._failure}" if self._failure else ""
+        found = (ended, self._fleet.recovery, self._fleet.unavailable, self._reconciler.problem, held)
         return list(dict.fromkeys(text for text in found if text))
 
     def revision(self) -> RevisionRecord | None:
@@ -314,3 +330,9 @@ class Controller:
 
     def _sync(self, by: str) -> None:
         self.request_pass("operator", by=by)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a task group that is no group itself."""
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,6 +1,7 @@
 """What operators ask for: suspend, resume, restart, recover; each is recorded with who, why and when."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from sqlalchemy import Connection
@@ -17,6 +18,9 @@ from controller.records import AuditEntry, Suspension
 from controller.recovery import recovered_entries, recovered_suspensions
 from controller.telling import Telling
 from schemas.errors import Conflict, NotFound, UsageError
+
+_LOG = logging.getLogger(__name__)
+_RETRY = 5.0
 
 
 class Operator:
@@ -54,7 +58,14 @@ class Operator:
             if left > 0:
                 await sleep_or(self._clock, left, self._changed)
             else:
-                await self.resume(first.bot, "herdsman", "the suspension's time is over")
+                await self._expire(first.bot)
+
+    async def _expire(self, name: str) -> None:
+        try:
+            await self.resume(name, "herdsman", "the suspension's time is over")
+        except Exception as error:  # noqa: BLE001 - it is tried again soon
+            _LOG.error("bot %s: its suspension could not be ended: %s", name, error)
+            await self._clock.sleep(_RETRY)
 
     async def suspend(self, name: str, by: str, reason: str, until: float | None, token: str) -> None:
         """Stop a bot until it is resumed, or until a Unix time."""
@@ -136,6 +147,8 @@ class Operator:
         self._applier.attend(name)
 
     def _must_know(self, name: str) -> None:
+        if name in self._fleet.suspensions:
+            return
         if name not in self._fleet.names():
             raise NotFound(f"there is no bot {name} in this fleet")
 

@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from controller.database.fleets import ensure_fleet
 from controller.database.inventory import load_inventory
+from controller.database.programs import load_programs
 from controller.database.revisions import known_revisions, newest_revision
 from controller.database.statuses import load_statuses
 from controller.database.suspensions import load_suspensions
@@ -16,6 +17,7 @@ def restore(connection: Connection, fleet: Fleet, name: str, now: float) -> Revi
     fleet.id = ensure_fleet(connection, name, now)
     fleet.inventory.update(load_inventory(connection))
     fleet.suspensions.update(load_suspensions(connection))
+    fleet.programs.update(load_programs(connection))
     fleet.revisions.update(known_revisions(connection))
     for bot, (status, process) in load_statuses(connection).items():
         if status is not None:

@@ -22,7 +22,6 @@ from controller.process import ProcessState, settle
 from controller.records import RevisionRecord, RevisionState
 from controller.settings import Settings
 from controller.standing import tell
-from schemas.errors import HerdsmanError
 
 _LOG = logging.getLogger(__name__)
 _AT_ONCE = 500
@@ -85,11 +84,17 @@ class Telling:
             self._news.clear()
             names, self._touched = self._touched, {}
             for count, name in enumerate(names, 1):
-                self._tell(name)
+                self._try_to_tell(name)
                 if count % _AT_ONCE == 0:
                     await asyncio.sleep(0)
             self._unsaved_news.set()
             await asyncio.sleep(0)
+
+    def _try_to_tell(self, name: str) -> None:
+        try:
+            self._tell(name)
+        except Exception:  # noqa: BLE001 - one bot's trouble keeps no other from being told of
+            _LOG.exception("bot %s: its status could not be told", name)
 
     def _tell(self, name: str) -> None:
         now = self._clock.time()
@@ -130,11 +135,11 @@ class Telling:
         while True:
             await self._unsaved_news.wait()
             self._unsaved_news.clear()
-            self._tell_revision()
-            await self._clock.sleep(self._settings.status_interval)
             try:
+                self._tell_revision()
+                await self._clock.sleep(self._settings.status_interval)
                 await self._save()
-            except HerdsmanError as error:
+            except Exception as error:  # noqa: BLE001 - it is tried again with the next change
                 _LOG.error("statuses could not be saved: %s", error)
 
     async def _save(self) -> None:
@@ -160,7 +165,7 @@ class Telling:
             return
         try:
             await self._database.run(write)
-        except HerdsmanError:
+        except Exception:
             self._unsaved |= names
             self._followed.put_back(moved)
             raise

@@ -156,6 +156,8 @@ class Watch:
                     self._ask(event.bot)
             except SchedulerUnavailable as error:
                 _LOG.warning("the scheduler's events broke off: %s", error)
+            except Exception:  # noqa: BLE001 - whatever it is, the watch goes on
+                _LOG.exception("the scheduler's events broke off")
             failures += 1
             await self._clock.sleep(self._pause(failures))
             self._ask(None)
@@ -170,8 +172,10 @@ class Watch:
             try:
                 await self._read(names, everything=everything)
                 failures = 0
-            except SchedulerUnavailable:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the watch goes on
                 failures += 1
+                unforeseen = not isinstance(error, SchedulerUnavailable)
+                _LOG.warning("bots could not be observed: %s", error, exc_info=unforeseen)
                 await self._clock.sleep(self._pause(failures))
                 self._ask(None)
 

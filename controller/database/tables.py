@@ -144,3 +144,12 @@ audit = Table(
     Column("details", Text, nullable=False),
     Index("audit_at", "at"),
 )
+
+programs = Table(
+    "programs",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("version", String, primary_key=True),
+    Column("tree", String, nullable=False),
+    Column("ran_at", Float, nullable=False),
+)

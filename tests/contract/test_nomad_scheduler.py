@@ -163,6 +163,19 @@ async def _placed(fleet: Fleet, name: str) -> bool:
     return bool((await fleet.seen(name)).allocation)
 
 
+async def test_bot_that_becomes_scheduled_ends_first(fleet: Fleet) -> None:
+    """Nomad keeps a job's kind for ever, so the old job goes once its copy has ended."""
+    token = await fleet.start("alpha")
+    await fleet.marked("alpha", "alive")
+    scheduled = await fleet.launch("alpha", digest="two", schedule="0 0 1 1 *")
+    with pytest.raises(Conflict, match="stopped first"):
+        await fleet.scheduler.apply(scheduled, token)
+    stopped = await fleet.phase("alpha", Phase.STOPPED)
+    await fleet.scheduler.apply(scheduled, stopped.token)
+    idle = await fleet.seen("alpha")
+    assert (idle.phase, idle.spec, idle.scheduled) == (Phase.IDLE, "two", True)
+
+
 async def test_marked_name_of_a_stranger_is_left_alone(fleet: Fleet, harness: NomadHarness) -> None:
     """A job with our id but without our mark is neither stopped, restarted, removed nor replaced."""
     untouched = await harness.add_foreign("stranger")

@@ -44,6 +44,10 @@ _REFUSALS = (
 _ID = re.compile(r"[^\x00-\x20\x7f]{1,255}")
 
 
+class KindChanged(SchedulerRefused):
+    """Nomad never turns a service job into a batch job, or back."""
+
+
 class NomadApi:
     """One connection pool to one Nomad address. Methods raise the scheduler errors of schemas.errors."""
 
@@ -207,6 +211,8 @@ def translate(status: int, text: str, address: str) -> Exception:
         )
     if status == 409:
         return Conflict(f"Nomad: {text}")
+    if "cannot update job from type" in text:
+        return KindChanged(f"Nomad refuses the job: {text}")
     if status in {400, 413} or any(mark in text for mark in _REFUSALS):
         return SchedulerRefused(f"Nomad refuses the job: {text}")
     return SchedulerUnavailable(f"Nomad at {address} cannot do this now ({status}: {text})")

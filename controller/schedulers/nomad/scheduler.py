@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from controller.schedulers.nomad.api import NomadApi
+from controller.schedulers.nomad.api import KindChanged, NomadApi
 from controller.schedulers.nomad.events import Gap, NomadEvent, stream
 from controller.schedulers.nomad.job import job_id, lease_path, render
 from controller.schedulers.nomad.knowledge import Knowledge
@@ -101,7 +101,20 @@ class NomadScheduler:
             registered = await self._api.register(job, index)
         except Conflict as error:
             raise Conflict(f"{launch.spec.name}: {error}") from None
+        except KindChanged:
+            await self._clear_for_other_kind(launch.spec.name, index, stopped=stopped)
+            registered = await self._api.register(job, 0)
         return str(registered)
+
+    async def _clear_for_other_kind(self, name: str, index: int, *, stopped: bool) -> None:
+        """Purge a stopped job that stands in the way of one of another kind; Conflict until it has ended."""
+        job = await self._own_job(name)
+        if int(job["JobModifyIndex"]) != index:
+            raise Conflict(f"{name}: the job changed in Nomad since it was read")
+        if not stopped:
+            await self.stop(name, str(index), "it changes between realtime and scheduled")
+            raise Conflict(f"{name} changes between realtime and scheduled: its old copy is stopped first")
+        await self._purge(job["ID"])
 
     async def stop(self, name: str, expected: str | None, reason: str) -> None:
         """Register the bot's job as stopped, by compare-and-set, and stop its runs."""
@@ -135,9 +148,7 @@ class NomadScheduler:
         if not job.stopped or any(may_live(item, known.nodes) for item in known.of(identity)):
             raise Conflict(f"{name} has not stopped yet, so its job cannot be forgotten")
         endings = await self._api.placements(f"{identity}/") + await self._api.job_placements(identity)
-        for run in await self._runs(identity):
-            await self._api.deregister(run.id, purge=True)
-        await self._api.deregister(identity, purge=True)
+        await self._purge(identity)
         await self._forget(name, endings)
 
     async def events(self) -> AsyncIterator[SchedulerEvent]:
@@ -232,6 +243,11 @@ class NomadScheduler:
         for run in await self._runs(identity):
             if not run.stopped and run.status != "dead":
                 await self._api.deregister(run.id)
+
+    async def _purge(self, identity: str) -> None:
+        for run in await self._runs(identity):
+            await self._api.deregister(run.id, purge=True)
+        await self._api.deregister(identity, purge=True)
 
     async def _forget(self, name: str, endings: list[Placement]) -> None:
         """Delete log folders and the lease; what fails here is left to Nomad's own collection."""

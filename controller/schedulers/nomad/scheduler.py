@@ -174,7 +174,7 @@ class NomadScheduler:
         while not self._known.complete:
             try:
                 fresh = await self._listed()
-            except SchedulerUnavailable as error:
+            except HerdsmanError as error:  # also a token refused for now: events never end by themselves
                 _LOG.warning("%s", error)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 10.0)

@@ -157,8 +157,12 @@ class Discovery:
         self._list_at = time.monotonic() + (_LIST_WATCHED_EVERY if self._root_watched else _LIST_EVERY)
         try:
             names = set(os.listdir(self._root))  # noqa: PTH208 - a fifth of the cost, with 10,000 of them
-        except OSError:
+        except FileNotFoundError:
             names = set()
+        except OSError as error:
+            # Not being able to look says nothing about what is there.
+            _log.warning("%s cannot be listed: %s", self._root, error.strerror)
+            return
         if not self._root_watched and names:
             with contextlib.suppress(LimitReached):
                 self._root_watched = self._watcher.watch(self._root)

@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from schemas.errors import StoreUnavailable
+from telemetry.intake import Intake
 from telemetry.names import Health
 from telemetry.records import Sample
 from telemetry.stores import SeriesQuery
 from telemetry.victoriametrics import VictoriaMetricsStore
 from tests.engines.victoriametrics import VERSIONS, VictoriaMetrics, victoriametrics
+from tests.unit.telemetry.bots import Node, eventually
 
 NOW = float(int(time.time()) - 300)
 ALL = SeriesQuery("alpha", "bot_equity", NOW - 1000, NOW + 1000)
@@ -146,3 +148,38 @@ async def test_a_server_that_is_not_there_is_said_in_words() -> None:
         with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:1 does not answer.*bots run on"):
             await call
     await store.close()
+
+
+@pytest.mark.victoriametrics
+async def test_no_printed_value_is_lost_while_it_dies_and_comes_back(
+    server: VictoriaMetrics, store: VictoriaMetricsStore, node: Node
+) -> None:
+    """A bot prints on while the store is killed and away: every value is in the store at the end, once."""
+    node.intake = Intake(store, node.events, node.told)
+    following = node.agent()
+    running = asyncio.create_task(following.run())
+    bot = node.bot("a1", bot="alpha")
+    start = time.time() - 100
+
+    def print_values(first: int, last: int) -> None:
+        for value in range(first, last):
+            at = (start + value / 100) * 1000
+            bot.print(f'{{"_metric": "equity", "equity": {value}, "timestamp": {at:.0f}}}\n')
+
+    print_values(0, 300)
+    await node.told.until(lambda told: len(told.seen) == 300)
+    await node.stored()
+    server.kill()
+    print_values(300, 600)
+    await eventually(lambda: node.intake.health.value("herdsman_intake_batches_total", status="503"))
+    await asyncio.to_thread(server.start)
+    print_values(600, 900)
+    await following.finish()
+    await running
+    server.flush()
+    reader = VictoriaMetricsStore(server.address)
+    (series,) = await reader.query(SeriesQuery("alpha", "bot_equity", start - 1, start + 100))
+    await reader.close()
+    assert [value for _, value in series.points] == [float(value) for value in range(900)]
+    assert len(await node.stored()) == 900
+    assert len(node.told.seen) == 900

@@ -165,7 +165,11 @@ class Agent:
             if collected.size >= _BATCH_BYTES:
                 break
             allocation, stream = self._wanted.pop(key)
-            ready = stream.next(now, last=self._finishing)
+            try:
+                ready = stream.next(now, last=self._finishing)
+            except OSError as error:  # a broken disk under one bot's files is no reason to leave the others
+                _log.warning("a log file of %s cannot be read: %s", allocation.labels.bot, error)
+                continue
             if ready is not None:
                 self._wanted[key] = (allocation, stream)  # at the end of the line, for its next piece
                 self._add(collected, allocation, ready)
@@ -262,10 +266,16 @@ class Agent:
         ):
             return
         self._saved_at, self._unsaved = now, False
-        work = asyncio.to_thread(checkpoint.save, self._checkpoint, found.places())
-        self._save_task = asyncio.create_task(work)
+        self._save_task = asyncio.create_task(self._write_checkpoint(found.places()))
         if wait:
             await self._save_task
+
+    async def _write_checkpoint(self, places: checkpoint.Places) -> None:
+        try:
+            await asyncio.to_thread(checkpoint.save, self._checkpoint, places)
+        except OSError as error:
+            self._unsaved = True
+            _log.warning("%s cannot be written (lines may be sent again): %s", self._checkpoint, error)
 
     def _declare_health(self, found: Discovery) -> None:
         allocations = found.allocations

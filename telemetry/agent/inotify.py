@@ -22,7 +22,7 @@ _LIMITS = {
 
 
 class LimitReached(OSError):
-    """The kernel gives no more inotify instances or watches; the text names the setting to raise."""
+    """The kernel gives no more inotify instances or watches; the text says why, and the setting to raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +163,11 @@ class Polling:
             os.close(end)
 
 
-def _failure(what: str) -> OSError:
+def _failure(what: str) -> LimitReached:
     code = ctypes.get_errno()
     if code in _LIMITS:
         setting, value = _LIMITS[code]
         return LimitReached(
             code, f"{what}: the kernel's limit {setting} is used up. Raise it: sysctl -w {setting}={value}"
         )
-    return OSError(code, f"{what}: {os.strerror(code)}")
+    return LimitReached(code, f"{what}: {os.strerror(code)}")

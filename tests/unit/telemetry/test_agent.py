@@ -324,3 +324,15 @@ async def test_polling_instead_of_inotify(node: Node) -> None:
     assert node.told.messages == ["one", "two", "three"]
     await following.finish()
     await running
+
+
+async def test_a_checkpoint_that_cannot_be_written_stops_nothing(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a broken disk under the checkpoint, lines go on arriving, and the log says so."""
+    node.checkpoint.with_name(node.checkpoint.name + ".new").mkdir()
+    node.bot().print("one\n")
+    await node.read_out()
+    await node.read_out()
+    assert [event.message for event in await node.stored()] == ["one"]
+    assert "lines may be sent again" in caplog.text

@@ -39,6 +39,7 @@ class BundleStore:
     """
 
     def __init__(self, root: Path, install_timeout: float = INSTALL_TIMEOUT) -> None:
+        root = root.absolute()  # uv gets paths in it, and works in another folder
         self._content = root / "content"
         self._keys = root / "keys"
         self._install_timeout = install_timeout

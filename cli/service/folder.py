@@ -10,10 +10,14 @@ from typing import IO
 from cli.known_service import SERVICE_FILE, current_file
 from schemas.errors import UsageError
 
+PRIVATE_FILES = ("herdsman.db", "telemetry.db")
+PRIVATE_FOLDERS = ("git", "bundles", "local", "cache")
+
 
 def take_folder(data: Path) -> IO[str]:
     """Make the folder (mode 0700) and hold it as long as the returned file is open. Raises UsageError."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keep_private(data)
     lock = (data / "lock").open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -29,6 +33,19 @@ def take_folder(data: Path) -> IO[str]:
     lock.write(str(os.getpid()))
     lock.flush()
     return lock
+
+
+def keep_private(data: Path) -> None:
+    """Make what is secret in the folder unreadable to others, also where the folder itself was there before.
+
+    The folder's own mode stays as its owner set it: it may be shared on purpose.
+    """
+    for name in PRIVATE_FILES:
+        (data / name).touch(mode=0o600)
+        (data / name).chmod(0o600)  # SQLite gives its journals the mode of the database
+    for name in PRIVATE_FOLDERS:
+        (data / name).mkdir(mode=0o700, exist_ok=True)
+        (data / name).chmod(0o700)
 
 
 def read_secret(path: Path) -> bytes:

@@ -49,6 +49,7 @@ class UpOptions:
 
 def parse_options(
     *,
+    data: Path,
     listen: str,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -57,6 +58,8 @@ def parse_options(
 ) -> UpOptions:
     """Return the options from what the command line gave. Raises UsageError."""
     return UpOptions(
+        # Absolute: children with other work folders (uv, git, launchers) are told of paths in it.
+        data=data.absolute(),
         listen=parse_listen(listen),
         tls=tls_files(tls_cert, tls_key),
         allowed_hosts=frozenset(host.lower() for host in allowed_host),

@@ -4,6 +4,7 @@ import io
 import sys
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -175,6 +176,16 @@ async def test_dependencies_are_installed_into_a_layer(clone, store):
     layer = await store.dependencies(clone.store, version, PYTHON)
     assert "tiny.py" in names(layer)
     assert any(name.endswith(".pyc") for name in names(layer))
+
+
+async def test_a_store_may_be_named_by_a_relative_path(clone, tmp_path, monkeypatch):
+    """The installer works in another folder and still finds the program."""
+    monkeypatch.chdir(tmp_path)
+    version = program(
+        clone, **{"requirements.txt": f"{LOCAL}tiny==1.0\n", "wheels/tiny-1.0-py3-none-any.whl": wheel()}
+    )
+    layer = await BundleStore(Path("here")).dependencies(clone.store, version, PYTHON)
+    assert "tiny.py" in names(layer)
 
 
 async def test_code_alone_takes_no_install(clone, store, monkeypatch):

@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from cli.output import output_option, print_data
-from gitops.build import build_desired_state
 from gitops.desired import DesiredState
-from gitops.reading import FolderReader
+from gitops.states import state_of_folder
 from schemas.errors import UsageError
 from schemas.report import error_document, render_errors
 
@@ -26,7 +25,7 @@ def validate(path: Path, output: str) -> None:
         raise UsageError(f"{path}: no such file or folder")
     started = time.monotonic()
     root = path if path.is_dir() else fleet_root(path)
-    state = build_desired_state(FolderReader(root))
+    state = state_of_folder(root)
     answer = document(state, None if path.is_dir() else path.resolve().relative_to(root.resolve()).as_posix())
     if output in ("json", "yaml"):
         print_data(answer, output)

@@ -86,7 +86,7 @@ def compare_bot(name: str, desired: DesiredState, known: Known) -> Difference:
         return Difference(name, Kind.FOREIGN, reason="a job of this name belongs to somebody else")
     suspension = known.suspensions.get(name)
     if owned is not None and (owned.path in desired.failed_paths or name in desired.failed_bots):
-        return _protected(owned, seen, suspension)
+        return _protected(owned, seen, suspension, desired)
     spec = desired.bots.get(name)
     if spec is None:
         return _unwanted(name, seen, owned, desired, suspension)
@@ -137,7 +137,9 @@ _ALIVE = frozenset({Phase.PENDING, Phase.RUNNING, Phase.IDLE})
 _ENDING = frozenset({Phase.STOPPING, Phase.STOPPED})
 
 
-def _protected(owned: InventoryEntry, seen: ObservedBot | None, suspension: Suspension | None) -> Difference:
+def _protected(
+    owned: InventoryEntry, seen: ObservedBot | None, suspension: Suspension | None, desired: DesiredState
+) -> Difference:
     """Keep a bot as it was last applied: only an operator's stop or a drift is acted upon."""
     if suspension is not None:
         return _stopped(owned.bot, seen, _suspended(suspension))
@@ -145,7 +147,8 @@ def _protected(owned: InventoryEntry, seen: ObservedBot | None, suspension: Susp
         kept = _wanted(owned.spec, seen, owned)
         if kept.kind in (Kind.DRIFTED, Kind.UPDATE):
             return kept
-    reason = f"{owned.path} did not load; the bot stays as it was last applied"
+    mistake = next((str(one) for one in desired.errors if one.file == owned.path and not one.warning), "")
+    reason = f"{mistake or f'{owned.path} did not load'}; the bot stays as it was last applied"
     return Difference(owned.bot, Kind.PROTECTED, reason=reason)
 
 

@@ -247,6 +247,10 @@ class Controller:
         found = (ended, self._fleet.recovery, self._fleet.unavailable, self._reconciler.problem, held)
         return list(dict.fromkeys(text for text in found if text))
 
+    def scheduler_problem(self) -> str:
+        """Return why the scheduler cannot be used now, "" where it can."""
+        return self._fleet.unavailable
+
     def revision(self) -> RevisionRecord | None:
         """Return the newest revision's record as it stands now."""
         return self._followed.current()

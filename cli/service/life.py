@@ -20,6 +20,10 @@ from web.access.listen import Listen
 from web.app import create_app
 from web.server import address_of, bind, serve
 
+_LOG = logging.getLogger(__name__)
+LAST_LINES = 10.0
+"""Seconds that the bots' last lines have to be stored at the end; after that they wait in their files."""
+
 
 async def live(options: UpOptions) -> None:
     """Run the service until SIGINT or SIGTERM. Raises UsageError where it cannot start."""
@@ -32,7 +36,7 @@ async def live(options: UpOptions) -> None:
         if options.seed and not options.source:
             seed(options.data / "git" / "fleet.git", options.seed, options.branch or "main")
         started = asyncio.Event()
-        async with running(parts):
+        async with running(parts, stop):
             serving = asyncio.create_task(
                 serve(
                     create_app(parts.services),
@@ -43,36 +47,52 @@ async def live(options: UpOptions) -> None:
                     started=started,
                 )
             )
-            await asyncio.wait({serving, asyncio.create_task(started.wait())}, return_when="FIRST_COMPLETED")
+            starting = asyncio.create_task(started.wait())
+            await asyncio.wait({serving, starting}, return_when="FIRST_COMPLETED")
+            starting.cancel()
             announce(options.data, parts.url, parts.fleet)
             click.echo(greeting(parts))
             await serving
-            click.echo(
-                "stopping: bots get their kill_timeout to end; Ctrl-C again ends them at once", err=True
-            )
+            click.echo("stopping; a second Ctrl-C ends everything at once", err=True)
     finally:
         lock.close()
 
 
 @asynccontextmanager
-async def running(parts: Parts) -> AsyncIterator[None]:
-    """Run the controller and the agent around the web service, and end them in order."""
+async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Run the controller and the agent around the web service, and end them in order.
+
+    Where the controller fails, everything is stopped, and its error raised: whoever supervises us starts
+    herdsman again. A failed agent stops nothing, since the output waits in its files: it is said.
+    """
     agent = asyncio.create_task(parts.agent.run()) if parts.agent else None
     controller = asyncio.create_task(parts.controller.run())
+    controller.add_done_callback(lambda _: stop.set())
+    if agent:
+        agent.add_done_callback(report_agent)
     try:
         await parts.controller.ready()
         yield
     finally:
         controller.cancel()
-        await asyncio.gather(controller, return_exceptions=True)
-        if parts.agent and agent:
-            await parts.agent.finish()
-            await agent
+        (ended,) = await asyncio.gather(controller, return_exceptions=True)
+        if parts.agent and agent and not agent.done():
+            await asyncio.wait({asyncio.create_task(parts.agent.finish())}, timeout=LAST_LINES)
+            agent.cancel()
+            await asyncio.gather(agent, return_exceptions=True)
         if parts.git:
             await parts.git.close()
         parts.publisher.close()
         await parts.telemetry.close()
         await parts.database.close()
+    if isinstance(ended, Exception):
+        raise ended
+
+
+def report_agent(agent: "asyncio.Task[None]") -> None:
+    """Say that the agent has failed."""
+    if not agent.cancelled() and (error := agent.exception()) is not None:
+        _LOG.critical("the agent has ended: output is kept in its files, restart herdsman", exc_info=error)
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from cli.service.folder import read_secret
+from cli.service.folder import read_secret, write
 from cli.service.options import UpOptions
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
@@ -73,7 +73,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     """Open everything that can be opened before the first request is answered."""
     url = listening.url(tls=options.tls is not None)
     database = await Database.open(str(options.data / "herdsman.db"))
-    fleet = await database.run(lambda connection: ensure_fleet(connection, options.fleet, time.time()))
+    fleet = await find_fleet(options, database)
     telemetry = await open_telemetry(options, fleet)
     bundles = BundleStore(options.data / "bundles")
     bundle_key = read_secret(options.data / "bundle-key")
@@ -161,6 +161,22 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     )
 
 
+async def find_fleet(options: UpOptions, database: Database) -> str:
+    """Return the fleet's id, kept in the database and in a file.
+
+    A database that was lost must not give the fleet another name: on Nomad its jobs would go on unseen, and
+    every bot would be started a second time.
+    """
+    path = options.data / "fleet-id"
+    known = path.read_text().strip() if path.exists() else ""
+    fleet = await database.run(
+        lambda connection: ensure_fleet(connection, options.fleet, time.time(), known=known)
+    )
+    if fleet != known:
+        write(path, f"{fleet}\n")
+    return fleet
+
+
 def make_source(options: UpOptions) -> tuple[HostedRepository | None, Source]:
     """Return our own repository (None where the fleet lies elsewhere), and where revisions come from."""
     if options.source:
@@ -227,6 +243,7 @@ def make_checks(controller: Controller, telemetry: Telemetry) -> Callable[[], Aw
     async def checks() -> Mapping[str, str]:
         return {
             "controller": "ok" if controller.fleet_id else "its status is being loaded",
+            "scheduler": controller.scheduler_problem() or "ok",
             "series": await telemetry.check(),
         }
 

@@ -204,3 +204,18 @@ def test_a_removed_bot_ends_and_its_job_is_gone(
     assert lives["second"][-1].ended
     assert not lives["one"][-1].ended
     assert_never_two(record)
+
+
+def test_a_lost_database_starts_no_second_copies(service: Service, nomad: NomadAgent, record: Path) -> None:
+    """Without its database herdsman knows its fleet by name, only observes, and says what is needed."""
+    before = {name: job["JobModifyIndex"] for name, job in jobs(nomad).items()}
+    lives = len(read_lives(record))
+    assert service.stop() == 0
+    for path in service.data.glob("herdsman.db*"):
+        path.unlink()
+    service.start()
+    wait_for(lambda: service.get("/api/v1/fleet")["problems"], "the loss to be noticed")
+    assert "recover" in " ".join(service.get("/api/v1/fleet")["problems"])
+    assert {name: job["JobModifyIndex"] for name, job in jobs(nomad).items()} == before
+    assert len(read_lives(record)) == lives
+    assert_never_two(record)

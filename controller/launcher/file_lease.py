@@ -33,7 +33,7 @@ class Lease:
             posix.close(descriptor)
             return False
         self.inherited = (descriptor,)
-        self.place = posix.read(descriptor, 4096).decode().strip()
+        self.place = posix.read(descriptor, 4096).decode("utf-8", "replace").strip()
         return True
 
     def _lock(self, descriptor: int) -> bool:
@@ -62,8 +62,12 @@ class Lease:
     def settle(self, place: str, _timeout: float) -> bool:
         """Record the node that holds the state."""
         text = place.encode()
-        posix.pwrite(self.inherited[0], text, 0)
-        posix.ftruncate(self.inherited[0], len(text))
+        try:
+            posix.pwrite(self.inherited[0], text, 0)
+            posix.ftruncate(self.inherited[0], len(text))
+        except OSError as error:  # a full disk
+            self.reason = f"where the state is could not be recorded: {error}"
+            return False
         self.place = place
         return True
 

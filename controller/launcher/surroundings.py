@@ -96,15 +96,18 @@ def make_folders(order: "dict[str, Any]") -> None:
 
 
 def _take_over_state(former: str, state: str) -> None:
-    """Move the state of a renamed bot to its new name, unless it has some under that name already."""
+    """Move the state of a renamed bot to its new name, once: before this name has a folder of its own.
+
+    An empty folder counts: by now, another bot may live under the former name.
+    """
     if not former:
         return
+    make_folder(state.rpartition("/")[0])
     try:
-        make_folder(state.rpartition("/")[0])
-        posix.rmdir(state)
+        posix.stat(state)
     except FileNotFoundError:
         pass
-    except OSError:  # it is not empty
+    else:
         return
     try:
         posix.rename(former, state)

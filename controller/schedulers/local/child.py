@@ -37,7 +37,12 @@ class Child:
             setsigmask=(),
             setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM),
         )
-        return cls(pid)
+        try:
+            return cls(pid)
+        except BaseException:  # no descriptor is free: a launcher that nobody watches must not live
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
 
     def _reap(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.remove_reader(self._descriptor)

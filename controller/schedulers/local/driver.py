@@ -5,6 +5,7 @@ one end.
 """
 
 import asyncio
+import logging
 import signal
 from dataclasses import replace
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from controller.schedulers.local.registry import Job
 from controller.schedulers.protocol import ObservedBot, Phase
 from schemas.errors import HerdsmanError
 
+_LOG = logging.getLogger(__name__)
 _SLACK = 5.0
 """Seconds beyond its own kill_timeout after which a launcher is killed itself."""
 _LONG_LIFE = 60.0
@@ -135,9 +137,18 @@ class Driver:
         """Live until cancelled; what runs then is ended first."""
         try:
             while True:
-                await self._step()
+                await self._try_step()
         finally:
             await asyncio.shield(self._end())
+
+    async def _try_step(self) -> None:
+        """Take a step; what nobody foresaw (a full disk) is said and waited out: driving never ends by it."""
+        try:
+            await self._step()
+        except Exception as error:  # noqa: BLE001
+            _LOG.warning("bot %s: %s; tried again", self.job.name, error, exc_info=True)
+            self._trouble = ("setup", f"{type(error).__name__}: {error}")
+            await self._pause()
 
     async def _step(self) -> None:
         if self._child is not None:
@@ -189,7 +200,7 @@ class Driver:
 
     async def _clear(self, child: Child) -> None:
         """Make sure that nothing of the bot is left, then count it as ended."""
-        if child.ended.result() < 0:
+        if child.ended.result() != 0:
             await self._host.end_leftovers(self._begun or self.job)
         self._child = None
 
@@ -247,8 +258,14 @@ class Driver:
             await self._host.skipped(self.job, "overlap", slots)
 
     async def _account(self, moment: float) -> None:
+        """Account for all slots up to a moment; what was not stored is not accounted for."""
+        before = self.job.last_slot
         self.job = replace(self.job, last_slot=moment)
-        await self._host.record(self.job)
+        try:
+            await self._host.record(self.job)
+        except Exception:
+            self.job = replace(self.job, last_slot=before)
+            raise
 
     # Waiting
 

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import json
+import logging
 import os
 import platform
 import secrets
@@ -30,6 +31,7 @@ from controller.schedulers.protocol import Launch, Observation, ObservedBot, Sch
 from gitops.bundle import Bundle
 from schemas.errors import Conflict, NotFound, SchedulerRefused, UsageError
 
+_LOG = logging.getLogger(__name__)
 _SLACK = 5.0
 _KEPT_ALLOCATIONS = 10
 _REPORTED_SLOTS = 20
@@ -291,7 +293,10 @@ class LocalScheduler:
         """Start a launcher with its order."""
         await self._unpack(job.bundles)
         folder = self._folders.allocation(job.allocation)
-        order = await asyncio.to_thread(self._prepare, job, folder)
+        try:
+            order = await asyncio.to_thread(self._prepare, job, folder)
+        except OSError as error:
+            raise SchedulerRefused(f"the folder of {job.name} cannot be written: {error}") from error
         own = self._launcher_environment(job)
         if slot is not None:
             own["HERDSMAN_DUE"] = str(int(slot))
@@ -324,7 +329,10 @@ class LocalScheduler:
 
     async def skipped(self, job: Job, reason: str, slots: tuple[float, ...]) -> None:
         """Report slots that were not run, the newest of them one by one, in the bot's own record."""
-        await asyncio.to_thread(_report_skipped, job, reason, slots)
+        try:
+            await asyncio.to_thread(_report_skipped, job, reason, slots)
+        except OSError as error:  # a report that is lost costs no run
+            _LOG.warning("bot %s: %d %s slots could not be reported: %s", job.name, len(slots), reason, error)
 
     def last_words(self, job: Job) -> str:
         """Return the last line of the launcher's own log."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from controller.launcher.archive import LAUNCHER, launcher_root
+from controller.launcher.file_lease import Lease
 from schemas.reports import Outcome, ReportKind
 from tests.unit.controller.launcher.station import Station, alive, ended, until
 
@@ -222,6 +224,33 @@ async def test_a_renamed_bot_takes_its_state_along(station: Stations) -> None:
     assert not former.exists()
     launcher.terminate()
     await ended(launcher)
+
+
+async def test_a_renamed_bot_takes_a_state_along_once(station: Stations) -> None:
+    """With an empty folder of its own, it does not take the state of who has its former name by now."""
+    place = station('import os; print("state", os.listdir(os.environ["STATE_DIR"]), flush=True)')
+    former = place.state.with_name("former")
+    former.mkdir(parents=True)
+    (former / "anothers.json").touch()
+    place.state.mkdir()
+    launcher = place.start(place.order(renamed_from="former"))
+    assert await place.line("stdout", "state ") == "[]"
+    assert (former / "anothers.json").exists()
+    launcher.terminate()
+    await ended(launcher)
+
+
+def test_a_full_disk_under_the_lease_ends_no_bot(tmp_path: Path) -> None:
+    """Where the state is cannot be recorded then, which is an answer and no error of the launcher."""
+    lease = Lease({"lease": {"options": {"path": str(tmp_path / "lock")}}}, {})
+    assert lease.acquire(1.0)
+    held, lease.inherited = lease.inherited, (os.open("/dev/full", os.O_WRONLY),)
+    assert not lease.settle("here", 1.0)
+    assert "No space left" in lease.reason
+    lease.release(1.0)
+    lease.inherited = held
+    assert lease.settle("here", 1.0)
+    lease.release(1.0)
 
 
 async def test_crashes_are_restarted_with_a_growing_pause(station: Stations) -> None:

@@ -1,6 +1,7 @@
 """A driver follows what its job asks for, with one launcher at a time."""
 
 import asyncio
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -31,13 +32,14 @@ class FakeChild:
 
 
 class FakeHost:
-    """What happened, in order; `refusal` makes starts fail."""
+    """What happened, in order; `refusal` makes starts fail, a `full` disk everything that writes."""
 
     node = "here"
 
     def __init__(self) -> None:
         self.moment = NOON
         self.refusal = ""
+        self.full = False
         self.log: list[tuple[Any, ...]] = []
         self.children: list[FakeChild] = []
         self._moved = asyncio.Event()
@@ -47,6 +49,7 @@ class FakeHost:
 
     async def start(self, job: Job, slot: float | None) -> Any:
         self.log.append(("start", job.token, slot))
+        self._write()
         if self.refusal:
             raise SchedulerRefused(self.refusal)
         self.children.append(FakeChild())
@@ -57,9 +60,14 @@ class FakeHost:
 
     async def record(self, job: Job) -> None:
         self.log.append(("record", job.last_slot))
+        self._write()
 
     async def skipped(self, job: Job, reason: str, slots: tuple[float, ...]) -> None:
         self.log.append(("skipped", reason, slots))
+
+    def _write(self) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     def last_words(self, job: Job) -> str:
         return "OSError: no room"
@@ -178,3 +186,34 @@ async def test_missed_slots(host: FakeHost, catch_up: bool) -> None:
             await host.until(lambda: any(entry[0] == "skipped" for entry in host.log))
             assert host.log[-1] == ("skipped", "missed", (NOON + 3600, NOON + 7200))
             assert driver.observed().phase is Phase.IDLE
+
+
+async def test_a_full_disk_is_waited_out(host: FakeHost) -> None:
+    """What nobody foresaw at a start is said, and the bot is started once it has passed."""
+    host.full = True
+    async with driving(REALTIME, host) as driver:
+        await host.until(lambda: "No space left" in driver.observed().message)
+        assert driver.observed().phase is Phase.PENDING
+        host.full = False
+        await host.until(lambda: driver.observed().phase is Phase.RUNNING)
+
+
+async def test_a_slot_that_could_not_be_accounted_for_is_not_lost(host: FakeHost) -> None:
+    """It is run once its run can be recorded, never before, since it could then be run twice."""
+    host.full = True
+    host.moment = NOON + 3601
+    async with driving(HOURLY, host) as driver:
+        await host.until(lambda: len(host.log) >= 2)
+        assert {entry[0] for entry in host.log} == {"record"}
+        host.full = False
+        await host.until(lambda: driver.running)
+        assert host.log[-1] == ("start", "t1", NOON + 3600)
+
+
+async def test_a_launcher_that_failed_is_swept_up_after(host: FakeHost) -> None:
+    """One that ended by an error of its own could not see to what its bot had started."""
+    async with driving(REALTIME, host) as driver:
+        await host.until(lambda: driver.running)
+        host.children[0].ended.set_result(1)
+        await host.until(lambda: len(host.children) == 2)
+    assert host.log[:3] == [("start", "t1", None), ("sweep", "t1"), ("start", "t1", None)]

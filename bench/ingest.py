@@ -93,14 +93,12 @@ def measure() -> list[Figure]:
     ]
 
 
-def make_log(root: Path, number: int) -> Path:
+def make_log(root: Path, number: int, fleet: str = "bench-abc123") -> Path:
     """Lay out one allocation and return its bot's log file."""
     name = f"a{number}"
     logs = root / name / "alloc" / "logs"
     logs.mkdir(parents=True)
-    labels = AllocationLabels(
-        "bench-abc123", f"bot-{number}", "sma", "1.0.0", "realtime", "dry", "r", "s", name
-    )
+    labels = AllocationLabels(fleet, f"bot-{number}", "sma", "1.0.0", "realtime", "dry", "r", "s", name)
     (logs.parent / LABELS_FILE).write_bytes(msgspec.json.encode(labels))
     return logs / "bot.stdout.0"
 

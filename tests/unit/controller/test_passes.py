@@ -322,7 +322,7 @@ async def test_push_that_a_poll_saw_first_is_followed_and_credited(world):
         world.bundles.gate = asyncio.Event()
         world.source.push([spec("a", parameters={"fast": 12})], 2)
         await world.clock.advance(31)
-        assert controller.revision().trigger == "poll"
+        await world.until(lambda: controller.revision().trigger == "poll")
         world.bundles.gate.set()
         await world.until(lambda: world.scheduler.calls["apply"] == 2)
         await world.clock.advance(1)

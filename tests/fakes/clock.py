@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+from collections.abc import Callable
 
 
 class FakeClock:
@@ -13,6 +14,8 @@ class FakeClock:
         self._elapsed = 0.0
         self._order = itertools.count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self.busy: Callable[[], bool] = lambda: False
+        """Says whether work goes on that no time may pass over, such as a thread's on a slow disk."""
 
     def time(self) -> float:
         return self._start + self._elapsed
@@ -35,6 +38,8 @@ class FakeClock:
             self._elapsed = min(end, self._elapsed + step)
             self._wake()
             await settle()
+            while self.busy():
+                await settle()
 
     def _wake(self) -> None:
         while self._sleepers and self._sleepers[0][0] <= self._elapsed:

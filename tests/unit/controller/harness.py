@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from controller.database import Database
 from controller.loop import Controller
@@ -19,6 +22,7 @@ from tests.fakes.clock import FakeClock, settle
 from tests.fakes.scheduler import FakeScheduler, Reported
 from tests.unit.controller.examples import FLEET, desired
 
+T = TypeVar("T")
 SETTINGS = Settings(python="3.11", backoff_jitter=0.0, poll_jitter=0.0)
 
 
@@ -93,6 +97,19 @@ class Heard:
         return [status.health for status in self.statuses if status.name == name]
 
 
+class CountedDatabase(Database):
+    """A database that knows how many of its callers wait."""
+
+    waiting = 0
+
+    async def run(self, function: Callable[[Connection], T]) -> T:
+        self.waiting += 1
+        try:
+            return await super().run(function)
+        finally:
+            self.waiting -= 1
+
+
 class World:
     """Everything around one controller; it may be stopped and started again with `life`."""
 
@@ -112,7 +129,9 @@ class World:
     @asynccontextmanager
     async def life(self) -> AsyncIterator[Controller]:
         """Run a controller, and cancel it as a stop of the service does."""
-        database = await Database.open(str(self.path))
+        database = await CountedDatabase.open(str(self.path))
+        assert isinstance(database, CountedDatabase)
+        self.clock.busy = lambda: database.waiting > 0
         await database.run(lambda connection: _name_fleet(connection))
 
         async def acknowledged(name: str) -> bool:
@@ -150,7 +169,7 @@ class World:
     async def until(self, condition: Callable[[], bool]) -> None:
         """Return once the condition holds; time stands still meanwhile."""
         async with asyncio.timeout(20):
-            while not condition():
+            while not condition() or self.clock.busy():
                 await settle()
 
     def health(self, name: str) -> Health | None:

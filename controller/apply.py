@@ -32,7 +32,7 @@ from controller.status import Reason
 from controller.waits import Effort, Waits
 from controller.watch import Watch
 from schemas.bot import BotSpec, BotType
-from schemas.errors import BuildFailed, Conflict, HerdsmanError
+from schemas.errors import BuildFailed, Conflict, HerdsmanError, SchedulerRefused
 
 _LOG = logging.getLogger(__name__)
 LogsAcknowledged = Callable[[str], Awaitable[bool]]
@@ -175,7 +175,8 @@ class Applier:
         if self._overtaken(name, spec):
             return
         seen = self._fleet.observed.get(name)
-        launch = Launch(spec, revision, code, dependencies, self._settings.python if dependencies else "")
+        python = self._settings.python if dependencies else ""
+        launch = Launch(self._with_state(spec, difference), revision, code, dependencies, python)
         async with self._slots:
             if self._overtaken(name, spec):
                 return
@@ -203,6 +204,21 @@ class Applier:
         await self._record(applied, spec, attempt)
         if spec.type is BotType.SCHEDULED:
             await self._watch.try_look_at(name)
+
+    def _with_state(self, spec: BotSpec, difference: Difference) -> BotSpec:
+        """Return the spec to launch: with its former name only while nobody else may use that name's state.
+
+        Raises SchedulerRefused for a new bot whose former self is no bot of the past.
+        """
+        former = spec.renamed_from
+        if not former or not self._fleet.is_used(former):
+            return spec
+        if difference.kind is Kind.CREATE:
+            raise SchedulerRefused(
+                f"renamed_from names {former}, which is still a bot of this fleet: its state stays its own; "
+                f"remove {former} from git, or renamed_from from {spec.path}"
+            )
+        return replace(spec, renamed_from="")
 
     async def _intend(self, name: str, spec: BotSpec, revision: str) -> InventoryEntry:
         """Write what is about to be applied before the scheduler is asked."""

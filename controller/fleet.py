@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from controller.compare import Difference, Kind, Known, compare_bot
 from controller.plan import Plan
 from controller.process import ProcessState
-from controller.records import InventoryEntry, Suspension
-from controller.schedulers.protocol import ObservedBot
+from controller.records import Halt, InventoryEntry, Suspension
+from controller.schedulers.protocol import ObservedBot, Phase
 from controller.standing import Operation, Standing
 from controller.status import BotStatus, Reason
 from gitops.desired import DesiredState
@@ -90,6 +90,15 @@ class Fleet:
         if self.unavailable:
             return Reason.SCHEDULER_UNAVAILABLE, self.unavailable
         return None, ""
+
+    def is_used(self, name: str) -> bool:
+        """Say whether a name's bot is wanted, or ours and not being removed, or not known to be dead."""
+        seen, entry = self.observed.get(name), self.inventory.get(name)
+        return (
+            (self.desired is not None and name in self.desired.bots)
+            or (entry is not None and entry.halted is not Halt.REMOVED)
+            or (seen is not None and seen.phase is not Phase.STOPPED)
+        )
 
     def names(self) -> set[str]:
         """Return every bot that is wanted or ours."""

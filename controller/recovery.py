@@ -1,6 +1,6 @@
 """Recognising a database that is missing or older than the jobs, and taking those jobs back. Pure."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 
 from controller.records import InventoryEntry, Suspension
 from controller.schedulers.protocol import ObservedBot
@@ -23,12 +23,32 @@ def needs_recovery(
         return f"{len(ours)} jobs of this fleet run, and this database has never held one: {RECOVER}"
     unknown = [seen for seen in ours if unheard_of(seen, fleet, revisions)]
     if not unknown:
-        return ""
+        return _forgotten_stops(ours, inventory)
     example = unknown[0]
     return (
         f"{len(unknown)} jobs of this fleet come from revisions that this database has never seen "
         f"({example.name} from {example.revision[:7]}), so it is older than they are: {RECOVER}"
     )
+
+
+def _forgotten_stops(ours: Sequence[ObservedBot], inventory: Mapping[str, InventoryEntry]) -> str:
+    """Return why bots that we stopped may not simply be started: the database knows of no such stop.
+
+    A stop is always written there before the scheduler is asked, and its end after the bot runs again.
+    """
+    stopped = [seen for seen in ours if seen.suspended and _runs(inventory.get(seen.name))]
+    if not stopped:
+        return ""
+    example, reason = stopped[0].name, (stopped[0].suspended or {}).get("reason", "")
+    return (
+        f"{len(stopped)} bots of this fleet were stopped by herdsman ({example}: {reason}), and this "
+        f"database has never seen that, so it is older than they are: {RECOVER}"
+    )
+
+
+def _runs(entry: InventoryEntry | None) -> bool:
+    """Say whether the inventory holds a bot for running, with no change of it under way."""
+    return entry is not None and not entry.halted and not entry.intent
 
 
 def unheard_of(seen: ObservedBot, fleet: str, revisions: Set[str]) -> bool:

@@ -193,3 +193,30 @@ async def test_dead_job_is_stopped_before_it_is_forgotten(world):
         await controller.request_pass("push").wait()
         assert world.scheduler.calls["stop"] == 1
         assert "a" not in world.scheduler.jobs
+
+
+async def test_new_bot_never_takes_the_state_of_a_bot_that_stays(world):
+    """Where the former name still is a bot of the fleet, the new one is refused in words."""
+    async with world.life() as controller:
+        await world.push([spec("old")], 1)
+        await world.push([spec("old"), spec("new", renamed_from="old")], 2)
+        assert "new" not in world.scheduler.jobs
+        assert "renamed_from names old, which is still a bot" in controller.status("new").message
+        world.source.push([spec("new", renamed_from="old")], 3)
+        controller.request_pass("push")
+        await world.clock.advance(2)
+        await world.until(lambda: "new" in world.scheduler.jobs)
+        assert world.scheduler.jobs["new"].launch.spec.renamed_from == "old"
+
+
+async def test_former_name_that_is_in_use_again_is_let_go_of(world):
+    """A bot that was renamed long ago does not take the state of a later bot of its former name."""
+    async with world.life():
+        await world.push([spec("old")], 1)
+        await world.push([spec("new", renamed_from="old")], 2)
+        await world.until(lambda: "new" in world.scheduler.jobs)
+        await world.push([spec("new", renamed_from="old"), spec("old")], 3)
+        changed = spec("new", renamed_from="old", parameters={"fast": 12})
+        await world.push([changed, spec("old")], 4)
+        launch = world.scheduler.jobs["new"].launch
+        assert (launch.spec.digest, launch.spec.renamed_from) == (changed.digest, "")

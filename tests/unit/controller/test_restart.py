@@ -166,6 +166,24 @@ async def test_database_older_than_the_jobs_only_observes(world, tmp_path):
         await world.until(lambda: world.scheduler.calls["apply"] == before + 1)
 
 
+async def test_database_older_than_a_suspension_only_observes(world):
+    """A restored backup starts no bot that an operator has stopped since, also after a recovery."""
+    async with world.life():
+        await world.push([spec("a"), spec("b")], 1)
+        await world.clock.advance(12)
+    world.scheduler.show("a", phase=Phase.STOPPED, copies=0, token="later", suspended={"reason": "incident"})
+    async with world.life() as controller:
+        await world.until(lambda: bool(controller.problems()))
+        await world.clock.advance(60)
+        assert world.scheduler.jobs["a"].seen.phase is Phase.STOPPED
+        assert "a: incident" in controller.problems()[0]
+        await controller.recover("ops")
+        await world.clock.advance(60)
+        assert world.scheduler.jobs["a"].seen.phase is Phase.STOPPED
+        await controller.resume("a", "ops")
+        await world.until(lambda: world.scheduler.jobs["a"].seen.phase is Phase.RUNNING)
+
+
 async def test_nothing_to_recover_is_said(world):
     """Recovering a fleet that needs none is refused in words."""
     async with world.life() as controller:

@@ -3,13 +3,13 @@
 import shutil
 import subprocess
 import sys
-from importlib.resources import files
 from pathlib import Path
 
 import click
 
 from cli.connection import service_options
 from cli.known_service import Service, find_service
+from cli.scaffold import fleet_files, program_files, write_missing
 from schemas.errors import HerdsmanError, UsageError
 
 REMOTE = "herdsman"
@@ -43,21 +43,8 @@ def init(
 
 
 def write_template(folder: Path) -> list[str]:
-    """Write the template's files that are not there yet and return their paths."""
-    root = files("cli").joinpath("template")
-    written = []
-    with_paths = [(entry, Path(entry.name)) for entry in root.iterdir()]
-    while with_paths:
-        entry, path = with_paths.pop(0)
-        if entry.is_dir():
-            with_paths += [(child, path / child.name) for child in entry.iterdir()]
-            continue
-        target = folder / path
-        if not target.exists() and entry.name != "__pycache__":
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(entry.read_bytes())
-            written.append(path.as_posix())
-    return sorted(written)
+    """Write the files of a new fleet that are not there yet and return their paths."""
+    return write_missing(folder, fleet_files() | program_files("hello", "python3.11", "realtime"))
 
 
 def commit(folder: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from cli.bot_names import bot_names
 from cli.connection import Client, ServiceUnavailable, service_options
 from cli.known_service import find_service
 from cli.output import output_option, paint, print_data
@@ -18,7 +19,7 @@ LEVEL_COLOURS = {"warning": "yellow", "error": "red", "critical": "red", "debug"
 
 
 @click.command()
-@click.argument("bot")
+@click.argument("bot", shell_complete=bot_names)
 @click.option("-f", "--follow", is_flag=True, help="Go on with the lines as they come, until Ctrl-C.")
 @click.option("-n", "--lines", default=100, show_default=True, help="How many of the newest lines.")
 @click.option("--since", help="From when: -15m, -2h, or a time in RFC 3339.")

@@ -6,22 +6,33 @@ Exit codes: 0 done, 1 the thing failed, 2 the command was used wrongly.
 import importlib
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "up": "cli.up:up",
     "init": "cli.init:init",
+    "new": "cli.new:new",
+    "deploy": "cli.deploy:deploy",
     "validate": "cli.validate:validate",
     "plan": "cli.plan:plan",
     "sync": "cli.sync:sync",
     "status": "cli.status:status",
     "logs": "cli.logs:logs",
+    "suspend": "cli.operations:suspend",
+    "resume": "cli.operations:resume",
+    "restart": "cli.operations:restart",
+    "recover": "cli.operations:recover",
+    "doctor": "cli.doctor:doctor",
     "agent": "cli.agent:agent",
     "schema": "cli.schema:schema",
     "sign-in": "cli.sign_in:sign_in",
     "token": "cli.token:token",
+    "completion": "cli.completion:completion",
     "git-credential": "cli.git_credential:git_credential",
 }
 """Each command and where it lives: `--help` of one imports that one alone."""
@@ -29,15 +40,23 @@ COMMANDS = {
 SUMMARIES = {
     "up": "Run the whole service: git remote, controller, stores, dashboard.",
     "init": "Start a fleet repository, and connect it to the running service.",
+    "new": "Write a program and its first bot to start from.",
+    "deploy": "Bring a program's folder to a healthy bot in one command.",
     "validate": "Check a fleet folder without a service.",
     "plan": "Show what a pass would change now.",
     "sync": "Reconcile now and show what changes.",
     "status": "Show the fleet, or one bot with its reasons.",
     "logs": "Show a bot's log lines; -f follows them.",
+    "suspend": "Stop a bot and keep it stopped, whatever git says.",
+    "resume": "Let a suspended bot run again as git says.",
+    "restart": "End a bot's process and start it again, unchanged.",
+    "recover": "Take over the fleet's jobs after the database was lost.",
+    "doctor": "Say what is missing on this machine, and how to get it.",
     "agent": "Carry a node's bot output to the service (one per node).",
     "schema": "Print a JSON Schema for editors: program, bot or fleet.",
     "sign-in": "Print a one-time link that signs a browser in.",
     "token": "List, create and revoke access tokens.",
+    "completion": "Print the completion script for bash, zsh or fish.",
     "git-credential": "Answer git with the token of the running service.",
 }
 
@@ -60,6 +79,17 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Complete the commands' names without importing them."""
+        from click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=summary)
+            for name, summary in SUMMARIES.items()
+            if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from cli.bot_names import bot_names
 from cli.connection import Client, service_options
 from cli.known_service import find_service
 from cli.output import (
@@ -43,7 +44,7 @@ WORST_FIRST = ("Missing", "Degraded", "Unknown", "Progressing", "Suspended", "He
 
 
 @click.command()
-@click.argument("bot", required=False)
+@click.argument("bot", required=False, shell_complete=bot_names)
 @click.option("-w", "--watch", is_flag=True, help="Keep the table up to date until Ctrl-C.")
 @output_option
 @service_options

@@ -7,13 +7,12 @@ from typing import Any
 
 import click
 
+from cli.fleet_folder import fleet_root
 from cli.output import output_option, print_data
 from gitops.desired import DesiredState
 from gitops.states import state_of_folder
 from schemas.errors import UsageError
 from schemas.report import error_document, render_errors
-
-ROOT_MARKS = ("herdsman.yaml", ".git", "bots")
 
 
 @click.command()
@@ -33,14 +32,6 @@ def validate(path: Path, output: str) -> None:
         show(state, answer, time.monotonic() - started)
     if not answer["ok"]:
         sys.exit(1)
-
-
-def fleet_root(path: Path) -> Path:
-    """Return the fleet's folder that a file lies in."""
-    for folder in path.resolve().parents:
-        if any((folder / mark).exists() for mark in ROOT_MARKS):
-            return folder
-    raise UsageError(f"{path} lies in no fleet: no folder above it holds herdsman.yaml, bots/ or .git")
 
 
 def document(state: DesiredState, only: str | None) -> dict[str, Any]:

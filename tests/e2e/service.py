@@ -150,13 +150,16 @@ class Service:
         assert found is not None
         return found
 
-    def run(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        """Run another command of the product as the same person."""
+    def run(
+        self, *arguments: str, check: bool = True, cwd: Path | None = None, **extra: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run another command of the product as the same person, in their home where nothing else is said."""
         done = subprocess.run(
             [COMMAND, *arguments],
             capture_output=True,
             text=True,
-            env=self.environment(),
+            env=self.environment() | extra,
+            cwd=cwd or self.home,
             timeout=90,
             check=False,
         )

@@ -1,0 +1,155 @@
+"""What herdsman needs of the machine that it runs on."""
+
+import os
+import re
+import shutil
+import socket
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from cli.checkup.finding import Finding, State
+
+OLDEST_GIT = (2, 30)
+"""The oldest git whose http-backend, quarantine and push options are known to work here."""
+FEWEST_INSTANCES = 128
+FEWEST_WATCHES = 8192
+LEAST_DISK = 1 << 30
+COMFORTABLE_DISK = 5 << 30
+SECRETS = ("admin-token", "herdsman.db", "telemetry.db")
+_PATIENCE = 10.0
+
+
+def machine_findings(data: Path, listen: str, service_runs: bool) -> Iterator[Finding]:
+    """Look at interpreters, tools, kernel limits, and the data folder with its disk and port."""
+    yield pythons()
+    yield from git()
+    yield uv_tool()
+    yield node()
+    yield from inotify(Path("/proc/sys/fs/inotify"))
+    yield from folder(data)
+    yield disk(data)
+    yield port(listen, service_runs)
+
+
+def pythons() -> Finding:
+    """Look for interpreters that bots can run on."""
+    from gitops.runtimes import OLDEST, interpreters
+
+    found = interpreters()
+    advice = f"install Python {OLDEST[0]}.{OLDEST[1]} or newer, for example `uv python install 3.11`"
+    if not found:
+        return Finding("python for bots", State.MISSING, "none", advice)
+    return Finding("python for bots", State.OK, ", ".join(one.version for one in found.values()))
+
+
+def git() -> Iterator[Finding]:
+    """Look for git and for the server's half of it, which some systems package on its own."""
+    found = output("git", "--version")
+    numbers = re.search(r"(\d+)\.(\d+)", found or "")
+    wanted = ".".join(map(str, OLDEST_GIT))
+    advice = f"install git {wanted} or newer with your system's packages"
+    if not numbers:
+        yield Finding("git", State.MISSING, "none", advice)
+        return
+    new_enough = (int(numbers[1]), int(numbers[2])) >= OLDEST_GIT
+    version = (found or "").removeprefix("git version ")
+    yield Finding("git", State.OK if new_enough else State.MISSING, version, "" if new_enough else advice)
+    backend = Path(output("git", "--exec-path") or "/") / "git-http-backend"
+    if os.access(backend, os.X_OK):
+        yield Finding("git http-backend", State.OK, str(backend))
+    else:
+        more = "install git's http-backend (package git-daemon on Alpine, git-core on Fedora); pushes need it"
+        yield Finding("git http-backend", State.MISSING, "none", more)
+
+
+def uv_tool() -> Finding:
+    """Look for uv, which installs the dependencies of Python bots."""
+    import uv
+
+    try:
+        return Finding("uv", State.OK, output(uv.find_uv_bin(), "--version") or "does not start")
+    except FileNotFoundError:
+        return Finding("uv", State.MISSING, "none", "install herdsman again: uv is one of its dependencies")
+
+
+def node() -> Finding:
+    """Look for Node.js, which only Node bots need."""
+    version = output("node", "--version")
+    if version:
+        return Finding("node", State.OK, version)
+    return Finding("node", State.OPTIONAL, "none", "for bots with the runtime nodejs20: install Node.js 20")
+
+
+def inotify(folder: Path) -> Iterator[Finding]:
+    """Look at the kernel's limits on watched files: the agent follows each bot's log files."""
+    for name, fewest in (("max_user_instances", FEWEST_INSTANCES), ("max_user_watches", FEWEST_WATCHES)):
+        try:
+            limit = int((folder / name).read_text())
+        except (OSError, ValueError):
+            yield Finding(f"inotify {name}", State.WARNING, "unknown", "this kernel does not tell its limits")
+            continue
+        if limit >= fewest:
+            yield Finding(f"inotify {name}", State.OK, str(limit))
+        else:
+            advice = f"`sysctl fs.inotify.{name}={fewest}`, and keep it in /etc/sysctl.d/"
+            yield Finding(f"inotify {name}", State.WARNING, str(limit), advice)
+
+
+def folder(data: Path) -> Iterator[Finding]:
+    """Look at the data folder: writable for this user, and what is secret in it for nobody else."""
+    place = nearest(data)
+    if not os.access(place, os.W_OK | os.X_OK):
+        advice = "choose another with --data, or let this user own it"
+        yield Finding("data folder", State.MISSING, f"{place} cannot be written", advice)
+        return
+    yield Finding("data folder", State.OK, str(data) if data.exists() else f"{data} (not made yet)")
+    for name in SECRETS:
+        file = data / name
+        if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
+            mode = f"{stat.S_IMODE(file.stat().st_mode):04o}"
+            yield Finding(
+                f"data {name}", State.MISSING, f"others may read it ({mode})", f"`chmod 600 {file}`"
+            )
+
+
+def disk(data: Path) -> Finding:
+    """Look at the space that is left where the data folder is."""
+    free = shutil.disk_usage(nearest(data)).free
+    found = f"{free / (1 << 30):.1f} GiB free"
+    if free < LEAST_DISK:
+        return Finding("disk", State.MISSING, found, "make room: below 1 GiB logs and series cannot be kept")
+    if free < COMFORTABLE_DISK:
+        return Finding(
+            "disk", State.WARNING, found, "series, logs and bundles grow: 5 GiB or more is comfortable"
+        )
+    return Finding("disk", State.OK, found)
+
+
+def port(listen: str, service_runs: bool) -> Finding:
+    """Look whether the address that the service answers on is free, or is its own already."""
+    host, _, number = listen.rpartition(":")
+    subject = f"port {number}"
+    if service_runs:
+        return Finding(subject, State.OK, "herdsman answers there")
+    try:
+        with socket.create_server((host or "127.0.0.1", int(number)), reuse_port=False):
+            return Finding(subject, State.OK, "free")
+    except (OSError, ValueError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return Finding(subject, State.WARNING, reason, "`herdsman up --listen 127.0.0.1:PORT` takes another")
+
+
+def nearest(path: Path) -> Path:
+    """Return the path, or the nearest folder above it that there is."""
+    return next((one for one in (path, *path.absolute().parents) if one.exists()), Path("/"))
+
+
+def output(*command: str) -> str | None:
+    """Return what a program prints; None where it is not there or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

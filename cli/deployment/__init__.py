@@ -1,0 +1,1 @@
+"""What `herdsman deploy` is made of: the program's folder, manifests as text, the repository, the arrival."""

@@ -1,0 +1,54 @@
+"""The end of a deployment: the bot gets healthy or says why not, and prints its first lines."""
+
+import time
+
+import click
+
+from cli.connection import Client
+from cli.logs import line_of
+from schemas.errors import HerdsmanError, NotFound
+from web.documents import Bot, BotDetail, EventsAnswer
+
+FIRST_LINES = 5
+_PATIENCE_FOR_LINES = 5.0
+
+
+class NotHealthy(HerdsmanError):
+    """The bot was deployed and is not well."""
+
+
+def await_healthy(client: Client, bot: str, version: str, seconds: float) -> Bot:
+    """Return the bot once this version of it is healthy. Raises NotHealthy with its reason."""
+    until = time.monotonic() + seconds
+    last = "the service does not know it yet"
+    while time.monotonic() < until:
+        try:
+            seen = client.get(f"/api/v1/bots/{bot}", BotDetail).bot
+        except NotFound:
+            seen = None
+        if seen is not None:
+            last = f"it is {seen.health}: {seen.message or seen.reason}"
+            current = seen.version == version and seen.sync == "Synced"
+            if current and seen.health in ("Healthy", "Suspended"):
+                return seen
+            if seen.health in ("Degraded", "Missing"):
+                break
+        time.sleep(0.2)
+    raise NotHealthy(
+        f"{bot} {version} is not healthy: {last}\n  herdsman logs {bot}   to see what it printed"
+    )
+
+
+def show_first_lines(client: Client, bot: Bot) -> None:
+    """Print what the bot said first since it started."""
+    until = time.monotonic() + _PATIENCE_FOR_LINES
+    path, since = f"/api/v1/bots/{bot.name}/logs", bot.started_at
+    while True:
+        events = client.get(path, EventsAnswer, limit=1000, start=since).events
+        if events or time.monotonic() > until:
+            break
+        time.sleep(0.2)
+    for event in list(reversed(events))[:FIRST_LINES]:
+        click.echo(f"           {line_of(event)}")
+    if not events:
+        click.echo("           no line printed yet")

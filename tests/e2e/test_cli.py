@@ -1,0 +1,109 @@
+"""The command line over a running service: from a folder to a healthy bot, and what an operator asks for."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.service import Service
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def program(tmp_path: Path, service: Service) -> Path:
+    """An ordinary folder with a program in it, in no repository."""
+    service.run("init", str(tmp_path / "elsewhere"))
+    service.run("new", "sma", cwd=tmp_path / "elsewhere")
+    folder = tmp_path / "work" / "sma"
+    folder.parent.mkdir()
+    (tmp_path / "elsewhere" / "programs" / "sma").rename(folder)
+    (folder / ".env").write_text("KEY=secret\n")
+    return folder
+
+
+def test_a_folder_becomes_a_healthy_bot_in_one_command(service: Service, program: Path) -> None:
+    """Deploy ends with the first lines; changed code gets the next version; a mistake changes nothing."""
+    fast = ("--set", "herdsman={healthy_after: 1s}")
+    done = service.run("deploy", str(program), "--set", "every=0.2", *fast)
+    assert re.search(r"^healthy +sma 1\.0\.0 after ", done.stdout, re.MULTILINE), done.stdout
+    assert "left out   .env" in done.stdout
+    assert "sma watches BTC/USDT" in done.stdout
+    assert service.bots()["sma"]["health"] == "Healthy"
+
+    again = service.run("deploy", cwd=program)
+    assert "unchanged" in again.stdout
+
+    main = program / "main.py"
+    main.write_text(main.read_text().replace("watches", "looks at"))
+    refused = service.run("deploy", "--no-bump", check=False, cwd=program)
+    assert (refused.returncode, "1.0.0 is not newer" in refused.stderr) == (2, True)
+    raised = service.run("deploy", cwd=program)
+    assert "sma looks at BTC/USDT" in raised.stdout
+    assert "version: 1.0.1" in (program / "bot-config.yaml").read_text()
+    assert service.bots()["sma"]["version"] == "1.0.1"
+
+    wrong = service.run("deploy", "--set", "evry=3", check=False, cwd=program)
+    assert wrong.returncode == 1
+    assert 'unknown parameter "evry"' in wrong.stderr
+    assert 'did you mean "every"?' in wrong.stderr
+    assert service.bots()["sma"]["version"] == "1.0.1"
+
+
+def test_a_clone_of_the_fleet_is_used_where_one_is_around(service: Service, tmp_path: Path) -> None:
+    """Within a clone its own files are committed, and what else the person changed is left alone."""
+    fleet = tmp_path / "fleet"
+    service.run("init", str(fleet))
+    service.run("new", "grid", cwd=fleet)
+    (fleet / "notes.txt").write_text("mine")
+    done = service.run("deploy", "programs/grid", "--set", "herdsman={healthy_after: 1s}", cwd=fleet)
+    assert "healthy" in done.stdout
+    assert set(service.bots()) == {"hello", "grid"}
+    bare = service.data / "git" / "fleet.git"
+    assert "notes.txt" not in tracked(service, bare)
+    assert "bots/grid.yaml" in tracked(service, bare)
+
+
+def tracked(service: Service, bare: Path) -> str:
+    """Return what the deployed branch holds."""
+    import subprocess
+
+    command = ["git", "--git-dir", str(bare), "ls-tree", "-r", "--name-only", "main"]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, env=service.environment()
+    ).stdout
+
+
+def test_an_operator_suspends_resumes_and_restarts(service: Service, program: Path) -> None:
+    """Each says what was done, by whom and why, and waits until it is so."""
+    service.run("deploy", str(program), "--set", "herdsman={healthy_after: 1s}")
+    stopped = service.run("suspend", "sma", "--reason", "exchange maintenance", "--until", "2h").stdout
+    assert re.search(r'sma  ◼ suspended  by \S+: "exchange maintenance", until .* UTC', stopped), stopped
+    assert "herdsman resume sma" in stopped
+    assert service.bots()["sma"]["health"] == "Suspended"
+    refused = service.run("restart", "sma", "--reason", "stuck", check=False)
+    assert (refused.returncode, "herdsman resume sma" in refused.stderr) == (2, True)
+    assert "● healthy  resumed by" in service.run("resume", "sma").stdout
+    before = service.bots()["sma"]["started_at"]
+    assert "restarted by" in service.run("restart", "sma", "--reason", "stuck").stdout
+    after = service.bots()["sma"]
+    assert (after["health"], after["started_at"] > before) == ("Healthy", True)
+    recovered = service.run("recover", check=False)
+    assert (recovered.returncode, "nothing to recover" in recovered.stderr) == (1, True)
+    missing = service.run("suspend", "nobody", "--reason", "x", check=False)
+    assert (missing.returncode, "nobody" in missing.stderr) == (1, True)
+
+
+def test_doctor_and_completion_know_the_running_service(service: Service, program: Path) -> None:
+    """The doctor asks the service for its readiness; the shell completes the names of its bots."""
+    service.run("deploy", str(program), "--set", "herdsman={healthy_after: 1s}")
+    found = json.loads(service.run("doctor", "--output", "json").stdout)
+    states = {one["subject"]: one["state"] for one in found["findings"]}
+    assert found["ok"]
+    assert states["service"] == states["git http-backend"] == states["uv"] == "ok"
+    assert all(state == "ok" for subject, state in states.items() if subject.startswith("service "))
+    asked = {"_HERDSMAN_COMPLETE": "bash_complete", "COMP_WORDS": "herdsman status s", "COMP_CWORD": "2"}
+    assert service.run(**asked).stdout.split() == ["plain,sma"]
+    assert service.stop() == 0
+    assert service.run(**asked).stdout.strip() == ""

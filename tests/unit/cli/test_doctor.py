@@ -1,0 +1,106 @@
+"""The doctor's findings, completions, and what an operator's words become; without a service."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.checkup.finding import Finding, State
+from cli.checkup.machine import folder, inotify, port
+from cli.checkup.running import node_finding
+from cli.doctor import lines_of
+from cli.operations import moment, suspended_text
+from schemas.errors import UsageError
+from tests.unit.cli.test_git import COMMAND, person, run
+
+__all__ = ["person"]
+
+
+def test_low_kernel_limits_come_with_the_command_that_raises_them(tmp_path: Path) -> None:
+    """A limit below what a fleet needs is a warning; one that is high enough is not."""
+    (tmp_path / "max_user_instances").write_text("64\n")
+    (tmp_path / "max_user_watches").write_text("200000\n")
+    low, high = inotify(tmp_path)
+    assert (low.state, high.state) == (State.WARNING, State.OK)
+    assert "sysctl fs.inotify.max_user_instances=128" in low.advice
+
+
+def test_a_secret_that_others_may_read_is_found(tmp_path: Path) -> None:
+    """The token's file has to be private; the way to make it so is named."""
+    token = tmp_path / "admin-token"
+    token.write_text("sesame")
+    token.chmod(0o644)
+    assert [finding.state for finding in folder(tmp_path)] == [State.OK, State.MISSING]
+    assert f"chmod 600 {token}" in list(folder(tmp_path))[1].advice
+    token.chmod(0o600)
+    assert [finding.state for finding in folder(tmp_path)] == [State.OK]
+
+
+def test_a_taken_port_is_told_apart_from_our_own() -> None:
+    """Another program on the port is a warning; the service itself there is right."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert port(listen, service_runs=False).state is State.WARNING
+        assert port(listen, service_runs=True).state is State.OK
+
+
+def test_a_node_without_runtimes_is_named() -> None:
+    """A node whose agent published nothing gets no bots, and the command that mends it is named."""
+    bare = {"ID": "1234", "Name": "n1", "Status": "ready", "Meta": {}}
+    assert node_finding(bare).state is State.MISSING
+    assert "herdsman agent --print-job" in node_finding(bare).advice
+    published = bare | {"Meta": {"herdsman_python_3_11": "/usr/bin/python3.11"}}
+    assert node_finding(published).found == "python 3.11"
+
+
+def test_advice_stands_under_what_is_missing() -> None:
+    """The table's sum counts what is missing, and each problem is followed by what to do."""
+    findings = [Finding("git", State.OK, "2.39"), Finding("uv", State.MISSING, "none", "install it")]
+    assert lines_of(findings)[1:] == [
+        "git   ● ok       2.39",
+        "uv    ✖ missing  none",
+        "    install it",
+        "1 missing, 0 to look at",
+    ]
+
+
+def test_until_is_a_length_of_time_or_a_moment() -> None:
+    """A duration counts from now; a moment that is past is refused."""
+    assert moment("2h", 1000.0) == 8200.0
+    assert moment("2026-11-23T06:00:00+00:00", 0.0) == 1795413600.0
+    with pytest.raises(UsageError, match="give a time to come"):
+        moment("1970-01-01T00:00:00+00:00", 1000.0)
+    with pytest.raises(UsageError, match="write 30m"):
+        moment("tomorrow", 0.0)
+    text = suspended_text("desk-ops", "exchange maintenance", 1795413600.0)
+    assert text == 'by desk-ops: "exchange maintenance", until 2026-11-23 06:00 UTC'
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_script(person: dict[str, str], shell: str) -> None:
+    """The script asks the command itself, so that it never goes stale."""
+    done = run(person, COMMAND, "completion", shell)
+    assert done.returncode == 0, done.stderr
+    assert "_HERDSMAN_COMPLETE" in done.stdout
+
+
+def test_commands_are_completed_and_a_dead_service_is_silent(person: dict[str, str]) -> None:
+    """Names of commands need no service; names of bots without one are none, and nothing is printed."""
+    words = person | {"_HERDSMAN_COMPLETE": "bash_complete", "COMP_CWORD": "1", "COMP_WORDS": "herdsman sus"}
+    assert run(words, COMMAND).stdout == "plain,suspend\n"
+    bots = words | {"COMP_CWORD": "2", "COMP_WORDS": "herdsman suspend "}
+    done = run(bots, COMMAND)
+    assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
+def test_help_imports_no_server_and_no_http_client() -> None:
+    """The list of commands is there at once: what is heavy is imported where it is used."""
+    code = (
+        "import sys\nfrom cli.main import herdsman\n"
+        "herdsman.main(['--help'], 'herdsman', standalone_mode=False)\n"
+        "assert not {'httpx', 'litestar', 'yaml', 'msgspec'} & sys.modules.keys()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -35,19 +35,25 @@ def main() -> int:
     chosen = sys.argv[1:] or list(NAMES)
     figures: list[Figure] = []
     failed = []
+    loads = {}
     for name in chosen:
-        print(f"bench: {name} ...", flush=True)
+        loads[name] = os.getloadavg()[0]
+        print(f"bench: {name} (load {loads[name]:.1f}) ...", flush=True)
         started = time.monotonic()
         try:
-            figures += importlib.import_module(f"bench.{name}").measure()
-        except (AssertionError, OSError, RuntimeError) as error:
-            print(f"bench: {name} failed: {error}", file=sys.stderr)
+            measured = importlib.import_module(f"bench.{name}").measure()
+        except Exception as error:  # noqa: BLE001 - the figures of the others are kept
+            print(f"bench: {name} failed: {type(error).__name__}: {error}", file=sys.stderr)
             failed.append(name)
+        else:
+            figures += measured
+            print(table(measured), flush=True)
         print(f"bench: {name} took {time.monotonic() - started:.0f} s", flush=True)
-    print(table(figures))
     OUT.mkdir(exist_ok=True)
     results = [asdict(figure) | {"ratio": figure.ratio} for figure in figures]
-    (OUT / "results.json").write_text(json.dumps({"machine": machine(), "figures": results}, indent=2) + "\n")
+    (OUT / "results.json").write_text(
+        json.dumps({"machine": machine() | {"loads": loads}, "figures": results}, indent=2) + "\n"
+    )
     print(f"written to {OUT / 'results.json'}")
     return 1 if failed else 0
 

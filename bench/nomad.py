@@ -10,12 +10,13 @@ from pathlib import Path
 from bench.figures import Figure, quantile, spread
 from bench.local import bare_push, push_to_running
 from tests.e2e.cluster import install_on_node, start_agent
-from tests.e2e.fleet import new_fleet
+from tests.e2e.fleet import Fleet, bot_text, new_fleet
 from tests.e2e.lives import read_lives
 from tests.e2e.service import Service, wait_for
 from tests.engines.nomad import NomadAgent, nomad_agent
 
 ROUNDS = 12
+DRIFTS = 10
 
 
 def measure() -> list[Figure]:
@@ -31,7 +32,7 @@ def measure() -> list[Figure]:
             floor = statistics.median(bare_updates(nomad, ROUNDS)) + bare_push(root)
             fleet = new_fleet(root / "fleet", service)
             pushes = push_to_running(fleet, root / "lives", ROUNDS)
-            drifts = drift_to_corrected(nomad, root / "lives", 6)
+            drifts = drift_to_corrected(nomad, fleet, root, DRIFTS)
         finally:
             service.stop()
     name = "update by a bare client + bare push"
@@ -84,18 +85,25 @@ def bare_job(number: int) -> dict[str, object]:
     return {"Job": {"ID": "bare", "Type": "service", "Datacenters": ["*"], "TaskGroups": [group]}}
 
 
-def drift_to_corrected(nomad: NomadAgent, record: Path, rounds: int) -> list[float]:
-    """Stop the job behind herdsman's back; from the old copy's last line to the new one's first, in ms."""
+def drift_to_corrected(nomad: NomadAgent, fleet: Fleet, records: Path, rounds: int) -> list[float]:
+    """Stop jobs behind herdsman's back; from each old copy's last line to its new one's first, in ms.
+
+    Each time another bot: corrections of one bot that follow each other wait longer and longer.
+    """
+    names = [f"drift-{number}" for number in range(rounds)]
+    for name in names:
+        fleet.write(f"bots/{name}.yaml", bot_text(name, records / name, stop_takes=0))
+    fleet.commit("bots to be stopped")
+    fleet.push("-o", "wait=healthy")
+    metas = {job["ID"]: job.get("Meta") or {} for job in nomad.get("jobs?meta=true")}
+    jobs = {meta.get("herdsman.bot", ""): job for job, meta in metas.items()}
     times = []
-    for _ in range(rounds):
-        lives = read_lives(record)
-        jobs = nomad.get("jobs?meta=true")
-        job = next(one["ID"] for one in jobs if "herdsman.bot" in (one.get("Meta") or {}))
-        nomad.send("DELETE", f"job/{urllib.parse.quote(job, safe='')}")
-        wait_for(partial(has_more, record, len(lives)), "the bot", 60, 0.01)
-        old, new = read_lives(record)[-2:]
+    for name in names:
+        record = records / name
+        nomad.send("DELETE", f"job/{urllib.parse.quote(jobs[name], safe='')}")
+        wait_for(partial(has_more, record, 1), name, 60, 0.01)
+        old, new = read_lives(record)
         times.append((new.start - old.last) * 1000)
-        time.sleep(12)  # corrections of one bot's drift wait longer when they follow each other
     return times
 
 

@@ -81,8 +81,9 @@ class Watch:
         """Observe one bot, or return what was known where the scheduler does not answer."""
         try:
             return await self.look_at(name)
-        except HerdsmanError as error:
-            _LOG.warning("bot %s could not be observed: %s", name, error)
+        except Exception as error:  # noqa: BLE001 - an answer that nobody foresaw tells of one bot alone
+            foreseen = isinstance(error, HerdsmanError)
+            _LOG.warning("bot %s could not be observed: %s", name, error, exc_info=not foreseen)
             return self._fleet.observed.get(name)
 
     @contextmanager

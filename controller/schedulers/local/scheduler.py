@@ -1,7 +1,6 @@
 """The Scheduler over this machine: jobs on disk, one driver a bot, launchers as children."""
 
 import asyncio
-import fcntl
 import json
 import logging
 import os
@@ -24,12 +23,13 @@ from controller.launcher.reporting import Reports
 from controller.schedulers.local import leftovers
 from controller.schedulers.local.announcements import Announcements
 from controller.schedulers.local.child import Child
+from controller.schedulers.local.claim import Claim
 from controller.schedulers.local.driver import Driver
 from controller.schedulers.local.folders import Folders
 from controller.schedulers.local.registry import BundleFile, Job, Registry
 from controller.schedulers.protocol import Launch, Observation, ObservedBot, SchedulerEvent
 from gitops.bundle import Bundle
-from schemas.errors import Conflict, NotFound, SchedulerRefused, UsageError
+from schemas.errors import Conflict, NotFound, SchedulerRefused
 
 _LOG = logging.getLogger(__name__)
 _SLACK = 5.0
@@ -77,7 +77,7 @@ class LocalScheduler:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._announcements = Announcements()
-        self._lock = -1
+        self._claim = Claim(self._folders)
 
     @property
     def kind(self) -> str:
@@ -94,10 +94,10 @@ class LocalScheduler:
     async def open(self) -> None:
         """End what an earlier herdsman left behind, then start all its bots again.
 
-        Raises UsageError where another herdsman uses the same folder.
+        Raises UsageError where another herdsman uses the same folder, or a copy of it.
         """
         self._folders.make()
-        self._take_folder()
+        self._claim.take()
         jobs = await asyncio.to_thread(self._registry.load, self._fleet)
         grace = max((job.kill_timeout for job in jobs), default=0.0) + _SLACK
         await asyncio.to_thread(leftovers.end, f"{self._fleet}/", grace)
@@ -105,26 +105,13 @@ class LocalScheduler:
         for job in jobs:
             self._drive(job)
 
-    def _take_folder(self) -> None:
-        self._lock = os.open(self._folders.lock, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock)
-            self._lock = -1
-            raise UsageError(
-                f"another herdsman runs its bots from {self._folders.root}; stop it, or use another --data"
-            ) from None
-
     async def close(self) -> None:
         """End every bot as at a stop; the next `open` starts them again."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        self._claim.release()
 
     def _drive(self, job: Job) -> None:
         driver = Driver(job, self)

@@ -32,6 +32,26 @@ async def test_adapter_with_a_bug_does_not_end_the_watch(world):
         await world.until(lambda: world.scheduler.calls["apply"] == 2)
 
 
+async def test_adapter_with_a_bug_after_a_conflict_ends_nothing(world):
+    """The look that follows a conflict may fail in any way: the bot is tried again, the others go on."""
+    async with world.life() as controller:
+        await world.push([spec("a")], 1)
+        true_observe = world.scheduler.observe_bot
+
+        async def broken(name):
+            raise RuntimeError("a bug")
+
+        world.scheduler.observe_bot = broken
+        world.scheduler.conflicts["a"] = 1
+        world.source.push([spec("a", parameters={"fast": 12})], 2)
+        controller.request_pass("push")
+        await world.until(lambda: world.scheduler.conflicts["a"] == 0)
+        await world.clock.advance(1)
+        world.scheduler.observe_bot = true_observe
+        await world.clock.advance(30)
+        await world.until(lambda: len(world.scheduler.applied) == 2)
+
+
 async def test_listener_that_raises_keeps_nothing_from_happening(world):
     """An error of a listener about one bot leaves the others told, and the fleet running."""
     true_hear = world.heard.status_changed

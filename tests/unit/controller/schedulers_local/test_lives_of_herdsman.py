@@ -150,3 +150,17 @@ async def test_two_herdsmen_do_not_share_a_folder(folder: Path) -> None:
         assert process.returncode is None
         assert processes()
     await nothing_lives()
+
+
+async def test_a_copied_folder_starts_nothing_beside_the_original(folder: Path, tmp_path: Path) -> None:
+    """A second herdsman over a copy neither ends the first one's bots nor runs them a second time."""
+    ask(folder, "alpha")
+    async with herdsman(folder):
+        before = processes()
+        (tmp_path / "copy").mkdir()
+        copy = LocalHarness(tmp_path / "copy", FLEET)
+        with pytest.raises(UsageError, match="must be a copy"):
+            await copy.scheduler.open()
+        await copy.scheduler.close()
+        assert processes() == before
+    await nothing_lives()

@@ -6,7 +6,7 @@ from controller.launcher.files import read
 from controller.launcher.keeper import now
 from controller.launcher.processes import SIGKILL, SIGTERM, signal_group
 from controller.launcher.surroundings import result_folder
-from controller.launcher.text import decode
+from controller.launcher.text import decode, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ def outcome(run: Run, scheduled: bool, result: "Any") -> str:
 
 
 def clear_result(order: "dict[str, Any]") -> None:
-    """Remove an earlier run's result."""
+    """Remove an earlier run's result, where there is one that can be removed."""
     try:
         posix.unlink(f"{result_folder(order)}/result.json")
-    except FileNotFoundError:
+    except OSError:  # also where the bot made a folder of it
         return
 
 
@@ -105,9 +105,11 @@ def read_result(order: "dict[str, Any]") -> "Any":
     if text is None:
         return None
     try:
-        return decode(text)
-    except ValueError:
+        result = decode(text)
+        encode(result)  # what cannot be told is no result
+    except (ValueError, RecursionError):
         return None
+    return result
 
 
 def explanation(run: Run, kind: str, result: "Any", last_words: str) -> str:

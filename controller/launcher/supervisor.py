@@ -138,7 +138,8 @@ class Supervisor:
     def _count(self) -> int:
         """Count the starts of this allocation, over every life of its launcher."""
         path = f"{self._order['paths']['work']}/attempt"
-        self._attempts = max(self._attempts, int(read(path) or 0)) + 1
+        known = (read(path) or "").strip()
+        self._attempts = max(self._attempts, int(known) if known.isdecimal() else 0) + 1
         try:
             replace(path, str(self._attempts))
         except OSError:  # a full disk; this life at least counts on

@@ -312,6 +312,25 @@ async def test_what_a_crashing_bot_said_last_is_kept(station: Stations) -> None:
     await ended(launcher)
 
 
+@pytest.mark.parametrize(
+    "leaves",
+    [
+        "os.makedirs(folder + '/result.json', exist_ok=True)",
+        "open(folder + '/result.json', 'w').write('[' * 450 + ']' * 450)",
+        "open(os.path.dirname(folder) + '/attempt', 'w').write('no number')",
+    ],
+)
+async def test_what_a_bot_leaves_behind_never_ends_its_launcher(station: Stations, leaves: str) -> None:
+    """Its end is reported and it is started again, whatever it made of its own folders."""
+    place = station(f'import os; folder = "/" + os.environ["CODE_MOUNT_DIR"]; {leaves}; os._exit(3)')
+    launcher = place.start()
+    ends = await place.report("exited", 2)
+    assert {end.exit_code for end in ends[:2]} == {3}
+    assert launcher.poll() is None
+    launcher.terminate()
+    await ended(launcher)
+
+
 async def test_a_missing_secret_is_said_by_name(station: Stations) -> None:
     """A bot is not started without one of its secrets; a present one reaches it under its own name."""
     place = station('import os; print("key", os.environ["KEY"], "OTHER" in os.environ, flush=True)')

@@ -56,11 +56,17 @@ def deploy(
         version = settle_version(program, fleet, home, base, no_bump)
         manifest = put_bot(program, fleet, bot, {"version": version} | values)
         check(fleet, bot, home)
+        earlier = fleet.ahead(base)
         revision = fleet.commit(f"Deploy {bot}: {program.manifest.name} {version}", [home, manifest])
         if revision == base:
             tell("unchanged", f"the service has it all at {revision[:7]}")
         else:
-            tell("pushing", f"{revision[:7]} to {service.url}")
+            along = (
+                f", with {earlier} earlier commit{'' if earlier == 1 else 's'} of this clone"
+                if earlier
+                else ""
+            )
+            tell("pushing", f"{revision[:7]} to {service.url}{along}")
             fleet.push(lambda line: click.echo(f"           {line}".rstrip()))
         keep_version(program, version)
     arrived = await_healthy(client, bot, version, timeout)

@@ -71,6 +71,11 @@ class Repository:
         self.git("add", "--all", "--", where)
         return self._run("diff", "--cached", "--quiet", commit, "--", where).returncode != 0
 
+    def ahead(self, commit: str) -> int:
+        """Return how many commits of this clone the commit does not hold."""
+        known = () if commit == EMPTY_TREE else (f"^{commit}",)
+        return int(self.git("rev-list", "--count", "HEAD", *known, check=False) or 0)
+
     def commit(self, message: str, paths: list[Path]) -> str:
         """Commit these paths alone, where they changed, and return the newest commit."""
         names = [str(path.relative_to(self.root)) for path in paths]
@@ -161,6 +166,7 @@ def clone_around(
     for line in found.git("remote", "-v").splitlines():
         name, _, rest = line.partition("\t")
         if rest.split(" ")[0] == address:
+            refuse_other_branch(found)
             return Repository(root, name, branch, False, environment)
     if (root / "herdsman.yaml").exists() or (root / "bots").is_dir():
         raise UsageError(
@@ -168,6 +174,16 @@ def clone_around(
             f"`herdsman init --connect-only {root}` first"
         )
     return None
+
+
+def refuse_other_branch(clone: Repository) -> None:
+    """Refuse another branch: its commits would be deployed with the program. Raises UsageError."""
+    here = clone.git("symbolic-ref", "--quiet", "--short", "HEAD", check=False)
+    if here != clone.branch:
+        raise UsageError(
+            f"{clone.root} is on {here or 'no branch'}, and {clone.branch} is deployed: "
+            f"`git switch {clone.branch}` first, or name the branch with --branch"
+        )
 
 
 def refreshed(clone: Repository, service: Service) -> Repository:

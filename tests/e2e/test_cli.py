@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -59,20 +60,26 @@ def test_a_clone_of_the_fleet_is_used_where_one_is_around(service: Service, tmp_
     (fleet / "notes.txt").write_text("mine")
     done = service.run("deploy", "programs/grid", "--set", "herdsman={healthy_after: 1s}", cwd=fleet)
     assert "healthy" in done.stdout
+    assert "with 1 earlier commit of this clone" in done.stdout
     assert set(service.bots()) == {"hello", "grid"}
     bare = service.data / "git" / "fleet.git"
     assert "notes.txt" not in tracked(service, bare)
     assert "bots/grid.yaml" in tracked(service, bare)
+    run_git(service, fleet, "switch", "-q", "-c", "idea")
+    other = service.run("deploy", "programs/grid", check=False, cwd=fleet)
+    assert (other.returncode, "is on idea, and main is deployed" in other.stderr) == (2, True)
 
 
 def tracked(service: Service, bare: Path) -> str:
     """Return what the deployed branch holds."""
-    import subprocess
+    return run_git(service, bare, "ls-tree", "-r", "--name-only", "main")
 
-    command = ["git", "--git-dir", str(bare), "ls-tree", "-r", "--name-only", "main"]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=True, env=service.environment()
-    ).stdout
+
+def run_git(service: Service, folder: Path, *arguments: str) -> str:
+    """Run git in a folder as the person of the service and return what it prints."""
+    command = ["git", "-C", str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=service.environment())
+    return done.stdout
 
 
 def test_an_operator_suspends_resumes_and_restarts(service: Service, program: Path) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from cli.bot_names import bot_names
 from cli.connection import Client, ServiceUnavailable, service_options
 from cli.known_service import find_service
-from cli.output import output_option, paint, print_data
+from cli.output import output_option, paint, print_data, printable
 from web.documents import EventsAnswer, LogEvent
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -59,7 +59,7 @@ def line_of(event: LogEvent) -> str:
     """Return one line: local time, level, message; further lines of a trace are kept under it."""
     moment = datetime.fromtimestamp(event.time).astimezone().strftime("%H:%M:%S.%f")[:-3]
     level = paint(f"{event.level:<8}", LEVEL_COLOURS.get(event.level))
-    return f"{moment}  {level}{event.message}"
+    return f"{moment}  {level}{printable(event.message)}"
 
 
 class Tail:

@@ -86,6 +86,13 @@ def line_of(cells: Sequence[Cell], columns: Sequence[Column], widths: Sequence[i
     return "  ".join(parts).rstrip()
 
 
+def printable(text: str) -> str:
+    """Return a text from a bot as a terminal may have it: control characters shown, not obeyed."""
+    return "".join(
+        letter if letter.isprintable() or letter in "\n\t" else f"\\x{ord(letter):02x}" for letter in text
+    )
+
+
 def ago(seconds: float | None) -> str:
     """Return a length of time as people say it: 0.3 s, 4 min, 2 h, 3 d."""
     if seconds is None:

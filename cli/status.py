@@ -17,6 +17,7 @@ from cli.output import (
     output_option,
     paint,
     print_data,
+    printable,
     signed,
     table,
 )
@@ -126,7 +127,7 @@ def explanation(bot: Bot) -> list[str]:
     """Return the reason of a bot that is not well, and the next command to type."""
     if bot.health == "Healthy" and bot.sync == "Synced":
         return []
-    lines = [f"           {bot.message}"] if bot.message else []
+    lines = [f"           {printable(bot.message)}"] if bot.message else []
     if bot.health in ("Degraded", "Missing"):
         lines.append(f"           herdsman logs {bot.name}   to see what it printed last")
     return [paint(line, "bright_black") for line in lines]
@@ -150,7 +151,7 @@ def bot_lines(detail: BotDetail, now: float) -> list[str]:
         "program": f"{bot.program} {bot.version}",
         "health": paint(f"{mark} {bot.health.lower()}", colour)
         + f"  {bot.reason}, for {ago(now - bot.since)}",
-        "reason": bot.message or "-",
+        "reason": printable(bot.message) or "-",
         "sync": f"{bot.sync}, applied {bot.applied_revision[:7] or '-'}",
         "attempted": bot.attempted_revision[:7] or "-",
         "started": f"{started}, {bot.restarts} restarts",
@@ -158,11 +159,11 @@ def bot_lines(detail: BotDetail, now: float) -> list[str]:
         "manifest": detail.path,
         "series": ", ".join(detail.metrics) or "-",
     }
-    lines = [f"{name:<10}{value}" for name, value in facts.items()]
+    lines = [f"{name:<12}{value}" for name, value in facts.items()]
     if bot.last_log:
-        lines.append(f"{'last line':<10}{bot.last_log.message}")
+        lines.append(f"{'last line':<12}{printable(bot.last_log.message)}")
     lines += [
-        f"{condition['type']:<10}{condition['status']}  {condition['message']}"
+        f"{condition['type']:<12}{condition['status']}  {condition['message']}"
         for condition in detail.conditions
     ]
     return lines

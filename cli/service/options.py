@@ -1,5 +1,6 @@
 """What `herdsman up` was asked for, checked once."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -7,6 +8,9 @@ from urllib.parse import urlsplit
 from schemas.errors import UsageError
 from web.access.hosts import is_loopback
 from web.access.listen import Listen, Tls, check_listen, parse_listen, tls_files
+
+FLEET_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+SHORTEST_POLL = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,20 @@ class UpOptions:
 
     def __post_init__(self) -> None:
         check_listen(self.listen, self.tls, insecure=self.insecure)
+        if not FLEET_NAME.fullmatch(self.fleet):
+            raise UsageError(
+                f'--fleet "{self.fleet}" is no name: use lower-case letters, digits and "-", at most 40'
+            )
+        if self.poll_interval < SHORTEST_POLL:
+            raise UsageError(f"--poll-interval {self.poll_interval:g}: it takes at least {SHORTEST_POLL:g} s")
+        for option, url in (
+            ("--victoriametrics", self.victoriametrics),
+            ("--nomad-address", self.nomad_address),
+        ):
+            if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+                raise UsageError(f'{option} "{url}" is no address: give http://HOST:PORT')
+        if self.data.exists() and not self.data.is_dir():
+            raise UsageError(f"--data {self.data} is a file, not a folder")
         if self.seed and self.source:
             raise UsageError("--seed fills our own git remote; with --source the fleet lies elsewhere")
         if self.seed and not self.seed.is_dir():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.output import Cell, Column, ago, mebibytes, signed, table
+from cli.output import Cell, Column, ago, mebibytes, printable, signed, table
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,8 @@ def test_numbers_stand_right_and_words_left() -> None:
         (Column("BOT"), Column("CPU", right=True)), [[Cell("a"), Cell("2%")], [Cell("long"), Cell("10%")]]
     )
     assert lines == ["BOT   CPU", "a      2%", "long  10%"]
+
+
+def test_a_bot_cannot_steer_the_terminal() -> None:
+    """Control characters of what a bot printed are shown, not obeyed; letters of any language stay."""
+    assert printable("\x1b[2Jnaïve ☃\r\n\tok") == "\\x1b[2Jnaïve ☃\\x0d\n\tok"

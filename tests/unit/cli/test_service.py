@@ -49,6 +49,10 @@ def test_the_announcement_holds_no_token(tmp_path: Path, monkeypatch: pytest.Mon
     [
         ({"listen": "0.0.0.0:8420"}, "--insecure"),
         ({"listen": "nonsense"}, "HOST:PORT"),
+        ({"fleet": "Bad Name/.."}, "is no name"),
+        ({"poll_interval": 0.0}, "at least"),
+        ({"victoriametrics": "foo"}, "is no address"),
+        ({"data": Path("/etc/passwd")}, "is a file"),
         ({"seed": Path("/nowhere/at/all")}, "no such folder"),
         ({"seed": Path("/"), "source": "https://git.example/fleet.git"}, "--source"),
         ({"scheduler": "nomad", "nomad_address": "http://nomad.example:4646"}, "--advertise-url"),
@@ -57,7 +61,7 @@ def test_the_announcement_holds_no_token(tmp_path: Path, monkeypatch: pytest.Mon
 def test_options_that_cannot_be_are_refused(tmp_path: Path, given: dict[str, object], said: str) -> None:
     """Each is a usage error that says which option to change."""
     with pytest.raises(UsageError, match=said):
-        options(tmp_path, **given)  # type: ignore[arg-type]
+        options(**{"data": tmp_path, **given})  # type: ignore[arg-type]
 
 
 def lose_database(data: Path) -> None:

@@ -4,6 +4,8 @@ import posix
 
 _SLACK = 1024 * 1024
 """How far beyond its size a file may grow so that a line is not cut in two: the longest line there is."""
+_TYPE, _PLAIN = 0o170000, 0o100000
+"""`stat.S_IFMT` and `stat.S_IFREG`, without the module."""
 
 
 class LogFile:
@@ -65,7 +67,7 @@ def indices(folder: str, name: str) -> list[int]:
     """Return the numbers of the stream's files in a folder, in order."""
     prefix = name + "."
     tails = [entry[len(prefix) :] for entry in posix.listdir(folder) if entry.startswith(prefix)]
-    return sorted(int(tail) for tail in tails if tail.isdigit())
+    return sorted(int(tail) for tail in tails if tail.isascii() and tail.isdigit())
 
 
 def last_line(folder: str, name: str) -> str:
@@ -80,7 +82,7 @@ def last_line(folder: str, name: str) -> str:
 
 def _tail(path: str, size: int = 4096) -> str:
     try:
-        descriptor = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+        descriptor = _open_plain(path, links=False)
     except OSError:
         return ""
     try:
@@ -90,10 +92,23 @@ def _tail(path: str, size: int = 4096) -> str:
         posix.close(descriptor)
 
 
-def read(path: str, limit: int = 1024 * 1024) -> str | None:
-    """Return a small file's text, None where it is missing, larger than `limit` bytes or not UTF-8."""
+def _open_plain(path: str, *, links: bool) -> int:
+    """Open a plain file for reading; OSError for anything else, such as a pipe that would keep us waiting."""
+    flags = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK | (0 if links else posix.O_NOFOLLOW)
+    descriptor = posix.open(path, flags)
+    if posix.fstat(descriptor).st_mode & _TYPE != _PLAIN:
+        posix.close(descriptor)
+        raise OSError(f"{path} is no plain file")
+    return descriptor
+
+
+def read(path: str, limit: int = 1024 * 1024, *, links: bool = True) -> str | None:
+    """Return a small file's text, None where it is missing, larger than `limit` bytes or not UTF-8.
+
+    Only plain files are read; `links` says whether the path itself may be a link to one.
+    """
     try:
-        descriptor = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+        descriptor = _open_plain(path, links=links)
     except OSError:
         return None
     try:

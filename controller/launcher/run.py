@@ -101,7 +101,7 @@ def clear_result(order: "dict[str, Any]") -> None:
 
 def read_result(order: "dict[str, Any]") -> "Any":
     """Return the bot's `result.json`, None where it left none that can be read."""
-    text = read(f"{result_folder(order)}/result.json")
+    text = read(f"{result_folder(order)}/result.json", links=False)
     if text is None:
         return None
     try:

@@ -91,3 +91,21 @@ def test_small_files(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     assert read(str(file)) is None
     assert read(str(tmp_path / "missing")) is None
+
+
+def test_a_pipe_in_place_of_a_file_keeps_no_reader_waiting(tmp_path: Path) -> None:
+    """Neither a small file nor a log is read from a pipe; a link is followed only where it may be."""
+    os.mkfifo(tmp_path / "x.0")
+    (tmp_path / "file").write_text("text")
+    (tmp_path / "link").symlink_to("file")
+    assert read(str(tmp_path / "x.0")) is None
+    assert last_line(str(tmp_path), "x") == ""
+    assert read(str(tmp_path / "link")) == "text"
+    assert read(str(tmp_path / "link"), links=False) is None
+
+
+def test_a_name_that_only_looks_like_a_number_is_no_log_file(tmp_path: Path) -> None:
+    """A bot may leave any name among its logs."""
+    for name in ("x.0", "x.\N{SUPERSCRIPT TWO}", "x.\N{ARABIC-INDIC DIGIT TWO}", "x.", "x.one"):
+        (tmp_path / name).touch()
+    assert indices(str(tmp_path), "x") == [0]

@@ -56,6 +56,27 @@ async def test_how_a_run_ended(
     assert [report.kind for report in place.reports()][-1] == "lease_released"
 
 
+@pytest.mark.parametrize(
+    "leaves",
+    [
+        "os.mkfifo(path)",
+        "os.symlink('/dev/zero', path)",
+        "open(other, 'w').write('{\"message\": \"elsewhere\"}'); os.symlink(other, path)",
+        "open(path, 'w').write('{\"message\": \"' + 'x' * 2**20 + '\"}')",
+    ],
+    ids=["pipe", "device", "link", "huge"],
+)
+async def test_only_a_small_plain_file_is_a_result(station: Stations, leaves: str) -> None:
+    """A pipe, a device, a link or a file over a mebibyte is no result, and keeps no launcher waiting."""
+    place = station(
+        'import os; folder = "/" + os.environ["CODE_MOUNT_DIR"]; '
+        f'path = folder + "/result.json"; other = folder + "/other"; {leaves}'
+    )
+    assert await ended(place.start(place.order(schedule=EVERY_MINUTE))) == 0
+    (run,) = place.reports("exited")
+    assert (run.outcome, run.message, run.result) == (Outcome.SUCCESS, "", None)
+
+
 async def test_an_old_result_is_not_taken_for_a_new_one(station: Stations) -> None:
     """A run that leaves no result has none, whatever the run before it left."""
     place = station(leaving(ERROR))

@@ -41,7 +41,7 @@ CACHE_ROOT = "/var/lib/herdsman/cache"
     "--nomad-address",
     envvar="NOMAD_ADDR",
     default="",
-    help="This node's Nomad agent, which is told of the Python versions here; its token is NOMAD_TOKEN.",
+    help="This node's Nomad agent, which is told of the Pythons and Node.js here; its token is NOMAD_TOKEN.",
 )
 @click.option(
     "--state-root", default=STATE_ROOT, show_default=True, help="Where bots of this node keep state."
@@ -140,17 +140,19 @@ async def carry(
 async def publish(nomad_address: str, state_root: str, cache_root: str) -> None:
     """Tell Nomad what this node offers, again every few minutes (a node may come back without it)."""
     from controller.schedulers.nomad.node import publish_interpreters
-    from gitops.runtimes import interpreters
+    from gitops.runtimes import interpreters, nodes
     from schemas.errors import HerdsmanError
 
     if not nomad_address:
         return
     found = {one.minor: str(one.path) for one in (await asyncio.to_thread(interpreters)).values()}
     while True:
+        offered = {major: str(one.path) for major, one in (await asyncio.to_thread(nodes)).items()}
         try:
             await publish_interpreters(
                 nomad_address,
                 found,
+                nodes=offered,
                 token=os.environ.get("NOMAD_TOKEN", ""),
                 state_root=state_root,
                 cache_root=cache_root,

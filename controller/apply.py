@@ -32,7 +32,7 @@ from controller.status import Reason
 from controller.waits import Effort, Waits
 from controller.watch import Watch
 from schemas.bot import BotSpec, BotType
-from schemas.errors import BuildFailed, Conflict, HerdsmanError, SchedulerRefused
+from schemas.errors import BuildFailed, Conflict, HerdsmanError, RuntimeMissing, SchedulerRefused
 
 _LOG = logging.getLogger(__name__)
 LogsAcknowledged = Callable[[str], Awaitable[bool]]
@@ -315,9 +315,8 @@ class Applier:
         )
         worker.retry_at = self._clock.monotonic() + wait
         _LOG.warning("bot %s: %s; tried again in %.0f s", name, error, wait)
-        reason = Reason.BUILD_FAILED if isinstance(error, BuildFailed) else Reason.APPLY_FAILED
         revision = self._revision_for(name)
-        self._operate(name, Operation(revision, reason, str(error)))
+        self._operate(name, Operation(revision, _reason_of(error), str(error)))
         if difference.spec is not None:
             digest = difference.spec.digest
             attempt = Attempt(name, revision, digest, started, self._clock.time(), False, str(error))
@@ -369,6 +368,12 @@ class Applier:
 
     def _halt_for(self, name: str) -> Halt:
         return Halt.SUSPENDED if name in self._fleet.suspensions else Halt.DISABLED
+
+
+def _reason_of(error: HerdsmanError) -> Reason:
+    if isinstance(error, RuntimeMissing):
+        return Reason.NO_RUNTIME
+    return Reason.BUILD_FAILED if isinstance(error, BuildFailed) else Reason.APPLY_FAILED
 
 
 def _placing(seen: ObservedBot | None, spec: BotSpec, fleet: str, revision: str, token: str) -> ObservedBot:

@@ -16,11 +16,12 @@ from pathlib import Path
 from gitops.archive import Member, members_of_folder, write_archive
 from gitops.bundle import Bundle
 from gitops.dependencies import INSTALL_TIMEOUT, install, is_empty, refers_to_files
+from gitops.node_dependencies import install_modules, is_empty_lock, lock_refers_to_files
 from gitops.objects import ObjectStream
 from gitops.process import git
 from gitops.programs import leads_out, link_target
 from gitops.reading import parse_listing
-from gitops.runtimes import Interpreter, interpreters
+from gitops.runtimes import Interpreter, find_node, interpreters
 from gitops.tree import TreeEntry
 from schemas.bot import ProgramVersion
 from schemas.errors import BuildFailed, SourceUnavailable
@@ -35,7 +36,8 @@ class BundleStore:
     """Bundles under `root`: `content/<digest>.tar.gz`, and `keys/` with one small record for each key.
 
     Two requests for the same bundle share one build; a build goes on when a request for it is cancelled.
-    Methods that build raise BuildFailed, or SourceUnavailable where git cannot give the content.
+    Methods that build raise BuildFailed, RuntimeMissing where the machine lacks what to build with, or
+    SourceUnavailable where git cannot give the content.
     """
 
     def __init__(self, root: Path, install_timeout: float = INSTALL_TIMEOUT) -> None:
@@ -81,9 +83,11 @@ class BundleStore:
         return await self._once(f"code-{program.tree}", build)
 
     async def dependencies(self, repository: Path, program: ProgramVersion, python: str) -> Bundle | None:
-        """Return the dependency layer for an interpreter's minor version ("3.11"), if one is needed."""
+        """Return the dependency layer, if one is needed; Python's is for a minor version ("3.11")."""
         if not program.dependencies:
             return None
+        if program.runtime.startswith("nodejs"):
+            return await self._modules(repository, program)
         interpreter = await asyncio.to_thread(_interpreter, program, python)
         asked = await self._asked(repository, program.dependencies_id)
         requirements = program.dependencies == "requirements.txt"
@@ -94,7 +98,28 @@ class BundleStore:
             parts.append(program.tree)
 
         async def build(key: str) -> Bundle:
-            return await self._install(key, repository, program, interpreter)
+            async def install_into(folder: Path, target: Path) -> None:
+                await install(folder, program.dependencies, interpreter, target, self._install_timeout)
+
+            return await self._install(key, repository, program, install_into)
+
+        return await self._once("-".join(parts), build)
+
+    async def _modules(self, repository: Path, program: ProgramVersion) -> Bundle | None:
+        """Return a Node program's layer, which holds node_modules alone."""
+        lock = await self._asked(repository, program.dependencies_id)
+        if is_empty_lock(lock):
+            return None
+        node = await asyncio.to_thread(find_node, "install its dependencies with")
+        parts = ["dependencies", program.dependencies_id, program.runtime, str(node.major), _platform()]
+        if lock_refers_to_files(lock):
+            parts.append(program.tree)
+
+        async def build(key: str) -> Bundle:
+            async def install_into(folder: Path, target: Path) -> None:
+                await install_modules(folder, node, target, self._install_timeout)
+
+            return await self._install(key, repository, program, install_into)
 
         return await self._once("-".join(parts), build)
 
@@ -139,12 +164,16 @@ class BundleStore:
             task.exception()  # whoever waited has it; nobody may be left to
 
     async def _install(
-        self, key: str, repository: Path, program: ProgramVersion, interpreter: Interpreter
+        self,
+        key: str,
+        repository: Path,
+        program: ProgramVersion,
+        install_into: Callable[[Path, Path], Awaitable[None]],
     ) -> Bundle:
         with tempfile.TemporaryDirectory(dir=self._work) as name:
             folder, target = Path(name) / "program", Path(name) / "target"
             await asyncio.to_thread(_check_out, repository, program.tree, folder)
-            await install(folder, program.dependencies, interpreter, target, self._install_timeout)
+            await install_into(folder, target)
             return await asyncio.to_thread(self._pack, key, members_of_folder(target), _DEPENDENCIES_LEVEL)
 
     def _pack_tree(self, key: str, repository: Path, tree: str) -> Bundle:

@@ -8,7 +8,7 @@ import asyncio
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import uv
@@ -72,18 +72,31 @@ _EXPORT = ("export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--
 
 async def _uv(folder: Path, seconds: float, *arguments: str) -> None:
     command = [uv.find_uv_bin(), "--no-progress", "--color", "never", *arguments]
+    await run_installer(command, folder, install_environment(), seconds)
+
+
+async def run_installer(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], seconds: float, noise: str = ""
+) -> None:
+    """Run an installer in a folder; its process group is ended after so many seconds.
+
+    Raises BuildFailed with the end of the log, and in its text the first line that does not match `noise`.
+    """
+    name = Path(command[0]).name
     try:
-        finished = await run_async(command, cwd=folder, environment=install_environment(), timeout=seconds)
+        finished = await run_async(command, cwd=folder, environment=environment, timeout=seconds)
     except CommandTimedOut as error:
         raise BuildFailed(
             f"Installing the dependencies took longer than {seconds:g} s and was ended"
         ) from error
     except OSError as error:
-        raise BuildFailed(f"uv could not be started: {error}") from error
+        raise BuildFailed(f"{name} could not be started: {error}") from error
     if finished.code != 0:
         log = scrub((finished.stdout + finished.stderr).decode(errors="replace")).strip()
-        last = next((line.strip() for line in log.splitlines() if line.strip()), "no reason was given")
-        raise BuildFailed(f"The dependencies could not be installed: {last}", log[-_LOG_END:])
+        lines = [line.strip() for line in log.splitlines() if line.strip()]
+        told = (line for line in lines if not noise or not re.match(noise, line))
+        reason = next(told, "no reason was given")
+        raise BuildFailed(f"The dependencies could not be installed: {reason}", log[-_LOG_END:])
 
 
 def install_environment(ours: Mapping[str, str] | None = None) -> dict[str, str]:

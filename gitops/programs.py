@@ -1,5 +1,6 @@
 """Reading a program's folder: its manifest, its parameters' schema, and the files that they name."""
 
+import json
 import posixpath
 import tomllib
 from collections.abc import Mapping
@@ -114,6 +115,9 @@ class _Folder:
 
     def _check_unlocked(self, manifest: ProgramManifest) -> None:
         """Warn of dependencies that stand only where nothing is installed from."""
+        if manifest.runtime.startswith("nodejs"):
+            self._check_package()
+            return
         entry = self._entries.get(posixpath.join(self._folder, "pyproject.toml"))
         if entry is None or not entry.is_file or not manifest.runtime.startswith("python"):
             return
@@ -127,6 +131,24 @@ class _Folder:
             message = "These dependencies are not installed, since there is no uv.lock beside the file"
             self._errors.append(
                 ManifestError(entry.path, 0, 0, "/project/dependencies", message, "uv lock", warning=True)
+            )
+
+    def _check_package(self) -> None:
+        entry = self._entries.get(posixpath.join(self._folder, "package.json"))
+        if entry is None or not entry.is_file:
+            return
+        try:
+            package = json.loads(self._content(entry, MOST_BYTES) or b"{}")
+        except (ValueError, RecursionError) as error:
+            self._errors.append(ManifestError(entry.path, 0, 0, "", f"The file is no sound JSON: {error}"))
+            return
+        if isinstance(package, dict) and package.get("dependencies"):
+            message = (
+                "These dependencies are not installed, since there is no package-lock.json beside the file"
+            )
+            suggestion = "npm install --package-lock-only"
+            self._errors.append(
+                ManifestError(entry.path, 0, 0, "/dependencies", message, suggestion, warning=True)
             )
 
     def _parameters(self, manifest: ProgramManifest) -> ParameterSchema | None:

@@ -1,4 +1,4 @@
-"""The Python interpreters of this machine, on which bots run and for which dependencies are installed."""
+"""What runs bots on this machine, and installs their dependencies: its Pythons, and its Node.js."""
 
 import os
 import re
@@ -8,12 +8,17 @@ from functools import cache
 from pathlib import Path
 
 from gitops.process import CommandTimedOut, plain_environment, run
+from schemas.errors import RuntimeMissing
 
 OLDEST = (3, 11)
 """The oldest minor version of Python that a bot may run on."""
 
+OLDEST_NODE = 20
+"""The oldest major version of Node.js that a bot may run on."""
+
 _NAME = re.compile(r"python3\.(\d+)")
 _ASK = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
+_NODE_VERSION = re.compile(r"v((\d+)\.\d+\.\d+)")
 _PATIENCE = 10.0
 
 
@@ -31,6 +36,15 @@ class Interpreter:
         return f"python{self.minor}"
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One Node.js: its major version (20), its full version ("20.11.1"), and where it is."""
+
+    major: int
+    version: str
+    path: Path
+
+
 @cache
 def interpreters() -> dict[str, Interpreter]:
     """Return the interpreters by name (`python3.11`), each tried out; looked for once in a process."""
@@ -42,12 +56,61 @@ def interpreters() -> dict[str, Interpreter]:
     return dict(sorted(found.items(), key=lambda item: int(item[0].rpartition(".")[2])))
 
 
-def _candidates() -> list[Path]:
+def nodes() -> dict[int, Node]:
+    """Return this machine's Node.js by major version, the oldest first, each tried out.
+
+    Looked for at every call, so that one that was installed meanwhile is found; tried once.
+    """
+    found: dict[int, Node] = {}
+    for folder in _folders(".nvm/versions/node/*/bin"):
+        path = folder / "node"
+        try:
+            node = _try_node(path, path.stat().st_mtime_ns)
+        except OSError:
+            continue
+        if node is not None:
+            found.setdefault(node.major, node)
+    return dict(sorted(found.items()))
+
+
+def find_node(purpose: str = "run this bot") -> Node:
+    """Return the Node.js nearest to what programs ask for: the oldest that may be used.
+
+    Raises RuntimeMissing, its text made with `purpose`.
+    """
+    found = next(iter(nodes().values()), None)
+    if found is None:
+        raise RuntimeMissing(
+            f"There is no Node.js {OLDEST_NODE} or newer on this machine to {purpose}: install it, "
+            "with `node` on the PATH"
+        )
+    return found
+
+
+@cache
+def _try_node(path: Path, _changed: int) -> Node | None:
+    """Run a `node` once for each time that its file changed."""
+    try:
+        asked = run([path, "--version"], environment=plain_environment(), timeout=_PATIENCE)
+    except (OSError, CommandTimedOut):
+        return None
+    match = _NODE_VERSION.fullmatch(asked.stdout.decode(errors="replace").strip())
+    if asked.code != 0 or match is None or int(match[2]) < OLDEST_NODE:
+        return None
+    return Node(int(match[2]), match[1], path)
+
+
+def _folders(versions: str) -> list[Path]:
+    """Return where programs lie: the PATH, the usual folders, and those of a version switcher."""
     folders = [Path(name) for name in os.environ.get("PATH", "").split(os.pathsep) if name]
-    folders += [Path("/usr/local/bin"), Path("/usr/bin"), *Path.home().glob(".pyenv/versions/*/bin")]
+    folders += [Path("/usr/local/bin"), Path("/usr/bin"), *Path.home().glob(versions)]
+    return list(dict.fromkeys(folders))
+
+
+def _candidates() -> list[Path]:
     return [
         path
-        for folder in dict.fromkeys(folders)
+        for folder in _folders(".pyenv/versions/*/bin")
         if folder.is_dir()
         for path in sorted(folder.glob("python3.*"))
         if (match := _NAME.fullmatch(path.name)) and (3, int(match[1])) >= OLDEST

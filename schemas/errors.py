@@ -90,6 +90,10 @@ class SchedulerRefused(HerdsmanError):
     """The scheduler understood, and says no."""
 
 
+class RuntimeMissing(HerdsmanError):
+    """Nothing here runs, or builds, programs of that runtime; the text says what to install."""
+
+
 class StoreUnavailable(HerdsmanError):
     """A telemetry store does not answer."""
 

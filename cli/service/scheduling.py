@@ -11,7 +11,7 @@ from controller.schedulers.nomad.settings import DEFAULT_ADDRESS, NomadSettings
 from controller.schedulers.protocol import Launch
 from gitops.bundle import Bundle
 from gitops.bundles import BundleStore
-from gitops.runtimes import interpreters
+from gitops.runtimes import find_node, interpreters
 from schemas.cron import next_slot
 from schemas.errors import SchedulerRefused, UsageError
 
@@ -31,8 +31,10 @@ def python_version(wanted: str) -> str:
     return own[0]
 
 
-def local_python(launch: Launch) -> str:
-    """Return the interpreter of the version that the bot's dependencies were installed for."""
+def local_interpreter(launch: Launch) -> str:
+    """Return what runs the bot: Node.js, or the Python that its dependencies were installed for."""
+    if launch.spec.program.runtime.startswith("nodejs"):
+        return str(find_node().path)
     found = interpreters().get(f"python{launch.python}") if launch.python else None
     if found is None and interpreters():
         found = next(iter(interpreters().values()))
@@ -47,7 +49,7 @@ async def make_scheduler(
     """Return the scheduler, not opened yet."""
     if options.scheduler == "local":
         return LocalScheduler(
-            options.data / "local", fleet, cache=options.data / "cache", python=local_python
+            options.data / "local", fleet, cache=options.data / "cache", python=local_interpreter
         )
     settings = NomadSettings(
         fleet,

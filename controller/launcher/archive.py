@@ -24,12 +24,14 @@ _FILES = (
     "controller/launcher/processes.py",
     "controller/launcher/reporting.py",
     "controller/launcher/run.py",
+    "controller/launcher/shim.mjs",
     "controller/launcher/shim.py",
     "controller/launcher/slots.py",
     "controller/launcher/streams.py",
     "controller/launcher/supervisor.py",
     "controller/launcher/surroundings.py",
     "controller/launcher/text.py",
+    "controller/launcher/view.py",
 )
 
 
@@ -40,7 +42,7 @@ def launcher_root() -> Path:
 
 @cache
 def launcher_files() -> Mapping[str, bytes]:
-    """Return the launcher's files by their path in the archive; they import the standard library alone."""
+    """Return the launcher's files by path; those in Python import the standard library alone."""
     root = launcher_root()
     return {name: (root / name).read_bytes() for name in _FILES}
 

@@ -71,13 +71,28 @@ def indices(folder: str, name: str) -> list[int]:
 
 
 def last_line(folder: str, name: str) -> str:
-    """Return the last line of a stream that holds anything, for a crash's message; "" without one."""
+    """Return the last line of a stream that holds anything, for a crash's message; "" without one.
+
+    What Node prints of an uncaught error begins with its message: that line stands for all of it.
+    """
     for index in reversed(indices(folder, name)):
         text = _tail(f"{folder}/{name}.{index}")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+        if lines and lines[-1].startswith("Node.js v"):
+            return _thrown(lines[:-1])
         if lines:
-            return lines[-1]
+            return lines[-1].strip()
     return ""
+
+
+def _thrown(lines: list[str]) -> str:
+    """Return the line of an error above its stack (`    at ...`) and its own fields (`{ ... }`)."""
+    for index, line in enumerate(lines):
+        stack = index + 1 < len(lines) and lines[index + 1].startswith("    at ")
+        if stack and not line.startswith(" "):
+            return line
+    told = [line for line in lines if not line.startswith((" ", "}"))]
+    return told[-1] if told else ""
 
 
 def _tail(path: str, size: int = 4096) -> str:

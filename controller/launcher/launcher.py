@@ -49,7 +49,7 @@ def read_order(arguments: list[str], own: dict[str, str]) -> "dict[str, Any]":
     else:
         text = binascii.a2b_base64(own["HERDSMAN_ORDER"]).decode()
     order = decode(text)
-    for name in ("paths", "allocation", "node", "code"):
+    for name in ("paths", "allocation", "node", "code", "interpreter"):
         order[name] = expanded(order[name], own)
     order["former_state"] = expanded(order["former_state"], own)
     order["lease"]["options"] = expanded(order["lease"]["options"], own)

@@ -83,10 +83,11 @@ class Output:
 class LaunchOrder:
     """One bot's whole order: the launch, where things are on the node, and how it is supervised.
 
-    `allocation` and `node` may begin with `$` as the paths do (Nomad: `$NOMAD_ALLOC_ID`, and a variable
-    that the job sets to `${node.unique.id}`); `node` is compared with the place that the lease remembers
-    for the state folder. `parent` is a process id whose death means "stop", 0 for none. `interpreter`
-    runs the bot ("" = the one that runs the launcher). `environment` is added to the bot's.
+    `allocation`, `node` and `interpreter` may begin with `$` as the paths do (Nomad: `$NOMAD_ALLOC_ID`, and
+    variables that the job sets to `${node.unique.id}` and the node's metadata); `node` is compared with the
+    place that the lease remembers for the state folder. `parent` is a process id whose death means "stop",
+    0 for none. `interpreter` runs the bot ("" = the one that runs the launcher). `environment` is added to
+    the bot's.
     """
 
     launch: Launch

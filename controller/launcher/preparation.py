@@ -1,4 +1,4 @@
-"""Getting a bot's code and dependency layer onto the node, by `fetch.py` in a process of its own."""
+"""Getting a bot's code and layer onto the node, by processes of their own: `fetch.py` and `view.py`."""
 
 import posix
 import sys
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from controller.launcher.reporting import Reports
 
 _FETCH = __file__.rpartition("/")[0] + "/fetch.py"
+_VIEW = __file__.rpartition("/")[0] + "/view.py"
 _MESSAGE = 4096
 
 
 class Unprepared(Exception):
-    """A bundle is not there and could not be fetched; the text says why."""
+    """The bot's folders are not there and could not be made; the text says why."""
 
 
 def folders(order: "dict[str, Any]", reports: "Reports", loop: "Loop") -> tuple[str, str]:
@@ -31,7 +32,10 @@ def folders(order: "dict[str, Any]", reports: "Reports", loop: "Loop") -> tuple[
         reports.write("preparing")
     for content in missing:
         _fetch(order, content, loop)
-    return _folder(order, order["code"]), _folder(order, order["dependencies"])
+    code, layer = _folder(order, order["code"]), _folder(order, order["dependencies"])
+    if layer and order["runtime"].startswith("nodejs"):
+        return _view(order, code, layer, loop), layer
+    return code, layer
 
 
 def _folder(order: "dict[str, Any]", content: dict[str, str] | None) -> str:
@@ -52,14 +56,25 @@ def _exists(path: str) -> bool:
     return True
 
 
+def _view(order: "dict[str, Any]", code: str, layer: str, loop: "Loop") -> str:
+    """Return this allocation's own folder of the code with the layer's modules in it."""
+    view = f"{order['paths']['work']}/program"
+    if not _exists(view):
+        _carry_out([_VIEW, code, layer, view], {}, loop, "the program's folder could not be made")
+    return view
+
+
 def _fetch(order: "dict[str, Any]", content: dict[str, str], loop: "Loop") -> None:
+    environment = {"HERDSMAN_BUNDLE_URL": content["url"], **_certificates()}
+    arguments = [_FETCH, content["digest"], order["paths"]["cache"]]
+    _carry_out(arguments, environment, loop, "the bundle could not be fetched")
+
+
+def _carry_out(arguments: list[str], environment: dict[str, str], loop: "Loop", failure: str) -> None:
+    """Run one of our files to its end. Raises Unprepared with what it said, or `failure`."""
     reading, writing = posix.pipe2(posix.O_CLOEXEC)
     posix.set_blocking(reading, False)
-    program = Program(
-        [sys.executable, "-I", "-S", _FETCH, content["digest"], order["paths"]["cache"]],
-        {"HERDSMAN_BUNDLE_URL": content["url"], **_certificates()},
-        "/",
-    )
+    program = Program([sys.executable, "-I", "-S", *arguments], environment, "/")
     try:
         child = start(program, (writing, writing))
     except StartFailed as trouble:
@@ -69,7 +84,7 @@ def _fetch(order: "dict[str, Any]", content: dict[str, str], loop: "Loop") -> No
     try:
         _wait(child, loop)
         if loop.ended.pop(child):
-            raise Unprepared(_said(reading) or "the bundle could not be fetched")
+            raise Unprepared(_said(reading) or failure)
     finally:
         posix.close(reading)
 

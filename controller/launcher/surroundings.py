@@ -13,6 +13,7 @@ _KEPT = ("PATH", "LANG", "LC_ALL", "TZ")
 """All that a bot inherits: nothing else of the platform's environment reaches it."""
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHIM = __file__.rpartition("/")[0] + "/shim.py"
+_NODE_SHIM = __file__.rpartition("/")[0] + "/shim.mjs"
 
 
 class MissingSecret(Exception):
@@ -24,9 +25,11 @@ class UnknownRuntime(Exception):
 
 
 def command(order: "dict[str, Any]", code: str) -> list[str]:
-    """Return the bot's arguments: the shim for Python, the built binary for a compiled runtime."""
+    """Return the bot's arguments: a shim for Python and Node, the built binary for a compiled runtime."""
     if order["runtime"].startswith("python"):
         return [order["interpreter"] or sys.executable, _SHIM]
+    if order["runtime"].startswith("nodejs") and order["interpreter"]:
+        return [order["interpreter"], _NODE_SHIM]
     binary = f"{code}/{order['entrypoint']}"
     if posix.access(binary, posix.X_OK):
         return [binary]

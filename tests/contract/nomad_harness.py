@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from controller.schedulers.nomad.node import publish_interpreters
 from controller.schedulers.nomad.scheduler import NomadScheduler
 from controller.schedulers.nomad.settings import NomadSettings
 from gitops.bundle import Bundle
+from gitops.runtimes import Node, nodes
 from tests.engines.launching import BundleServer, bundle_server, make_bundle, this_python
 from tests.engines.nomad import NomadAgent
 
@@ -32,6 +33,18 @@ class NomadHarness:
         launcher = make_bundle(server.folder, launcher_digest(), launcher_files())
         settings = NomadSettings(self.fleet, address=agent.address, token=token, stop_margin=3)
         self.scheduler = NomadScheduler(settings, launcher, server.url_of)
+
+    async def publish(self, found: Mapping[int, Node] | None) -> None:
+        """Publish what the agent's node offers to bots, with these Node.js."""
+        version, path = this_python()
+        await publish_interpreters(
+            self.agent.address,
+            {version: path},
+            nodes={major: str(one.path) for major, one in (found or {}).items()},
+            token=self.agent.token,
+            state_root=str(state_root(self.agent)),
+            cache_root=str(self.agent.data / "cache"),
+        )
 
     async def store(self, content: Bundle) -> None:
         shutil.copy(content.path, self._server.folder)
@@ -89,18 +102,11 @@ def state_root(agent: NomadAgent) -> Path:
 @asynccontextmanager
 async def nomad_harness(folder: Path, agent: NomadAgent, token: str = "") -> AsyncIterator[NomadHarness]:
     """Open the Nomad scheduler (with a token of its own), and leave no job behind."""
-    version, path = this_python()
-    await publish_interpreters(
-        agent.address,
-        {version: path},
-        token=agent.token,
-        state_root=str(state_root(agent)),
-        cache_root=str(agent.data / "cache"),
-    )
     bundles = folder / "bundles"
     bundles.mkdir()
     with bundle_server(bundles) as server:
         harness = NomadHarness(agent, folder, server, token)
+        await harness.publish(nodes())
         await harness.scheduler.open()
         try:
             yield harness

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from cli.service.scheduling import local_interpreter
 from controller.schedulers.local import LocalScheduler
 from controller.schedulers.protocol import Launch, ObservedBot, Phase, Scheduler
 from gitops.bundle import Bundle
@@ -296,7 +297,7 @@ class LocalHarness:
 
     def make(self) -> LocalScheduler:
         """Return a scheduler over the same folder, as a later life of herdsman has it."""
-        return LocalScheduler(self.root, self.fleet, cache=self.cache)
+        return LocalScheduler(self.root, self.fleet, cache=self.cache, python=local_interpreter)
 
     async def store(self, content: Bundle) -> None:
         """Nothing serves bundles here: they are unpacked from where they are."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from schemas.bot import RestartPolicy
 from schemas.errors import Conflict
 from schemas.reports import Outcome
 from tests.contract.nomad_harness import nomad_harness
-from tests.contract.scheduler_harness import Fleet, alive, local_harness, until
+from tests.contract.scheduler_harness import Fleet, alive, bundle, local_harness, until
 from tests.e2e.lives import assert_never_two
 
 QUICK = RestartPolicy(first_delay=0.2, max_delay=0.8)
@@ -267,3 +268,48 @@ async def test_an_accident_is_told_and_mended(fleet: Fleet) -> None:
     assert not alive(first)
     assert first != second
     assert (await fleet.phase("alpha", Phase.RUNNING)).copies == 1
+
+
+NODE_BOT = """
+import { appendFileSync } from "node:fs";
+import tiny from "tiny";
+
+export default function (id, config) {
+  const mark = (what) => `${id} ${process.pid} ${what} ${Date.now() / 1000}\\n`;
+  const note = (what) => appendFileSync(config.record, mark(what));
+  note("start");
+  console.log("the answer is", tiny.answer);
+  const timer = setInterval(() => note("alive"), 20);
+  process.on("SIGTERM", () => {
+    clearInterval(timer);
+    note("end");
+  });
+}
+"""
+PACKAGE = {
+    "node_modules/tiny/package.json": '{"name": "tiny", "version": "1.0.0"}',
+    "node_modules/tiny/index.js": "exports.answer = 42;",
+}
+
+
+async def test_a_node_bot_lives_with_its_packages(fleet: Fleet) -> None:
+    """It runs on the node's own Node.js, finds its layer, and puts its things in order at a stop."""
+    launch = await fleet.launch("alpha")
+    program = replace(launch.spec.program, runtime="nodejs20", entrypoint="bot.mjs")
+    code = bundle(fleet.harness.work, {"bot.mjs": NODE_BOT})
+    layer = bundle(fleet.harness.work, PACKAGE)
+    for content in (code, layer):
+        await fleet.harness.store(content)
+    token = await fleet.scheduler.apply(
+        replace(launch, spec=replace(launch.spec, program=program), code=code, dependencies=layer), None
+    )
+    await fleet.marked("alpha", "alive")
+    bot = await fleet.phase("alpha", Phase.RUNNING)
+    await until(lambda: _printed(fleet, bot.allocation, "the answer is 42"))
+    await fleet.scheduler.stop("alpha", token, "a holiday")
+    await fleet.phase("alpha", Phase.STOPPED)
+    assert fleet.marks("alpha")[-1][1] == "end"
+
+
+async def _printed(fleet: Fleet, allocation: str, line: str) -> bool:
+    return line in fleet.lines(allocation, "stdout")

@@ -29,7 +29,7 @@ from controller.schedulers.local.folders import Folders
 from controller.schedulers.local.registry import BundleFile, Job, Registry
 from controller.schedulers.protocol import Launch, Observation, ObservedBot, SchedulerEvent
 from gitops.bundle import Bundle
-from schemas.errors import Conflict, NotFound, SchedulerRefused
+from schemas.errors import Conflict, NotFound, RuntimeMissing, SchedulerRefused
 
 _LOG = logging.getLogger(__name__)
 _SLACK = 5.0
@@ -39,8 +39,10 @@ _PYTHON = str(Path(sys.executable).resolve())
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ")
 
 
-def base_python(_launch: Launch) -> str:
+def base_python(launch: Launch) -> str:
     """Return the Python that herdsman itself was made from, without its own packages."""
+    if launch.spec.program.runtime.startswith("nodejs"):
+        raise RuntimeMissing("this scheduler was told of no Node.js to run the bot with")
     return _PYTHON
 
 
@@ -49,7 +51,8 @@ class LocalScheduler:
 
     `root` is its own folder (`<data>/local`: jobs, allocations, state, leases), `cache` holds unpacked
     bundles (`<data>/cache`, by digest), `fleet` is the fleet id. `python(launch)` names the interpreter
-    that runs a bot; it may raise SchedulerRefused. `environment` is where `env:NAME` secrets are looked up.
+    that runs a bot (also Node's); it may raise SchedulerRefused or RuntimeMissing. `environment` is where
+    `env:NAME` secrets are looked up.
     Everything happens on the event loop that calls `open`; files are written and unpacked in threads.
 
     Memory and CPU limits of the manifest are observed by telemetry, and not enforced: that takes a cgroup,

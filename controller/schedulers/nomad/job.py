@@ -38,6 +38,9 @@ ORDER_LIMIT = 100 * 1024
 
 NODE_PYTHON = "herdsman_python"
 """Node metadata: the path of an interpreter; with a version, such as `herdsman_python_3_11`, of that one."""
+NODE_NODEJS = "herdsman_node"
+"""Node metadata: the path of the Node.js that runs bots there; with a major version, of that one."""
+INTERPRETER_VARIABLE = "HERDSMAN_INTERPRETER"
 NODE_STATE = "herdsman_state_root"
 NODE_CACHE = "herdsman_cache_root"
 
@@ -135,8 +138,24 @@ def python_key(python: str) -> str:
     return f"{NODE_PYTHON}_{python.replace('.', '_')}" if python else NODE_PYTHON
 
 
+def node_key(major: int | None) -> str:
+    """Return the node metadata that names the Node.js of a major version (None for any that bots may use)."""
+    return NODE_NODEJS if major is None else f"{NODE_NODEJS}_{major}"
+
+
+def _runs_on_node(launch: Launch) -> bool:
+    return launch.spec.program.runtime.startswith("nodejs")
+
+
+def _launchers_python(launch: Launch) -> str:
+    """Return the metadata of the Python of the launcher: the bot's own where it is a Python bot, else any."""
+    return python_key("" if _runs_on_node(launch) else launch.python)
+
+
 def _constraints(launch: Launch, settings: NomadSettings) -> list[dict[str, str]]:
-    wanted = [("${attr.kernel.name}", "=", "linux"), (f"${{meta.{python_key(launch.python)}}}", "is_set", "")]
+    wanted = [("${attr.kernel.name}", "=", "linux"), (f"${{meta.{_launchers_python(launch)}}}", "is_set", "")]
+    if _runs_on_node(launch):
+        wanted.append((f"${{meta.{NODE_NODEJS}}}", "is_set", ""))
     if settings.driver == "raw_exec":
         wanted += [(f"${{meta.{key}}}", "is_set", "") for key in (NODE_STATE, NODE_CACHE)]
     if launch.dependencies is not None and settings.architecture:
@@ -181,7 +200,7 @@ def _task(
         "Driver": settings.driver,
         "User": settings.user,
         "Config": {
-            "command": f"${{meta.{python_key(launch.python)}}}",
+            "command": f"${{meta.{_launchers_python(launch)}}}",
             "args": ["-I", "-S", f"${{NOMAD_TASK_DIR}}/launcher/{LAUNCHER}"],
         },
         "Env": _environment(launch, settings, url_of, now),
@@ -215,7 +234,9 @@ def _environment(
             f"travels, {ORDER_LIMIT // 1024} KiB is the limit; move large data into the program's folder"
         )
     inside = settings.driver == "exec"
+    interpreter = {INTERPRETER_VARIABLE: f"${{meta.{NODE_NODEJS}}}"} if _runs_on_node(launch) else {}
     return {
+        **interpreter,
         ORDER_VARIABLE: order,
         "HERDSMAN_NODE": "${node.unique.id}",
         "HERDSMAN_STATE_ROOT": f"{EXEC_MOUNT}/state" if inside else f"${{meta.{NODE_STATE}}}",
@@ -251,6 +272,7 @@ def _order(
         allocation="$NOMAD_ALLOC_ID",
         node="$HERDSMAN_NODE",
         task=TASK,
+        interpreter=f"${INTERPRETER_VARIABLE}" if _runs_on_node(launch) else "",
         now=now,
     )
 

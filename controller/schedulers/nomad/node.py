@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import httpx
 
-from controller.schedulers.nomad.job import NODE_CACHE, NODE_STATE, python_key
+from controller.schedulers.nomad.job import NODE_CACHE, NODE_STATE, node_key, python_key
 from schemas.errors import SchedulerRefused, SchedulerUnavailable
 
 STATE_ROOT = "/var/lib/herdsman/state"
@@ -12,13 +12,20 @@ CACHE_ROOT = "/var/lib/herdsman/cache"
 
 
 def metadata(
-    interpreters: Mapping[str, str], state_root: str = STATE_ROOT, cache_root: str = CACHE_ROOT
-) -> dict[str, str]:
+    interpreters: Mapping[str, str],
+    state_root: str = STATE_ROOT,
+    cache_root: str = CACHE_ROOT,
+    nodes: Mapping[int, str] | None = None,
+) -> dict[str, str | None]:
     """Return the node metadata for interpreters: minor version ("3.11") to path on the node.
 
-    The newest of them is also published as the one for bots that need no particular version.
+    The newest of them is also published as the one for bots that need no particular version. `nodes` are
+    the same of Node.js by major version, whose oldest is the one for bots; None takes back what was
+    published.
     """
-    published = {python_key(version): path for version, path in interpreters.items()}
+    published: dict[str, str | None] = {python_key(minor): path for minor, path in interpreters.items()}
+    published |= {node_key(major): path for major, path in (nodes or {}).items()}
+    published[node_key(None)] = nodes[min(nodes)] if nodes else None
     if interpreters:
         newest = max(interpreters, key=lambda version: tuple(int(part) for part in version.split(".")))
         published[python_key("")] = interpreters[newest]
@@ -29,6 +36,7 @@ async def publish_interpreters(
     address: str,
     interpreters: Mapping[str, str],
     *,
+    nodes: Mapping[int, str] | None = None,
     token: str = "",
     state_root: str = STATE_ROOT,
     cache_root: str = CACHE_ROOT,
@@ -42,7 +50,7 @@ async def publish_interpreters(
     """
     transport = httpx.AsyncHTTPTransport(uds=socket or None, verify=ca_file or True)
     headers = {"X-Nomad-Token": token} if token else {}
-    body = {"Meta": metadata(interpreters, state_root, cache_root)}
+    body = {"Meta": metadata(interpreters, state_root, cache_root, nodes)}
     try:
         async with httpx.AsyncClient(transport=transport, headers=headers, timeout=10.0) as client:
             answer = await client.post(f"{address.rstrip('/')}/v1/client/metadata", json=body)

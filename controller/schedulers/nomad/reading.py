@@ -158,6 +158,11 @@ def blockage(evaluation: Mapping[str, Any]) -> Blockage:
 def _why(metric: Mapping[str, Any]) -> tuple[str, str]:
     filtered = metric.get("ConstraintFiltered") or {}
     exhausted = metric.get("DimensionExhausted") or {}
+    if any("herdsman_node" in text for text in filtered) and not exhausted:
+        return "no_runtime", (
+            "no node offers the Node.js 20 or newer that this bot needs: install it on a node and run "
+            "`herdsman agent` there"
+        )
     if any("herdsman_python" in text for text in filtered) and not exhausted:
         return "no_runtime", (
             "no node offers the Python that this bot needs: run `herdsman agent` on a node that has it"

@@ -17,7 +17,7 @@ from gitops.bundle import Bundle
 from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.bot import BotSpec, ProgramVersion
-from schemas.errors import BuildFailed, HerdsmanError, SourceUnavailable
+from schemas.errors import BuildFailed, HerdsmanError, RuntimeMissing, SourceUnavailable
 from tests.fakes.clock import FakeClock, settle
 from tests.fakes.scheduler import FakeScheduler, Reported
 from tests.unit.controller.examples import FLEET, desired
@@ -53,10 +53,11 @@ class FakeSource:
 
 
 class FakeBundles:
-    """Hands out bundles; `broken` names programs' versions that cannot be built."""
+    """Hands out bundles; `broken` are versions of programs that cannot be built."""
 
     def __init__(self) -> None:
         self.broken: set[str] = set()
+        self.without_runtime = ""
         self.gate: asyncio.Event | None = None
         self.built: list[str] = []
 
@@ -64,6 +65,8 @@ class FakeBundles:
         self.built.append(program.version)
         if self.gate is not None:
             await self.gate.wait()
+        if program.version == self.without_runtime:
+            raise RuntimeMissing("there is no Node.js here")
         if program.version in self.broken:
             raise BuildFailed(f"program {program.name} {program.version} cannot be built", "the log")
         return Bundle(program.tree, f"digest-{program.tree}", Path("/nowhere"), 1)

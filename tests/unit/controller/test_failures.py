@@ -22,6 +22,17 @@ async def test_refused_bot_fails_and_the_others_run(world):
         assert (await controller.revisions())[0].state is RevisionState.FAILED
 
 
+async def test_missing_runtime_is_said(world):
+    """A bot whose runtime is not on this machine is not placed, and says what is missing."""
+    world.bundles.without_runtime = "2.0.0"
+    async with world.life() as controller:
+        world.source.push([spec("bad", version="2.0.0")], 1)
+        (change,) = await controller.request_pass("push").wait()
+        assert change.state is ChangeState.FAILED
+        assert controller.status("bad").reason is Reason.NO_RUNTIME
+        assert "no Node.js" in controller.status("bad").message
+
+
 async def test_failed_bot_is_tried_again_later_and_later(world):
     """A bot that fails is tried again with growing waits, and runs once it can."""
     world.scheduler.refused["a"] = "no"

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,19 @@ def test_interpreter_is_the_nodes_own_and_a_condition_of_placement():
     conditions = {(item["LTarget"], item["Operand"], item["RTarget"]) for item in job["Constraints"]}
     assert ("${meta.herdsman_python_3_11}", "is_set", "") in conditions
     assert ("${attr.cpu.arch}", "=", "amd64") in conditions
+
+
+def test_node_bot_runs_where_a_nodejs_is_published():
+    """Its launcher runs on any Python of the node, and the bot on the Node.js that the node published."""
+    spec = make_spec("maker")
+    program = replace(spec.program, runtime="nodejs20", entrypoint="main.mjs")
+    job = rendered(replace(spec, program=program), layer=LAYER)
+    conditions = {(item["LTarget"], item["Operand"]) for item in job["Constraints"]}
+    assert ("${meta.herdsman_node}", "is_set") in conditions
+    assert ("${meta.herdsman_python}", "is_set") in conditions
+    assert task_of(job)["Config"]["command"] == "${meta.herdsman_python}"
+    assert task_of(job)["Env"]["HERDSMAN_INTERPRETER"] == "${meta.herdsman_node}"
+    assert order_of(job)["interpreter"] == "$HERDSMAN_INTERPRETER"
 
 
 def test_bot_without_a_layer_runs_on_any_architecture():

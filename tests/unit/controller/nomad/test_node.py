@@ -15,9 +15,18 @@ def test_interpreters_are_published_by_minor_version():
         "herdsman_python_3_11": "/b",
         "herdsman_python_3_12": "/c",
         "herdsman_python": "/c",
+        "herdsman_node": None,
         "herdsman_state_root": "/state",
         "herdsman_cache_root": "/cache",
     }
+
+
+def test_nodejs_is_published_by_major_version():
+    """The oldest that bots may use is the one for them; nothing there takes back what was published."""
+    published = metadata({}, nodes={22: "/b", 20: "/a"})
+    assert published["herdsman_node_20"] == "/a"
+    assert published["herdsman_node_22"] == "/b"
+    assert published["herdsman_node"] == "/a"
 
 
 def test_agent_runs_on_every_node_and_its_job_holds_no_token():

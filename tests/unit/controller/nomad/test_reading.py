@@ -19,6 +19,13 @@ def test_missing_interpreter_is_no_runtime():
     assert "herdsman agent" in found.message
 
 
+def test_missing_nodejs_is_no_runtime():
+    """A Node bot's constraint is named for what it means, also beside the launcher's Python."""
+    found = blockage(evaluation(ConstraintFiltered={"${meta.herdsman_node} is_set ": 2}))
+    assert found.reason == "no_runtime"
+    assert "Node.js 20" in found.message
+
+
 def test_full_cluster_is_no_capacity():
     """What is exhausted is counted per node."""
     found = blockage(evaluation(DimensionExhausted={"memory": 3}))

@@ -1,8 +1,8 @@
 """One allocation on this node: whose it is, and its streams of rotated log files."""
 
+import contextlib
 import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +11,12 @@ import msgspec
 
 from schemas.labels import LABELS_FILE, AllocationLabels
 from schemas.reports import LAUNCHER_STREAM, LauncherReport, ReportKind
+from telemetry.agent.opening import open_plain, opened
 from telemetry.agent.tail import Piece, Place, Tail
 
-_FILE = re.compile(rf"(.+)\.(stdout|stderr|{LAUNCHER_STREAM})\.(0|[1-9]\d{{0,9}})")
+_FILE = re.compile(rf"(.+)\.(stdout|stderr|{LAUNCHER_STREAM})\.(0|[1-9]\d{{0,9}})", re.ASCII)
+LOGS = ("alloc", "logs")
+"""Where the logs are, below an allocation's folder."""
 _MOST_LABELS = 1 << 16
 _decode_labels = msgspec.json.Decoder(AllocationLabels).decode
 _decode_report = msgspec.json.Decoder(LauncherReport).decode
@@ -22,15 +25,10 @@ _decode_report = msgspec.json.Decoder(LauncherReport).decode
 def read_labels(folder: Path) -> AllocationLabels | None:
     """Return the labels in an allocation's folder, None where there are none, or not of this allocation."""
     try:
-        fd = os.open(
-            folder / "alloc" / LABELS_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        )
+        with opened(folder, "alloc") as inside, os.fdopen(open_plain(LABELS_FILE, inside), "rb") as file:
+            text = file.read(_MOST_LABELS)
     except OSError:
         return None
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return None
-        text = file.read(_MOST_LABELS)
     try:
         labels = _decode_labels(text)
     except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -53,6 +51,8 @@ class Ready:
 class Stream:
     """The rotated files of one stream, lowest index first; the highest is the one that grows."""
 
+    folder: Path
+    """The allocation's folder."""
     task: str
     name: str
     tails: dict[int, Tail] = field(default_factory=dict)
@@ -65,21 +65,21 @@ class Stream:
         """Return the name of its file of that index."""
         return f"{self.task}.{self.name}.{index}"
 
-    def open(self, folder: Path, index: int, place: Place | None) -> None:
-        """Begin to follow a file; a file that is gone already is passed over."""
+    def open(self, logs: int, index: int, place: Place | None) -> None:
+        """Begin to follow a file of the open folder; a file that is gone already is passed over."""
         expected = 0 if self.newest is None else self.newest + 1
         try:
-            self.tails[index] = Tail(folder / self.file_name(index), place)
+            self.tails[index] = Tail(self.file_name(index), place, logs)
         except OSError:
             return
         if index > expected and place is None and not self.missed:
             self.missed = _missed(expected, index - 1)
         self.newest = max(index, self.newest or 0)
 
-    def check(self, folder: Path, index: int) -> None:
+    def check(self, logs: int, index: int) -> None:
         """Notice that a file was made anew under its name."""
         try:
-            inode = (folder / self.file_name(index)).lstat().st_ino
+            inode = os.stat(self.file_name(index), dir_fd=logs, follow_symlinks=False).st_ino
         except OSError:
             return
         if inode != self.tails[index].inode:
@@ -112,7 +112,8 @@ class Stream:
         if index in self.renewed:
             self.renewed.discard(index)
             try:
-                self.tails[index] = Tail(tail.path, tail.place)
+                with opened(self.folder, *LOGS) as logs:
+                    self.tails[index] = Tail(self.file_name(index), tail.place, logs)
             except OSError:
                 return
 
@@ -137,7 +138,7 @@ class Allocation:
     def __init__(self, folder: Path, labels: AllocationLabels, acknowledged: Mapping[str, Place]) -> None:
         self.folder = folder
         self.labels = labels
-        self.logs = folder / "alloc" / "logs"
+        self.logs = folder.joinpath(*LOGS)
         self.streams: dict[str, Stream] = {}
         self.acknowledged: dict[str, Place] = dict(acknowledged)
         self.in_flight = 0
@@ -154,16 +155,10 @@ class Allocation:
     def discover(self) -> bool:
         """Open the files that are new; False where the folder is gone."""
         try:
-            names = [path.name for path in self.logs.iterdir()]
+            with opened(self.folder, *LOGS) as logs:
+                self._discover(logs)
         except OSError:
             return False
-        found: dict[str, list[int]] = {}
-        for name in names:
-            match = _FILE.fullmatch(name)
-            if match and match[1] == self.labels.task:
-                found.setdefault(match[2], []).append(int(match[3]))
-        for name, indexes in found.items():
-            self._open(name, sorted(indexes))
         return True
 
     def unread(self) -> bool:
@@ -197,10 +192,19 @@ class Allocation:
         for stream in self.streams.values():
             stream.close()
 
-    def _open(self, name: str, indexes: list[int]) -> None:
+    def _discover(self, logs: int) -> None:
+        found: dict[str, list[int]] = {}
+        for name in os.listdir(logs):
+            match = _FILE.fullmatch(name)
+            if match and match[1] == self.labels.task:
+                found.setdefault(match[2], []).append(int(match[3]))
+        for name, indexes in found.items():
+            self._open(logs, name, sorted(indexes))
+
+    def _open(self, logs: int, name: str, indexes: list[int]) -> None:
         stream = self.streams.get(name)
         if stream is None:
-            stream = self.streams[name] = Stream(self.labels.task, name)
+            stream = self.streams[name] = Stream(self.folder, self.labels.task, name)
             done = [index for one in self.acknowledged if (index := _index_in(one, stream)) is not None]
             if done and max(done) not in indexes and max(done) < indexes[0]:
                 stream.missed = _missed(max(done), indexes[0] - 1)
@@ -208,27 +212,23 @@ class Allocation:
             indexes = [index for index in indexes if index >= max(done, default=0)]
         for index in indexes:
             if index in stream.tails:
-                stream.check(self.logs, index)
+                stream.check(logs, index)
             elif stream.newest is None or index > stream.newest:
-                stream.open(self.logs, index, self.acknowledged.get(stream.file_name(index)))
+                stream.open(logs, index, self.acknowledged.get(stream.file_name(index)))
 
     def _recall(self) -> None:
         """Read what the launcher said before this agent began to follow it."""
-        for path in sorted(
-            _launcher_files(self.logs, self.labels.task), key=lambda path: int(path.suffix[1:])
-        ):
-            try:
-                fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            except OSError:
-                continue
-            with os.fdopen(fd, "rb") as file:
-                self.note_reports(file.read(1 << 22))
+        with contextlib.suppress(OSError), opened(self.folder, *LOGS) as logs:
+            for index in sorted(self._launcher_files(logs)):
+                name = f"{self.labels.task}.{LAUNCHER_STREAM}.{index}"
+                with contextlib.suppress(OSError), os.fdopen(open_plain(name, logs), "rb") as file:
+                    self.note_reports(file.read(1 << 22))
 
-
-def _launcher_files(folder: Path, task: str) -> Iterator[Path]:
-    for path in folder.glob(f"{task}.{LAUNCHER_STREAM}.*"):
-        if path.suffix[1:].isdigit():
-            yield path
+    def _launcher_files(self, logs: int) -> Iterator[int]:
+        for name in os.listdir(logs):
+            match = _FILE.fullmatch(name)
+            if match and (match[1], match[2]) == (self.labels.task, LAUNCHER_STREAM):
+                yield int(match[3])
 
 
 def _index_in(name: str, stream: Stream) -> int | None:

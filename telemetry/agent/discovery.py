@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from telemetry.agent.allocation import Allocation, Stream, read_labels
+from telemetry.agent.allocation import LOGS, Allocation, Stream, read_labels
 from telemetry.agent.checkpoint import Places
 from telemetry.agent.inotify import Changes, LimitReached, Watcher
+from telemetry.agent.opening import opened
 from telemetry.agent.tail import Place
 
 _FIRST_CHECK = 0.02
@@ -190,9 +191,8 @@ class Discovery:
 
     def _follow(self, name: str, folder: Path) -> bool:
         """Begin to follow an allocation that has labels and logs; True where it needs no more waiting."""
-        logs = folder / "alloc" / "logs"
         labels = read_labels(folder)
-        if labels is None or not logs.is_dir():
+        if labels is None or not _has_logs(folder):
             return False
         self._watcher.unwatch(folder / "alloc")
         if self._fleet and labels.fleet != self._fleet:
@@ -200,9 +200,9 @@ class Discovery:
             return True
         known: Mapping[str, Place] = self._places.pop(name, {})
         allocation = self.allocations[name] = Allocation(folder, labels, known)
-        self._by_folder[str(logs)] = allocation
+        self._by_folder[str(allocation.logs)] = allocation
         try:
-            self._watcher.watch(logs)
+            self._watcher.watch(allocation.logs)
         except LimitReached as error:
             _log.warning("%s. Until then the bot %s is polled", error.strerror, labels.bot)
             self._unwatched[name] = allocation
@@ -235,6 +235,14 @@ class Discovery:
             waiting = self._waiting.get(Path(folder).parent.name)
             if waiting is not None:
                 waiting.check_at, waiting.delay = now, _FIRST_CHECK
+
+
+def _has_logs(folder: Path) -> bool:
+    try:
+        with opened(folder, *LOGS):
+            return True
+    except OSError:
+        return False
 
 
 def _raise_file_limit() -> None:

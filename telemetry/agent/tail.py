@@ -5,10 +5,10 @@ Positions are virtual: bytes since the file's first line, also where it was trun
 """
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from telemetry.agent.opening import open_plain
 from telemetry.agent.traces import group
 
 LINE_LIMIT = 1 << 20
@@ -60,18 +60,16 @@ class Tail:
         "_offset",
         "inode",
         "more",
-        "path",
         "wake_at",
     )
 
-    def __init__(self, path: Path, known: Place | None = None) -> None:
-        """Open the file. Raises OSError where it is not there or no plain file."""
-        self.path = path
-        self._fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    def __init__(self, path: str | Path, known: Place | None = None, folder: int | None = None) -> None:
+        """Open the file, by its name in the open `folder` where one is given.
+
+        Raises OSError where it is not there or no plain file.
+        """
+        self._fd = open_plain(path, folder)
         status = os.fstat(self._fd)
-        if not stat.S_ISREG(status.st_mode):
-            os.close(self._fd)
-            raise OSError(f"{path} is no plain file")
         self.inode = status.st_ino
         self._base, self._offset = _resumed(known, status)
         self._buffer = bytearray()

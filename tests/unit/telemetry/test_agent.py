@@ -296,6 +296,40 @@ async def test_other_folders_are_left_alone(node: Node) -> None:
     assert [event.message for event in await node.stored()] == ["good"]
 
 
+@pytest.mark.parametrize("moved", ["alloc/logs", "alloc", ""])
+async def test_a_folder_replaced_by_a_link_shows_nothing_of_another(
+    node: Node, agent: Agent, moved: str
+) -> None:
+    """A bot that puts a link in place of its folder sends nothing of what the link leads to."""
+    other = node.root.parent / "elsewhere" / "a1"
+    (other / "alloc" / "logs").mkdir(parents=True)
+    (other / "alloc" / "logs" / "bot.stdout.1").write_text("another's\n")
+    bot = node.bot("a1")
+    (other / "alloc" / "herdsman.json").write_bytes((bot.folder / "alloc" / "herdsman.json").read_bytes())
+    bot.print("first\n")
+    await node.told.until(lambda told: "first" in told.messages)
+    (bot.folder / moved).rename(node.root.parent / "away")
+    (bot.folder / moved).symlink_to(other / moved)
+    await agent.finish()
+    await node.read_out()
+    assert [event.message for event in await node.stored()] == ["first"]
+
+
+async def test_strange_launcher_files_disturb_nothing(node: Node) -> None:
+    """A pipe or a link in place of a launcher's file, or a name that is nearly one, is passed over."""
+    bot = node.bot("a1")
+    os.mkfifo(bot.path("launcher", 1))
+    bot.path("launcher", 2).symlink_to("/dev/zero")
+    (bot.logs / "bot.launcher.\N{SUPERSCRIPT TWO}").touch()
+    writer = os.open(bot.path("launcher", 1), os.O_RDWR)
+    try:
+        bot.print("good\n")
+        await node.read_out()
+    finally:
+        os.close(writer)
+    assert [event.message for event in await node.stored()] == ["good"]
+
+
 async def test_drained_only_when_all_is_acknowledged(node: Node, agent: Agent) -> None:
     """An allocation is drained once every line of every stream is stored, and not while one is missing."""
     bot = node.bot("a1", bot="alpha")

@@ -166,7 +166,16 @@ def bot_lines(detail: BotDetail, now: float) -> list[str]:
         f"{condition['type']:<12}{condition['status']}  {condition['message']}"
         for condition in detail.conditions
     ]
-    return lines
+    return lines + failure_lines(detail)
+
+
+def failure_lines(detail: BotDetail) -> list[str]:
+    """Return all that is known of the newest apply where it failed, such as the end of a build's log."""
+    if not detail.attempts or detail.attempts[0]["ok"]:
+        return []
+    newest = detail.attempts[0]
+    said = [f"  {printable(line)}" for line in newest["message"].splitlines()]
+    return ["", f"the last attempt ({newest['revision'][:7]}) failed:", *said]
 
 
 def watch_fleet(client: Client, only: str | None) -> None:

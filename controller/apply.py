@@ -319,7 +319,9 @@ class Applier:
         self._operate(name, Operation(revision, _reason_of(error), str(error)))
         if difference.spec is not None:
             digest = difference.spec.digest
-            attempt = Attempt(name, revision, digest, started, self._clock.time(), False, str(error))
+            log = error.log if isinstance(error, BuildFailed) else ""
+            said = f"{error}\n{log}" if log else str(error)
+            attempt = Attempt(name, revision, digest, started, self._clock.time(), False, said)
             await self._note_failure(attempt)
 
     async def _note_failure(self, attempt: Attempt) -> None:

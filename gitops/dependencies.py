@@ -21,6 +21,8 @@ INSTALL_TIMEOUT = 900.0
 """Seconds that one installation may take."""
 
 _LOG_END = 8000
+_REASON = 400
+"""Characters of the reason in the message itself; the log has the rest."""
 _PASSED = ("UV_", "PIP_")
 _OURS = re.compile(r"HERDSMAN|NOMAD|TOKEN_FILE")
 _UV_NAMES = {
@@ -93,10 +95,23 @@ async def run_installer(
         raise BuildFailed(f"{name} could not be started: {error}") from error
     if finished.code != 0:
         log = scrub((finished.stdout + finished.stderr).decode(errors="replace")).strip()
-        lines = [line.strip() for line in log.splitlines() if line.strip()]
-        told = (line for line in lines if not noise or not re.match(noise, line))
-        reason = next(told, "no reason was given")
-        raise BuildFailed(f"The dependencies could not be installed: {reason}", log[-_LOG_END:])
+        told = [line for line in log.splitlines() if not noise or not re.match(noise, line.strip())]
+        raise BuildFailed(f"The dependencies could not be installed: {reason_of(told)}", log[-_LOG_END:])
+
+
+def reason_of(log: Sequence[str]) -> str:
+    """Return why an installer failed, of bounded length: its first line, and the cause where uv gives one."""
+    lines = [line.strip().lstrip("×│├╰─▶ ") for line in log]
+    start = next((number for number, line in enumerate(lines) if line), None)
+    if start is None:
+        return "no reason was given"
+    end = next((number for number in range(start, len(lines)) if not lines[number]), len(lines))
+    cause = " ".join(lines[start + 1 : end]).removeprefix("cause: ")
+    first = lines[start].removeprefix("error: ")
+    if not cause.startswith("Because"):
+        return first[:_REASON]
+    whole = f"{first.rstrip(':')}: {cause}"
+    return whole if len(whole) <= _REASON else whole[: _REASON - 1] + "…"
 
 
 def install_environment(ours: Mapping[str, str] | None = None) -> dict[str, str]:

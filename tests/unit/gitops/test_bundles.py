@@ -11,7 +11,7 @@ import pytest
 from gitops import bundles as bundles_module
 from gitops.build import build_desired_state
 from gitops.bundles import BundleStore
-from gitops.dependencies import install_environment, is_empty, may_build, refers_to_files
+from gitops.dependencies import install_environment, is_empty, may_build, reason_of, refers_to_files
 from gitops.reading import CommitReader
 from schemas.bot import ProgramVersion
 from schemas.errors import BuildFailed
@@ -220,8 +220,36 @@ async def test_a_failing_installation_shows_the_end_of_its_log(clone, store):
     with pytest.raises(BuildFailed, match="could not be installed") as caught:
         await store.dependencies(clone.store, version, PYTHON)
     assert "missing" in caught.value.log
+    assert "Because missing was not found" in str(caught.value)
     with pytest.raises(BuildFailed):
         await store.dependencies(clone.store, version, PYTHON)
+
+
+BOXED = """\
+  × No solution found when resolving dependencies:
+  ╰─▶ Because nope was not found in the package registry and you
+      require nope, your requirements are unsatisfiable.
+
+      hint: look elsewhere
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        (
+            BOXED,
+            "No solution found when resolving dependencies: Because nope was not found in the package "
+            "registry and you require nope, your requirements are unsatisfiable.",
+        ),
+        ("error: No solution found\n  cause: Because of that.\n", "No solution found: Because of that."),
+        ("error: no network\nsome more\n", "no network"),
+        ("\n", "no reason was given"),
+    ],
+)
+def test_an_installers_reason_is_one_line(log, reason):
+    """The cause that uv draws over several lines is joined to its first line."""
+    assert reason_of(log.splitlines()) == reason
 
 
 SETUP = "from setuptools import setup\nsetup(name='src', version='1.0', py_modules=[])\n"

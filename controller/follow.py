@@ -123,7 +123,7 @@ class Followed:
 
     def _aim(self, action: Action) -> Aim:
         if action.kind in (ActionKind.REMOVE, ActionKind.STOP):
-            return Aim(action.kind.value)
+            return Aim(action.kind.value, failure_before=self._fleet.operations.get(action.bot))
         spec = self._fleet.difference(action.bot).spec
         process = self._fleet.processes.get(action.bot, ProcessState())
         return Aim(
@@ -132,6 +132,7 @@ class Followed:
             scheduled=spec is not None and spec.type is BotType.SCHEDULED,
             run_before=process.run,
             allocation_before=process.allocation,
+            failure_before=self._fleet.operations.get(action.bot),
         )
 
     def _overtake(self, bot: str, revision: str, *, again: bool) -> None:

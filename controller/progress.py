@@ -24,6 +24,8 @@ class Aim:
     scheduled: bool = False
     run_before: str = ""
     allocation_before: str = ""
+    failure_before: Operation | None = None
+    """What had failed already when the change was asked for: no failure of this change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,13 @@ class Evidence:
 
 def progress(aim: Aim, evidence: Evidence) -> tuple[ChangeState, str]:
     """Return the state that the evidence shows, and its text."""
-    if evidence.operation is not None and evidence.operation.failed:
-        return ChangeState.FAILED, evidence.operation.message
+    if aim.action == "remove" and evidence.owned is None and evidence.seen is None:
+        return ChangeState.REMOVED, ""
+    operation = evidence.operation
+    if operation is not None and operation.failed and operation is not aim.failure_before:
+        return ChangeState.FAILED, operation.message
     if aim.action == "remove":
-        gone = evidence.owned is None and evidence.seen is None
-        return (ChangeState.REMOVED, "") if gone else (ChangeState.WAITING, _ending(evidence))
+        return ChangeState.WAITING, _ending(evidence)
     if aim.action == "stop":
         stopped = evidence.seen is None or evidence.seen.phase is Phase.STOPPED
         return (ChangeState.REMOVED, "stopped") if stopped else (ChangeState.WAITING, _ending(evidence))

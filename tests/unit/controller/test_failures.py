@@ -206,3 +206,27 @@ async def test_crash_loop_is_degraded_with_the_last_error(world):
         assert world.scheduler.calls["apply"] == 1
         runs = await controller.runs("a")
         assert [run.outcome for run in runs] == ["", *["crashed"] * 5]
+
+
+async def test_bot_that_never_ran_is_removed_without_its_old_failure(world):
+    """Removing a bot whose program never built is told as a removal; its attempts kept the log until then."""
+    world.bundles.broken.add("1.0.0")
+    async with world.life() as controller:
+        world.source.push([spec("bad")], 1)
+        await controller.request_pass("push").wait()
+        assert (await controller.attempts("bad"))[0].message.endswith("cannot be built\nthe log")
+        world.source.push([], 2)
+        (change,) = await controller.request_pass("push").wait()
+        assert (change.state, change.message) == (ChangeState.REMOVED, "")
+
+
+async def test_a_fix_is_not_told_as_the_failure_that_it_mends(world):
+    """A push that mends a bot shows it running, not failed for the reason of before."""
+    world.scheduler.refused["a"] = "no"
+    async with world.life() as controller:
+        world.source.push([spec("a")], 1)
+        await controller.request_pass("push").wait()
+        del world.scheduler.refused["a"]
+        world.source.push([spec("a", parameters={"fast": 12})], 2)
+        (change,) = await controller.request_pass("push").wait()
+        assert change.state is ChangeState.RUNNING

@@ -106,3 +106,16 @@ def test_update_of_a_scheduled_bot(phase, state):
 def test_ends(action, observed, owned, state):
     """A stop is done when the bot is dead, a removal when nothing is left of it."""
     assert progress(Aim(action), replace(EVIDENCE, seen=observed, owned=owned))[0] is state
+
+
+@pytest.mark.parametrize("action", ["remove", "stop"])
+def test_an_older_failure_is_none_of_an_end(action):
+    """What failed before a bot was to end is not told as the end's own failure; a later one is."""
+    older = Operation("r", Reason.BUILD_FAILED, "no such package")
+    aim = Aim(action, failure_before=older)
+    evidence = replace(EVIDENCE, operation=older)
+    assert progress(aim, evidence) == (ChangeState.WAITING, "")
+    gone = replace(evidence, owned=None, seen=None)
+    assert progress(aim, gone)[0] is ChangeState.REMOVED
+    later = replace(evidence, operation=Operation("r", Reason.APPLY_FAILED, "no server"))
+    assert progress(aim, later) == (ChangeState.FAILED, "no server")

@@ -81,8 +81,25 @@ def last_line(folder: str, name: str) -> str:
         if lines and lines[-1].startswith("Node.js v"):
             return _thrown(lines[:-1])
         if lines:
-            return lines[-1].strip()
+            return lines[-1].strip() + _place(lines)
     return ""
+
+
+def _place(lines: list[str]) -> str:
+    """Return ` (main.py:41)` where the lines end with a Python traceback: the bot's own deepest frame.
+
+    Its own are the files beside the first frame's, or below; what it imports from elsewhere is not.
+    """
+    heads = [index for index, line in enumerate(lines) if line == "Traceback (most recent call last):"]
+    inner = lines[heads[-1] + 1 : -1] if heads else []
+    if not all(line.startswith(" ") for line in inner):
+        return ""
+    frames = [line.split('"') for line in inner if line.startswith('  File "') and line.count('"') == 2]
+    if not frames:
+        return ""
+    root = frames[0][1].rpartition("/")[0] + "/"
+    _, path, rest = [frame for frame in frames if frame[1].startswith(root)][-1]
+    return f" ({path.removeprefix(root)}:{rest.removeprefix(', line ').partition(',')[0]})"
 
 
 def _thrown(lines: list[str]) -> str:
@@ -95,7 +112,7 @@ def _thrown(lines: list[str]) -> str:
     return told[-1] if told else ""
 
 
-def _tail(path: str, size: int = 4096) -> str:
+def _tail(path: str, size: int = 16384) -> str:
     try:
         descriptor = _open_plain(path, links=False)
     except OSError:

@@ -110,11 +110,19 @@ async def _awaited(outcome: "Any") -> object:
 
 
 def _without_shim(error: BaseException) -> BaseException:
-    """Drop our own frames from the start of a traceback."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+    """Drop all up to our own last frame from a traceback: what is left is the bot's.
+
+    Where nothing is left (a mistake of syntax), print the header that Python then omits: it tells that the
+    lines belong together.
+    """
+    trace = left = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == __file__:
+            left = trace.tb_next
         trace = trace.tb_next
-    return error.with_traceback(trace)
+    if left is None and isinstance(error, Exception):
+        sys.stderr.write("Traceback (most recent call last):\n")
+    return error.with_traceback(left)
 
 
 if __name__ == "__main__":

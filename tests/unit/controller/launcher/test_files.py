@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,3 +110,41 @@ def test_a_name_that_only_looks_like_a_number_is_no_log_file(tmp_path: Path) -> 
     for name in ("x.0", "x.\N{SUPERSCRIPT TWO}", "x.\N{ARABIC-INDIC DIGIT TWO}", "x.", "x.one"):
         (tmp_path / name).touch()
     assert indices(str(tmp_path), "x") == [0]
+
+
+TRACE = """\
+Traceback (most recent call last):
+  File "/code/main.py", line 41, in main
+    trade("x")
+  File "/code/feeds/live.py", line 7, in trade
+    call()
+  File "/layer/http/client.py", line 900, in call
+    raise error
+ConnectionError: connection refused
+"""
+SYNTAX = """\
+Traceback (most recent call last):
+  File "/code/main.py", line 3
+    x = = 2
+        ^
+SyntaxError: invalid syntax
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (TRACE, "ConnectionError: connection refused (feeds/live.py:7)"),
+        (
+            TRACE + "\nDuring handling of the above exception:\n\n" + SYNTAX,
+            "SyntaxError: invalid syntax (main.py:3)",
+        ),
+        (TRACE + "bye\n", "bye"),
+        ("Traceback (most recent call last):\nValueError: x\n", "ValueError: x"),
+        ("no money\n", "no money"),
+    ],
+)
+def test_a_crash_is_told_with_its_place(tmp_path: Path, text: str, line: str) -> None:
+    """The bot's own file and line stand behind the exception; other last lines stand alone."""
+    (tmp_path / "bot.stderr.0").write_text(text)
+    assert last_line(str(tmp_path), "bot.stderr") == line

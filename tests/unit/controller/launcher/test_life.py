@@ -259,7 +259,7 @@ async def test_crashes_are_restarted_with_a_growing_pause(station: Stations) -> 
     launcher = place.start()
     crashes = await place.report("exited", 4)
     assert [crash.restart_in for crash in crashes[:4]] == [0.1, 0.2, 0.4, 0.4]
-    assert {crash.message for crash in crashes} == {"RuntimeError: no data"}
+    assert {crash.message for crash in crashes} == {"RuntimeError: no data (main.py:1)"}
     assert {crash.outcome for crash in crashes} == {Outcome.CRASHED}
     launcher.terminate()
     assert await ended(launcher) == 0

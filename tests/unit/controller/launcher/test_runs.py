@@ -31,8 +31,8 @@ ERROR = {"status": "error", "message": "no funds"}
         (leaving(SUCCESS), Outcome.SUCCESS, "rebalanced", 0),
         (leaving(ERROR), Outcome.ERROR, "no funds", 0),
         (leaving(ERROR, "raise SystemExit(1)"), Outcome.ERROR, "no funds", 1),
-        (leaving(SUCCESS, "raise KeyError('x')"), Outcome.CRASHED, "KeyError: 'x'", 1),
-        ("1 / 0", Outcome.CRASHED, "ZeroDivisionError: division by zero", 1),
+        (leaving(SUCCESS, "raise KeyError('x')"), Outcome.CRASHED, "KeyError: 'x' (main.py:2)", 1),
+        ("1 / 0", Outcome.CRASHED, "ZeroDivisionError: division by zero (main.py:1)", 1),
         ("raise SystemExit(7)", Outcome.CRASHED, "ended with exit code 7", 7),
         (leaving("{broken"), Outcome.SUCCESS, "", 0),
         (

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.launcher.archive import launcher_root
+from telemetry.agent.traces import group
 
 SHIM = launcher_root() / "controller/launcher/shim.py"
 ENVIRONMENT = {
@@ -54,7 +55,11 @@ def test_how_a_bot_is_begun(tmp_path: Path, code: str, output: str) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["def main(bot_id, config):\n    return config['b']\n", "config = {}\nconfig['b']\n"],
+    [
+        "def main(bot_id, config):\n    return config['b']\n",
+        "async def main(bot_id, config):\n    return config['b']\n",
+        "config = {}\nconfig['b']\n",
+    ],
 )
 def test_a_traceback_is_the_bots_own(tmp_path: Path, code: str) -> None:
     """An exception looks as if Python had run the file itself."""
@@ -71,7 +76,8 @@ def test_a_mistake_of_syntax_is_shown_as_python_shows_it(tmp_path: Path) -> None
     """File, line and the line itself."""
     done = run(tmp_path, "def main(:\n")
     assert done.returncode == 1
-    assert f'File "{tmp_path}/bot.py", line 1' in done.stderr
+    assert done.stderr.startswith(f'Traceback (most recent call last):\n  File "{tmp_path}/bot.py", line 1\n')
+    assert group(done.stderr.encode()).joins == [(0, done.stderr.count("\n"))]
     assert done.stderr.splitlines()[-1].startswith("SyntaxError")
     assert "shim" not in done.stderr
 

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final, Literal
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.e2e.service import ENGINES, Service
 
@@ -19,6 +21,8 @@ FLAGS = [
     "--disable-sync",
 ]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
+SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
+SCHEMES: Final[tuple[Literal["dark", "light"], ...]] = ("dark", "light")
 
 
 def sign_in_link(service: Service) -> str:
@@ -54,3 +58,57 @@ def shoot(page: Page, name: str) -> None:
     """Keep a screenshot."""
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+@dataclass
+class Watched:
+    """A page, with what its console complained about and what it asked the server for."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda message: self.hear(message))
+        self.page.on("request", lambda request: self.requests.append(request))
+
+    def hear(self, message: ConsoleMessage) -> None:
+        """Keep errors and warnings of the console."""
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def streams(self) -> list[str]:
+        """Return the addresses of the event streams that were opened."""
+        return [one.url for one in self.requests if one.resource_type == "eventsource"]
+
+    def fetched(self) -> list[str]:
+        """Return what was fetched from the API, the streams apart."""
+        return [one.url for one in self.requests if "/api/" in one.url and one.resource_type != "eventsource"]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run one browser for many pages."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(ENGINES / "chromium"), headless=True, args=FLAGS
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def shoot_all(page: Page, name: str) -> None:
+    """Keep screenshots wide and narrow, dark and light; a narrow page must not scroll sideways."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    for size, (width, height) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            page.screenshot(path=SCREENSHOTS / f"{name}-{size}-{scheme}.png", full_page=True)
+        wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wider <= 0, f"{name} is {wider} px wider than its {width} px window"
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.emulate_media(color_scheme="dark")

@@ -1,0 +1,341 @@
+"""Every page of the dashboard in a real browser, on a real service with the demo fleet."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.e2e.browser import Watched, chromium, shoot_all, sign_in_link
+from tests.e2e.service import CHECKOUT, Service, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+DEMO = CHECKOUT / "examples" / "fleet"
+CRASHED = "flaky-doge"
+BOTS = sorted(manifest.stem for manifest in (DEMO / "bots").rglob("*.yaml"))
+LIVELY = [name for name in BOTS if name != CRASHED]
+WAIT = 20_000  # ms, for what comes with the next sample of a bot
+
+Open = Callable[..., AbstractContextManager[Watched]]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Run herdsman on the demo fleet until every bot is as it should be."""
+    home = tmp_path_factory.mktemp("pages") / "home"
+    running = Service(home, ("--seed", str(DEMO)))
+    try:
+        running.start()
+        wait_for(lambda: as_it_should_be(running.bots()), "the demo fleet to be as it should be", 150, 0.5)
+        yield running
+    finally:
+        running.stop()
+
+
+def as_it_should_be(bots: dict[str, dict[str, Any]]) -> bool:
+    """Tell whether the demo fleet's bots have the health that their programs are made for."""
+    lively = all(bots.get(name, {}).get("health") == "Healthy" for name in LIVELY)
+    return lively and bots[CRASHED]["reason"] == "CrashLoop"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Run one browser for the module."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def session(service: Service, browser: Browser) -> Any:
+    """Sign in once, with the link that the service printed, and keep the cookie."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(sign_in_link(service))
+    expect(page.get_by_test_id("stream-state")).to_have_text("live")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def visit(service: Service, browser: Browser, session: Any) -> Open:
+    """Return how to open a page as the person who signed in."""
+
+    def visit_path(path: str, complaints: str = "") -> AbstractContextManager[Watched]:
+        return visited(browser, f"{service.url}{path}", session, complaints)
+
+    return visit_path
+
+
+@contextmanager
+def visited(browser: Browser, url: str, session: Any = None, complaints: str = "") -> Iterator[Watched]:
+    """Open a page; its console may complain about `complaints` (a pattern) and about nothing else."""
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900},
+        color_scheme="dark",
+        reduced_motion="reduce",
+        storage_state=session,
+    )
+    watched = Watched(context.new_page())
+    try:
+        watched.page.goto(url)
+        yield watched
+    finally:
+        context.close()
+    unexpected = [one for one in watched.complaints if not complaints or not re.search(complaints, one)]
+    assert not unexpected, unexpected
+
+
+def expect_to_move(value: Locator) -> None:
+    """Wait until a text on the page changes by itself."""
+    expect(value).to_have_text(re.compile(r"\d"), timeout=WAIT)
+    expect(value).not_to_have_text(value.inner_text(), timeout=WAIT)
+
+
+def rows(page: Page) -> list[str]:
+    """Return the names of the fleet's rows from top to bottom."""
+    found = page.locator("[data-testid^=bot-row-]").all()
+    placed = [(row.bounding_box(), row.get_attribute("data-testid") or "") for row in found]
+    in_order = sorted(placed, key=lambda one: one[0]["y"] if one[0] else 0)
+    return [name.removeprefix("bot-row-") for _, name in in_order]
+
+
+def test_the_fleet_page_answers_what_is_wrong_first(visit: Open) -> None:
+    """All bots are listed, the crashed one first with its reason, and the header counts them by state."""
+    with visit("/") as watched:
+        page = watched.page
+        expect(page.locator("[data-testid^=bot-row-]")).to_have_count(len(BOTS))
+        listed = rows(page)
+        assert listed[0] == CRASHED
+        assert sorted(listed) == BOTS
+        health = page.get_by_test_id(f"health-{CRASHED}")
+        expect(health).to_have_attribute("data-health", "Degraded")
+        expect(health).to_contain_text("crash loop")
+        assert "connection refused" in (health.get_attribute("title") or "")
+        expect(page.get_by_test_id("count-Degraded")).to_contain_text("1")
+        expect(page.get_by_test_id("count-Healthy")).to_contain_text(str(len(LIVELY)))
+        expect(page.get_by_test_id("equity-dry-USDT")).to_contain_text("equity")
+        expect(page.get_by_test_id("shown")).to_contain_text(f"{len(BOTS)} bots")
+        expect_to_move(page.get_by_test_id("cell-metric-sma-btc"))
+        assert len([one for one in watched.requests if one.is_navigation_request()]) == 1
+        shoot_all(page, "fleet")
+
+
+def test_states_in_the_header_filter_the_table(visit: Open) -> None:
+    """A click on a state leaves its bots alone in the table; a second one brings all back."""
+    with visit("/") as watched:
+        page = watched.page
+        page.get_by_test_id("count-Degraded").click()
+        expect(page.locator("[data-testid^=bot-row-]")).to_have_count(1)
+        expect(page.get_by_test_id(f"bot-row-{CRASHED}")).to_be_visible()
+        page.get_by_test_id("count-Degraded").click()
+        expect(page.locator("[data-testid^=bot-row-]")).to_have_count(len(BOTS))
+
+
+def test_a_bots_page_draws_its_money_and_its_resources(visit: Open) -> None:
+    """Equity and price are drawn and go on by themselves; resources stand beside their limits."""
+    with visit("/bots/sma-btc") as watched:
+        page = watched.page
+        for metric in ("bot_equity", "bot_price", "bot_cpu_percent", "bot_memory_bytes"):
+            expect(page.get_by_test_id(f"chart-{metric}").locator("canvas")).to_be_visible()
+        expect_to_move(page.get_by_test_id("last-value-bot_equity"))
+        expect_to_move(page.get_by_test_id("last-value-bot_price"))
+        facts = page.locator(".facts")
+        expect(facts).to_contain_text("of 25%")
+        expect(facts).to_contain_text("/96 MiB")
+        expect(page.get_by_test_id("health-sma-btc")).to_have_attribute("data-health", "Healthy")
+        expect(page.get_by_test_id("log-lines").locator(".line").first).to_be_visible()
+        shoot_all(page, "bot")
+
+
+def test_the_crashed_bots_page_says_why(visit: Open) -> None:
+    """Its page has the reason, the next command and the trace."""
+    with visit(f"/bots/{CRASHED}") as watched:
+        page = watched.page
+        reason = page.get_by_test_id("reason")
+        expect(reason).to_contain_text("connection refused by the market data feed")
+        expect(reason).to_contain_text(f"herdsman status {CRASHED}")
+        expect(page.get_by_test_id("log-lines")).to_contain_text("ConnectionError")
+        shoot_all(page, "bot-crashed")
+
+
+def test_log_lines_are_searched_and_filtered(visit: Open) -> None:
+    """The level leaves out lesser lines and the search other lines; a search without a match says so."""
+    with visit("/bots/noisy-xrp") as watched:
+        page = watched.page
+        lines = page.get_by_test_id("log-lines").locator(".line")
+        expect(lines.first).to_be_visible()
+        page.get_by_test_id("log-level").select_option("error")
+        expect(
+            lines.filter(has=page.locator(".level", has_text=re.compile("info|debug|warn")))
+        ).to_have_count(0)
+        expect(lines.filter(has_text="Traceback").first).to_be_visible()
+        shoot_all(page, "logs-errors")
+        page.get_by_test_id("log-level").select_option("")
+        page.get_by_test_id("log-search").fill("no line says this")
+        expect(page.get_by_test_id("log-lines")).to_contain_text("No line matches")
+
+
+def test_events_are_orders_and_fills(visit: Open) -> None:
+    """The events tab lists what the bot did, newest first, opens one, and filters by kind."""
+    with visit("/bots/sma-btc?tab=events") as watched:
+        page = watched.page
+        events = page.get_by_test_id("events")
+        expect(events).to_contain_text(re.compile("(buy|sell) 2"), timeout=WAIT)
+        page.locator(".toolbar .chip", has_text="lifecycle").click()
+        expect(events.locator(".event-kind").filter(has_not_text="lifecycle")).to_have_count(0)
+        events.locator(".event").first.click()
+        expect(events.locator(".event-data")).to_be_visible()
+        page.locator(".toolbar .chip", has_text="all").click()
+        shoot_all(page, "events")
+
+
+def test_runs_of_the_scheduled_bot(visit: Open) -> None:
+    """Each run has its outcome, and the header says when the next one is."""
+    with visit("/bots/rebalance?tab=runs") as watched:
+        page = watched.page
+        expect(page.get_by_test_id("runs").locator("tbody tr").first).to_contain_text("success")
+        expect(page.locator(".facts")).to_contain_text("* * * * *")
+        expect(page.locator(".facts")).to_contain_text("next")
+        shoot_all(page, "runs")
+
+
+def test_the_status_tab_shows_conditions_and_parameters(visit: Open) -> None:
+    """Conditions, the last applies and the parameters that the bot runs with."""
+    with visit("/bots/sma-btc?tab=status") as watched:
+        page = watched.page
+        status = page.get_by_test_id("status")
+        expect(status).to_contain_text("Ready")
+        expect(status).to_contain_text("applied")
+        expect(status).to_contain_text("BTC/USDT")
+        shoot_all(page, "status")
+
+
+def test_a_revision_is_found_from_the_list(visit: Open, service: Service) -> None:
+    """The list leads to the revision with its changes; any prefix of its id does too."""
+    revision = service.get("/api/v1/fleet")["revision"]["id"]
+    with visit("/revisions") as watched:
+        page = watched.page
+        row = page.get_by_test_id(f"revision-row-{revision[:7]}")
+        expect(row).to_be_visible()
+        shoot_all(page, "revisions")
+        row.get_by_role("link").click()
+        expect(page.get_by_test_id("revision-page")).to_contain_text(f"{len(BOTS)} bots changed")
+    with visit(f"/r/{revision[:5]}") as watched:
+        page = watched.page
+        expect(page.get_by_test_id("revision-page")).to_contain_text(revision)
+        for bot in BOTS:
+            expect(page.get_by_test_id(f"change-{bot}")).to_be_visible()
+        shoot_all(page, "revision")
+
+
+def test_what_is_not_there_says_so(visit: Open) -> None:
+    """An unknown bot, an unknown revision and an unknown address each lead back."""
+    with visit("/bots/nobody", "404") as watched:
+        problem = watched.page.get_by_test_id("problem")
+        expect(problem).to_contain_text("nobody")
+        shoot_all(watched.page, "unknown-bot")
+        problem.get_by_role("link", name="All bots of the fleet").click()
+        expect(watched.page.get_by_test_id("bot-row-sma-btc")).to_be_visible()
+    with visit("/r/0000000") as watched:
+        expect(watched.page.locator(".note")).to_contain_text("not known here")
+        shoot_all(watched.page, "unknown-revision")
+
+
+def test_a_token_signs_in(service: Service, browser: Browser) -> None:
+    """Without a session a page asks for a token, refuses a wrong one, and shows itself with the right one."""
+    with visited(browser, f"{service.url}/bots/sma-btc", complaints="401|403") as watched:
+        page = watched.page
+        expect(page.get_by_test_id("sign-in")).to_be_visible()
+        page.get_by_test_id("token").fill("wrong")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_contain_text("does not know this token")
+        shoot_all(page, "sign-in")
+        page.get_by_test_id("token").fill(service.token)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_test_id("health-sma-btc")).to_be_visible()
+
+
+def test_an_empty_fleet_shows_the_command_that_fills_it(browser: Browser, tmp_path: Path) -> None:
+    """A service without a revision says how to push one, with its own address."""
+    empty = Service(tmp_path / "home")
+    try:
+        empty.start()
+        with visited(browser, sign_in_link(empty)) as watched:
+            note = watched.page.locator(".note")
+            expect(note).to_contain_text(f"git remote add herdsman {empty.url}/git/fleet.git")
+            expect(note).to_contain_text("git push herdsman main")
+            shoot_all(watched.page, "empty")
+            watched.page.goto(f"{empty.url}/revisions")
+            expect(note).to_contain_text("No revisions yet")
+    finally:
+        empty.stop()
+
+
+def test_an_idle_page_has_one_stream_and_fetches_nothing_again(visit: Open) -> None:
+    """Each page opens one event stream, and asks the API nothing more while it is only looked at."""
+    with visit("/") as fleet, visit("/bots/sma-btc") as bot, visit("/revisions") as revisions:
+        for one in (fleet, bot, revisions):
+            expect(one.page.get_by_test_id("stream-state")).to_have_text("live")
+        expect_to_move(bot.page.get_by_test_id("last-value-bot_equity"))
+        before = [one.fetched() for one in (fleet, bot, revisions)]
+        # That nothing happens cannot be awaited.
+        revisions.page.wait_for_timeout(5000)
+        assert [one.fetched() for one in (fleet, bot, revisions)] == before
+        assert [len(one.streams()) for one in (fleet, bot, revisions)] == [1, 1, 1]
+
+
+def test_the_keyboard_is_enough(visit: Open) -> None:
+    """`?` lists the keys, `/` searches, arrows walk, Enter opens, `g` leads back."""
+    with visit("/") as watched:
+        page = watched.page
+        expect(page.get_by_test_id(f"bot-row-{CRASHED}")).to_be_visible()
+        page.keyboard.press("?")
+        expect(page.get_by_test_id("help")).to_be_visible()
+        shoot_all(page, "help")
+        page.keyboard.press("Escape")
+        expect(page.get_by_test_id("help")).to_be_hidden()
+        page.keyboard.press("ArrowDown")
+        expect(page.get_by_test_id(f"bot-row-{CRASHED}")).to_have_attribute("aria-selected", "true")
+        page.keyboard.press("ArrowDown")
+        expect(page.get_by_test_id(f"bot-row-{CRASHED}")).to_have_attribute("aria-selected", "false")
+        page.keyboard.press("/")
+        expect(page.get_by_test_id("search")).to_be_focused()
+        page.keyboard.type("eth")
+        expect(page.locator("[data-testid^=bot-row-]")).to_have_count(2)
+        page.keyboard.press("ArrowDown")
+        chosen = page.locator("[data-testid^=bot-row-][aria-selected=true]")
+        expect(chosen).to_have_count(1)
+        name = (chosen.get_attribute("data-testid") or "").removeprefix("bot-row-")
+        page.keyboard.press("Enter")
+        expect(page.get_by_test_id(f"health-{name}")).to_be_visible()
+        expect(page).to_have_url(re.compile(f"/bots/{name}$"))
+        page.keyboard.press("g")
+        page.keyboard.press("f")
+        expect(page.get_by_test_id("healths")).to_be_visible()
+
+
+def test_a_stopped_server_is_announced_and_its_return_noticed(visit: Open, service: Service) -> None:
+    """The banner stands over the last known values; the page is live again by itself when the server is."""
+    with visit("/", "ERR_|500|502|503|Failed to load") as fleet, visit("/bots/sma-btc", "ERR_|Failed") as bot:
+        equity = bot.page.get_by_test_id("last-value-bot_equity")
+        expect_to_move(equity)
+        expect(fleet.page.get_by_test_id("bot-row-sma-btc")).to_be_visible()
+        service.stop()
+        for one in (fleet, bot):
+            expect(one.page.get_by_test_id("lost-banner")).to_be_visible(timeout=WAIT)
+            expect(one.page.get_by_test_id("stream-state")).to_have_text("reconnecting")
+        expect(equity).to_have_text(re.compile(r"\d"))
+        expect(fleet.page.locator("[data-testid^=bot-row-]")).to_have_count(len(BOTS))
+        shoot_all(fleet.page, "lost-fleet")
+        shoot_all(bot.page, "lost-bot")
+        service.start()
+        for one in (fleet, bot):
+            expect(one.page.get_by_test_id("lost-banner")).to_be_hidden(timeout=60_000)
+            expect(one.page.get_by_test_id("stream-state")).to_have_text("live")
+            assert len([request for request in one.requests if request.is_navigation_request()]) == 1
+        expect_to_move(equity)

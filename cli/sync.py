@@ -32,6 +32,8 @@ def sync(
 def sync_lines(answer: dict[str, Any]) -> list[str]:
     """Return a line for each change."""
     changes = answer.get("changes", [])
+    if answer.get("held"):
+        return [*map(line_of, changes), f"held: {answer['held']}"]
     if not changes:
         return [f"nothing to change at revision {answer.get('revision', '')[:7] or '-'}"]
     return [line_of(change) for change in changes]

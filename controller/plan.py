@@ -54,8 +54,12 @@ class Plan:
     total: int = 0
 
     def summary(self) -> str:
-        """Return `3 of 214 bots change`."""
-        return f"{len(self.actions)} of {self.total} bots change"
+        """Return `3 of 214 bots change`: what is held does not, and what goes counts among all."""
+        changing = sum(not action.held for action in self.actions)
+        removed = sum(action.kind is ActionKind.REMOVE for action in self.actions)
+        waiting = len(self.actions) - changing
+        held = f", {waiting} {'is' if waiting == 1 else 'are'} held" if waiting else ""
+        return f"{changing} of {self.total + removed} bots change{held}"
 
 
 _KINDS = {
@@ -152,5 +156,5 @@ def _prune_hold(
     return (
         f"{len(pruned)} of {len(inventory)} bots would be removed, more than {settings.prune_share:.0%}: "
         "held, and no new bot starts, until it is confirmed "
-        "(git push -o confirm-prune, or herdsman sync --confirm-prune)"
+        "(herdsman sync --confirm-prune, or git push -o confirm-prune with a next commit)"
     )

@@ -107,7 +107,9 @@ class _Report:
                 for line in change_lines(change, width):
                     await self._say(line)
         took = time.monotonic() - begun
-        await self._say(final_line(started.changes, len(told), took, f"{self._url}/r/{plan.revision.short}"))
+        held = sum(action.held for action in plan.actions)
+        url = f"{self._url}/r/{plan.revision.short}"
+        await self._say(final_line(started.changes, len(told), took, url, held))
 
     def _has_arrived(self, change: Change) -> bool:
         on_the_way = (

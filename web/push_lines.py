@@ -116,8 +116,8 @@ def change_lines(change: Change, width: Widths) -> list[str]:
     return [line]
 
 
-def final_line(changes: Sequence[Change], told: int, seconds: float, url: str) -> str:
-    """Return how it went and where to look on."""
+def final_line(changes: Sequence[Change], told: int, seconds: float, url: str, held: int = 0) -> str:
+    """Return how it went and where to look on; `held` changes wait for a person."""
     failed = sum(change.state is ChangeState.FAILED for change in changes)
     left = len(changes) - told
     if left:
@@ -125,6 +125,9 @@ def final_line(changes: Sequence[Change], told: int, seconds: float, url: str) -
         return f"{left} of {bots} not there after {seconds:.1f} s; it goes on. Watch: {_watch(url)}"
     if failed:
         return f"{failed} of {_number(len(changes), 'bot')} failed. See: herdsman status   {url}"
+    if held:
+        waits = f"{_number(held, 'change')} {'waits' if held == 1 else 'wait'} to be confirmed"
+        return f"{len(changes)} applied, {waits}. Watch: {_watch(url)}"
     return f"applied in {seconds:.1f} s. Watch: {_watch(url)}"
 
 

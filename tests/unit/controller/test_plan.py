@@ -28,7 +28,7 @@ def test_removals_come_first_and_additions_wait_for_them():
         ("fresh", ActionKind.CREATE),
     ]
     assert plan.actions[1].after == ("gone",)
-    assert plan.summary() == "2 of 2 bots change"
+    assert plan.summary() == "2 of 3 bots change"
 
 
 def test_updates_wait_for_nobody():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.plan import Plan
+from controller.plan import Action, ActionKind, Plan
 from controller.records import Change, ChangeState
 from gitops.hosted import HostedRepository
 from gitops.reading import CommitReader
@@ -94,12 +94,17 @@ async def opened(folder: Path) -> AsyncIterator[Desk]:
         await remote.close()
 
 
+def planned(change: Change) -> Action:
+    """Return the action of a plan that a change carries out."""
+    return Action(change.bot, ActionKind(change.action), change.summary)
+
+
 def plan_for(desk: Desk, *changes: Change) -> None:
     """Let the next pass plan these changes for what is pushed."""
 
     def begin(asked) -> None:
         with CommitReader(desk.repository, "refs/heads/main") as reader:
-            plan = Plan(reader.revision, tuple(change.bot for change in changes), total=214)
+            plan = Plan(reader.revision, tuple(map(planned, changes)), total=214)
         asked.begin(plan, changes)
         for change in changes:
             asked.update(change.to(ChangeState.RUNNING, "", 0.7))
@@ -208,7 +213,8 @@ async def test_failed_bot_is_shown_with_its_reason(desk: Desk):
 
     def begin(asked) -> None:
         change = Change("one", "create", "realtime")
-        asked.begin(Plan(CommitReader(desk.repository, "refs/heads/main").revision, (change,)), [change])
+        revision = CommitReader(desk.repository, "refs/heads/main").revision
+        asked.begin(Plan(revision, (planned(change),)), [change])
         asked.update(change.to(ChangeState.FAILED, "crashed: ValueError: boom", 1.1))
 
     desk.controller.on_pass = begin
@@ -251,6 +257,23 @@ def test_refusal_counts_files_where_no_bot_is_known():
     assert lines[-1].startswith("refused: 60 errors in 1 file; ")
     assert "... and 10 more" in lines[-2]
     assert verdict_lines(Verdict((), (), (), 3)) == []
+
+
+async def test_held_prune_is_told_as_held(desk: Desk):
+    """What is held is counted apart from what changes, with how to confirm it; nothing is called applied."""
+    desk.clone.commit(SOUND)
+
+    def begin(asked) -> None:
+        with CommitReader(desk.repository, "refs/heads/main") as reader:
+            held = tuple(Action(name, ActionKind.REMOVE, "", held=True) for name in ("x", "y"))
+            asked.begin(Plan(reader.revision, held, held="too many", total=3), [])
+
+    desk.controller.on_pass = begin
+    _, said = await desk.push()
+    assert "0 of 5 bots change, 2 are held" in said
+    assert "held: too many" in said
+    assert "0 applied, 2 changes wait to be confirmed" in said
+    assert "applied in" not in said
 
 
 def test_last_line_says_how_it_went():

@@ -2,6 +2,7 @@ import { fireEvent, render, screen, within } from "@testing-library/preact";
 import { expect, test, vi } from "vitest";
 import { place } from "../src/state/router";
 import { FleetPage } from "../src/ui/fleet_page";
+import { tellingLine } from "../src/ui/fleet_row";
 import { startKeys } from "../src/ui/keys";
 import { visibleSpan } from "../src/ui/virtual";
 import { botDocument, FakeEventSource, fleetDocument, Refusal, serve } from "./fakes";
@@ -212,4 +213,12 @@ test("without a session the page asks for a token", async () => {
   render(<FleetPage />);
   FakeEventSource.last.open();
   await screen.findByTestId("sign-in");
+});
+
+test("the last line of a row is a message's first line, and of a stack trace what happened", () => {
+  expect(tellingLine("sold\nmore")).toBe("sold");
+  expect(tellingLine("Traceback (most recent call last):\n  File\nValueError: no price\n")).toBe(
+    "ValueError: no price",
+  );
+  expect(tellingLine("")).toBe("");
 });

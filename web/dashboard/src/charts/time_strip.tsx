@@ -12,6 +12,8 @@ import { timeTicks } from "./ticks";
 
 /** Flags drawn on the strip; of more, the newest. */
 const FLAGS = 60;
+/** Half of the widest label, in px: one that the edge would cut is left out. */
+const HALF_LABEL = 30;
 
 interface StripProps {
   range: ReadonlySignal<Range>;
@@ -32,14 +34,16 @@ export function TimeStrip({ range, earliest, marks }: StripProps) {
   }, []);
   const window = shownWindow(range.value, now.value, earliest);
   const inner = width - AXIS_WIDTH - RIGHT_PADDING;
-  const left = (time: number) =>
-    `${AXIS_WIDTH + (inner * (time - window.from)) / Math.max(1, window.to - window.from)}px`;
+  const place = (time: number) =>
+    AXIS_WIDTH + (inner * (time - window.from)) / Math.max(1, window.to - window.from);
+  const left = (time: number) => `${place(time)}px`;
+  const ticks = timeTicks(window, inner).filter(({ time }) => place(time) + HALF_LABEL <= width);
   const at = pointedTime.value;
   return (
     <div class="strip">
       <span class="strip-zone muted">{zoneLabel(window.to)}</span>
       <div class="strip-axis" ref={strip} data-testid="time-axis">
-        {timeTicks(window, inner).map(({ time, label }) => (
+        {ticks.map(({ time, label }) => (
           <span key={time} class="tick" style={{ left: left(time) }}>
             {label}
           </span>

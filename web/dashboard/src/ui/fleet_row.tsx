@@ -173,6 +173,13 @@ function MemoryCell({ bot }: { bot: Bot }) {
   );
 }
 
+/** The first line of a message; of a stack trace the last, which says what happened. */
+export function tellingLine(message: string): string {
+  const lines = message.trim().split("\n");
+  const line = lines[0]?.startsWith("Traceback") ? lines.at(-1) : lines[0];
+  return line?.trim() ?? "";
+}
+
 function LogCell({ bot }: { bot: Bot }) {
   const line = bot.lastLog;
   if (line === null) return <span class="c-log" role="cell" />;
@@ -180,7 +187,7 @@ function LogCell({ bot }: { bot: Bot }) {
   return (
     <span class="c-log value" role="cell" data-testid={`last-log-${bot.name}`} title={line.message}>
       {bad ? <span class="is-Missing">{line.level} </span> : null}
-      {line.message.split("\n", 1)[0]}
+      {tellingLine(line.message)}
     </span>
   );
 }

@@ -1,5 +1,6 @@
 /** Every bot, one row each; only the rows in view are in the document. */
 
+import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { shownOf } from "../format/numbers";
 import type { FleetState } from "../state/fleet";
@@ -40,12 +41,12 @@ export function FleetTable({ state }: { state: FleetState }) {
   const height = narrow.value ? NARROW_ROW_HEIGHT : ROW_HEIGHT;
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 900 });
-  const [chosen, setChosen] = useState<string | null>(null);
+  const chosen = useSignal<string | null>(null);
   const order = state.order.value;
   useViewport(box, setView);
   const hold = useHold(state);
   useWalk(state, box, height, chosen, (name) => {
-    setChosen(name);
+    chosen.value = name;
     hold.reading(name !== null);
   });
   const { first, last } = visibleSpan(view.top, view.height, height, order.length);
@@ -70,7 +71,7 @@ export function FleetTable({ state }: { state: FleetState }) {
               row={state.row(name)}
               top={(first + index) * height}
               index={first + index + 2}
-              chosen={name === chosen}
+              chosen={name === chosen.value}
               narrow={narrow.value}
             />
           ))}
@@ -203,7 +204,7 @@ function useWalk(
   state: FleetState,
   box: { current: HTMLDivElement | null },
   height: number,
-  chosen: string | null,
+  chosen: Signal<string | null>,
   choose: (name: string | null) => void,
 ): void {
   useEffect(() => {
@@ -217,7 +218,8 @@ function useWalk(
     };
     const open = (event: KeyboardEvent, inSearch: boolean) => {
       const order = state.order.value;
-      const shown = chosen !== null && order.includes(chosen) ? chosen : null;
+      const held = chosen.peek();
+      const shown = held !== null && order.includes(held) ? held : null;
       const name = shown ?? (inSearch ? (order[0] ?? null) : null);
       const onControl = (event.target as Element | null)?.closest?.("a, button") != null;
       if (name !== null && !onControl) navigate(botUrl(name));
@@ -225,7 +227,9 @@ function useWalk(
     const walk = (event: KeyboardEvent, step: number) => {
       event.preventDefault();
       const order = state.order.value;
-      const at = chosen === null ? -1 : order.indexOf(chosen);
+      // Read at the key, not at the last paint: keys come faster than that when one is held down.
+      const held = chosen.peek();
+      const at = held === null ? -1 : order.indexOf(held);
       const next = Math.max(0, Math.min(order.length - 1, at + step));
       const name = order[next];
       if (name === undefined) return;

@@ -1,6 +1,7 @@
 """One suite over every scheduler: what a bot may rely on, wherever it runs."""
 
 import asyncio
+import re
 import json
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
@@ -83,9 +84,8 @@ async def test_a_crashing_bot_is_started_again_ever_later(fleet: Fleet) -> None:
     await fleet.start("alpha", "crash", restart=QUICK)
     crashes = await fleet.report("alpha", "exited", 4)
     assert [crash.restart_in for crash in crashes[:4]] == [0.2, 0.4, 0.8, 0.8]
-    assert {(crash.outcome, crash.exit_code, crash.message) for crash in crashes} == {
-        (Outcome.CRASHED, 1, "ValueError: a wrong turn")
-    }
+    assert {(crash.outcome, crash.exit_code) for crash in crashes} == {(Outcome.CRASHED, 1)}
+    assert all(re.fullmatch(r"ValueError: a wrong turn \(main\.py:\d+\)", crash.message) for crash in crashes)
     starts = await fleet.report("alpha", "started", 4)
     assert [start.attempt for start in starts[:4]] == [1, 2, 3, 4]
 

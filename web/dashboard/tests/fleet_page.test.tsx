@@ -220,5 +220,8 @@ test("the last line of a row is a message's first line, and of a stack trace wha
   expect(tellingLine("Traceback (most recent call last):\n  File\nValueError: no price\n")).toBe(
     "ValueError: no price",
   );
+  expect(tellingLine("Traceback (most recent call last):\n  File\n    rai", "crashed twice")).toBe(
+    "crashed twice",
+  );
   expect(tellingLine("")).toBe("");
 });

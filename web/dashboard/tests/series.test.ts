@@ -109,6 +109,7 @@ test("of too many lines the freshest are drawn", () => {
 test("the value scale holds zero and the limit where they belong to it", () => {
   expect(yRange(2, 4, [0, 50])).toEqual([0, 54]);
   expect(yRange(null, null, [null])).toEqual([0, 1]);
+  expect(yRange(0, 0, [0])).toEqual([0, 1.08]);
   const [low, high] = yRange(5, 5, [null]);
   expect(low).toBeLessThan(5);
   expect(high).toBeGreaterThan(5);

@@ -55,7 +55,7 @@ export function yRange(
   let high = Math.max(...known);
   if (low === high) {
     const room = Math.abs(low) * 0.01 || 1;
-    low -= room;
+    if (!(include.includes(0) && low === 0)) low -= room;
     high += room;
   }
   const air = (high - low) * 0.08;

@@ -173,11 +173,13 @@ function MemoryCell({ bot }: { bot: Bot }) {
   );
 }
 
-/** The first line of a message; of a stack trace the last, which says what happened. */
-export function tellingLine(message: string): string {
-  const lines = message.trim().split("\n");
-  const line = lines[0]?.startsWith("Traceback") ? lines.at(-1) : lines[0];
-  return line?.trim() ?? "";
+/** The first line of a message; of a stack trace the last, which says what happened, or `reason` where it is cut. */
+export function tellingLine(message: string, reason = ""): string {
+  const lines = message.trimEnd().split("\n");
+  const first = lines[0] ?? "";
+  if (!first.startsWith("Traceback")) return first;
+  const last = lines.at(-1) ?? first;
+  return last.startsWith(" ") ? reason || first : last;
 }
 
 function LogCell({ bot }: { bot: Bot }) {
@@ -187,7 +189,7 @@ function LogCell({ bot }: { bot: Bot }) {
   return (
     <span class="c-log value" role="cell" data-testid={`last-log-${bot.name}`} title={line.message}>
       {bad ? <span class="is-Missing">{line.level} </span> : null}
-      {tellingLine(line.message)}
+      {tellingLine(line.message, bot.message)}
     </span>
   );
 }

@@ -71,6 +71,9 @@ function Money({ purses }: { purses: readonly Purse[] }) {
   );
 }
 
+/** States of a revision that somebody has to look at. */
+const GONE_WRONG = new Set(["failed", "refused"]);
+
 function LastChange({ revision }: { revision: Revision | null }) {
   if (revision === null) {
     return (
@@ -91,7 +94,8 @@ function LastChange({ revision }: { revision: Revision | null }) {
         <span class="message">{revision.message.split("\n", 1)[0]}</span>
       </p>
       <p class="muted">
-        {revision.state}, {count(revision.changes.length, "bot")} changed, by {authorName(revision.author)},{" "}
+        <span class={GONE_WRONG.has(revision.state) ? "is-Missing" : ""}>{revision.state}</span>,{" "}
+        {count(revision.changes.length, "bot")} changed, by {authorName(revision.author)},{" "}
         <Age at={at} suffix=" ago" />
       </p>
     </div>

@@ -1,8 +1,8 @@
 """One suite over every scheduler: what a bot may rely on, wherever it runs."""
 
 import asyncio
-import re
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
 from pathlib import Path

@@ -140,11 +140,9 @@ def test_an_older_error_does_not_stop_an_unrelated_fix(
     assert_never_two(record)
 
 
-def test_the_demo_programs_crash_and_outcomes_are_told_apart(
-    service: Service, fleet: Fleet, record: Path
-) -> None:
+def test_a_bot_that_crashes_after_3_s_is_never_healthy(service: Service, fleet: Fleet, record: Path) -> None:
     """A bot that crashes after a while never shows Healthy, and ends up Degraded with its reason."""
-    text = bot_text("crasher", record, crash_after=0.6).replace("healthy_after: 2s", "healthy_after: 10s")
+    text = bot_text("crasher", record, crash_after=3).replace("healthy_after: 2s", "healthy_after: 10s")
     fleet.write("bots/crasher.yaml", text)
     fleet.commit("a bot that crashes")
     fleet.push()

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.browser import open_browser, shoot, sign_in_link
 from tests.e2e.cluster import install_on_node, start_agent
@@ -134,8 +135,20 @@ def test_the_number_on_the_page_changes_by_itself(service: Service) -> None:
         shoot(page, "nomad-bot-narrow")
 
 
+def assert_everywhere(service: Service, nomad: NomadAgent, bots: set[str], picture: str) -> None:
+    """Assert that Nomad, `herdsman status` and the fleet page in a browser agree on which bots there are."""
+    wait_for(lambda: set(jobs(nomad)) == bots, f"Nomad to have the jobs of {bots}", 60)
+    assert set(service.status()) == bots
+    with open_browser() as page:
+        page.goto(service.run("sign-in").stdout.strip())
+        for bot in bots:
+            expect(page.get_by_test_id(f"health-{bot}")).to_contain_text("healthy")
+        expect(page.locator("[data-testid^=bot-row-]")).to_have_count(len(bots))
+        shoot(page, picture)
+
+
 def test_an_update_and_a_rename_never_overlap(
-    service: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+    service: Service, fleet: Fleet, nomad: NomadAgent, record: Path, series: VictoriaMetrics
 ) -> None:
     """New parameters and a new program version replace the copy; a rename is an end and a beginning."""
     add_program(fleet, version="1.1.0")
@@ -152,6 +165,9 @@ def test_an_update_and_a_rename_never_overlap(
     wait_for(lambda: set(service.bots()) == {"one", "second"}, "two to be gone")
     assert service.bots()["one"]["version"] == "1.1.0"
     assert jobs(nomad)["one"]["Meta"]["herdsman.revision"] == last
+    wait_for(lambda: in_victoriametrics(series, "second"), "the renamed bot's counter there", 30, 0.3)
+    assert_everywhere(service, nomad, {"one", "second"}, "nomad-renamed")
+    assert service.status()["one"]["applied_revision"] == last
     lives = by_bot(read_lives(record))
     assert lives["two"][-1].ended
     assert lives["two"][-1].last < lives["second"][0].start
@@ -199,7 +215,7 @@ def test_a_removed_bot_ends_and_its_job_is_gone(
     fleet.commit("without second")
     fleet.push()
     wait_for(lambda: "second" not in service.bots(), "second to be gone", 60)
-    wait_for(lambda: "second" not in jobs(nomad), "its job to be gone", 60)
+    assert_everywhere(service, nomad, {"one"}, "nomad-removed")
     lives = by_bot(read_lives(record))
     assert lives["second"][-1].ended
     assert not lives["one"][-1].ended

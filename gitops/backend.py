@@ -56,7 +56,11 @@ def requested_service(scope: Scope, prefix: str) -> tuple[str, str]:
 def cgi_environment(
     scope: Scope, repository: Path, path: str, service: str, user: str, extra: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the environment of `git http-backend` for a request, made of what is known here."""
+    """Return the environment of `git http-backend` for a request, made of what is known here.
+
+    CONTENT_LENGTH is left out: told a length, http-backend takes the end of its input for a read of nothing
+    and reads again, for ever, where herdsman died in the middle of a body. Without it, git reads to the end.
+    """
     headers = {bytes(k).lower(): bytes(v).decode("latin-1") for k, v in scope["headers"]}
     environment = {
         "GIT_PROJECT_ROOT": str(repository.parent),
@@ -73,7 +77,6 @@ def cgi_environment(
     }
     for header, variable in (
         (b"content-type", "CONTENT_TYPE"),
-        (b"content-length", "CONTENT_LENGTH"),
         (b"content-encoding", "HTTP_CONTENT_ENCODING"),
         (b"git-protocol", "GIT_PROTOCOL"),
     ):

@@ -1,5 +1,7 @@
 """A push, from git to running bots on this machine: taken, refused, updated, removed."""
 
+import base64
+import socket
 from pathlib import Path
 
 import psutil
@@ -199,3 +201,37 @@ def test_no_bot_survives_kill_9_and_all_is_back_after_a_restart(
     assert service.bots()["off"]["health"] == "Suspended"
     assert service.get("/api/v1/revisions")[0]["id"] == before[0]["id"]
     assert_never_two(record)
+
+
+def test_a_push_cut_off_by_the_death_of_herdsman_leaves_nothing(service: Service, fleet: Fleet) -> None:
+    """Where herdsman dies in the middle of a push's body, its git children end; no branch moved."""
+    assert service.process is not None
+    herdsman = psutil.Process(service.process.pid)
+    with begin_push(service) as connection:
+        connection.sendall(b"00b0" + b"0" * 40)
+        children = wait_for(lambda: git_children(herdsman), "git to take the push")
+        service.kill()
+    gone, alive = psutil.wait_procs(children, timeout=10)
+    for one in alive:
+        one.kill()
+    assert gone
+    assert not alive
+    service.start()
+    assert fleet.git("ls-remote", "herdsman").stdout == ""
+
+
+def begin_push(service: Service) -> socket.socket:
+    """Send the head of a push and the first bytes of a body that is to be a million bytes long."""
+    basic = base64.b64encode(f"herdsman:{service.token}".encode()).decode()
+    connection = socket.create_connection(("127.0.0.1", service.port), timeout=10)
+    connection.sendall(
+        f"POST /git/fleet.git/git-receive-pack HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\n"
+        f"Authorization: Basic {basic}\r\nContent-Type: application/x-git-receive-pack-request\r\n"
+        f"Content-Length: 1000000\r\n\r\n".encode()
+    )
+    return connection
+
+
+def git_children(herdsman: psutil.Process) -> list[psutil.Process]:
+    """Return the git processes below the service."""
+    return [one for one in herdsman.children(recursive=True) if "git" in one.name()]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.figures import Figure, table
 
-NAMES = ("passes", "manifests", "memory", "ingest", "local", "nomad", "browser")
+NAMES = ("passes", "manifests", "memory", "ingest", "local", "nomad", "browser", "viewers")
 OUT = Path(__file__).parent / "out"
 
 

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DASHBOARD := web/static/index.html
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup run test check bench engines lock dashboard test-dashboard format faults clean
+.PHONY: help setup run test check bench engines lock docs dashboard test-dashboard format faults clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
@@ -63,6 +63,9 @@ engines: $(VENV)/.ready ## Build or fetch the real servers that tests use
 
 lock: ## Resolve and hash the dependencies anew
 	$(BIN)/python requirements/lock.py --upgrade
+
+docs: $(VENV)/.ready ## Write the pages of docs/ that are made from the program itself
+	@$(BIN)/python -m docs.reference
 
 clean: ## Remove what was built here (not the caches, not .data)
 	rm -rf $(VENV) web/static web/dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache

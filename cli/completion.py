@@ -8,13 +8,13 @@ SHELLS = ("bash", "fish", "zsh")
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    r"""Print the completion script of SHELL. It knows commands, options, and the bots of the running service.
+    """Print the completion script of SHELL. It knows commands, options, and the bots of the running service.
 
     \b
     bash  eval "$(herdsman completion bash)"   in ~/.bashrc
     zsh   eval "$(herdsman completion zsh)"    in ~/.zshrc, after compinit
     fish  herdsman completion fish > ~/.config/fish/completions/herdsman.fish
-    """
+    """  # noqa: D301  click wants the character itself
     from click.shell_completion import get_completion_class
 
     from cli.main import herdsman

@@ -33,7 +33,7 @@ def list_tokens(output: str, url: str | None, token_file: Path | None, data: Pat
 
 @token.command()
 @click.argument("name")
-@click.option("--scope", type=SCOPES, default="read", show_default=True)
+@click.option("--scope", type=SCOPES, default="read", show_default=True, help="What it may do.")
 @service_options
 def create(name: str, scope: str, url: str | None, token_file: Path | None, data: Path | None) -> None:
     """Create a token called NAME and print it, once, on standard output."""

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from controller.clock import Clock
+from controller.field_changes import field_changes
 from controller.fleet import Fleet
 from controller.passes import Pass
 from controller.plan import Action, ActionKind, Plan
 from controller.process import ProcessState
 from controller.progress import Aim, Evidence, progress
-from controller.records import Change, ChangeState, RevisionRecord, RevisionState
+from controller.records import Change, ChangeState, FieldChange, RevisionRecord, RevisionState
 from controller.schedulers.protocol import Phase
 from controller.settings import Settings
 from schemas.bot import BotType
@@ -97,7 +98,8 @@ class Followed:
         return replace(self.record, changes=tuple(self._changes.values()))
 
     def _track(self, action: Action, asked: Pass, revision: str) -> _Track:
-        change = Change(action.bot, action.kind.value, action.summary, message=action.blocked)
+        fields = self._fields(action, revision)
+        change = Change(action.bot, action.kind.value, action.summary, message=action.blocked, fields=fields)
         track = _Track(change, self._aim(action), "" if action.drift else revision, [asked])
         old = self._tracks.get(action.bot)
         if old is not None and _same_aim(old, track):
@@ -106,6 +108,16 @@ class Followed:
         self._tracks[action.bot] = track
         self._note(track)
         return track
+
+    def _fields(self, action: Action, revision: str) -> tuple[FieldChange, ...]:
+        """Return what differs in the manifest; a change that is asked for once more keeps what it said."""
+        known = self._changes.get(action.bot)
+        if known is not None and known.fields and self.record and self.record.revision.id == revision:
+            return known.fields
+        if action.drift or action.kind not in (ActionKind.CREATE, ActionKind.UPDATE):
+            return ()
+        owned = self._fleet.inventory.get(action.bot)
+        return field_changes(owned.spec if owned else None, self._fleet.difference(action.bot).spec)
 
     def _joined(self, asked: Pass, revision: str, known: set[str]) -> list[_Track]:
         """Follow also what an earlier pass of the same revision began: a poll may be quicker than a push."""

@@ -11,10 +11,11 @@ from controller.content import Contents
 from controller.database import Database
 from controller.database.attempts import load_attempts
 from controller.database.audit import load_audit
-from controller.database.revisions import find_revision, load_revisions, save_revision
+from controller.database.revisions import find_past_bot, find_revision, load_revisions, save_revision
 from controller.database.runs import load_runs
 from controller.fleet import Fleet
 from controller.follow import Followed
+from controller.listing import MOST, listed
 from controller.operator import Operator
 from controller.passes import Pass
 from controller.plan import Plan
@@ -23,6 +24,7 @@ from controller.reconcile import Reconciler
 from controller.records import (
     Attempt,
     AuditEntry,
+    PastBot,
     RevisionRecord,
     RevisionState,
     RunRecord,
@@ -255,11 +257,24 @@ class Controller:
         """Return the newest revision's record as it stands now."""
         return self._followed.current()
 
-    async def revisions(self, limit: int = 50) -> list[RevisionRecord]:
-        """Return the newest revisions, newest first."""
-        found = await self._database.run(lambda connection: load_revisions(connection, limit))
+    async def revisions(self, limit: int = 50, *, before: str = "", bot: str = "") -> list[RevisionRecord]:
+        """Return revisions newest first, with the first of their changes (all counted) and no fields.
+
+        `before` a revision's id: those that came before it; `bot`: those that changed it. Raises NotFound.
+        """
+        mark = (await self.find_revision(before)).revision.id if before else ""
+        found = await self._database.run(
+            lambda connection: load_revisions(connection, limit, before=mark, bot=bot, most=MOST)
+        )
         current = self._followed.current()
-        return [current if current and current.revision.id == one.revision.id else one for one in found]
+        return [
+            listed(current, bot) if current and current.revision.id == one.revision.id else one
+            for one in found
+        ]
+
+    async def past(self, name: str) -> PastBot | None:
+        """Return what is remembered of a bot that may be gone, None where no kept revision changed it."""
+        return await self._database.run(lambda connection: find_past_bot(connection, name))
 
     async def find_revision(self, revision: str) -> RevisionRecord:
         """Return one revision by its id or the first digits of it. Raises NotFound."""

@@ -74,6 +74,15 @@ class ChangeState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of a manifest before and after, as text without a secret; None where it was not there."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One bot's change in one pass; `seconds` since the pass was asked for."""
 
@@ -84,6 +93,8 @@ class Change:
     state: ChangeState = ChangeState.WAITING
     message: str = ""
     seconds: float = 0.0
+    fields: tuple[FieldChange, ...] = ()
+    """What differs from the manifest that was applied before; a listing of revisions leaves it out."""
 
     def to(self, state: ChangeState, message: str, seconds: float) -> "Change":
         """Return this change a step further."""
@@ -103,6 +114,15 @@ class RevisionState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """How many bots' changes have this action and state."""
+
+    action: str
+    state: ChangeState
+    bots: int
+
+
+@dataclass(frozen=True, slots=True)
 class RevisionRecord:
     """One revision's way through the controller."""
 
@@ -116,6 +136,18 @@ class RevisionRecord:
     """Why it is held, "" where it is not."""
     changes: tuple[Change, ...] = ()
     errors: tuple[ManifestError, ...] = ()
+    tally: tuple[Tally, ...] = ()
+    """All changes counted, where a listing holds only the first of them in `changes`; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastBot:
+    """A bot that is gone: what was done to it last, by which revision and when (Unix seconds)."""
+
+    name: str
+    revision: str
+    action: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

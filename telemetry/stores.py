@@ -36,6 +36,8 @@ class EventQuery:
     level: str = ""
     """The least severe level wanted: debug, info, warning, error, critical."""
     kinds: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    """Kinds that are left out; where `kinds` is empty: of all there are."""
     limit: int = 200
     cursor: str = ""
     forward: bool = False

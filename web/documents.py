@@ -100,6 +100,8 @@ class BotDetail(Struct):
     suspended: dict[str, Any] | None
     revision: dict[str, Any] | None
     """The applied revision: `{"id", "author", "message", "committed_at"}`."""
+    removed: dict[str, Any] | None = None
+    """For a bot that is gone (asked for with `removed=true`): `{"revision", "at"}` of what removed it."""
 
 
 class SeriesAnswer(Struct):
@@ -131,10 +133,11 @@ class EventsAnswer(Struct):
 
 
 class RevisionDocument(Struct):
-    """One entry of `GET /api/v1/revisions`, newest first."""
+    """One entry of `GET /api/v1/revisions`, newest first; whole in `GET /api/v1/revisions/{revision}`."""
 
     id: str
     author: str
+    """Who wrote the commit."""
     message: str
     committed_at: float
     received_at: float
@@ -144,9 +147,22 @@ class RevisionDocument(Struct):
     changes: list[dict[str, Any]]
     """`{"bot", "action", "summary", "state", "message", "seconds"}`.
 
-    state: waiting, running, healthy, failed, removed, unchanged.
+    state: waiting, running, healthy, failed, removed, unchanged. A list of revisions holds at most 100 of
+    each, the failed ones first; one revision by its id holds all, each with `fields`: `[{"name", "before",
+    "after"}]`, what differs in the manifest, null where a side lacks it, and never a secret's value.
     """
     errors: list[dict[str, Any]]
+    trigger: str = ""
+    """What brought it: push, poll, webhook, operator, start, timer, scheduler."""
+    by: str = ""
+    """The name of the token that pushed it or asked for it, "" where nobody did."""
+    branch: str = ""
+    held: str = ""
+    """Why its removals wait to be confirmed, "" where none do."""
+    actions: dict[str, int] = {}
+    """All changed bots by action: create, update, remove, stop."""
+    results: dict[str, int] = {}
+    """All changed bots by the state of their change."""
 
 
 class FleetDocument(Struct):
@@ -307,6 +323,8 @@ class Readiness(Struct):
 #   samples  {"bot", "samples": [{"name", "labels", "time", "value"}]} (topic bot:NAME)
 #   log      a LogEvent of kind log; event: a LogEvent of any other kind (topic bot:NAME)
 #   run      {"bot", "run": Run} (topic bot:NAME)
+#   revision {"revision": a RevisionDocument without changes, "changes": those that moved, with their fields}
+#            (topic revisions)
 #   reset    {"reason"}: history was lost for this client; refetch by the API
 #   end      {"reason"}: the credential ended; the stream is closed (at a stop of the service it just ends)
 # Every message has an `id:`. To resume: `Last-Event-ID` (the browser's EventSource sends it by itself), or

@@ -1,19 +1,30 @@
 """From what the layers below know to the documents of the API. Pure."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from controller.listing import listed, tally_of, urgency
 from controller.plan import Plan
-from controller.records import Attempt, AuditEntry, Change, RevisionRecord, RunRecord, Suspension
-from controller.status import BotStatus, Health, Sync
+from controller.records import Attempt, AuditEntry, Change, PastBot, RevisionRecord, RunRecord, Suspension
+from controller.status import BotStatus, Health, Reason, Sync
 from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.report import error_document
 from telemetry.records import Event, Sample
 from telemetry.stores import EventPage
-from web.documents import AuditDocument, EventsAnswer, LogEvent, PlanDocument, RevisionDocument, Run
+from web.documents import (
+    AuditDocument,
+    Bot,
+    EventsAnswer,
+    LogEvent,
+    PlanDocument,
+    Resources,
+    RevisionDocument,
+    Run,
+)
 
 
 def run_document(run: RunRecord) -> Run:
@@ -44,9 +55,38 @@ def change_document(change: Change) -> dict[str, Any]:
     }
 
 
+def whole_change_document(change: Change) -> dict[str, Any]:
+    """Return one bot's change with the fields of its manifest that differ."""
+    fields = [{"name": one.name, "before": one.before, "after": one.after} for one in change.fields]
+    return {**change_document(change), "fields": fields}
+
+
 def revision_document(record: RevisionRecord) -> RevisionDocument:
-    """Return one revision with its changes and errors."""
+    """Return one revision as a list shows it: its first changes, and all of them counted."""
+    return _revision(record, [change_document(change) for change in listed(record).changes])
+
+
+def whole_revision_document(record: RevisionRecord) -> RevisionDocument:
+    """Return one revision with all its changes and their fields."""
+    return _revision(
+        record, [whole_change_document(change) for change in sorted(record.changes, key=urgency)]
+    )
+
+
+def moved_revision_document(record: RevisionRecord, moved: Sequence[Change]) -> dict[str, Any]:
+    """Return what the stream tells of a revision under way: how it is, and the changes that moved."""
+    return {
+        "revision": _revision(record, []),
+        "changes": [whole_change_document(change) for change in moved],
+    }
+
+
+def _revision(record: RevisionRecord, changes: list[dict[str, Any]]) -> RevisionDocument:
     revision = record.revision
+    actions, results = Counter[str](), Counter[str]()
+    for one in record.tally or tally_of(record.changes):
+        actions[one.action] += one.bots
+        results[one.state.value] += one.bots
     return RevisionDocument(
         id=revision.id,
         author=revision.author,
@@ -55,8 +95,14 @@ def revision_document(record: RevisionRecord) -> RevisionDocument:
         received_at=record.received_at,
         finished_at=record.finished_at,
         state=record.state.value,
-        changes=[change_document(change) for change in record.changes],
+        changes=changes,
         errors=[error_document(error) for error in record.errors],
+        trigger=record.trigger,
+        by=record.by,
+        branch=revision.branch,
+        held=record.held,
+        actions=dict(actions),
+        results=dict(results),
     )
 
 
@@ -165,6 +211,35 @@ def parameters_of(spec: BotSpec | None) -> dict[str, Any]:
     """Return a bot's resolved instance, {} where nothing is known of it."""
     found = json.loads(spec.config_json) if spec else {}
     return found if isinstance(found, dict) else {}
+
+
+def past_row(past: PastBot) -> Bot:
+    """Return the row of a bot that is gone: empty but for what was done last."""
+    return Bot(
+        name=past.name,
+        program="",
+        version="",
+        type="",
+        mode="",
+        environment="",
+        sync=Sync.SYNCED.value,
+        health=Health.UNKNOWN.value,
+        reason=Reason.REMOVED.value,
+        message=f"removed from the fleet by revision {past.revision[:7]}" if past.action == "remove" else "",
+        applied_revision="",
+        attempted_revision=past.revision,
+        restarts=0,
+        started_at=None,
+        since=past.at,
+        node="",
+        allocation="",
+        schedule="",
+        timezone="",
+        next_run=None,
+        account="",
+        currency="",
+        resources=Resources(),
+    )
 
 
 def audit_document(entry: AuditEntry) -> AuditDocument:

@@ -1,6 +1,7 @@
 """From what the controller and the intake tell to messages on the live channel, each encoded once.
 
-Topics: `fleet` (rows and the header) and `bot:NAME` (samples, logs, events, runs). See web/documents.py.
+Topics: `fleet` (rows and the header), `revisions` and `bot:NAME` (samples, logs, events, runs).
+See web/documents.py.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from controller.records import RevisionRecord, RunRecord
+from controller.records import Change, RevisionRecord, RunRecord
 from controller.status import BotStatus
 from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport
@@ -18,10 +19,11 @@ from telemetry.latest import Latest
 from telemetry.live import Broadcaster
 from telemetry.records import Event, Sample
 from web.fleet_header import FleetHeader
-from web.presentation import event_document, run_document, sample_document
+from web.presentation import event_document, moved_revision_document, run_document, sample_document
 from web.rows import Rows
 
 FLEET = "fleet"
+REVISIONS = "revisions"
 HEADER_EVERY = 1.0
 """Least seconds between two sendings of the fleet's header."""
 HEADER_AGAIN = 10.0
@@ -101,6 +103,9 @@ class LivePublisher:
         self._rows_every = rows_every
         self._header_again = header_again
         self._again: asyncio.TimerHandle | None = None
+        self._told_of = ""
+        self._told: dict[str, Change] = {}
+        """The changes of the revision that was told of last, by bot, as they were then."""
         self._paced = Paced(self._emit_row)
         self._paced_header = Paced(self._emit_header)
 
@@ -118,8 +123,12 @@ class LivePublisher:
         self.header_changed()
 
     def revision_changed(self, record: RevisionRecord) -> None:
-        """Send the header, which shows the newest revision."""
-        del record
+        """Send the revision with those of its changes that moved, and the header that shows the newest."""
+        before = self._told if self._told_of == record.revision.id else {}
+        self._told_of = record.revision.id
+        self._told = {change.bot: change for change in record.changes}
+        moved = [change for change in record.changes if before.get(change.bot) != change]
+        self._publish(REVISIONS, "revision", partial(moved_revision_document, record, moved))
         self.header_changed()
 
     def run_changed(self, bot: str, run: RunRecord) -> None:

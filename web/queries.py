@@ -72,7 +72,12 @@ def kinds_of(text: str, default: tuple[str, ...]) -> tuple[str, ...]:
     """Return the kinds named in `a,b,c`; `default` for "", and () (all there are) for "all"."""
     if text == "all":
         return ()
-    return tuple(part.strip() for part in text.split(",") if part.strip()) or default
+    return names_in(text) or default
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the names in `a,b,c`."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _check_points(seconds: float, step: float) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from controller.passes import Pass
 from controller.plan import Plan
-from controller.records import Attempt, AuditEntry, RevisionRecord, RunRecord, Suspension
+from controller.records import Attempt, AuditEntry, PastBot, RevisionRecord, RunRecord, Suspension
 from controller.status import BotStatus
 from gitops.bundle import Bundle
 from gitops.desired import DesiredState
@@ -101,12 +101,16 @@ class FleetController(Protocol):
         """Take over jobs that the database does not know; return their bots."""
         ...
 
-    async def revisions(self, limit: int = 50) -> list[RevisionRecord]:
-        """Return the newest revisions, newest first."""
+    async def revisions(self, limit: int = 50, *, before: str = "", bot: str = "") -> list[RevisionRecord]:
+        """Return revisions newest first, each with the first of its changes. Raises NotFound."""
         ...
 
     async def find_revision(self, revision: str) -> RevisionRecord:
         """Return one revision's record by its id or the first digits of it. Raises NotFound."""
+        ...
+
+    async def past(self, name: str) -> PastBot | None:
+        """Return what is remembered of a bot that may be gone, None where nothing is."""
         ...
 
     async def runs(self, bot: str, limit: int = 50) -> list[RunRecord]:

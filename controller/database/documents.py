@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from controller.process import ProcessState
+from controller.records import FieldChange
 from controller.status import BotStatus
 from schemas.bot import BotSpec
 from schemas.errors import ManifestError
@@ -14,6 +15,7 @@ _encoder = msgspec.json.Encoder()
 _spec = msgspec.json.Decoder(BotSpec)
 _status = msgspec.json.Decoder(BotStatus)
 _process = msgspec.json.Decoder(ProcessState)
+_fields = msgspec.json.Decoder(tuple[FieldChange, ...])
 _errors = msgspec.json.Decoder(tuple[ManifestError, ...])
 
 
@@ -46,6 +48,11 @@ def decode_process(text: str) -> ProcessState:
 def decode_errors(text: str) -> tuple[ManifestError, ...]:
     """Return the errors of a revision."""
     return _errors.decode(text)
+
+
+def decode_fields(text: str) -> tuple[FieldChange, ...]:
+    """Return the fields of a change; an older herdsman kept none."""
+    return _fields.decode(text) if text else ()
 
 
 def decode_any(text: str) -> Any:

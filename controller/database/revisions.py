@@ -3,12 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Select, and_, case, delete, func, or_, select, update
 
-from controller.database.documents import decode_errors, encode
+from controller.database.documents import decode_errors, decode_fields, encode
 from controller.database.tables import changes, revisions
 from controller.database.upsert import upsert
-from controller.records import Change, ChangeState, RevisionRecord, RevisionState
+from controller.listing import MOST
+from controller.records import (
+    Change,
+    ChangeState,
+    PastBot,
+    RevisionRecord,
+    RevisionState,
+    Tally,
+)
 from gitops.revision import Revision
 
 
@@ -37,12 +45,36 @@ def known_revisions(connection: Connection) -> set[str]:
     return set(connection.execute(select(revisions.c.id)).scalars())
 
 
-def load_revisions(connection: Connection, limit: int) -> list[RevisionRecord]:
-    """Return the newest revisions with their changes, newest first."""
-    newest = select(revisions).order_by(revisions.c.received_at.desc()).limit(limit)
-    found = connection.execute(newest).all()
-    made = _changes_of(connection, [row.id for row in found])
-    return [_record(row, made.get(row.id, ())) for row in found]
+def load_revisions(
+    connection: Connection, limit: int, *, before: str = "", bot: str = "", most: int = MOST
+) -> list[RevisionRecord]:
+    """Return revisions with the first `most` of their changes and all of them counted, newest first.
+
+    `before`: those that came before this revision's id; `bot`: those that changed it, with its change alone.
+    The fields of changes are left out.
+    """
+    wanted = select(revisions).order_by(revisions.c.received_at.desc(), revisions.c.id.desc()).limit(limit)
+    if before:
+        wanted = wanted.where(_older_than(before))
+    if bot:
+        wanted = wanted.where(revisions.c.id.in_(select(changes.c.revision).where(changes.c.bot == bot)))
+    found = connection.execute(wanted).all()
+    ids = [row.id for row in found]
+    made, tallies = _first_changes(connection, ids, bot, most), _tallies(connection, ids)
+    return [_record(row, made.get(row.id, ()), tallies.get(row.id, ())) for row in found]
+
+
+def find_past_bot(connection: Connection, bot: str) -> PastBot | None:
+    """Return what was done last to a bot, None where no revision that is kept changed it."""
+    newest = (
+        select(changes.c.revision, changes.c.action, revisions.c.received_at)
+        .join(revisions, revisions.c.id == changes.c.revision)
+        .where(changes.c.bot == bot)
+        .order_by(revisions.c.received_at.desc())
+        .limit(1)
+    )
+    row = connection.execute(newest).first()
+    return PastBot(bot, row.revision, row.action, row.received_at) if row else None
 
 
 def newest_revision(connection: Connection) -> RevisionRecord | None:
@@ -62,7 +94,7 @@ def find_revision(connection: Connection, revision: str) -> RevisionRecord | Non
     """Return one revision by its full id, or by the first digits of it."""
     matching = select(revisions).where(revisions.c.id.startswith(revision, autoescape=True)).limit(1)
     row = connection.execute(matching).first()
-    return _record(row, _changes_of(connection, [row.id]).get(row.id, ())) if row else None
+    return _record(row, _changes_of(connection, row.id)) if row else None
 
 
 def trim_changes(connection: Connection, keep: int) -> None:
@@ -73,15 +105,65 @@ def trim_changes(connection: Connection, keep: int) -> None:
         connection.execute(delete(changes).where(changes.c.revision == revision))
 
 
-def _changes_of(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Change, ...]]:
-    found: dict[str, tuple[Change, ...]] = {}
-    for row in connection.execute(select(changes).where(changes.c.revision.in_(ids)).order_by(changes.c.bot)):
-        change = Change(row.bot, row.action, row.summary, ChangeState(row.state), row.message, row.seconds)
-        found[row.revision] = (*found.get(row.revision, ()), change)
+_URGENCY = case(
+    (changes.c.state == ChangeState.FAILED.value, 0),
+    (changes.c.state == ChangeState.WAITING.value, 1),
+    else_=2,
+)
+"""What a person wants to see first of many changes."""
+
+
+def _older_than(revision: str) -> Any:
+    mark = select(revisions.c.received_at, revisions.c.id).where(revisions.c.id == revision).subquery()
+    at = select(mark.c.received_at).scalar_subquery()
+    return or_(
+        revisions.c.received_at < at,
+        and_(revisions.c.received_at == at, revisions.c.id < revision),
+    )
+
+
+def _first_changes(
+    connection: Connection, ids: Sequence[str], bot: str, most: int
+) -> dict[str, tuple[Change, ...]]:
+    mine = and_(changes.c.revision.in_(ids), *([changes.c.bot == bot] if bot else []))
+    place = func.row_number().over(partition_by=changes.c.revision, order_by=(_URGENCY, changes.c.bot))
+    columns = [column for column in changes.c if column.name != "fields"]
+    ranked = select(*columns, place.label("place")).where(mine).subquery()
+    return _grouped(connection, select(ranked).where(ranked.c.place <= most).order_by(ranked.c.place))
+
+
+def _tallies(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Tally, ...]]:
+    kinds = (changes.c.revision, changes.c.action, changes.c.state)
+    counted = select(*kinds, func.count().label("bots")).where(changes.c.revision.in_(ids)).group_by(*kinds)
+    found: dict[str, tuple[Tally, ...]] = {}
+    for row in connection.execute(counted.order_by(*kinds)):
+        tally = Tally(row.action, ChangeState(row.state), row.bots)
+        found[row.revision] = (*found.get(row.revision, ()), tally)
     return found
 
 
-def _record(row: Any, made: tuple[Change, ...]) -> RevisionRecord:
+def _changes_of(connection: Connection, revision: str) -> tuple[Change, ...]:
+    whole = select(changes).where(changes.c.revision == revision).order_by(changes.c.bot)
+    return _grouped(connection, whole).get(revision, ())
+
+
+def _grouped(connection: Connection, wanted: Select[Any]) -> dict[str, tuple[Change, ...]]:
+    found: dict[str, list[Change]] = {}
+    for row in connection.execute(wanted).mappings():
+        change = Change(
+            row["bot"],
+            row["action"],
+            row["summary"],
+            ChangeState(row["state"]),
+            row["message"],
+            row["seconds"],
+            decode_fields(row.get("fields", "")),
+        )
+        found.setdefault(row["revision"], []).append(change)
+    return {revision: tuple(made) for revision, made in found.items()}
+
+
+def _record(row: Any, made: tuple[Change, ...], tally: tuple[Tally, ...] = ()) -> RevisionRecord:
     revision = Revision(row.id, row.author, row.message, row.committed_at, row.branch, row.source)
     return RevisionRecord(
         revision=revision,
@@ -93,6 +175,7 @@ def _record(row: Any, made: tuple[Change, ...]) -> RevisionRecord:
         held=row.held,
         changes=made,
         errors=decode_errors(row.errors),
+        tally=tally,
     )
 
 
@@ -124,4 +207,5 @@ def _change_row(revision: str, change: Change) -> dict[str, Any]:
         "state": change.state.value,
         "message": change.message,
         "seconds": change.seconds,
+        "fields": encode(change.fields) if change.fields else "",
     }

@@ -74,6 +74,8 @@ changes = Table(
     Column("state", String, nullable=False),
     Column("message", Text, nullable=False),
     Column("seconds", Float, nullable=False),
+    Column("fields", Text, nullable=False, server_default=""),
+    Index("changes_bot", "bot"),
 )
 
 attempts = Table(

@@ -202,6 +202,10 @@ def _conditions(query: EventQuery) -> tuple[list[str], list[Any]]:
         parts.append((f"kind IN ({', '.join('?' * len(query.kinds))})", query.kinds))
         if "log" not in query.kinds:
             parts.append(("kind <> 'log'", ()))
+    if query.without:
+        parts.append((f"kind NOT IN ({', '.join('?' * len(query.without))})", query.without))
+        if "log" in query.without and not query.kinds:
+            parts.append(("kind <> 'log'", ()))
     words = _WORD.findall(query.text)
     if words:
         match = " ".join(f'"{word}"*' for word in words)

@@ -132,6 +132,13 @@ async def test_filters_by_bot_time_level_and_kind(store: EventStore) -> None:
     assert await found(store, start=NOW + 2, end=NOW + 3) == ["line 3", "line 2"]
     assert await found(store, level="warning") == ["line 3", "line 2"]
     assert await found(store, kinds=("trade", "order")) == ["line 4", "line 3"]
+    assert await found(store, without=("trade", "order")) == [
+        line for line in await found(store) if line not in ("line 4", "line 3")
+    ]
+    assert await found(store, kinds=("trade", "order"), without=("trade",)) == await found(
+        store, kinds=("order",)
+    )
+    assert await found(store, without=("log",)) == ["line 4", "line 3"]
     assert await found(store, kinds=("log", "order"), bot="alpha") == ["line 4", "line 2", "line 1"]
     assert await found(store, bot="alpha", level="error", kinds=("trade",)) == []
 

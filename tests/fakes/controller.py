@@ -3,9 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from controller.listing import listed
 from controller.passes import Pass
 from controller.plan import Plan
-from controller.records import Attempt, AuditEntry, Change, RevisionRecord, RunRecord, Suspension
+from controller.records import (
+    Attempt,
+    AuditEntry,
+    Change,
+    PastBot,
+    RevisionRecord,
+    RunRecord,
+    Suspension,
+)
 from controller.status import BotStatus, Health, Reason, Sync
 from gitops.desired import DesiredState
 from gitops.revision import Revision
@@ -50,6 +59,7 @@ class FakeController:
     attempt_records: list[Attempt] = field(default_factory=list)
     suspensions: dict[str, Suspension] = field(default_factory=dict)
     refusals: list[tuple[str, tuple[ManifestError, ...], str]] = field(default_factory=list)
+    gone: dict[str, PastBot] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
     fleet_id: str = "desk-abc123"
     synced_at: float | None = None
@@ -110,8 +120,14 @@ class FakeController:
     def revision(self) -> RevisionRecord | None:
         return self.records[0] if self.records else None
 
-    async def revisions(self, limit: int = 50) -> list[RevisionRecord]:
-        return self.records[:limit]
+    async def revisions(self, limit: int = 50, *, before: str = "", bot: str = "") -> list[RevisionRecord]:
+        ids = [record.revision.id for record in self.records]
+        later = self.records[ids.index(before) + 1 :] if before else self.records
+        changed = [one for one in later if not bot or bot in [change.bot for change in one.changes]]
+        return [listed(one, bot) for one in changed[:limit]]
+
+    async def past(self, name: str) -> PastBot | None:
+        return self.gone.get(name)
 
     async def find_revision(self, revision: str) -> RevisionRecord:
         for record in self.records:

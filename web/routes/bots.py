@@ -7,6 +7,7 @@ import msgspec
 from litestar import MediaType, Response, get
 from litestar.params import QueryParameter
 
+from controller.records import PastBot
 from controller.status import BotStatus
 from schemas.errors import NotFound
 from telemetry.stores import EventQuery
@@ -18,13 +19,25 @@ from web.presentation import (
     conditions,
     events_answer,
     parameters_of,
+    past_row,
     revision_summary,
     run_document,
     suspension_document,
 )
 from web.problems import UnknownName
-from web.queries import chart_query, checked_level, kinds_of, thinned
-from web.routes.parameters import BotName, Cursor, End, Level, Limit, Start, Wired, Words
+from web.queries import chart_query, checked_level, kinds_of, names_in, thinned
+from web.routes.parameters import (
+    AlsoRemoved,
+    BotName,
+    Cursor,
+    End,
+    Level,
+    Limit,
+    Start,
+    Wired,
+    Without,
+    Words,
+)
 from web.services import Services
 
 _ROWS_AT_ONCE = 200
@@ -39,9 +52,13 @@ async def bots(services: Wired) -> Response[list[Bot]]:
 
 
 @get("/api/v1/bots/{name:str}", opt={"access": Scope.READ}, tags=["bots"])
-async def bot(services: Wired, name: BotName) -> Response[BotDetail]:
+async def bot(services: Wired, name: BotName, removed: AlsoRemoved = False) -> Response[BotDetail]:
     """Return everything about one bot but its history."""
     position = services.live.position()
+    past = await past_bot(services, name) if removed else None
+    if past is not None:
+        detail = await _past_detail(services, past)
+        return Response(detail, headers={STREAM_POSITION: position})
     status = known_bot(services, name)
     return Response(await _detail(services, status), headers={STREAM_POSITION: position})
 
@@ -65,7 +82,7 @@ async def bot_series(
 ) -> Response[SeriesAnswer]:
     """Return series of a bot over a range (default: the last hour); points are [unix seconds, value]."""
     position = services.live.position()
-    known_bot(services, name)
+    await ever_known(services, name)
     chart = chart_query(name, metric, start, end, step, services.clock())
     found = await services.series.query(chart.query)
     answer = SeriesAnswer([{"labels": dict(one.labels), "points": thinned(one, chart.most)} for one in found])
@@ -83,12 +100,13 @@ async def bot_logs(
     kind: Annotated[
         str, QueryParameter(description='Kinds, separated by commas; default "log"; "all" for every one.')
     ] = "",
+    without: Without = "",
     limit: Limit = 200,
     cursor: Cursor = "",
 ) -> Response[EventsAnswer]:
     """Return what a bot printed, newest first."""
     position = services.live.position()
-    known_bot(services, name)
+    await ever_known(services, name)
     now = services.clock()
     query = EventQuery(
         bot=name,
@@ -97,6 +115,7 @@ async def bot_logs(
         text=text,
         level=checked_level(level),
         kinds=kinds_of(kind, ("log",)),
+        without=names_in(without),
         limit=limit,
         cursor=cursor,
     )
@@ -107,7 +126,7 @@ async def bot_logs(
 async def bot_runs(services: Wired, name: BotName, limit: Limit = 50) -> Response[list[Run]]:
     """Return a bot's executions, newest first."""
     position = services.live.position()
-    known_bot(services, name)
+    await ever_known(services, name)
     found = await services.controller.runs(name, limit)
     return Response([run_document(one) for one in found], headers={STREAM_POSITION: position})
 
@@ -139,6 +158,22 @@ async def _detail(services: Wired, status: BotStatus) -> BotDetail:
     )
 
 
+async def _past_detail(services: Services, past: PastBot) -> BotDetail:
+    """Return what is left of a bot that is gone."""
+    metrics = await services.series.metrics(past.name)
+    return BotDetail(
+        bot=past_row(past),
+        path="",
+        parameters={},
+        metrics=metrics,
+        conditions=[],
+        attempts=[attempt_document(one) for one in await services.controller.attempts(past.name)],
+        suspended=None,
+        revision=None,
+        removed={"revision": past.revision, "at": past.at},
+    )
+
+
 async def _revision(services: Services, revision: str) -> dict[str, Any] | None:
     """Return the author and message of a revision, None where it is unknown or there is none."""
     if not revision:
@@ -147,6 +182,21 @@ async def _revision(services: Services, revision: str) -> dict[str, Any] | None:
         return revision_summary((await services.controller.find_revision(revision)).revision)
     except NotFound:
         return None
+
+
+async def past_bot(services: Services, name: str) -> PastBot | None:
+    """Return what is remembered of a bot that is gone; None where it is there, or never was."""
+    try:
+        services.controller.status(name)
+    except NotFound:
+        return await services.controller.past(name)
+    return None
+
+
+async def ever_known(services: Services, name: str) -> None:
+    """Take a bot that is there, or was: what is kept of it stays readable. Raises UnknownName."""
+    if await past_bot(services, name) is None:
+        known_bot(services, name)
 
 
 def known_bot(services: Wired, name: BotName) -> BotStatus:

@@ -1,23 +1,17 @@
-"""The fleet as a whole: its header, its revisions, its plan, all of its events."""
+"""The fleet as a whole: its header, its plan, all of its events."""
 
 from typing import Annotated
 
 from litestar import Response, get
-from litestar.params import FromPath, QueryParameter
+from litestar.params import QueryParameter
 
 from telemetry.stores import EventQuery
 from web.access.scopes import Scope
-from web.documents import (
-    STREAM_POSITION,
-    EventsAnswer,
-    FleetDocument,
-    PlanDocument,
-    RevisionDocument,
-)
+from web.documents import STREAM_POSITION, EventsAnswer, FleetDocument, PlanDocument
 from web.moments import optional_moment
-from web.presentation import events_answer, plan_document, revision_document
-from web.queries import NOTABLE_KINDS, checked_level, kinds_of
-from web.routes.parameters import Cursor, End, Level, Limit, Start, Wired, Words
+from web.presentation import events_answer, plan_document
+from web.queries import NOTABLE_KINDS, checked_level, kinds_of, names_in
+from web.routes.parameters import Cursor, End, Kinds, Level, Limit, Start, Wired, Without, Words
 
 
 @get("/api/v1/fleet", opt={"access": Scope.READ}, tags=["fleet"])
@@ -25,22 +19,6 @@ async def fleet(services: Wired) -> Response[FleetDocument]:
     """Return the header of every page: revision, last sync, bots by health, what is wrong with herdsman."""
     position = services.live.position()
     return Response(services.fleet.document(), headers={STREAM_POSITION: position})
-
-
-@get("/api/v1/revisions", opt={"access": Scope.READ}, tags=["fleet"])
-async def revisions(services: Wired, limit: Limit = 50) -> Response[list[RevisionDocument]]:
-    """Return the newest revisions with their changes and errors, newest first."""
-    position = services.live.position()
-    found = await services.controller.revisions(limit)
-    return Response([revision_document(one) for one in found], headers={STREAM_POSITION: position})
-
-
-@get("/api/v1/revisions/{revision:str}", opt={"access": Scope.READ}, tags=["fleet"])
-async def revision(services: Wired, revision: FromPath[str]) -> Response[RevisionDocument]:
-    """Return one revision by its id or the first digits of it."""
-    position = services.live.position()
-    found = await services.controller.find_revision(revision)
-    return Response(revision_document(found), headers={STREAM_POSITION: position})
 
 
 @get("/api/v1/plan", opt={"access": Scope.READ}, tags=["fleet"])
@@ -56,7 +34,8 @@ async def events(
     end: End = "",
     text: Words = "",
     level: Level = "",
-    kind: Annotated[str, QueryParameter(description='Kinds, separated by commas; "all" for every one.')] = "",
+    kind: Kinds = "",
+    without: Without = "",
     bot: Annotated[str, QueryParameter(description="Of this bot alone.")] = "",
     limit: Limit = 200,
     cursor: Cursor = "",
@@ -71,6 +50,7 @@ async def events(
         text=text,
         level=checked_level(level),
         kinds=kinds_of(kind, NOTABLE_KINDS),
+        without=names_in(without),
         limit=limit,
         cursor=cursor,
     )

@@ -15,5 +15,10 @@ Start = Annotated[str, QueryParameter(description='Unix seconds, RFC 3339, or ag
 End = Annotated[str, QueryParameter(description='As `start`; default "now".')]
 Words = Annotated[str, QueryParameter(description="Words that the text holds.")]
 Level = Annotated[str, QueryParameter(description="The least severe level: debug to critical.")]
+Kinds = Annotated[str, QueryParameter(description='Kinds, separated by commas; "all" for every one.')]
+Without = Annotated[str, QueryParameter(description="Kinds to leave out, separated by commas.")]
+AlsoRemoved = Annotated[
+    bool, QueryParameter(description="Answer also for a bot that was removed, with what is left of it.")
+]
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="How many at most.")]
 Cursor = Annotated[str, QueryParameter(description="The `next_cursor` of the page before.")]

@@ -9,10 +9,13 @@ from litestar.response import Stream
 from schemas.errors import UsageError
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import Scope
+from web.publishing import FLEET, REVISIONS
 from web.routes.parameters import AnyRequest, Wired
 from web.stream import event_stream
 
 _MOST_TOPICS = 50
+WHOLE = frozenset({FLEET, REVISIONS})
+"""The topics that are not of one bot."""
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -20,7 +23,9 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 async def stream(
     services: Wired,
     request: AnyRequest,
-    topics: Annotated[str, QueryParameter(description='"fleet", "bot:NAME", separated by commas.')] = "fleet",
+    topics: Annotated[
+        str, QueryParameter(description='"fleet", "revisions", "bot:NAME", separated by commas.')
+    ] = "fleet",
     last_event_id: Annotated[
         str,
         QueryParameter(
@@ -29,7 +34,7 @@ async def stream(
         ),
     ] = "",
 ) -> Stream:
-    """Stream what happens: events `status`, `fleet`, `samples`, `event`, `log`, `run`, `reset`, `end`."""
+    """Stream events: `status`, `fleet`, `revision`, `samples`, `event`, `log`, `run`, `reset`, `end`."""
     wanted = parse_topics(topics)
     principal = authenticated(principal_of(request))
     last = request.headers.get("last-event-id", "") or last_event_id
@@ -42,8 +47,8 @@ def parse_topics(text: str) -> tuple[str, ...]:
     """Return the topics asked for, each once, in order. Raises UsageError for an unknown kind or too many."""
     topics = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     for topic in topics:
-        if topic != "fleet" and not (topic.startswith("bot:") and len(topic) > len("bot:")):
-            raise UsageError(f'"{topic}" is not a topic; there are "fleet" and "bot:NAME"')
+        if topic not in WHOLE and not (topic.startswith("bot:") and len(topic) > len("bot:")):
+            raise UsageError(f'"{topic}" is not a topic; there are "fleet", "revisions" and "bot:NAME"')
     if not 1 <= len(topics) <= _MOST_TOPICS:
         raise UsageError(f"a stream carries 1 to {_MOST_TOPICS} topics, not {len(topics)}")
     return topics

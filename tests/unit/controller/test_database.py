@@ -15,6 +15,7 @@ from controller.database.audit import add_audit, load_audit
 from controller.database.fleets import change_fleet_id, ensure_fleet, fleet_id
 from controller.database.inventory import drop_entries, load_inventory, save_entries
 from controller.database.revisions import (
+    find_past_bot,
     find_revision,
     finish_revision,
     known_revisions,
@@ -35,12 +36,14 @@ from controller.database.tokens import (
     revoke_token,
     touch_token,
 )
+from controller.listing import listed
 from controller.process import ProcessState, Stage
 from controller.records import (
     Attempt,
     AuditEntry,
     Change,
     ChangeState,
+    FieldChange,
     Halt,
     RevisionRecord,
     RevisionState,
@@ -230,7 +233,8 @@ async def test_reports_before_the_first_status_are_kept(database):
 async def test_revisions_keep_their_changes_and_errors(database):
     """A revision comes back with its changes at their newest step, and its errors."""
     error = ManifestError("bots/a.yaml", 7, 1, "/volatilty", "unknown parameter", "volatility", bots=("a",))
-    change = Change("a", "update", "fast 10 -> 12")
+    fields = (FieldChange("fast", "10", "12"), FieldChange("slow", None, "30"))
+    change = Change("a", "update", "fast 10 -> 12", fields=fields)
     record = RevisionRecord(
         revision(1), RevisionState.RUNNING, NOW, trigger="push", by="ada", changes=(change,), errors=(error,)
     )
@@ -245,11 +249,51 @@ async def test_revisions_keep_their_changes_and_errors(database):
 
     found = await database.run(lambda connection: load_revisions(connection, 10))
     expected = replace(record, state=RevisionState.APPLIED, finished_at=NOW + 1, changes=(done,))
-    assert found == [later, expected]
+    assert found == [later, listed(expected)]
     assert await database.run(known_revisions) == {revision(1).id, revision(2).id}
     by_digits = await database.run(lambda connection: find_revision(connection, revision(1).id[:40]))
     assert by_digits == expected
     assert await database.run(lambda connection: find_revision(connection, "ffff")) is None
+
+
+async def test_revisions_are_paged_and_found_by_bot(database):
+    """A page goes on before a revision; a bot leads to its revisions with its change alone."""
+    for number in range(1, 8):
+        bots = ("a", "b", "c") if number % 2 else ("b",)
+        made = tuple(Change(bot, "update", f"{bot} {number}", ChangeState.HEALTHY) for bot in bots)
+        record = RevisionRecord(revision(number), RevisionState.APPLIED, NOW + number // 2, changes=made)
+        await database.run(lambda connection, record=record: save_revision(connection, record))
+
+    async def page(limit, **wanted):
+        found = await database.run(lambda connection: load_revisions(connection, limit, **wanted))
+        return [record.revision.id for record in found], found
+
+    whole, _ = await page(50)
+    paged, before = [], ""
+    while page_ids := (await page(2, before=before))[0]:
+        paged += page_ids
+        before = page_ids[-1]
+    assert paged == whole
+    assert len(set(whole)) == 7
+    ids, found = await page(50, bot="c", most=1)
+    assert set(ids) == {revision(number).id for number in (1, 3, 5, 7)}
+    assert {change.bot for record in found for change in record.changes} == {"c"}
+    assert all([one.bots for one in record.tally] == [3] for record in found)
+    past = await database.run(lambda connection: find_past_bot(connection, "c"))
+    assert (past.revision, past.action) == (revision(7).id, "update")
+    assert await database.run(lambda connection: find_past_bot(connection, "nobody")) is None
+
+
+async def test_a_list_shows_what_failed_first(database):
+    """Of many changes a list holds the most urgent ones, and counts them all."""
+    states = [ChangeState.HEALTHY] * 5 + [ChangeState.FAILED] + [ChangeState.WAITING] * 2
+    made = tuple(Change(f"bot-{n}", "update", "", state) for n, state in enumerate(states))
+    record = RevisionRecord(revision(1), RevisionState.RUNNING, NOW, changes=made)
+    await database.run(lambda connection: save_revision(connection, record))
+    (found,) = await database.run(lambda connection: load_revisions(connection, 1, most=4))
+    assert [change.bot for change in found.changes] == ["bot-5", "bot-6", "bot-7", "bot-0"]
+    assert found == listed(record, most=4)
+    assert sum(one.bots for one in found.tally) == 8
 
 
 async def test_old_changes_are_forgotten_but_not_the_revisions(database):

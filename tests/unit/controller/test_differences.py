@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from controller.differences import describe_new, describe_update, spec_changes
+from controller.field_changes import field_changes
 from schemas.bot import BotType, Mode, Resources, SecretReference
 from tests.unit.controller.examples import spec
 
@@ -87,3 +88,45 @@ def test_new_bots_are_described():
     """A new bot is described by its type, schedule and memory."""
     assert describe_new(spec(resources=Resources(memory_limit=64 * MIB))) == "realtime, 64 MiB"
     assert describe_new(spec(kind=BotType.SCHEDULED)) == "scheduled 0 * * * *"
+
+
+def test_fields_stand_before_and_after():
+    """Every field that differs is told with both values, one that a side lacks as None."""
+    old = spec(parameters={"fast": 10, "risk": {"max": 1}, "old": True}, version="1.4.2")
+    new = spec(parameters={"fast": 12, "risk": {"max": 2}, "new": [1, 2]}, version="1.5.0")
+    told = [(one.name, one.before, one.after) for one in field_changes(old, new)]
+    assert told == [
+        ("program", "sma 1.4.2", "sma 1.5.0"),
+        ("fast", "10", "12"),
+        ("risk.max", "1", "2"),
+        ("old", "true", None),
+        ("new", None, "[1, 2]"),
+    ]
+
+
+def test_fields_never_hold_a_secret():
+    """A secret's field says that there is one; its value is told nowhere, also not of a new bot."""
+    old = spec(
+        parameters={"api_key": "hunter2", "accounts": [{"token": "hunter4"}], "tls": {"key": "hunter6"}}
+    )
+    new = spec(
+        parameters={"api_key": "hunter3", "accounts": [{"token": "hunter5"}], "tls": {"key": "hunter7"}}
+    )
+    new = replace(new, secrets=(SecretReference("KEY", "nomad:hunter8"),))
+    told = [*field_changes(old, new), *field_changes(None, new)]
+    assert {"api_key", "accounts", "tls.key", "secret KEY"} <= {one.name for one in told}
+    assert "hunter" not in "".join(f"{one.before}{one.after}" for one in told)
+
+
+def test_long_values_and_many_fields_are_cut():
+    """A change stays small however large a manifest is: long values are cut, many fields counted."""
+    new = spec(parameters={f"p{n}": "x" * 5000 for n in range(200)})
+    told = field_changes(None, new)
+    assert len(told) == 61
+    assert told[-1].name.startswith("and 14")
+    assert max(len(one.after or "") for one in told) == 200
+
+
+def test_a_removed_bot_has_no_fields():
+    """What is gone differs in nothing."""
+    assert field_changes(spec(), None) == ()

@@ -257,6 +257,30 @@ async def test_force_push_to_an_older_revision_is_followed(world):
         assert (await controller.revisions())[0].revision == revision(1)
 
 
+async def test_revision_keeps_what_differed_in_each_manifest(world):
+    """A revision's changes hold the fields before and after, also in the database and for a page by bot."""
+    async with world.life() as controller:
+        await world.push([spec("a"), spec("b")], 1)
+        await world.push([spec("a", parameters={"fast": 12}), spec("b")], 2)
+        await world.clock.advance(5)
+        (change,) = (await controller.find_revision(revision(2).id)).changes
+        assert [(one.name, one.after) for one in change.fields] == [("fast", "12")]
+        assert [one.revision.id for one in await controller.revisions(bot="a")] == [
+            revision(2).id,
+            revision(1).id,
+        ]
+        assert [one.revision.id for one in await controller.revisions(bot="b")] == [revision(1).id]
+        assert await controller.revisions(before=revision(1).id) == []
+        await world.push([spec("b")], 3)
+        await world.clock.advance(60)
+        past = await controller.past("a")
+        assert (past.action, past.revision) == ("remove", revision(3).id)
+        assert await controller.past("never") is None
+    async with world.life() as controller:
+        (change,) = (await controller.find_revision(revision(2).id)).changes
+        assert [(one.name, one.after) for one in change.fields] == [("fast", "12")]
+
+
 async def test_preview_changes_nothing(world):
     """A plan says what a pass would do, and does nothing."""
     async with world.life() as controller:

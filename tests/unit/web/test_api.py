@@ -1,6 +1,7 @@
 """The HTTP API on a real socket, over fakes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from controller.records import (
     Attempt,
     Change,
     ChangeState,
+    FieldChange,
+    PastBot,
     RevisionRecord,
     RevisionState,
     RunRecord,
@@ -128,10 +131,12 @@ async def test_logs_and_events_are_searched_with_what_the_query_says(web: Runnin
         )
         await client.get("/api/v1/events")
         await client.get("/api/v1/events", params={"kind": "trade,order", "bot": "sma-btc"})
+        await client.get("/api/v1/events", params={"kind": "all", "without": "log, price"})
     assert logs.json()["events"][0]["message"] == "started"
     assert logs.json()["events"][0]["data"] == {"n": 1}
     assert logs.json()["next_cursor"] == "next"
-    first, second, third = web.services.events.queries
+    first, second, third, fourth = web.services.events.queries
+    assert (fourth.kinds, fourth.without) == ((), ("log", "price"))
     assert (first.bot, first.start, first.end, first.text) == ("sma-btc", 100.0, 200.0, "boom")
     assert (first.level, first.limit, first.cursor, first.kinds) == ("error", 5, "c", ("log",))
     assert (second.bot, second.kinds) == (None, NOTABLE_KINDS)
@@ -146,7 +151,7 @@ async def test_logs_and_events_are_searched_with_what_the_query_says(web: Runnin
         ("/api/v1/bots/sma-btc/series?start=0&end=10000000&step=1", "ask for a longer step"),
         ("/api/v1/bots/sma-btc/logs?limit=0", "limit"),
         ("/api/v1/bots/sma-btc/logs?limit=many", "limit"),
-        ("/api/v1/stream?topics=weather", 'there are "fleet" and "bot:NAME"'),
+        ("/api/v1/stream?topics=weather", 'there are "fleet", "revisions" and "bot:NAME"'),
     ],
 )
 async def test_wrong_parameter_is_a_problem_that_says_what_to_give(web: Running, path: str, expected: str):
@@ -199,12 +204,77 @@ async def test_revisions_fleet_and_plan_are_documents(web: Running):
     assert fleet["fleet"] == "desk-abc123"
     assert fleet["counts"]["Healthy"] == 1
     assert fleet["problems"] == ["the scheduler does not answer"]
-    assert fleet["revision"] == revision == same
+    assert fleet["revision"] == revision
+    assert same == {**revision, "changes": [{**revision["changes"][0], "fields": []}]}
     assert missing.status_code == 404
     assert revision["changes"][0]["summary"] == "fast 10 -> 12"
     assert revision["errors"][0]["suggestion"] == "volatility"
     assert plan["actions"][0]["action"] == "update"
     assert plan["held"] == "held"
+
+
+async def test_a_revision_says_who_brought_it_and_what_differs(web: Running):
+    """One revision has every change with its fields; a list counts them and holds the urgent ones."""
+    fields = (FieldChange("fast", "10", "12"), FieldChange("slow", None, "30"))
+    changes = tuple(Change(f"bot-{n:03}", "update", "fast 10 -> 12", fields=fields) for n in range(150))
+    failed = Change("zzz", "create", "realtime", ChangeState.FAILED, "crashed: boom", 0.3)
+    web.controller.records = [
+        RevisionRecord(
+            REVISION,
+            RevisionState.RUNNING,
+            1.0,
+            trigger="push",
+            by="desk",
+            held="40 of 100 bots would be removed",
+            changes=(*changes, failed),
+        )
+    ]
+    async with web.client(Scope.READ) as client:
+        (listed,) = (await client.get("/api/v1/revisions")).json()
+        whole = (await client.get(f"/api/v1/revisions/{REVISION.id[:7]}")).json()
+        by_bot = (await client.get("/api/v1/revisions", params={"bot": "bot-007"})).json()
+        none = (await client.get("/api/v1/revisions", params={"bot": "nobody"})).json()
+    assert (whole["trigger"], whole["by"], whole["author"]) == ("push", "desk", REVISION.author)
+    assert whole["held"] == "40 of 100 bots would be removed"
+    assert whole["actions"] == {"create": 1, "update": 150}
+    assert whole["results"] == {"failed": 1, "waiting": 150}
+    assert len(whole["changes"]) == 151
+    assert whole["changes"][1]["fields"] == [
+        {"name": "fast", "before": "10", "after": "12"},
+        {"name": "slow", "before": None, "after": "30"},
+    ]
+    assert [len(listed["changes"]), listed["changes"][0]["bot"]] == [100, "zzz"]
+    assert "fields" not in listed["changes"][0]
+    assert (listed["actions"], listed["results"]) == (whole["actions"], whole["results"])
+    assert [change["bot"] for change in by_bot[0]["changes"]] == ["bot-007"]
+    assert none == []
+
+
+async def test_revisions_go_on_before_the_last_one_seen(web: Running):
+    """`before` is the id of the last revision of the page before."""
+    revisions = [replace(REVISION, id=f"{n:040x}") for n in range(5)]
+    web.controller.records = [RevisionRecord(one, RevisionState.APPLIED, 1.0) for one in revisions]
+    async with web.client(Scope.READ) as client:
+        page = await client.get("/api/v1/revisions", params={"limit": 2, "before": revisions[1].id})
+    assert [one["id"] for one in page.json()] == [revisions[2].id, revisions[3].id]
+
+
+async def test_what_is_left_of_a_removed_bot_stays_readable(web: Running):
+    """Logs, series and runs of a bot that is gone are answered; a name that never was is not found."""
+    web.controller.gone["old"] = PastBot("old", REVISION.id, "remove", 5.0)
+    web.services.events.page = EventPage([EVENT], "")
+    async with web.client(Scope.READ) as client:
+        for path in ("logs", "series?metric=bot_equity", "runs"):
+            assert (await client.get(f"/api/v1/bots/old/{path}")).status_code == 200, path
+            assert (await client.get(f"/api/v1/bots/never/{path}")).status_code == 404, path
+        assert (await client.get("/api/v1/bots/old")).status_code == 404
+        assert (await client.get("/api/v1/bots/never?removed=true")).status_code == 404
+        detail = (await client.get("/api/v1/bots/old?removed=true")).json()
+        there = (await client.get("/api/v1/bots/sma-btc?removed=true")).json()
+    assert detail["removed"] == {"revision": REVISION.id, "at": 5.0}
+    assert detail["bot"]["reason"] == "Removed"
+    assert detail["metrics"] == ["bot_equity"]
+    assert there["removed"] is None
 
 
 async def test_sync_answers_at_once_or_when_the_pass_is_over(web: Running):

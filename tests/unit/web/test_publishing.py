@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from controller.records import RevisionRecord, RevisionState, RunRecord
+from controller.records import Change, ChangeState, RevisionRecord, RevisionState, RunRecord
 from controller.status import Health
 from telemetry.latest import Latest
 from telemetry.live import Broadcaster, Subscription
@@ -142,6 +143,22 @@ async def test_removed_bot_and_new_revision_are_told(channel: Channel):
     assert found[0] == ("status", {"name": "sma-btc", "removed": True})
     while not any(event == "fleet" and data["revision"] for event, data in found):
         found += messages(await anext(fleet))
+    channel.publisher.close()
+
+
+async def test_a_revision_is_told_change_by_change(channel: Channel):
+    """Each step of a revision carries the changes that moved, and no other: a pass may change thousands."""
+    reader = await channel.follow("revisions")
+    first, second = Change("a", "update", "fast 10 -> 12"), Change("b", "create", "realtime")
+    record = RevisionRecord(REVISION, RevisionState.RUNNING, 1.0, changes=(first, second))
+    channel.publisher.revision_changed(record)
+    done = first.to(ChangeState.RUNNING, "", 0.3)
+    channel.publisher.revision_changed(replace(record, changes=(done, second)))
+    found = messages(await anext(reader))
+    assert [event for event, _ in found] == ["revision", "revision"]
+    assert [[change["bot"] for change in data["changes"]] for _, data in found] == [["a", "b"], ["a"]]
+    assert found[1][1]["revision"]["results"] == {"running": 1, "waiting": 1}
+    assert found[1][1]["revision"]["changes"] == []
     channel.publisher.close()
 
 

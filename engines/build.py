@@ -81,11 +81,34 @@ def install_chromium(target: Path) -> None:
     if not shutil.which("chromium"):
         if not shutil.which("apt-get") or os.geteuid() != 0:
             raise EngineMissing("the browser tests need Chromium: apt-get install chromium")
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium"]
-        subprocess.run(["apt-get", "update", "-q"], check=True, env=environment)
-        subprocess.run(install, check=True, env=environment, stdout=subprocess.DEVNULL)
+        install_debian("chromium")
     target.symlink_to(str(shutil.which("chromium")))
+
+
+def install_postgresql(target: Path) -> None:
+    """Make Debian's PostgreSQL ready and link its server, without a cluster or a service of the machine's."""
+    if not list(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
+        if not shutil.which("apt-get") or os.geteuid() != 0:
+            raise EngineMissing("the database tests need PostgreSQL: apt-get install postgresql")
+        settings = Path("/etc/postgresql-common/createcluster.conf")
+        if not settings.exists():
+            settings.parent.mkdir(parents=True, exist_ok=True)
+            settings.write_text("create_main_cluster = false\n")
+        install_debian("postgresql", "-o", "Dpkg::Options::=--force-confold")
+    servers = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=_release)
+    target.symlink_to(servers[-1])
+
+
+def _release(server: Path) -> int:
+    return int(server.parts[-3])
+
+
+def install_debian(package: str, *options: str) -> None:
+    """Install one of Debian's packages, with what it needs and no more."""
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *options, package]
+    subprocess.run(["apt-get", "update", "-q"], check=True, env=environment)
+    subprocess.run(install, check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
 def key_of(module: str) -> str:
@@ -114,6 +137,7 @@ ENGINES: dict[str, tuple[str, Callable[[Path], None], str]] = {
         "VictoriaMetrics 1.79.5 from Debian",
     ),
     "chromium": ("", install_chromium, "Chromium from Debian"),
+    "postgres": ("", install_postgresql, "PostgreSQL from Debian"),
 }
 
 

@@ -4,6 +4,7 @@
 take an SQLAlchemy connection first and know nothing of threads or of asyncio.
 """
 
-from controller.database.connection import Database, UnusableDatabase
+from controller.database.connection import Database
+from controller.database.trouble import DatabaseUnavailable, UnusableDatabase
 
-__all__ = ["Database", "UnusableDatabase"]
+__all__ = ["Database", "DatabaseUnavailable", "UnusableDatabase"]

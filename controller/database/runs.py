@@ -12,6 +12,7 @@ from controller.records import RunRecord
 from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport, ReportKind
 
+_NEWEST = (runs.c.started_at.desc().nulls_last(), runs.c.id.desc())
 _TELLING = frozenset({ReportKind.STARTED, ReportKind.EXITED, ReportKind.SKIPPED})
 
 
@@ -43,13 +44,13 @@ def find_run(connection: Connection, bot: str, run: str) -> RunRecord | None:
 
 def load_runs(connection: Connection, bot: str, limit: int) -> list[RunRecord]:
     """Return a bot's newest runs, newest first."""
-    mine = select(runs).where(runs.c.bot == bot).order_by(runs.c.started_at.desc(), runs.c.id.desc())
+    mine = select(runs).where(runs.c.bot == bot).order_by(*_NEWEST)
     return [_run(row) for row in connection.execute(mine.limit(limit))]
 
 
 def trim_runs(connection: Connection, bot: str, keep: int) -> None:
     """Forget all but a bot's newest runs."""
-    mine = select(runs.c.id).where(runs.c.bot == bot).order_by(runs.c.started_at.desc(), runs.c.id.desc())
+    mine = select(runs.c.id).where(runs.c.bot == bot).order_by(*_NEWEST)
     connection.execute(delete(runs).where(runs.c.bot == bot, runs.c.id.not_in(mine.limit(keep))))
 
 

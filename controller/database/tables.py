@@ -3,9 +3,28 @@
 Times are Unix seconds. Values of ours that are read back whole are JSON text (`documents.py`).
 """
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+import re
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table
+from sqlalchemy import Text as AnyText
+from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
+_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class Text(TypeDecorator[str]):
+    """Text from anywhere: what no database can keep (NUL, half a character) becomes U+FFFD."""
+
+    impl = AnyText
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        """Return what can be kept."""
+        del dialect
+        return None if value is None else _UNKEEPABLE.sub("\ufffd", value)
+
 
 fleet = Table(
     "fleet",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.engines.nomad import NomadAgent, nomad_agent
+from tests.engines.postgresql import PostgreSQL, postgresql
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +20,10 @@ def fresh_nomad() -> Iterator[NomadAgent]:
     """A development agent of the test's own, to be stopped or broken."""
     with nomad_agent() as agent:
         yield agent
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgreSQL]:
+    """One PostgreSQL for the whole session; each test takes a database of its own."""
+    with postgresql() as server:
+        yield server

@@ -76,9 +76,16 @@ class ServerProcess:
 
 
 def launch(
-    command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, mark: str | None = None
+    command: Sequence[str],
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    mark: str | None = None,
+    user: str | None = None,
 ) -> ServerProcess:
-    """Start a server in its own session, its output in `log`; `mark` is that of an earlier life of it."""
+    """Start a server in its own session, its output in `log`; `mark` is that of an earlier life of it.
+
+    `user` is whom it runs as, None for whoever runs the tests.
+    """
     mark = mark or secrets.token_hex(8)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -89,6 +96,7 @@ def launch(
             env={**os.environ, **(env or {}), MARK: mark},
             cwd="/",
             start_new_session=True,
+            user=user,
         )
     return ServerProcess(process, log, mark)
 

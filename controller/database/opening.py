@@ -1,0 +1,121 @@
+"""Opening a database: connecting, refusing what cannot be used, and running the missing migrations.
+
+SQLite runs with a write-ahead log and `synchronous=FULL`. NORMAL would be quicker, but it may forget the
+last commits at a power failure, and then jobs run on a cluster that the inventory has never heard of:
+herdsman could only observe until someone recovers it.
+
+PostgreSQL serves several processes at once. Each of ours keeps one connection, which notices within seconds
+that the server is gone; two that start together migrate one after the other.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DatabaseError
+
+from controller.database.trouble import UnusableDatabase, damaged, explain, name_of
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_TIMEOUT_MS = 10_000
+_MIGRATION_LOCK = 0x68657264
+"""The PostgreSQL advisory lock under which one process at a time migrates."""
+KEEP_ALIVE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""How libpq notices a server that is gone: seconds, and milliseconds for the last."""
+
+
+def parse_address(address: str) -> URL:
+    """Return the URL of a database: a path means SQLite. Raises UnusableDatabase for any other kind."""
+    try:
+        url = make_url(address if "://" in address else f"sqlite:///{address}")
+    except ArgumentError as error:
+        raise UnusableDatabase("the database's address is no URL such as postgresql://HOST/NAME") from error
+    if url.get_backend_name() in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() != "sqlite":
+        raise UnusableDatabase(
+            f"{url.get_backend_name()} databases are not supported: use a file (SQLite) or postgresql://"
+        )
+    return url
+
+
+def open_engine(address: str) -> Engine:
+    """Connect, refuse what cannot be used in words, and run the missing migrations."""
+    engine = _engine(parse_address(address))
+    try:
+        with engine.begin() as connection:
+            _check(connection, engine.url)
+            _migrate(connection)
+    except UnusableDatabase:
+        engine.dispose()
+        raise
+    except (DatabaseError, sqlite3.Error) as error:
+        engine.dispose()
+        raise explain(error, engine) from error
+    return engine
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        arguments: dict[str, Any] = {"application_name": "herdsman", **KEEP_ALIVE}
+        return create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=arguments)
+    engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, so that savepoints and DDL are transactional
+    for pragma in (
+        f"busy_timeout={_BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _check(connection: Connection, url: URL) -> None:
+    if connection.dialect.name == "sqlite":
+        found = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
+        if found != "ok":
+            raise UnusableDatabase(damaged(url.render_as_string(), str(found)))
+    else:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    here = MigrationContext.configure(connection).get_current_heads()
+    newer = [revision for revision in here if revision not in known]
+    if newer:
+        raise UnusableDatabase(
+            f"the database {name_of(url.render_as_string())} was written by a newer herdsman (its version "
+            f"{newer[0]} is unknown here): start that herdsman, or restore a backup made by this one"
+        )
+
+
+def _migrate(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -5,6 +5,7 @@ there is nothing to complete, which is no error.
 """
 
 import json
+import ssl
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,10 @@ def ask(service: Service) -> list[tuple[str, str, str]]:
         raise ValueError(service.url)
     headers = {"Authorization": f"Bearer {service.token}"}
     request = urllib.request.Request(f"{service.url}/api/v1/bots", headers=headers)  # noqa: S310
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    trusted = ssl.create_default_context(cafile=service.ca_file) if service.ca_file else None
+    direct = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusted)
+    )
     with direct.open(request, timeout=PATIENCE) as answer:
         bots: list[dict[str, Any]] = json.load(answer)
     return sorted((bot["name"], bot["health"], f"{bot['program']} {bot['version']}") for bot in bots)

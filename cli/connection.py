@@ -1,5 +1,6 @@
 """How a command speaks to the running service."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -7,11 +8,14 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from cli.known_service import Service
-from schemas.errors import HerdsmanError, NotFound
+from cli.approval import approved, ask
+from cli.known_service import Service, named
+from schemas.errors import HerdsmanError, NotFound, UsageError
 from web.documents import STREAM_POSITION
 
 T = TypeVar("T")
+CHANGE_NOTHING = ("/sign-in-links", "/query")
+"""How the paths end that are asked for with POST and change nothing of the fleet."""
 
 
 class ServiceUnavailable(HerdsmanError):
@@ -25,18 +29,35 @@ class RequestRefused(HerdsmanError):
 
 
 def service_options(command: Any) -> Any:
-    """Add the options that say which service is meant."""
+    """Add the options that say which service is meant; the variables are read where it is looked for."""
+    from cli.env_names import env_names
+
     options: list[Callable[[Any], Any]] = [
+        click.option(
+            "--yes",
+            "-y",
+            is_flag=True,
+            expose_value=False,
+            callback=lambda _context, _option, value: approved.set(value),
+            help="Change a protected environment without being asked.",
+        ),
+        click.option(
+            "--env",
+            metavar="NAME",
+            default="",
+            expose_value=False,
+            callback=lambda _context, _option, value: named.set(value),
+            shell_complete=env_names,
+            help="The environment that is meant (else HERDSMAN_ENV, else the current one).",
+        ),
         click.option("--url", help="The service's address (else HERDSMAN_URL)."),
         click.option(
             "--token-file",
-            envvar="HERDSMAN_TOKEN_FILE",
             type=click.Path(path_type=Path),
-            help="A file with a token (else HERDSMAN_TOKEN).",
+            help="A file with a token (else HERDSMAN_TOKEN_FILE, or HERDSMAN_TOKEN itself).",
         ),
         click.option(
             "--data",
-            envvar="HERDSMAN_DATA",
             type=click.Path(path_type=Path),
             help="The service's data folder (else HERDSMAN_DATA).",
         ),
@@ -49,12 +70,21 @@ def service_options(command: Any) -> Any:
 class Client:
     """Speaks to the service's API; every answer that is no success becomes an error for people."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, *, patience: float = 60.0) -> None:
         import httpx
 
         self._service = service
+        self._approved = not service.protected
         headers = {"Authorization": f"Bearer {service.token}"}
-        self._http = httpx.Client(base_url=service.url, headers=headers, timeout=60, trust_env=False)
+        self._http = httpx.Client(
+            base_url=service.url, headers=headers, timeout=patience, trust_env=False, verify=trust(service)
+        )
+
+    def approve(self, *changes: str) -> None:
+        """Ask the person once before a protected environment is changed. Raises UsageError and Declined."""
+        if not self._approved:
+            ask(self._service, changes)
+            self._approved = True
 
     def get(self, path: str, kind: type[T], **query: Any) -> T:
         """Return a document of the API."""
@@ -66,11 +96,14 @@ class Client:
         return self._decode(answer, kind), answer.headers.get(STREAM_POSITION, "")
 
     def post(self, path: str, kind: type[T], body: Any = None, **query: Any) -> T:
-        """Ask for something to be done and return the answer's document."""
+        """Ask for something to be done and return the answer's document; see `approve`."""
+        if not path.endswith(CHANGE_NOTHING):
+            self.approve(f"{path.removeprefix('/api/v1/')} {json.dumps(body) if body else ''}".strip())
         return self._decode(self._request("POST", path, params=clean(query), json=body), kind)
 
     def delete(self, path: str) -> None:
-        """Remove something."""
+        """Remove something; see `approve`."""
+        self.approve(f"remove {path.removeprefix('/api/v1/')}")
         self._request("DELETE", path)
 
     def stream(self, topics: str, last: str = "") -> Iterator[tuple[str, str, bytes]]:
@@ -102,11 +135,28 @@ class Client:
 
     def _unavailable(self, error: Exception) -> ServiceUnavailable:
         reason = str(error) or type(error).__name__
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            reason += (
+                "; where it has a certificate of its own, name its authority with HERDSMAN_CA_FILE, or "
+                "`herdsman env add NAME --url URL --ca-file FILE`"
+            )
         return ServiceUnavailable(f"herdsman at {self._service.url} does not answer: {reason}")
 
     @staticmethod
     def _decode(answer: Any, kind: type[T]) -> T:
         return msgspec.json.decode(answer.content, type=kind)
+
+
+def trust(service: Service) -> Any:
+    """Return what certificates a connection to the service trusts. Raises UsageError."""
+    if not service.ca_file:
+        return True
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=service.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"the certificates in {service.ca_file} cannot be read: {error}") from error
 
 
 def clean(query: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,14 @@
-"""git's credential helper protocol (gitcredentials(7)): only `get` is answered, only for our own address.
+"""git's credential helper protocol (gitcredentials(7)): only `get` is answered, only for an address of ours.
 
-The token goes from its 0600 file to git's standard input: it stands in no URL, no argument and no config.
+The token goes from where it is kept to git's standard input: it stands in no URL, no argument and no config.
 """
 
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cli.known_service import find_service
+from cli.environments import LOCAL, read_environments
+from cli.known_service import Service, find_service, named
 from schemas.errors import HerdsmanError
 
 
@@ -21,11 +23,35 @@ def answer(
     if operation != "get":
         return ""
     wanted = dict(line.split("=", 1) for line in request.splitlines() if "=" in line)
+    asked = (wanted.get("protocol", ""), wanted.get("host", ""))
     try:
-        service = find_service(url, token_file, data)
+        service = service_for(asked, url, token_file, data)
     except (HerdsmanError, OSError):
         return ""
-    parts = urlsplit(service.url)
-    if wanted.get("protocol") != parts.scheme or wanted.get("host") != parts.netloc:
+    if address(service.url) != asked:
         return ""
     return f"username=herdsman\npassword={service.token}\n"
+
+
+def service_for(
+    asked: tuple[str, str], url: str | None, token_file: Path | None, data: Path | None
+) -> Service:
+    """Return the service that git speaks to: the one that is named, the environment there, or the local one.
+
+    A remote belongs to its service whichever environment is the current one.
+    """
+    if url or token_file or data or named.get() or address(os.environ.get("HERDSMAN_URL", "")) == asked:
+        return find_service(url, token_file, data)
+    known = read_environments().known.values()
+    here = next((one.name for one in known if address(one.url) == asked), LOCAL)
+    before = named.set(here)
+    try:
+        return find_service()
+    finally:
+        named.reset(before)
+
+
+def address(url: str) -> tuple[str, str]:
+    """Return an address as git names it: protocol and host with port."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc

@@ -66,6 +66,10 @@ def deploy(
                 if earlier
                 else ""
             )
+            client.approve(
+                f"{bot} ({read(manifest.read_text()).get('mode', 'dry')}) becomes {program.manifest.name} "
+                f"{version} by a push of {revision[:7]}{along}"
+            )
             tell("pushing", f"{revision[:7]} to {service.url}{along}")
             fleet.push(lambda line: click.echo(f"           {line}".rstrip()))
         keep_version(program, version)

@@ -10,7 +10,7 @@ import click
 
 from cli.checkup.finding import Finding, State
 from cli.connection import service_options
-from cli.known_service import Service, default_data, find_service, known_folder
+from cli.known_service import Service, default_data, find_service, known_folder, path_of
 from cli.output import Cell, Column, output_option, paint, print_data, table
 from schemas.errors import HerdsmanError
 
@@ -63,11 +63,16 @@ def look(
 
     service, reason = known_service(url, token_file, data)
     asked = list(service_findings(service)) if service else []
-    if service and asked[0].state is not State.OK and not (url or os.environ.get("HERDSMAN_URL")):
+    if (
+        service
+        and asked[0].state is not State.OK
+        and not (url or service.environment or os.environ.get("HERDSMAN_URL"))
+    ):
         # It ran here once: to find it stopped is no fault of this machine.
         service, reason, asked = None, asked[0].found, []
     here = service is not None and urlsplit(service.url).netloc == listen
-    yield from machine_findings(data or known_folder() or default_data(), listen, here)
+    folder = data or path_of("HERDSMAN_DATA") or known_folder() or default_data()
+    yield from machine_findings(folder, listen, here)
     yield from asked
     if service is None:
         yield Finding("service", State.OPTIONAL, reason, "`herdsman up` starts one on this machine")

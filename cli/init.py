@@ -75,6 +75,8 @@ def add_remote(folder: Path, service: Service) -> None:
     )
     if known.returncode:
         git(folder, "remote", "add", REMOTE, address)
+    if service.ca_file:
+        git(folder, "config", f"http.{service.url}.sslCAInfo", service.ca_file)
     key = f"credential.{service.url}.helper"
     git(folder, "config", "--replace-all", key, "")
     # Only `get` is ours: git also tells helpers to store and to erase, and would wait for us each time.

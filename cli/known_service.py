@@ -1,19 +1,30 @@
-"""Which service is meant, and its token: what `up` leaves for other commands to find.
+"""Which service is meant, and its token: named on the command line, by variables, or found by itself.
+
+The order: options of the command (`--url`, `--data` or `--env`), the variables HERDSMAN_URL and
+HERDSMAN_DATA, then HERDSMAN_ENV, the current environment (`herdsman env use`), the service this user started
+last. A token is `--token-file`, HERDSMAN_TOKEN_FILE, HERDSMAN_TOKEN, or the one kept for the address; an
+environment that the command line names takes no token from variables.
 
 The standard library alone: `git-credential` runs at every push, and is only as fast as its imports.
 """
 
 import json
 import os
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cli.environments import LOCAL, Environment, read_environments
+from cli.token_store import read_token
 from schemas.errors import UsageError
 
 SERVICE_FILE = "service.json"
 """In the data folder while the service runs: `{"url", "pid", "fleet"}`."""
 TOKEN_FILE = "admin-token"  # noqa: S105
+
+named: ContextVar[str] = ContextVar("named", default="")
+"""The environment that this process' command line names with `--env`, "" where it names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +33,12 @@ class Service:
 
     url: str
     token: str = field(repr=False)
+    ca_file: str = ""
+    """Certificates to trust for it, "" for the system's."""
+    environment: str = ""
+    """The name it was added by, "" where it was not."""
+    protected: bool = False
+    """A change of it is asked about first."""
 
 
 def default_data() -> Path:
@@ -37,17 +54,48 @@ def current_file() -> Path:
 
 
 def find_service(url: str | None = None, token_file: Path | None = None, data: Path | None = None) -> Service:
-    """Return the service that is meant: by option, environment, or the one this user started last."""
-    url = url or os.environ.get("HERDSMAN_URL")
+    """Return the service that is meant. Raises UsageError where none is, or no token is known for it."""
+    name = named.get()
+    if name and (url or data):
+        other = "--url" if url else "--data"
+        raise UsageError(f"--env {name} and {other} name two services: give one of them")
+    if name and name != LOCAL:
+        one = read_environments().named(name)
+        return _service(one.url, token_file.read_text().strip() if token_file else read_token(one))
+    environment = None if name or url or data else implied_environment()
+    if environment:
+        return _service(environment.url, find_token(environment.url, token_file, None, None))
+    return _found_here(None if name else url or os.environ.get("HERDSMAN_URL"), token_file, data)
+
+
+def implied_environment() -> Environment | None:
+    """Return the environment that is meant where the command line names no service, None where none is."""
+    if os.environ.get("HERDSMAN_URL") or os.environ.get("HERDSMAN_DATA"):
+        return None
+    environments = read_environments()
+    name = os.environ.get("HERDSMAN_ENV") or environments.current
+    return environments.named(name) if name and name != LOCAL else None
+
+
+def _found_here(url: str | None, token_file: Path | None, data: Path | None) -> Service:
+    """Return the service at an address, or the one whose data folder is known on this machine."""
     token_file = token_file or path_of("HERDSMAN_TOKEN_FILE")
     folder = data or path_of("HERDSMAN_DATA") or known_folder()
     known = read_service(folder) if folder else None
     address = url or (known or {}).get("url")
     if not address:
         raise UsageError(
-            "no running herdsman found: start one with `herdsman up`, or give --url and --token-file"
+            "no running herdsman found: start one with `herdsman up`, name another with --url and "
+            "--token-file, or keep it by name with `herdsman env add`"
         )
-    return Service(str(address).rstrip("/"), find_token(str(address), token_file, folder, known))
+    return _service(str(address), find_token(str(address), token_file, folder, known))
+
+
+def _service(url: str, token: str) -> Service:
+    """Return a service; an address that was added by name is that environment, however it was named."""
+    url = url.rstrip("/")
+    one = read_environments().at(url) or Environment("", url)
+    return Service(url, token, os.environ.get("HERDSMAN_CA_FILE") or one.ca_file, one.name, one.protected)
 
 
 def path_of(variable: str) -> Path | None:
@@ -57,14 +105,18 @@ def path_of(variable: str) -> Path | None:
 
 
 def find_token(url: str, token_file: Path | None, folder: Path | None, known: dict[str, Any] | None) -> str:
-    """Return the token for an address; a known folder's token goes to its own address alone."""
-    if token_file:
-        return token_file.read_text().strip()
+    """Return the token for an address; one that is kept for an address goes to that address alone."""
+    file = token_file or path_of("HERDSMAN_TOKEN_FILE")
+    if file:
+        return file.read_text().strip()
     token = os.environ.get("HERDSMAN_TOKEN")
     if token:
         return token
     if folder and known and known.get("url", "").rstrip("/") == url.rstrip("/"):
         return (folder / TOKEN_FILE).read_text().strip()
+    environment = read_environments().at(url)
+    if environment:
+        return read_token(environment)
     raise UsageError(f"no token for {url}: give --token-file, or set HERDSMAN_TOKEN")
 
 

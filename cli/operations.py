@@ -37,6 +37,7 @@ def suspend(bot: str, reason: str, until: str, no_wait: bool, output: str, **ser
     """Stop BOT and keep it stopped, whatever git says, until it is resumed (or until --until)."""
     client, _ = at_work(bot, service)
     end = moment(until, time.time()) if until else None
+    client.approve(f"{bot} is stopped{', until it is resumed' if end is None else f' until {until}'}")
     answer = client.post(f"/api/v1/bots/{bot}/suspend", OperationAnswer, {"reason": reason, "until": end})
     seen = None if no_wait else wait_for(client, bot, lambda now: now.health == "Suspended")
     if output in ("json", "yaml"):
@@ -60,6 +61,7 @@ def suspend(bot: str, reason: str, until: str, no_wait: bool, output: str, **ser
 def resume(bot: str, reason: str, no_wait: bool, output: str, **service: Any) -> None:
     """End the suspension of BOT: it is again what git says."""
     client, _ = at_work(bot, service)
+    client.approve(f"{bot} runs again, as git says")
     answer = client.post(f"/api/v1/bots/{bot}/resume", OperationAnswer, {"reason": reason})
     seen = None if no_wait else wait_for(client, bot, lambda now: now.health in ("Healthy", *UNHAPPY))
     finish(bot, answer, output, f"resumed by {answer.by}{quoted(reason)}", seen, no_wait)
@@ -76,6 +78,7 @@ def restart(bot: str, reason: str, no_wait: bool, output: str, **service: Any) -
     client, before = at_work(bot, service)
     if before.health == "Suspended":
         raise UsageError(f"{bot} is suspended, nothing of it runs: `herdsman resume {bot}` first")
+    client.approve(f"{bot} is stopped and started again")
     answer = client.post(f"/api/v1/bots/{bot}/restart", OperationAnswer, {"reason": reason})
 
     def is_back(now: Bot) -> bool:
@@ -94,7 +97,9 @@ def recover(reason: str, output: str, **service: Any) -> None:
 
     Until then herdsman only observes such jobs, so that a healthy bot is not stopped by a lost database.
     """
-    answer = client_of(service).post("/api/v1/recover", RecoverAnswer, {"reason": reason})
+    client = client_of(service)
+    client.approve("the jobs that it only observes are taken over, and become what git says")
+    answer = client.post("/api/v1/recover", RecoverAnswer, {"reason": reason})
     if output in ("json", "yaml"):
         print_data(answer, output)
     else:

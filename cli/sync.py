@@ -8,6 +8,8 @@ import click
 from cli.connection import Client, service_options
 from cli.known_service import find_service
 from cli.output import output_option, print_data
+from cli.plan import plan_lines
+from web.documents import PlanDocument
 
 
 @click.command()
@@ -19,6 +21,7 @@ def sync(
 ) -> None:
     """Reconcile now and show what changed; fails where a bot could not be changed."""
     client = Client(find_service(url, token_file, data))
+    client.approve(*plan_lines(client.get("/api/v1/plan", PlanDocument)))
     click.echo("reconciling ...", err=True)
     answer = client.post("/api/v1/sync", dict[str, Any], {"wait": True, "confirm_prune": confirm_prune})
     if output in ("json", "yaml"):

@@ -38,6 +38,7 @@ def list_tokens(output: str, url: str | None, token_file: Path | None, data: Pat
 def create(name: str, scope: str, url: str | None, token_file: Path | None, data: Path | None) -> None:
     """Create a token called NAME and print it, once, on standard output."""
     client = Client(find_service(url, token_file, data))
+    client.approve(f"a token {name} of the scope {scope} is made")
     answer = client.post("/api/v1/tokens", dict[str, Any], {"name": name, "scope": scope})
     click.echo(answer["token"])
 
@@ -47,4 +48,6 @@ def create(name: str, scope: str, url: str | None, token_file: Path | None, data
 @service_options
 def revoke(identity: str, url: str | None, token_file: Path | None, data: Path | None) -> None:
     """Revoke the token with this ID."""
-    Client(find_service(url, token_file, data)).delete(f"/api/v1/tokens/{identity}")
+    client = Client(find_service(url, token_file, data))
+    client.approve(f"the token {identity} is revoked, and the sessions that came from it")
+    client.delete(f"/api/v1/tokens/{identity}")

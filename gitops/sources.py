@@ -89,7 +89,7 @@ class HostedSource:
                 _describe, self.repository, f"refs/heads/{self.branch}", self.branch
             )
         except NotFound as error:
-            raise NothingPushed(f"Nothing was pushed to the branch {self.branch} yet") from error
+            raise NothingPushed(f"nothing was pushed to the branch {self.branch} yet") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec import UNSET
 
+from gitops.sources import NothingPushed
 from schemas.errors import (
     BuildFailed,
     Conflict,
@@ -60,6 +61,12 @@ _KINDS: dict[type[HerdsmanError], tuple[int, str, str, str]] = {
     ),
     SchedulerRefused: (422, "SchedulerRefused", "The scheduler says no", ""),
     BuildFailed: (422, "BuildFailed", "A bundle could not be built", "see the end of the build's log"),
+    NothingPushed: (
+        409,
+        "NothingPushed",
+        "There is no revision yet",
+        "push a fleet to this service: `herdsman init` starts one and connects it",
+    ),
     SourceUnavailable: (
         503,
         "SourceUnavailable",

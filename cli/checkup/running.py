@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cli.checkup.finding import Finding, State
+from cli.connection import trust
 from cli.known_service import Service
 
 _PATIENCE = 5.0
@@ -17,7 +18,8 @@ def service_findings(service: Service) -> Iterator[Finding]:
     subject = "service"
     try:
         headers = {"Authorization": f"Bearer {service.token}"}
-        answer = httpx.get(f"{service.url}/readyz", headers=headers, timeout=_PATIENCE, trust_env=False)
+        with httpx.Client(timeout=_PATIENCE, trust_env=False, verify=trust(service)) as client:
+            answer = client.get(f"{service.url}/readyz", headers=headers)
         checks: dict[str, str] = answer.json()["checks"]
     except (httpx.HTTPError, ValueError, KeyError) as error:
         advice = "start it with `herdsman up`, or name another with --url"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cli.fleet_folder import fleet_around
 from cli.init import REMOTE, add_remote
-from cli.known_service import Service, current_file
+from cli.known_service import Service, current_file, named
 from schemas.errors import Conflict, HerdsmanError, UsageError
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -125,6 +125,9 @@ class Repository:
 def git_environment(service: Service, token_file: Path | None, data: Path | None) -> dict[str, str]:
     """Return the person's environment, in which `herdsman git-credential` finds the same service."""
     found = {**os.environ, "LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0", "HERDSMAN_URL": service.url}
+    if named.get():
+        for variable in ("HERDSMAN_TOKEN", "HERDSMAN_TOKEN_FILE"):
+            found.pop(variable, None)
     if token_file:
         found["HERDSMAN_TOKEN_FILE"] = str(token_file.absolute())
     if data:

@@ -114,3 +114,31 @@ def test_doctor_and_completion_know_the_running_service(service: Service, progra
     assert service.run(**asked).stdout.split() == ["plain,sma"]
     assert service.stop() == 0
     assert service.run(**asked).stdout.strip() == ""
+
+
+def test_a_protected_environment_is_changed_only_on_purpose(service: Service, tmp_path: Path) -> None:
+    """Another person adds the service by name: reading works, a change needs --yes, git finds the token."""
+    secret = service.run("token", "create", "laptop", "--scope", "operate").stdout.strip()
+    other = Service(tmp_path / "other", port=service.port)
+    other.home.mkdir()
+    (other.home / "token").write_text(secret)
+    added = other.run("env", "add", "desk", "--url", service.url, "--protected", "--token-file", "token")
+    assert secret not in added.stdout + added.stderr
+    assert "scope operate" in added.stdout
+    other.run("env", "use", "desk", HERDSMAN_DATA="")
+    listed = json.loads(other.run("env", "list", "--output", "json", HERDSMAN_DATA="").stdout)
+    desk = next(one for one in listed if one["name"] == "desk")
+    assert (desk["current"], desk["reachable"], desk["scope"]) == (True, True, "operate")
+    other.run("init", "fleet", "--env", "desk")
+    fleet = other.home / "fleet"
+    assert secret not in (fleet / ".git" / "config").read_text()
+    run_git(other, fleet, "push", "-q", "herdsman", "main")
+    stop = ("suspend", "hello", "--reason", "test", "--env", "desk")
+    refused = other.run(*stop, check=False)
+    assert (refused.returncode, "nothing was changed" in refused.stderr) == (2, True)
+    assert service.bots()["hello"]["health"] != "Suspended"
+    assert "suspended" in other.run(*stop, "--yes").stdout
+    denied = other.run("token", "list", "--env", "desk", check=False)
+    assert denied.returncode == 1
+    assert 'the token "laptop" has the scope operate; this needs admin' in denied.stderr
+    assert secret not in denied.stderr + refused.stderr

@@ -230,7 +230,7 @@ async def test_our_own_remote_is_a_source(tmp_path, clone):
     repository = HostedRepository(tmp_path / "fleet.git")
     repository.create()
     source = HostedSource(repository.path)
-    with pytest.raises(NothingPushed, match="Nothing was pushed"):
+    with pytest.raises(NothingPushed, match="nothing was pushed"):
         await source.fetch()
     commit = clone.commit({"a": "1"})
     clone.git("--git-dir", str(repository.path), "fetch", "-q", str(clone.path), "main:main")

@@ -21,10 +21,20 @@ from cli.known_service import default_data
 )
 @click.option("--source", default="", help="Follow this git URL instead of serving our own git remote.")
 @click.option("--branch", default="", help="The branch that is deployed (own remote: main).")
+@click.option("--tag", default="", help="Follow this tag of the source, or the last that matches a pattern.")
+@click.option("--semver", default="", help="Follow the source's highest version in a range: '>=1.2 <2'.")
+@click.option("--commit", default="", help="Stay at this commit of the source.")
+@click.option("--accept-moved-tags", is_flag=True, help="Follow tags that were moved, and back when deleted.")
 @click.option("--subfolder", default="", help="The fleet's folder in the repository.")
 @click.option("--source-token-file", type=click.Path(path_type=Path), help="A file with the source's token.")
 @click.option(
     "--source-ca-file", type=click.Path(path_type=Path), help="Certificates to trust for the source."
+)
+@click.option(
+    "--source-known-hosts", type=click.Path(path_type=Path), help="known_hosts with the ssh source's key."
+)
+@click.option(
+    "--source-key-file", type=click.Path(path_type=Path), help="Private key for the ssh source (0600)."
 )
 @click.option(
     "--poll-interval", default=30.0, show_default=True, help="Seconds between two looks at the source."

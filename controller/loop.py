@@ -262,13 +262,13 @@ class Controller:
 
         `before` a revision's id: those that came before it; `bot`: those that changed it. Raises NotFound.
         """
-        mark = (await self.find_revision(before)).revision.id if before else ""
+        mark = (await self.find_revision(before)).revision.key if before else ""
         found = await self._database.run(
             lambda connection: load_revisions(connection, limit, before=mark, bot=bot, most=MOST)
         )
         current = self._followed.current()
         return [
-            listed(current, bot) if current and current.revision.id == one.revision.id else one
+            listed(current, bot) if current and current.revision.key == one.revision.key else one
             for one in found
         ]
 
@@ -298,7 +298,7 @@ class Controller:
         """Return what was done by whom, newest first."""
         return await self._database.run(lambda connection: load_audit(connection, limit))
 
-    async def _restore(self) -> RevisionRecord | None:
+    async def _restore(self) -> dict[str, RevisionRecord]:
         now = self._clock.time()
         earlier = await self._database.run(
             lambda connection: restore(connection, self._fleet, self._name, now)

@@ -73,7 +73,7 @@ class Reconciler:
         self._queued: Pass | None = None
         self._news = asyncio.Event()
         self._prune_allowed = ""
-        self._earlier: RevisionRecord | None = None
+        self._earlier: dict[str, RevisionRecord] = {}
         self._started = False
         self.synced_at: float | None = None
         """Unix time of the last successful look at the source, None before the first."""
@@ -90,8 +90,8 @@ class Reconciler:
         self._news.set()
         return self._queued
 
-    async def run(self, earlier: RevisionRecord | None) -> None:
-        """Carry out passes for ever; `earlier` is the record that an earlier life left."""
+    async def run(self, earlier: dict[str, RevisionRecord]) -> None:
+        """Carry out passes for ever; `earlier` are the records that an earlier life left, by source."""
         self._earlier = earlier
         async with asyncio.TaskGroup() as group:
             group.create_task(self._poll())
@@ -287,7 +287,7 @@ class Reconciler:
 
     def _record(self, asked: Pass, plan: Plan) -> RevisionRecord:
         """Return the record of a revision: a new one, or an earlier life's taken up again."""
-        earlier, self._earlier = self._earlier, None
+        earlier = self._earlier.pop(plan.revision.origin, None)
         if earlier is not None and earlier.revision.id == plan.revision.id:
             acting = {action.bot for action in plan.actions}
             changes = tuple(_settled(change, change.bot in acting) for change in earlier.changes)

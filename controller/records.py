@@ -27,7 +27,8 @@ class InventoryEntry:
 
     `intent` is the digest that was about to be applied, written before the scheduler is asked, so that a
     crash in between leaves no job that the database has not heard of. `halted` says which of our own
-    decisions stopped it, NONE while it is meant to run. `code` and `dependencies` are bundle keys.
+    decisions stopped it, NONE while it is meant to run. `code` and `dependencies` are bundle keys. `source`
+    is the name of the source that declares it, "" where the fleet has one.
     """
 
     bot: str
@@ -42,6 +43,7 @@ class InventoryEntry:
     code: str = ""
     dependencies: str = ""
     applied_at: float | None = None
+    source: str = ""
 
     @property
     def digest(self) -> str:

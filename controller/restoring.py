@@ -5,15 +5,15 @@ from sqlalchemy import Connection
 from controller.database.fleets import ensure_fleet
 from controller.database.inventory import load_inventory
 from controller.database.programs import load_programs
-from controller.database.revisions import known_revisions, newest_revision
+from controller.database.revisions import known_revisions, newest_revisions
 from controller.database.statuses import load_statuses
 from controller.database.suspensions import load_suspensions
 from controller.fleet import Fleet
 from controller.records import RevisionRecord
 
 
-def restore(connection: Connection, fleet: Fleet, name: str, now: float) -> RevisionRecord | None:
-    """Fill `fleet` from the database and return the newest revision's record, None before the first."""
+def restore(connection: Connection, fleet: Fleet, name: str, now: float) -> dict[str, RevisionRecord]:
+    """Fill `fleet` from the database and return each source's newest revision, by the source's name."""
     fleet.id = ensure_fleet(connection, name, now)
     fleet.inventory.update(load_inventory(connection))
     fleet.suspensions.update(load_suspensions(connection))
@@ -23,4 +23,4 @@ def restore(connection: Connection, fleet: Fleet, name: str, now: float) -> Revi
         if status is not None:
             fleet.statuses[bot] = status
         fleet.processes[bot] = process
-    return newest_revision(connection)
+    return newest_revisions(connection)

@@ -85,6 +85,16 @@ def install_chromium(target: Path) -> None:
     target.symlink_to(str(shutil.which("chromium")))
 
 
+def install_sshd(target: Path) -> None:
+    """Make Debian's ssh server ready and link it; the tests start it themselves."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
+    if not shutil.which("sshd", path=path):
+        if not shutil.which("apt-get") or os.geteuid() != 0:
+            raise EngineMissing("the tests of ssh sources need sshd: apt-get install openssh-server")
+        install_debian("openssh-server")
+    target.symlink_to(str(shutil.which("sshd", path=path)))
+
+
 def install_postgresql(target: Path) -> None:
     """Make Debian's PostgreSQL ready and link its server, without a cluster or a service of the machine's."""
     if not list(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
@@ -137,6 +147,7 @@ ENGINES: dict[str, tuple[str, Callable[[Path], None], str]] = {
         "VictoriaMetrics 1.79.5 from Debian",
     ),
     "chromium": ("", install_chromium, "Chromium from Debian"),
+    "sshd": ("", install_sshd, "sshd from Debian"),
     "postgres": ("", install_postgresql, "PostgreSQL from Debian"),
 }
 

@@ -13,6 +13,15 @@ class Revision:
     committed_at: float = 0.0
     branch: str = ""
     source: str = ""
+    rewritten: str = ""
+    """The commit that it replaces without following it: somebody rewrote history. "" where nobody did."""
+    origin: str = ""
+    """The name of its source, where a fleet has several; "" where it has one."""
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other revision: two sources may be at the same commit."""
+        return f"{self.id}@{self.origin}" if self.origin else self.id
 
     @property
     def short(self) -> str:

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from gitops.build import build_desired_state
 from gitops.desired import DesiredState
 from gitops.history import ProgramHistory
 from gitops.index import ProgramKey
+from gitops.mirror import tells_of_damage
 from gitops.process import CommandTimedOut, git_environment, run
 from gitops.reading import CommitReader, FolderReader
 from gitops.revision import Revision
@@ -57,9 +59,13 @@ class FleetStates:
                 source=revision.source,
             )
         except NotFound as error:
+            self._source.distrust()
             raise SourceUnavailable(f"Revision {revision.short} is not in the repository") from error
         with reader:
-            return self.build_from(reader, previous)
+            state = self.build_from(reader, previous)
+        if state.index is None and any(tells_of_damage(error.message) for error in state.errors):
+            self._source.distrust()
+        return replace(state, revision=revision)
 
     def build_from(self, reader: CommitReader, previous: DesiredState | None) -> DesiredState:
         """Return what the commit that is read asks for; blocks, and may be called in any thread.

@@ -157,12 +157,17 @@ class RevisionDocument(Struct):
     by: str = ""
     """The name of the token that pushed it or asked for it, "" where nobody did."""
     branch: str = ""
+    """The branch or tag it was read from."""
     held: str = ""
     """Why its removals wait to be confirmed, "" where none do."""
     actions: dict[str, int] = {}
     """All changed bots by action: create, update, remove, stop."""
     results: dict[str, int] = {}
     """All changed bots by the state of their change."""
+    source: str = ""
+    """The name of its source, where the fleet has several."""
+    rewritten: str = ""
+    """The commit that it replaces without following it: history was rewritten. "" where it was not."""
 
 
 class FleetDocument(Struct):

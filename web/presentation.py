@@ -103,6 +103,8 @@ def _revision(record: RevisionRecord, changes: list[dict[str, Any]]) -> Revision
         held=record.held,
         actions=dict(actions),
         results=dict(results),
+        source=revision.origin,
+        rewritten=revision.rewritten,
     )
 
 

@@ -22,9 +22,15 @@ class UpOptions:
     fleet: str = "fleet"
     source: str = ""
     branch: str = ""
+    tag: str = ""
+    semver: str = ""
+    commit: str = ""
+    accept_moved_tags: bool = False
     subfolder: str = ""
     source_token_file: Path | None = None
     source_ca_file: Path | None = None
+    source_known_hosts: Path | None = None
+    source_key_file: Path | None = None
     poll_interval: float = 30.0
     seed: Path | None = None
     scheduler: str = "local"
@@ -55,6 +61,10 @@ class UpOptions:
             raise UsageError(f"--data {self.data} is a file, not a folder")
         if self.seed and self.source:
             raise UsageError("--seed fills our own git remote; with --source the fleet lies elsewhere")
+        if not self.source and (self.tag or self.semver or self.commit):
+            raise UsageError(
+                "--tag, --semver and --commit follow a --source; our own remote deploys a branch"
+            )
         if self.seed and not self.seed.is_dir():
             raise UsageError(f"--seed {self.seed}: no such folder")
         away = self.nomad_address and not is_loopback(urlsplit(self.nomad_address).hostname or "")

@@ -21,10 +21,14 @@ from controller.settings import Settings
 from controller.status import BotStatus
 from gitops.bundle import Bundle
 from gitops.bundles import BundleStore
+from gitops.git_source import GitSource
 from gitops.hosted import HostedRepository
+from gitops.references import make_reference
 from gitops.remote import GitRemote
-from gitops.sources import Credentials, GitSource, HostedSource
+from gitops.sources import HostedSource
+from gitops.ssh import SshKeys
 from gitops.states import FleetStates
+from gitops.transport import Credentials, Transport
 from schemas.errors import NotFound
 from telemetry.agent.agent import Agent
 from telemetry.agent.sinks import DirectSink
@@ -180,15 +184,20 @@ async def find_fleet(options: UpOptions, database: Database) -> str:
 def make_source(options: UpOptions) -> tuple[HostedRepository | None, Source]:
     """Return our own repository (None where the fleet lies elsewhere), and where revisions come from."""
     if options.source:
-        credentials = Credentials(token_file=options.source_token_file)
         return None, GitSource(
-            options.source,
-            options.branch,
+            Transport(
+                options.source,
+                Credentials(token_file=options.source_token_file),
+                options.source_ca_file,
+                SshKeys(options.source_known_hosts, options.source_key_file),
+            ),
+            make_reference(
+                branch=options.branch, tag=options.tag, semver=options.semver, commit=options.commit
+            ),
             options.subfolder,
             mirror=options.data / "git" / "mirrors" / "fleet.git",
-            credentials=credentials,
-            ca_file=options.source_ca_file,
             interval=options.poll_interval,
+            moved_tags=options.accept_moved_tags,
         )
     hosted = HostedRepository(options.data / "git" / "fleet.git", options.branch or "main")
     hosted.create()

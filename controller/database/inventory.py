@@ -41,6 +41,7 @@ def _entry(row: Any) -> InventoryEntry:
         code=row.code,
         dependencies=row.dependencies,
         applied_at=row.applied_at,
+        source=row.source,
     )
 
 
@@ -62,5 +63,6 @@ def _row(entry: InventoryEntry) -> dict[str, Any]:
         "code": entry.code,
         "dependencies": entry.dependencies,
         "applied_at": entry.applied_at,
+        "source": entry.source,
         "spec": encode(entry.spec) if entry.spec else None,
     }

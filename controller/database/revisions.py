@@ -1,4 +1,7 @@
-"""The revisions that this database has seen, with what each changed and what was wrong with it."""
+"""The revisions that this database has seen, with what each changed and what was wrong with it.
+
+A row's id is `Revision.key`: the commit, and its source's name where a fleet has several.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,9 +25,10 @@ from gitops.revision import Revision
 
 def save_revision(connection: Connection, record: RevisionRecord) -> None:
     """Write a revision over what was known of it, and replace its changes by the record's."""
+    key = record.revision.key
     upsert(connection, revisions, [_row(record)])
-    connection.execute(delete(changes).where(changes.c.revision == record.revision.id))
-    save_changes(connection, record.revision.id, record.changes)
+    connection.execute(delete(changes).where(changes.c.revision == key))
+    save_changes(connection, key, record.changes)
 
 
 def save_changes(connection: Connection, revision: str, made: Sequence[Change]) -> None:
@@ -42,7 +46,7 @@ def finish_revision(
 
 def known_revisions(connection: Connection) -> set[str]:
     """Return the id of every revision that this database has ever seen."""
-    return set(connection.execute(select(revisions.c.id)).scalars())
+    return {_commit(key) for key in connection.execute(select(revisions.c.id)).scalars()}
 
 
 def load_revisions(
@@ -74,14 +78,17 @@ def find_past_bot(connection: Connection, bot: str) -> PastBot | None:
         .limit(1)
     )
     row = connection.execute(newest).first()
-    return PastBot(bot, row.revision, row.action, row.received_at) if row else None
+    return PastBot(bot, _commit(row.revision), row.action, row.received_at) if row else None
 
 
-def newest_revision(connection: Connection) -> RevisionRecord | None:
-    """Return the record of the revision that was taken last (a refused one never was)."""
+def newest_revisions(connection: Connection) -> dict[str, RevisionRecord]:
+    """Return the record of the revision that was taken last (a refused one never was), by source's name."""
     taken = select(revisions.c.id).where(revisions.c.state != RevisionState.REFUSED.value)
-    newest = connection.execute(taken.order_by(revisions.c.received_at.desc()).limit(1)).scalar()
-    return find_revision(connection, newest) if newest else None
+    newest: dict[str, str] = {}
+    for key in connection.execute(taken.order_by(revisions.c.received_at.desc())).scalars():
+        newest.setdefault(_origin(key), key)
+    found = {origin: find_revision(connection, key) for origin, key in newest.items()}
+    return {origin: record for origin, record in found.items() if record is not None}
 
 
 def credit_revision(connection: Connection, revision: str, trigger: str, by: str) -> None:
@@ -91,9 +98,9 @@ def credit_revision(connection: Connection, revision: str, trigger: str, by: str
 
 
 def find_revision(connection: Connection, revision: str) -> RevisionRecord | None:
-    """Return one revision by its full id, or by the first digits of it."""
-    matching = select(revisions).where(revisions.c.id.startswith(revision, autoescape=True)).limit(1)
-    row = connection.execute(matching).first()
+    """Return one revision by its full id or key, or by the first digits of it; of several the newest."""
+    matching = select(revisions).where(revisions.c.id.startswith(revision, autoescape=True))
+    row = connection.execute(matching.order_by(revisions.c.received_at.desc()).limit(1)).first()
     return _record(row, _changes_of(connection, row.id)) if row else None
 
 
@@ -164,7 +171,16 @@ def _grouped(connection: Connection, wanted: Select[Any]) -> dict[str, tuple[Cha
 
 
 def _record(row: Any, made: tuple[Change, ...], tally: tuple[Tally, ...] = ()) -> RevisionRecord:
-    revision = Revision(row.id, row.author, row.message, row.committed_at, row.branch, row.source)
+    revision = Revision(
+        id=_commit(row.id),
+        author=row.author,
+        message=row.message,
+        committed_at=row.committed_at,
+        branch=row.branch,
+        source=row.source,
+        rewritten=row.rewritten,
+        origin=_origin(row.id),
+    )
     return RevisionRecord(
         revision=revision,
         state=RevisionState(row.state),
@@ -182,7 +198,7 @@ def _record(row: Any, made: tuple[Change, ...], tally: tuple[Tally, ...] = ()) -
 def _row(record: RevisionRecord) -> dict[str, Any]:
     revision = record.revision
     return {
-        "id": revision.id,
+        "id": revision.key,
         "author": revision.author,
         "message": revision.message,
         "committed_at": revision.committed_at,
@@ -195,7 +211,16 @@ def _row(record: RevisionRecord) -> dict[str, Any]:
         "requested_by": record.by,
         "held": record.held,
         "errors": encode(record.errors),
+        "rewritten": revision.rewritten,
     }
+
+
+def _commit(key: str) -> str:
+    return key.partition("@")[0]
+
+
+def _origin(key: str) -> str:
+    return key.partition("@")[2]
 
 
 def _change_row(revision: str, change: Change) -> dict[str, Any]:

@@ -53,6 +53,7 @@ inventory = Table(
     Column("dependencies", String, nullable=False),
     Column("applied_at", Float),
     Column("spec", Text),
+    Column("source", String, nullable=False, server_default=""),
 )
 
 status = Table(
@@ -80,6 +81,7 @@ revisions = Table(
     Column("requested_by", String, nullable=False),
     Column("held", Text, nullable=False),
     Column("errors", Text, nullable=False),
+    Column("rewritten", String, nullable=False, server_default=""),
     Index("revisions_received", "received_at"),
 )
 

@@ -4,10 +4,13 @@ import contextlib
 
 import pytest
 
+from gitops.git_source import GitSource
 from gitops.hosted import HostedRepository
 from gitops.reading import CommitReader
+from gitops.references import make_reference
 from gitops.remote import GitRemote
-from gitops.sources import Credentials, GitSource, HostedSource, NothingPushed
+from gitops.sources import HostedSource, NothingPushed
+from gitops.transport import Credentials, Transport
 from schemas.errors import SourceUnavailable, UsageError
 from tests.unit.gitops.fleets import Clone
 from tests.unit.gitops.serving import make_certificate, serving
@@ -22,7 +25,12 @@ def clone(tmp_path):
 
 @pytest.fixture
 def source(clone, tmp_path):
-    return GitSource(f"file://{clone.path}", "main", mirror=tmp_path / "mirror.git", timeout=20)
+    return GitSource(
+        Transport(f"file://{clone.path}"),
+        make_reference(branch="main"),
+        mirror=tmp_path / "mirror.git",
+        timeout=20,
+    )
 
 
 async def test_a_branch_is_fetched_with_its_objects(clone, source):
@@ -46,19 +54,20 @@ async def test_a_new_commit_is_noticed(clone, source):
 async def test_a_path_is_a_source(clone, tmp_path):
     """A plain path works as a URL, and without a branch the default one is taken."""
     commit = clone.commit({"a": "1"})
-    source = GitSource(str(clone.path), mirror=tmp_path / "mirror.git")
+    source = GitSource(Transport(str(clone.path)), mirror=tmp_path / "mirror.git")
     assert (await source.fetch()).id == commit
     assert source.branch == "main"
 
 
 async def test_a_rewritten_branch_is_followed(clone, source):
-    """After a force-push the source is at the new commit, and the old one can still be read."""
+    """After a force-push the source is at the new commit and says so, and the old one can still be read."""
     first = clone.commit({"a": "1"})
     second = clone.commit({"a": "2"})
     assert (await source.fetch()).id == second
     clone.git("reset", "-q", "--hard", first)
     third = clone.commit({"a": "3"})
-    assert (await source.fetch()).id == third
+    revision = await source.fetch()
+    assert (revision.id, revision.rewritten) == (third, second)
     with CommitReader(source.repository, second) as reader:
         assert reader.revision.id == second
 
@@ -82,7 +91,7 @@ async def test_an_empty_repository_is_unavailable(clone, source):
 
 async def test_a_repository_that_is_not_there_is_unavailable(tmp_path):
     """A wrong path is an error that names it and says what to check."""
-    source = GitSource(f"file://{tmp_path}/nowhere", mirror=tmp_path / "mirror.git")
+    source = GitSource(Transport(f"file://{tmp_path}/nowhere"), mirror=tmp_path / "mirror.git")
     with pytest.raises(SourceUnavailable, match=r"nowhere.*check the path"):
         await source.fetch()
 
@@ -101,7 +110,7 @@ async def test_a_repository_that_is_not_there_is_unavailable(tmp_path):
 def test_a_url_that_is_unsafe_is_refused(tmp_path, url, token):
     """Secrets in the URL, odd transports, options and tokens in the clear are refused, without the secret."""
     with pytest.raises(UsageError) as caught:
-        GitSource(url, mirror=tmp_path / "mirror.git", credentials=Credentials(token=token))
+        Transport(url, Credentials(token=token))
     assert "secret" not in str(caught.value)
 
 
@@ -147,10 +156,7 @@ async def test_https_with_a_token_and_an_own_authority(tmp_path, clone):
         token = tmp_path / "token"
         token.write_text(TOKEN + "\n")
         source = GitSource(
-            url,
-            mirror=tmp_path / "mirror.git",
-            credentials=Credentials(token_file=token),
-            ca_file=certificate,
+            Transport(url, Credentials(token_file=token), certificate), mirror=tmp_path / "mirror.git"
         )
         assert (await source.fetch()).id == commit
         server.requests.clear()
@@ -163,22 +169,18 @@ async def test_https_with_a_token_and_an_own_authority(tmp_path, clone):
 async def test_a_wrong_token_is_said_so_without_showing_it(tmp_path, clone):
     """A refused token is an error with a hint, and without the token."""
     async with https_server(tmp_path, clone) as (_, url, certificate):
-        source = GitSource(
-            url,
-            mirror=tmp_path / "mirror.git",
-            credentials=Credentials(token="wrong-one"),
-            ca_file=certificate,
-        )
+        transport = Transport(url, Credentials(token="wrong-one"), certificate)
+        source = GitSource(transport, mirror=tmp_path / "mirror.git")
         with pytest.raises(SourceUnavailable, match="check the source's token") as caught:
             await source.fetch()
         assert "wrong-one" not in str(caught.value)
-        assert "wrong-one" not in repr(source._credentials)
+        assert "wrong-one" not in repr(transport)
 
 
 async def test_a_missing_token_does_not_ask_anybody(tmp_path, clone):
     """Without a token, git does not wait for somebody to type one."""
     async with https_server(tmp_path, clone) as (_, url, certificate):
-        source = GitSource(url, mirror=tmp_path / "mirror.git", ca_file=certificate)
+        source = GitSource(Transport(url, ca_file=certificate), mirror=tmp_path / "mirror.git")
         with pytest.raises(SourceUnavailable, match="set a token"):
             await source.fetch()
 
@@ -186,7 +188,7 @@ async def test_a_missing_token_does_not_ask_anybody(tmp_path, clone):
 async def test_an_unknown_certificate_is_refused(tmp_path, clone):
     """A server that nobody vouches for is not spoken to."""
     async with https_server(tmp_path, clone) as (server, url, _):
-        source = GitSource(url, mirror=tmp_path / "mirror.git", credentials=Credentials(token=TOKEN))
+        source = GitSource(Transport(url, Credentials(token=TOKEN)), mirror=tmp_path / "mirror.git")
         with pytest.raises(SourceUnavailable, match="CA file"):
             await source.fetch()
         assert server.requests == []
@@ -204,7 +206,9 @@ async def test_a_server_that_never_answers_is_given_up(tmp_path):
 
     server = await asyncio.start_server(swallow, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    source = GitSource(f"http://127.0.0.1:{port}/x.git", mirror=tmp_path / "mirror.git", timeout=0.5)
+    source = GitSource(
+        Transport(f"http://127.0.0.1:{port}/x.git"), mirror=tmp_path / "mirror.git", timeout=0.5
+    )
     with pytest.raises(SourceUnavailable, match="took longer than"):
         await source.fetch()
     assert connected.is_set()
@@ -221,7 +225,7 @@ async def test_locks_of_a_killed_git_are_cleared(clone, source):
     commit = clone.commit({"a": "2"})
     with pytest.raises(SourceUnavailable, match="lock"):
         await source.fetch()
-    again = GitSource(source.url, "main", mirror=source.repository)
+    again = GitSource(Transport(source.url), make_reference(branch="main"), mirror=source.repository)
     assert (await again.fetch()).id == commit
 
 

@@ -17,7 +17,7 @@ from controller.fleet import Fleet
 from controller.follow import Followed
 from controller.listing import MOST, listed
 from controller.operator import Operator
-from controller.passes import Pass
+from controller.passes import Pass, Work
 from controller.plan import Plan
 from controller.ports import BundleSource, ControllerListener, DesiredStates, NoListener, RevisionSource
 from controller.reconcile import Reconciler
@@ -252,6 +252,18 @@ class Controller:
     def scheduler_problem(self) -> str:
         """Return why the scheduler cannot be used now, "" where it can."""
         return self._fleet.unavailable
+
+    def work(self) -> Work:
+        """Return what was done last and is being done now."""
+        observed = self._watch.observed_at
+        return Work(
+            last=self._reconciler.last,
+            passing=self._reconciler.passing,
+            changing=self._followed.waiting,
+            synced_at=self._reconciler.synced_at,
+            next_look_at=self._reconciler.next_look_at,
+            observed_ago=None if observed is None else self._clock.monotonic() - observed,
+        )
 
     def revision(self) -> RevisionRecord | None:
         """Return the newest revision's record as it stands now."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from controller.passes import Pass
@@ -23,6 +23,7 @@ from web.dashboard_files import DashboardFiles
 from web.fleet_header import FleetHeader
 from web.rows import Rows
 from web.settings import WebSettings
+from web.system.health import SystemHealth
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
@@ -165,6 +166,8 @@ class Services:
     git: "ASGIApp | None" = None
     """Serves `/git/fleet.git`, None where the fleet's source is elsewhere."""
     clock: Callable[[], float] = time.time
+    system: SystemHealth = field(default_factory=SystemHealth)
+    """How each part of herdsman is."""
 
     def sign_in_url(self, token: str) -> str:
         """Return an address that signs a browser in once, with the rights of the token of this id."""

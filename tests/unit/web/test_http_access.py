@@ -18,6 +18,7 @@ RISING = [Scope.READ, Scope.OPERATE, Scope.ADMIN]
 MATRIX = {
     ("GET", "/api/v1/fleet"): Scope.READ,
     ("GET", "/api/v1/revisions"): Scope.READ,
+    ("GET", "/api/v1/system"): Scope.READ,
     ("GET", "/api/v1/revisions/{revision}"): Scope.READ,
     ("GET", "/api/v1/plan"): Scope.READ,
     ("GET", "/api/v1/events"): Scope.READ,

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from controller.apply import Applier, LogsAcknowledged
 from controller.backoff import delay
@@ -20,6 +21,7 @@ from controller.operator import Operator
 from controller.passes import Pass, Work
 from controller.plan import Plan
 from controller.ports import BundleSource, ControllerListener, DesiredStates, NoListener, RevisionSource
+from controller.queries import Queries
 from controller.reconcile import Reconciler
 from controller.records import (
     Attempt,
@@ -110,6 +112,7 @@ class Controller:
         self._operator = Operator(
             fleet, database, self._applier, self._telling, clock, scheduler.kind, self._sync
         )
+        self._queries = Queries(fleet, scheduler)
         self._reports = Reports(fleet, database, clock, settings, listener, self._telling.touch)
 
     async def run(self) -> None:
@@ -184,6 +187,10 @@ class Controller:
     async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
         """Take over jobs that the database does not know; return their bots. Raises UsageError."""
         return await self._operator.recover(by, reason, token)
+
+    async def query(self, name: str, path: str, params: Mapping[str, Any]) -> str:
+        """Return what a bot's query program answers, as JSON text; see `Queries.ask` for the errors."""
+        return await self._queries.ask(name, path, params)
 
     async def record_refusal(
         self, revision: Revision, errors: tuple[ManifestError, ...], by: str = ""

@@ -5,7 +5,7 @@ Times are Unix seconds (float) in samples and events, and RFC 3339 text nowhere:
 
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 STREAM_POSITION = "Herdsman-Stream-Position"
 """Header of each GET that a page shows live: the stream's position *before* the document was read.
@@ -102,6 +102,24 @@ class BotDetail(Struct):
     """The applied revision: `{"id", "author", "message", "committed_at"}`."""
     removed: dict[str, Any] | None = None
     """For a bot that is gone (asked for with `removed=true`): `{"revision", "at"}` of what removed it."""
+
+
+class QueryRequest(Struct):
+    """`POST /api/v1/bots/{name}/query`: what a bot's query program is asked."""
+
+    path: str
+    """One of the program's own, such as "/status"."""
+    params: dict[str, Any] = {}
+
+
+class QueryAnswer(Struct):
+    """What a bot's query program answered, unchanged, in `data`."""
+
+    bot: str
+    path: str
+    data: Raw
+    seconds: float
+    """How long it took."""
 
 
 class SeriesAnswer(Struct):
@@ -214,6 +232,10 @@ class Problem(Struct):
     suggestion: str | UnsetType = UNSET
     """The nearest name there is, where a name was not found."""
     errors: list[str] | UnsetType = UNSET
+    trace: str | UnsetType = UNSET
+    """The end of what a query program printed on stderr, where it failed."""
+    available: list[str] | UnsetType = UNSET
+    """The paths that a query program knows, where it did not know the one asked for."""
 
 
 class SyncRequest(Struct):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from controller.passes import Pass
 from controller.plan import Plan
@@ -100,6 +100,10 @@ class FleetController(Protocol):
 
     async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
         """Take over jobs that the database does not know; return their bots."""
+        ...
+
+    async def query(self, name: str, path: str, params: Mapping[str, Any]) -> str:
+        """Return what a bot's query program answers, as JSON text."""
         ...
 
     async def revisions(self, limit: int = 50, *, before: str = "", bot: str = "") -> list[RevisionRecord]:

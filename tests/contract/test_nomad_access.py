@@ -1,13 +1,14 @@
 """The access that docs/nomad.md asks for is enough for everything, and a missing one is told in words."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from controller.schedulers.protocol import Phase
-from schemas.errors import SchedulerRefused
+from controller.schedulers.protocol import Phase, Question
+from schemas.errors import QueryRefused, SchedulerRefused
 from tests.contract.nomad_harness import nomad_harness
 from tests.contract.scheduler_harness import Fleet
 from tests.engines.nomad import NomadAgent, nomad_agent
@@ -38,7 +39,7 @@ def token_with(agent: NomadAgent, name: str, rules: str) -> str:
 
 
 async def test_documented_policies_are_enough(guarded: NomadAgent, tmp_path: Path) -> None:
-    """Start, lease, update, restart, stop and removal work with what the documentation grants."""
+    """Start, lease, update, restart, queries, stop and removal work with what the documentation grants."""
     bots, herdsman = documented_rules()
     policy = {"Name": "herdsman-bots", "Rules": bots, "JobACL": {"Namespace": "default"}}
     guarded.send("POST", "acl/policy/herdsman-bots", policy)
@@ -57,10 +58,15 @@ async def test_documented_policies_are_enough(guarded: NomadAgent, tmp_path: Pat
         await events.aclose()  # type: ignore[attr-defined]
         await fleet.scheduler.restart("alpha", "to see")
         await fleet.marked("alpha", "start", 3)
+        question = Question("/state")
+        with pytest.raises(QueryRefused):
+            await fleet.scheduler.query("alpha", question)
+        await fleet.scheduler.apply(await fleet.launch("beta", schedule="0 0 1 1 *", queried=True), None)
+        assert json.loads(await fleet.scheduler.query("beta", question))["files"] == {}
         await fleet.scheduler.stop("alpha", second, "enough")
         await fleet.phase("alpha", Phase.STOPPED)
         await fleet.scheduler.remove("alpha")
-        assert (await harness.scheduler.observe()).bots == {}
+        assert set((await harness.scheduler.observe()).bots) == {"beta"}
 
 
 async def test_missing_access_is_told(guarded: NomadAgent, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ MATRIX = {
     ("GET", "/api/v1/bots/{name}/series"): Scope.READ,
     ("GET", "/api/v1/bots/{name}/logs"): Scope.READ,
     ("GET", "/api/v1/bots/{name}/runs"): Scope.READ,
+    ("POST", "/api/v1/bots/{name}/query"): Scope.READ,
     ("GET", "/api/v1/stream"): Scope.READ,
     ("GET", "/metrics"): Scope.READ,
     ("POST", "/api/v1/sign-in-links"): Scope.READ,

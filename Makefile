@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DASHBOARD := web/static/index.html
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup run test check bench engines lock docs dashboard test-dashboard format faults clean
+.PHONY: help setup run test check bench engines lock docs dist dashboard test-dashboard format faults clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
@@ -64,8 +64,15 @@ engines: $(VENV)/.ready ## Build or fetch the real servers that tests use
 lock: ## Resolve and hash the dependencies anew
 	$(BIN)/python requirements/lock.py --upgrade
 
+dist: $(VENV)/.ready ## Build the wheel, with the dashboard in it, and its locked requirements into dist/
+	@rm -rf dist
+	@$(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python --out-dir dist .
+	@cp requirements/run.txt dist/requirements.txt
+	@cd dist && sha256sum -- *.whl requirements.txt > SHA256SUMS
+	@echo "dist: $$(ls dist/*.whl), requirements.txt, SHA256SUMS; docs/install.md says how to install them"
+
 docs: $(VENV)/.ready ## Write the pages of docs/ that are made from the program itself
 	@$(BIN)/python -m docs.reference
 
 clean: ## Remove what was built here (not the caches, not .data)
-	rm -rf $(VENV) web/static web/dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) dist web/static web/dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache

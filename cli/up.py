@@ -66,6 +66,14 @@ from cli.known_service import default_data
     "--insecure", is_flag=True, help="Listen beyond this machine without TLS: tokens travel in clear."
 )
 @click.option("--allowed-host", multiple=True, help="A further name that the service is reached by.")
+@click.option(
+    "--no-sign-in-link",
+    "sign_in_link",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Print no sign-in link: where others read this output, it would let them in.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
 def up(data: Path | None, verbose: bool, **given: Any) -> None:
     """Run the whole service: git remote, controller, stores, API and dashboard.

@@ -116,10 +116,10 @@ def greeting(parts: Parts) -> str:
     """Return what a person sees once the service answers."""
     options = parts.options
     remote = options.source or f"{parts.url}/git/fleet.git   (`herdsman init` connects a clone to it)"
+    link = [f"  dashboard  {parts.sign_in_url}", "             (signs in once, within 10 minutes)"]
     lines = [
         f"herdsman {parts.services.settings.version}  fleet {parts.fleet}  scheduler {options.scheduler}",
-        f"  dashboard  {parts.sign_in_url}",
-        "             (signs in once, within 10 minutes)",
+        *(link if options.sign_in_link else [f"  dashboard  {parts.url}   (`herdsman sign-in` lets you in)"]),
         f"  git        {remote}",
         f"  data       {options.data.resolve()}",
         "  Ctrl-C ends it" + (", and its bots" if options.scheduler == "local" else "; bots run on"),

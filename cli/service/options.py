@@ -42,6 +42,7 @@ class UpOptions:
     tls: Tls | None = None
     insecure: bool = False
     allowed_hosts: frozenset[str] = frozenset()
+    sign_in_link: bool = True
 
     def __post_init__(self) -> None:
         check_listen(self.listen, self.tls, insecure=self.insecure)

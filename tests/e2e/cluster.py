@@ -1,28 +1,16 @@
-"""A node as it is in a cluster: herdsman installed from its wheel, its agent run by Nomad."""
+"""A node as it is in a cluster: herdsman's agent on it is run by Nomad."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
+from tests.e2e.installation import build_wheel, install
 from tests.e2e.service import CHECKOUT, Service, wait_for
 from tests.engines.nomad import NomadAgent
 
 
 def install_on_node(root: Path) -> Path:
     """Build the wheel, install it with the locked dependencies into `root` and return the command."""
-    uv = [sys.executable, "-m", "uv"]
-    environment = Service(root).environment() | {"HERDSMAN_SKIP_DASHBOARD": "1"}
-    run = subprocess.run
-    build = [*uv, "build", "-q", "--wheel", "--no-build-isolation", "--out-dir", str(root / "wheel")]
-    run([*build, "--python", sys.executable, str(CHECKOUT)], check=True, env=environment)
-    run([*uv, "venv", "-q", "--python", sys.executable, str(root / "node")], check=True, env=environment)
-    install = [*uv, "pip", "install", "-q", "--python", str(root / "node" / "bin" / "python")]
-    locked = str(CHECKOUT / "requirements" / "run.txt")
-    run([*install, "--require-hashes", "-r", locked], check=True, env=environment)
-    wheel = next((root / "wheel").glob("*.whl"))
-    run([*install, "--no-deps", str(wheel)], check=True, env=environment)
-    return root / "node" / "bin" / "herdsman"
+    return install(build_wheel(CHECKOUT, root / "wheel"), root / "node")
 
 
 def start_agent(service: Service, nomad: NomadAgent, command: Path, root: Path) -> None:
@@ -37,6 +25,11 @@ def start_agent(service: Service, nomad: NomadAgent, command: Path, root: Path) 
     path = f"nomad/jobs/{job['Job']['ID']}"
     nomad.send("PUT", f"var/{path}", {"Path": path, "Items": {"token": token}})
     nomad.send("PUT", "jobs", job)
+    wait_published(nomad)
+
+
+def wait_published(nomad: NomadAgent) -> None:
+    """Wait until an agent has said what its node offers: before that, no bot can be placed."""
 
     def published() -> bool:
         node = nomad.get(f"node/{nomad.get('nodes')[0]['ID']}")

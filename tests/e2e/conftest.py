@@ -1,12 +1,14 @@
 """Services for the end-to-end tests: each is the installed command with an empty home."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.fleet import Fleet, new_fleet
-from tests.e2e.service import Service
+from tests.e2e.installation import build_wheel, install
+from tests.e2e.service import CHECKOUT, Service
 
 
 @pytest.fixture
@@ -29,3 +31,17 @@ def fleet(service: Service, tmp_path: Path) -> Fleet:
 def record(tmp_path: Path) -> Path:
     """Name the file where test bots keep the record of their lives."""
     return tmp_path / "lives"
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel once."""
+    return build_wheel(CHECKOUT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path) -> Iterator[Path]:
+    """Install herdsman from its wheel where a task of Nomad may run it too, and return the command."""
+    with tempfile.TemporaryDirectory(prefix="herdsman-installed-") as folder:
+        Path(folder).chmod(0o755)
+        yield install(wheel, Path(folder) / "herdsman")

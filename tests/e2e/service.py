@@ -47,6 +47,8 @@ class Service:
     options: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
+    command: str = COMMAND
+    """The installed herdsman: this checkout's, where nothing else is said."""
 
     @property
     def data(self) -> Path:
@@ -87,7 +89,7 @@ class Service:
         """Start the service and wait until it is ready."""
         self.home.mkdir(parents=True, exist_ok=True)
         command = [
-            COMMAND,
+            self.command,
             "up",
             "--data",
             str(self.data),
@@ -155,7 +157,7 @@ class Service:
     ) -> "subprocess.CompletedProcess[str]":
         """Run another command of the product as the same person, in their home where nothing else is said."""
         done = subprocess.run(
-            [COMMAND, *arguments],
+            [self.command, *arguments],
             capture_output=True,
             text=True,
             env=self.environment() | extra,

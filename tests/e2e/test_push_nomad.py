@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.browser import open_browser, shoot, sign_in_link
-from tests.e2e.cluster import install_on_node, start_agent
+from tests.e2e.cluster import start_agent
 from tests.e2e.fleet import Fleet, add_program, bot_text, new_fleet
 from tests.e2e.lives import assert_never_two, by_bot, read_lives
 from tests.e2e.service import CHECKOUT, Service, wait_for
@@ -34,12 +34,6 @@ def root() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="herdsman-e2e-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
-
-
-@pytest.fixture(scope="module")
-def installed(root: Path) -> Path:
-    """Install herdsman as on a node, from its wheel, and return the command."""
-    return install_on_node(root)
 
 
 @pytest.fixture(scope="module")

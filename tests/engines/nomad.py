@@ -8,7 +8,7 @@ import shlex
 import shutil
 import tempfile
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -84,13 +84,14 @@ def base_config(data: Path) -> dict[str, Any]:
     }
 
 
-def _config(data: Path, ports: Sequence[int], acl: bool) -> dict[str, Any]:
+def _config(data: Path, ports: Sequence[int], acl: bool, volumes: Mapping[str, Path]) -> dict[str, Any]:
     http, rpc, serf = ports
+    offered = {name: {"path": str(path), "read_only": False} for name, path in volumes.items()}
     return {
         **base_config(data),
         "bind_addr": "127.0.0.1",
         "ports": {"http": http, "rpc": rpc, "serf": serf},
-        "client": client_block(data),
+        "client": client_block(data) | ({"host_volume": offered} if offered else {}),
         "acl": {"enabled": acl},
     }
 
@@ -113,11 +114,14 @@ def own_copy(binary: Path, folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def nomad_agent(*, hide: Sequence[Path] = (), acl: bool = False) -> Iterator[NomadAgent]:
+def nomad_agent(
+    *, hide: Sequence[Path] = (), acl: bool = False, volumes: Mapping[str, Path] | None = None
+) -> Iterator[NomadAgent]:
     """Run a development agent (server and client in one) and yield it once its node is ready.
 
     `hide` names folders that the agent and everything it starts see as empty (a mount namespace): then
-    allocations, which lie under /tmp, are still readable from outside. Raises EngineMissing.
+    allocations, which lie under /tmp, are still readable from outside. `volumes` are the host volumes that it
+    offers, by name. Raises EngineMissing.
     """
     binary = engine("nomad")
     root = Path(tempfile.mkdtemp(prefix=f"herdsman-nomad-{secrets.token_hex(3)}-"))
@@ -126,7 +130,7 @@ def nomad_agent(*, hide: Sequence[Path] = (), acl: bool = False) -> Iterator[Nom
     data.mkdir()
     ports = free_ports(3)
     config = root / "agent.json"
-    config.write_text(json.dumps(_config(data, ports, acl)))
+    config.write_text(json.dumps(_config(data, ports, acl, volumes or {})))
     command = [str(own_copy(binary, root) if hide else binary), "agent", "-dev", "-config", str(config)]
     process = launch(_hidden(command, hide) if hide else command, root / "agent.log", {"TMPDIR": str(root)})
     agent = NomadAgent(f"http://127.0.0.1:{ports[0]}", data, process)

@@ -21,8 +21,8 @@ _VARIABLE = re.compile(r"(HERDSMAN|NOMAD)_[A-Z]+(_[A-Z]+)*")
 
 @lru_cache(maxsize=1)
 def sources() -> dict[Path, str]:
-    """Return the text of every module and JSON file of the product."""
-    found: dict[Path, str] = {}
+    """Return the text of every module and JSON file of the product, and of its jobs."""
+    found = {path: path.read_text() for path in (CHECKOUT / "deploy").rglob("*.hcl")}
     for package in PACKAGES:
         for path in (CHECKOUT / package).rglob("*"):
             if path.suffix in (".py", ".json", ".mjs") and "dashboard" not in path.parts:

@@ -1,0 +1,18 @@
+# herdsman's own service: it registers, reads and stops the bots' jobs, and keeps their leases' variables.
+# nomad acl policy apply -namespace default -job herdsman herdsman-controller policies/controller.hcl
+
+namespace "default" {
+  capabilities = ["list-jobs", "read-job", "submit-job", "alloc-lifecycle"]
+
+  variables {
+    path "herdsman/*" {
+      capabilities = ["read", "write", "destroy"]
+    }
+  }
+}
+
+# Read: which nodes answer. Written only to delete a removed bot's logs; with "read", Nomad's own garbage
+# collection deletes them later.
+node {
+  policy = "write"
+}

@@ -1,0 +1,98 @@
+"""herdsman hosted as docs/install.md says: its own jobs of deploy/ on a Nomad with access control."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.service import CHECKOUT, wait_for
+from tests.engines.nomad import NomadAgent
+from tests.engines.processes import engine
+
+DEPLOY = CHECKOUT / "deploy" / "nomad"
+
+
+@dataclass
+class Hosting:
+    """A Nomad, and what an operator does with its command line; `root` holds everything."""
+
+    nomad: NomadAgent
+    root: Path
+
+    def run(self, *arguments: str) -> str:
+        """Run Nomad's command line with the management token and return what it prints."""
+        environment = {"NOMAD_ADDR": self.nomad.address, "NOMAD_TOKEN": self.nomad.token, "NO_COLOR": "1"}
+        done = subprocess.run(
+            [str(engine("nomad")), *arguments],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def allow(self) -> None:
+        """Apply the policies, each by the command in its own first lines."""
+        for path in sorted((DEPLOY / "policies").glob("*.hcl")):
+            (command,) = [line for line in path.read_text().splitlines() if line.startswith("# nomad ")]
+            words = command.removeprefix("# nomad ").split()
+            self.run(*(str(DEPLOY / word) if word.startswith("policies/") else word for word in words))
+
+    def start(self, job: str, **variables: object) -> None:
+        """Run a job of deploy/ with these variables."""
+        given = [f"-var={name}={value}" for name, value in variables.items()]
+        self.run("job", "run", "-detach", *given, str(DEPLOY / f"{job}.nomad.hcl"))
+
+    def index(self, job: str) -> int:
+        """Return the JobModifyIndex of a job."""
+        found: int = self.nomad.get(f"job/{job}")["JobModifyIndex"]
+        return found
+
+    def healthy(self, service: str, port: int) -> str:
+        """Wait until Nomad's own discovery has a service with every check well, and return its address."""
+
+        def look() -> str:
+            for found in self.nomad.get(f"service/{service}"):
+                checks = self.nomad.get(f"client/allocation/{found['AllocID']}/checks")
+                if (
+                    found["Port"] == port
+                    and checks
+                    and all(one["Status"] == "success" for one in checks.values())
+                ):
+                    return f"http://{found['Address']}:{found['Port']}"
+            return ""
+
+        try:
+            return wait_for(look, f"the service {service} to be well", 90, 0.2)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.said(service)}") from None
+
+    def said(self, job: str) -> str:
+        """Return what the newest allocation of a job printed, and its events."""
+        newest = max(self.nomad.get(f"job/{job}/allocations"), key=lambda one: one["CreateIndex"])
+        return self.printed(job) + json.dumps(newest["TaskStates"])
+
+    def printed(self, job: str) -> str:
+        """Return what all allocations of a job printed."""
+        logs = [
+            self.nomad.alloc_root / one["ID"] / "alloc" / "logs"
+            for one in self.nomad.get(f"job/{job}/allocations")
+        ]
+        return "\n".join(path.read_text() for folder in logs for path in sorted(folder.glob("*.std*.0")))
+
+    def bots(self) -> dict[str, dict[str, Any]]:
+        """Return the bots' jobs by bot, each with its index, its meta and its allocations."""
+        found = {}
+        for job in self.nomad.get("jobs?meta=true"):
+            if bot := (job.get("Meta") or {}).get("herdsman.bot"):
+                allocations = self.nomad.get(f"job/{job['ID']}/allocations")
+                found[bot] = {
+                    "index": job["JobModifyIndex"],
+                    "meta": job["Meta"],
+                    "allocations": {one["ID"]: one["ClientStatus"] for one in allocations},
+                }
+        return found

@@ -1,0 +1,188 @@
+"""The jobs of deploy/ on a real Nomad with access control, run from an installed wheel; then an upgrade."""
+
+import json
+import tempfile
+import urllib.error
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.cluster import wait_published
+from tests.e2e.fleet import Fleet, bot_text, new_fleet
+from tests.e2e.hosting import DEPLOY, Hosting
+from tests.e2e.installation import NEWER, build_wheel, install, newer_sources
+from tests.e2e.lives import assert_never_two, by_bot, read_lives
+from tests.e2e.service import Service, wait_for
+from tests.engines.nomad import nomad_agent
+from tests.engines.processes import engine, free_ports
+from tests.engines.victoriametrics import VERSIONS
+
+pytestmark = [pytest.mark.e2e, pytest.mark.nomad, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def root() -> Iterator[Path]:
+    """Hold everything of this module in one folder that Nomad's tasks may enter."""
+    with tempfile.TemporaryDirectory(prefix="herdsman-hosting-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def hosting(root: Path) -> Iterator[Hosting]:
+    """Run a Nomad that asks for tokens, with the host volumes of the jobs, and our policies applied."""
+    volumes = {"herdsman-service": root / "person" / "data", "victoriametrics": root / "series"}
+    for path in volumes.values():
+        path.mkdir(parents=True)
+    with nomad_agent(acl=True, volumes=volumes) as nomad:
+        hosted = Hosting(nomad, root)
+        hosted.allow()
+        yield hosted
+
+
+@pytest.fixture(scope="module")
+def settings(root: Path, hosting: Hosting, installed: Path) -> dict[str, object]:
+    """Return the variables of herdsman's job."""
+    port, series = free_ports(2)
+    hosting.start(
+        "victoriametrics",
+        command=engine(f"victoria-metrics-{VERSIONS[-1]}"),
+        data=root / "series",
+        port=series,
+        memory_mb=128,
+    )
+    address = hosting.healthy("victoriametrics", series)
+    return {
+        "command": installed,
+        "data": root / "person" / "data",
+        "port": port,
+        "tls": "false",
+        "fleet": "desk",
+        "victoriametrics": address,
+        "nomad_address": hosting.nomad.address,
+    }
+
+
+@pytest.fixture(scope="module")
+def service(root: Path, hosting: Hosting, settings: dict[str, object], installed: Path) -> Service:
+    """Run herdsman and its agent as an operator does, and return the service that people find."""
+    port = int(str(settings["port"]))
+    hosting.start("herdsman", **settings)
+    url = hosting.healthy("herdsman", port)
+    found = Service(root / "person", port=port, command=str(installed))
+    assert found.url == url
+    token = found.run("token", "create", "agents", "--scope", "ingest").stdout.strip()
+    hosting.run("var", "put", "nomad/jobs/herdsman-agent", f"token={token}")
+    hosting.start(
+        "agent", command=installed, url=url, folder=root / "node", nomad_address=hosting.nomad.address
+    )
+    wait_published(hosting.nomad)
+    return found
+
+
+@pytest.fixture(scope="module")
+def fleet(root: Path, service: Service) -> Fleet:
+    """Clone an empty fleet."""
+    return new_fleet(root / "fleet", service)
+
+
+def test_a_fleet_runs_on_what_deploy_brings_up(
+    root: Path, hosting: Hosting, service: Service, fleet: Fleet
+) -> None:
+    """A pushed bot gets Healthy, and its numbers come back from VictoriaMetrics through the API."""
+    for name in ("one", "two"):
+        fleet.write(f"bots/{name}.yaml", bot_text(name, root / "lives"))
+    fleet.commit("two bots")
+    printed = fleet.push()
+    assert printed.count("running") == 2, printed
+    for name in ("one", "two"):
+        service.wait_health(name, "Healthy")
+
+    def points() -> list[object]:
+        found = service.get("/api/v1/bots/one/series", metric="bot_counter", start="-5m", step="raw")
+        return [point for series in found["series"] for point in series["points"]]
+
+    wait_for(points, "the bot's numbers", 30, 0.3)
+    assert service.get("/readyz")["checks"]["series"] == "ok"
+    assert service.get("/api/v1/fleet")["fleet"].startswith("desk-")
+    printed = hosting.printed("herdsman")
+    assert "WARNING" not in printed
+    assert "ERROR" not in printed
+    assert "sign-in?code=" not in printed
+
+
+def test_no_secret_is_in_a_job(hosting: Hosting, service: Service) -> None:
+    """Neither the admin's nor the agents' token stands in any job, and no job carries a token of Nomad's."""
+    jobs = [json.dumps(hosting.nomad.get(f"job/{one['ID']}")) for one in hosting.nomad.get("jobs")]
+    agents = hosting.nomad.get("var/nomad/jobs/herdsman-agent")["Items"]["token"]
+    assert len(jobs) >= 5
+    for secret in (service.token, agents, hosting.nomad.token):
+        assert [job for job in jobs if secret in job] == []
+
+
+def test_the_controllers_policy_opens_nothing_else(hosting: Hosting) -> None:
+    """With it, nobody reads other variables, other jobs' allocations' files, or changes access control."""
+    nomad = hosting.nomad
+    body = {"Name": "like herdsman", "Type": "client", "Policies": ["herdsman-controller"]}
+    token = nomad.send("POST", "acl/token", body)["SecretID"]
+    allowed = type(nomad)(nomad.address, nomad.data, nomad.process, token)
+    assert allowed.get("jobs")
+    for path in ("var/nomad/jobs/herdsman-agent", "acl/tokens", "operator/raft/configuration"):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            allowed.get(path)
+
+
+def test_an_upgrade_restarts_no_bot(
+    root: Path, hosting: Hosting, service: Service, fleet: Fleet, settings: dict[str, object]
+) -> None:
+    """A newer herdsman with another launcher and other jobs touches no bot, until a bot changes."""
+    before = hosting.bots()
+    lives = by_bot(read_lives(root / "lives"))
+    newer = install(build_wheel(newer_sources(root / "newer"), root / "newer-wheel"), root / "newer-herdsman")
+    index = hosting.index("herdsman")
+    hosting.start("herdsman", **settings | {"command": newer})
+    wait_for(lambda: hosting.index("herdsman") > index, "the job to be replaced")
+    wait_for(lambda: version(service) == NEWER, "the newer herdsman", 90, 0.2)
+    for name in ("one", "two"):
+        service.wait_health(name, "Healthy")
+    service.run("sync")
+    assert hosting.bots() == before
+    assert {bot: len(found) for bot, found in by_bot(read_lives(root / "lives")).items()} == {
+        bot: len(found) for bot, found in lives.items()
+    }
+
+    fleet.write("bots/one.yaml", bot_text("one", root / "lives", text="changed"))
+    fleet.commit("one changes")
+    fleet.push()
+    service.wait_health("one", "Healthy")
+    after = hosting.bots()
+    assert after["two"] == before["two"]
+    assert after["one"]["index"] > before["one"]["index"]
+    assert after["one"]["meta"]["later"] == "yes"
+    assert "later" not in after["two"]["meta"]
+    assert_never_two(root / "lives")
+
+
+def version(service: Service) -> str:
+    """Return the version that the service says it has, "" while it is away."""
+    try:
+        return str(service.get("/api/v1/fleet")["version"])
+    except httpx.HTTPError:
+        return ""
+
+
+def test_https_takes_its_certificate_from_nomad(hosting: Hosting) -> None:
+    """Without `tls=false`, the job serves https with a certificate from its variable, and never in clear."""
+    printed = hosting.run("job", "run", "-output", str(DEPLOY / "herdsman.nomad.hcl"))
+    (task,) = json.loads(printed)["Job"]["TaskGroups"][0]["Tasks"]
+    assert "--insecure" not in task["Config"]["args"]
+    assert task["Config"]["args"][-4:] == [
+        *("--tls-cert", "${NOMAD_SECRETS_DIR}/tls-cert.pem"),
+        *("--tls-key", "${NOMAD_SECRETS_DIR}/tls-key.pem"),
+    ]
+    assert {one["DestPath"]: one["Perms"] for one in task["Templates"]} == {
+        "secrets/tls-cert.pem": "0400",
+        "secrets/tls-key.pem": "0400",
+    }

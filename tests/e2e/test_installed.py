@@ -1,0 +1,48 @@
+"""The wheel on its own: installed outside of the checkout, it is the whole product."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.fleet import bot_text, new_fleet
+from tests.e2e.service import Service
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, installed: Path) -> Iterator[Service]:
+    """Run the installed herdsman in an empty home."""
+    service = Service(tmp_path / "home", command=str(installed)).start()
+    try:
+        yield service
+    finally:
+        service.stop()
+
+
+def test_the_wheel_has_what_is_not_python(wheel: Path) -> None:
+    """The dashboard, the schemas, the templates and the migrations travel in it, and no test does."""
+    names = zipfile.ZipFile(wheel).namelist()
+    for wanted in (
+        "web/static/index.html",
+        "schemas/json/bot.schema.json",
+        "cli/templates/python3.11/realtime/main.py",
+        "controller/launcher/shim.mjs",
+        "controller/database/migrations/versions/r0001_first_tables.py",
+    ):
+        assert wanted in names
+    assert [name for name in names if name.startswith(("tests/", "docs/", "bench/"))] == []
+
+
+def test_an_installed_herdsman_runs_a_pushed_bot(elsewhere: Service, tmp_path: Path) -> None:
+    """`up`, `init`, a push, `status` and the dashboard work from the wheel alone."""
+    fleet = new_fleet(tmp_path / "fleet", elsewhere)
+    fleet.write("bots/one.yaml", bot_text("one", tmp_path / "lives"))
+    fleet.commit("one bot")
+    assert "running" in fleet.push()
+    elsewhere.wait_health("one", "Healthy")
+    assert elsewhere.status()["one"]["health"] == "Healthy"
+    assert "<!doctype html>" in httpx.get(elsewhere.url, timeout=10, follow_redirects=True).text.lower()

@@ -10,6 +10,7 @@ import msgspec
 
 from cli.approval import approved, ask
 from cli.known_service import Service, named
+from cli.output import printable
 from schemas.errors import HerdsmanError, NotFound, UsageError
 from web.documents import STREAM_POSITION
 
@@ -68,7 +69,10 @@ def service_options(command: Any) -> Any:
 
 
 class Client:
-    """Speaks to the service's API; every answer that is no success becomes an error for people."""
+    """Speaks to the service's API; every answer that is no success becomes an error for people.
+
+    `patience`: seconds that an answer may take.
+    """
 
     def __init__(self, service: Service, *, patience: float = 60.0) -> None:
         import httpx
@@ -170,6 +174,7 @@ def problem(answer: Any) -> HerdsmanError:
         document = answer.json()
         text = document.get("detail") or document.get("title") or answer.text
         tail = f"\n  {document['next']}" if document.get("next") else ""
+        tail += f"\n{printable(str(document['trace']))}" if document.get("trace") else ""
     except ValueError:
         text, tail = answer.text[:500] or answer.reason_phrase, ""
     kind = NotFound if answer.status_code == 404 else RequestRefused

@@ -21,6 +21,7 @@ from cli.output import (
     signed,
     table,
 )
+from cli.system_status import show_system
 from web.documents import Bot, BotDetail, FleetDocument
 
 COLUMNS = (
@@ -46,18 +47,27 @@ WORST_FIRST = ("Missing", "Degraded", "Unknown", "Progressing", "Suspended", "He
 
 @click.command()
 @click.argument("bot", required=False, shell_complete=bot_names)
+@click.option("--service", is_flag=True, help="How each part of herdsman itself is.")
 @click.option("-w", "--watch", is_flag=True, help="Keep the table up to date until Ctrl-C.")
 @output_option
 @service_options
 def status(
-    bot: str | None, watch: bool, output: str, url: str | None, token_file: Path | None, data: Path | None
+    bot: str | None,
+    service: bool,
+    watch: bool,
+    output: str,
+    url: str | None,
+    token_file: Path | None,
+    data: Path | None,
 ) -> None:
     """Show the fleet, or one BOT with its reasons.
 
     Exit code 0 also where bots are not well: the command itself worked.
     """
     client = Client(find_service(url, token_file, data))
-    if watch:
+    if service:
+        show_system(client, output)
+    elif watch:
         watch_fleet(client, bot)
     elif bot:
         show_bot(client.get(f"/api/v1/bots/{bot}", BotDetail), output)

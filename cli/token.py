@@ -1,5 +1,6 @@
 """`herdsman token`: list, create and revoke access tokens."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import click
 
 from cli.connection import Client, service_options
 from cli.known_service import find_service
-from cli.output import Cell, Column, output_option, print_data, table
+from cli.output import Cell, Column, ago, output_option, print_data, table
 
 SCOPES = click.Choice(["read", "operate", "admin", "ingest"])
 
@@ -26,9 +27,18 @@ def list_tokens(output: str, url: str | None, token_file: Path | None, data: Pat
     if output in ("json", "yaml"):
         print_data(found, output)
         return
-    columns = (Column("ID"), Column("NAME"), Column("SCOPE"))
-    rows = [[Cell(str(entry[key])) for key in ("id", "name", "scope")] for entry in found]
+    columns = (Column("ID"), Column("NAME"), Column("SCOPE"), Column("LAST USED", right=True))
+    rows = [
+        [*(Cell(str(entry[key])) for key in ("id", "name", "scope")), Cell(last_used(entry))]
+        for entry in found
+    ]
     click.echo("\n".join(table(columns, rows)))
+
+
+def last_used(entry: dict[str, Any]) -> str:
+    """Say how long ago a token was used, to about a minute."""
+    at = entry.get("last_used_at")
+    return "never" if at is None else f"{ago(time.time() - at)} ago"
 
 
 @token.command()

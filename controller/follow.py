@@ -44,6 +44,11 @@ class Followed:
         self._changes: dict[str, Change] = {}
 
     @property
+    def waiting(self) -> int:
+        """Return how many bots' changes have not come to running, gone or failed yet."""
+        return sum(track.change.state is ChangeState.WAITING for track in self._tracks.values())
+
+    @property
     def moved(self) -> bool:
         """Say whether a change has moved since the last `take_moved`."""
         return bool(self._moved)

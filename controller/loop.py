@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from controller.apply import Applier, LogsAcknowledged
 from controller.backoff import delay
@@ -17,9 +18,10 @@ from controller.fleet import Fleet
 from controller.follow import Followed
 from controller.listing import MOST, listed
 from controller.operator import Operator
-from controller.passes import Pass
+from controller.passes import Pass, Work
 from controller.plan import Plan
 from controller.ports import BundleSource, ControllerListener, DesiredStates, NoListener, RevisionSource
+from controller.queries import Queries
 from controller.reconcile import Reconciler
 from controller.records import (
     Attempt,
@@ -110,6 +112,7 @@ class Controller:
         self._operator = Operator(
             fleet, database, self._applier, self._telling, clock, scheduler.kind, self._sync
         )
+        self._queries = Queries(fleet, scheduler)
         self._reports = Reports(fleet, database, clock, settings, listener, self._telling.touch)
 
     async def run(self) -> None:
@@ -185,6 +188,10 @@ class Controller:
         """Take over jobs that the database does not know; return their bots. Raises UsageError."""
         return await self._operator.recover(by, reason, token)
 
+    async def query(self, name: str, path: str, params: Mapping[str, Any]) -> str:
+        """Return what a bot's query program answers, as JSON text; see `Queries.ask` for the errors."""
+        return await self._queries.ask(name, path, params)
+
     async def record_refusal(
         self, revision: Revision, errors: tuple[ManifestError, ...], by: str = ""
     ) -> None:
@@ -252,6 +259,18 @@ class Controller:
     def scheduler_problem(self) -> str:
         """Return why the scheduler cannot be used now, "" where it can."""
         return self._fleet.unavailable
+
+    def work(self) -> Work:
+        """Return what was done last and is being done now."""
+        observed = self._watch.observed_at
+        return Work(
+            last=self._reconciler.last,
+            passing=self._reconciler.passing,
+            changing=self._followed.waiting,
+            synced_at=self._reconciler.synced_at,
+            next_look_at=self._reconciler.next_look_at,
+            observed_ago=None if observed is None else self._clock.monotonic() - observed,
+        )
 
     def revision(self) -> RevisionRecord | None:
         """Return the newest revision's record as it stands now."""

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 from controller.plan import Plan
@@ -15,6 +16,37 @@ _ENDED = {
     "healthy": frozenset(ChangeState) - {ChangeState.WAITING, ChangeState.RUNNING},
 }
 _numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class PassReport:
+    """How a pass went: `seconds` until its changes were under way, `error` "" where it went well."""
+
+    id: str
+    trigger: str
+    by: str
+    at: float
+    """When it ended, in Unix seconds."""
+    seconds: float
+    bots: int
+    """Bots whose change it began."""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the controller did last and does now; times in Unix seconds, None where there was none."""
+
+    last: PassReport | None
+    passing: bool
+    """A pass is being carried out, or waits to be."""
+    changing: int
+    """Bots whose change is on its way."""
+    synced_at: float | None
+    next_look_at: float | None
+    """When the source is looked at next, where nothing announces a push before."""
+    observed_ago: float | None
+    """Seconds since the scheduler was last observed whole."""
 
 
 class Pass:

@@ -18,7 +18,7 @@ from controller.database.inventory import save_entries
 from controller.database.revisions import credit_revision, finish_revision, save_revision, trim_changes
 from controller.fleet import Fleet
 from controller.follow import Followed
-from controller.passes import Pass
+from controller.passes import Pass, PassReport
 from controller.plan import ActionKind, Plan, make_plan
 from controller.ports import DesiredStates, RevisionSource
 from controller.records import (
@@ -77,6 +77,11 @@ class Reconciler:
         self._started = False
         self.synced_at: float | None = None
         """Unix time of the last successful look at the source, None before the first."""
+        self.next_look_at: float | None = None
+        """Unix time of the next look at the source, where nothing announces a push before."""
+        self.last: PassReport | None = None
+        """How the pass before went."""
+        self._passing = False
         self.problem = ""
         """What keeps passes from succeeding, "" where nothing does."""
 
@@ -120,6 +125,7 @@ class Reconciler:
         self.request("start", "", confirm_prune=False)
         while True:
             wait = spread(self._settings.poll_interval, self._settings.poll_jitter, random.random())  # noqa: S311
+            self.next_look_at = self._clock.time() + wait
             await self._clock.sleep(wait)
             self.request("poll", "", confirm_prune=False)
 
@@ -129,7 +135,27 @@ class Reconciler:
             self._news.clear()
             asked, self._queued = self._queued, None
             if asked is not None:
+                began = self._clock.monotonic()
+                self._passing = True
                 await self._carry_out(asked)
+                self._passing = False
+                self.last = self._report(asked, self._clock.monotonic() - began)
+
+    @property
+    def passing(self) -> bool:
+        """Say whether a pass is being carried out, or waits to be."""
+        return self._passing or self._queued is not None
+
+    def _report(self, asked: Pass, seconds: float) -> PassReport:
+        return PassReport(
+            id=asked.id,
+            trigger=asked.trigger,
+            by=asked.by,
+            at=self._clock.time(),
+            seconds=seconds,
+            bots=len(asked.changes),
+            error=self.problem,
+        )
 
     async def _carry_out(self, asked: Pass) -> None:
         """Carry out one pass; what goes wrong with it is told to those who follow it."""

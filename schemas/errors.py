@@ -8,6 +8,10 @@ HerdsmanError
 ├── SourceUnavailable      a git repository cannot be reached or read (transient)
 ├── SchedulerUnavailable   the scheduler does not answer (transient)
 ├── SchedulerRefused       the scheduler says no to what we asked (terminal)
+├── QueryRefused           a bot that answers no queries, or none now (terminal)
+├── QueryFailed            a query program that raised, or gave no sound answer (terminal)
+├── QueryTimedOut          a query that was not answered in time (transient)
+├── TooBusy                as much of this is under way as may be; ask again later (transient)
 ├── StoreUnavailable       a telemetry store does not answer (transient)
 └── BuildFailed            a bundle or dependency layer could not be built (terminal until it changes)
 
@@ -92,6 +96,34 @@ class SchedulerRefused(HerdsmanError):
 
 class RuntimeMissing(HerdsmanError):
     """Nothing here runs, or builds, programs of that runtime; the text says what to install."""
+
+
+class QueryRefused(HerdsmanError):
+    """The bot answers no queries, or cannot now: it does not run."""
+
+
+class QueryFailed(HerdsmanError):
+    """A query program raised, or gave no answer that can be used.
+
+    `trace` is the end of what it printed on stderr; `available` are the paths that it knows, where it told.
+    """
+
+    def __init__(self, message: str, trace: str = "", available: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.trace = trace
+        self.available = available
+
+
+class QueryTimedOut(HerdsmanError):
+    """A query was not answered within its time and was ended."""
+
+    transient = True
+
+
+class TooBusy(HerdsmanError):
+    """As much of this is under way as may be at once."""
+
+    transient = True
 
 
 class StoreUnavailable(HerdsmanError):

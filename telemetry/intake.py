@@ -83,6 +83,17 @@ class _Work:
     lines: int = 0
 
 
+@dataclass(slots=True)
+class AgentHeard:
+    """What is known of an agent: when it last spoke (Unix seconds), and how old its newest line was then."""
+
+    at: float
+    lag: float = 0.0
+    lines: int = 0
+    refused: int = 0
+    """Batches of it that were not taken since the start; each comes again."""
+
+
 class Intake:
     """Takes the batches of agents; says 429 where more than `most_waiting` bytes wait for the stores."""
 
@@ -106,6 +117,7 @@ class Intake:
         self._clock = clock
         self._born_at = self._forget_at = clock()
         self._waiting = 0
+        self.agents: dict[str, AgentHeard] = {}
         self._allocations: dict[str, _Allocation] = {}
         self._bots: dict[str, BotSeries] = {}
         self._turns: dict[str, asyncio.Lock] = {}
@@ -146,21 +158,25 @@ class Intake:
                 f"the agent speaks version {batch.version}, this is version {WIRE_VERSION}: update it",
             )
         self._waiting += len(body)
+        heard = self.agents.setdefault(batch.agent, AgentHeard(self._clock()))
+        heard.at = self._clock()
         try:
             async with self._turns.setdefault(batch.agent, asyncio.Lock()):
-                await self._take(batch)
+                await self._take(batch, heard)
         except HerdsmanError as error:
+            heard.refused += 1
             self.health.count("herdsman_store_errors_total", store="intake")
             return IngestAnswer(503, _RETRY_AFTER, str(error))
         except Exception:  # noqa: BLE001
             # A listener's mistake must cost neither the batch nor the agent: it comes again.
+            heard.refused += 1
             _log.exception("a batch could not be taken")
             return IngestAnswer(503, _RETRY_AFTER, "the intake failed; its log says why")
         finally:
             self._waiting -= len(body)
         return IngestAnswer(204)
 
-    async def _take(self, batch: Batch) -> None:
+    async def _take(self, batch: Batch, heard: AgentHeard) -> None:
         allocations = [self._allocation(labels) for labels in batch.allocations]
         work = _Work()
         for chunk in batch.chunks:
@@ -176,8 +192,10 @@ class Intake:
                 self._listener.samples(allocation.reader.labels.bot, samples)
         if batch.chunks:
             newest = max(chunk.time for chunk in batch.chunks)
-            self.health.gauge("herdsman_intake_lag_seconds").set(max(self._clock() - newest, 0.0))
+            heard.lag = max(self._clock() - newest, 0.0)
+            self.health.gauge("herdsman_intake_lag_seconds").set(heard.lag)
         await self._store(work)
+        heard.lines += work.lines
         for index in batch.drained:
             allocation = allocations[index]
             if allocation is not None:

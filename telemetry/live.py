@@ -76,6 +76,11 @@ class Broadcaster:
         found = self._topics.get(topic)
         return found is not None and (bool(found.readers) or found.idle_since is not None)
 
+    def is_read(self, topic: str) -> bool:
+        """Tell whether anybody reads a topic at this moment."""
+        found = self._topics.get(topic)
+        return found is not None and bool(found.readers)
+
     def publish(self, topic: str, event: str, data: bytes) -> None:
         """Send one message to all readers of a topic. `data` is one JSON value."""
         self._number += 1

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from telemetry.metric_types import METRIC_TYPES, series_name
-from telemetry.prometheus import Counter, Gauge, Registry
+from telemetry.prometheus import Counter, Gauge, Histogram, Registry
 
 RESOURCES: Mapping[str, str] = {
     "bot_up": "Is 1 while the bot's process runs, 0 from its end on",
@@ -39,12 +39,16 @@ HEALTH: Mapping[str, str] = {
     "herdsman_live_subscribers": "Open live streams",
     "herdsman_live_messages_total": "Messages that were published to at least one live stream",
     "herdsman_live_resets_total": "Live streams that were told to fetch anew, by reason",
+    "herdsman_http_requests_total": "Requests answered, by method, route and status",
+    "herdsman_http_request_seconds": "Seconds until a request was answered, by route; streams are left out",
     "herdsman_agent_allocations": "Allocations whose output the agent in this process follows",
     "herdsman_agent_files": "Log files that the agent in this process holds open",
     "herdsman_agent_batches_total": "Batches that the agent in this process had acknowledged",
     "herdsman_agent_missed_files_total": "Log files that were deleted before they could be read",
 }
-"""Herdsman's own, as telemetry counts it."""
+"""Herdsman's own, as telemetry and the web service count it."""
+HISTOGRAMS = frozenset({"herdsman_http_request_seconds"})
+"""Those of `HEALTH` that are histograms: their samples are `_bucket`, `_sum` and `_count`."""
 
 
 def bot_series() -> dict[str, str]:
@@ -66,8 +70,10 @@ class Health:
 
     def __init__(self, registry: Registry | None = None) -> None:
         self.registry = registry or Registry()
-        for name in HEALTH:
+        for name in HEALTH.keys() - HISTOGRAMS:
             self._declare(name)
+        for name in HISTOGRAMS:
+            self.histogram(name)
 
     def _declare(self, name: str) -> Counter | Gauge:
         if name.endswith("_total"):
@@ -81,6 +87,10 @@ class Health:
     def gauge(self, name: str) -> Gauge:
         """Return a gauge of `HEALTH`."""
         return self.registry.gauge(name, HEALTH[name])
+
+    def histogram(self, name: str) -> Histogram:
+        """Return a histogram of `HEALTH`."""
+        return self.registry.histogram(name, HEALTH[name])
 
     def value(self, name: str, **labels: str) -> float:
         """Return a number as it is now."""

@@ -1,8 +1,11 @@
-"""Counters and gauges of herdsman's own health, and their rendering as Prometheus text."""
+"""Counters, gauges and histograms of herdsman's own health, and their rendering as Prometheus text."""
 
+from bisect import bisect_left
 from collections.abc import Callable
 
 _Labels = tuple[tuple[str, str], ...]
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""The bounds of a histogram, in seconds."""
 
 
 class Counter:
@@ -55,22 +58,69 @@ class Gauge:
         return dict(self._values) or {(): 0.0}
 
 
+class Histogram:
+    """How often something took how long: counts at or under each bound, in seconds, with their sum."""
+
+    kind = "histogram"
+
+    def __init__(self, name: str, text: str, bounds: tuple[float, ...] = BOUNDS) -> None:
+        self.name = name
+        self.help = text
+        self._bounds = bounds
+        self._counts: dict[_Labels, list[int]] = {}
+        self._sums: dict[_Labels, float] = {}
+
+    def observe(self, value: float, **labels: str) -> None:
+        """Note one that took `value`."""
+        key = tuple(sorted(labels.items()))
+        counts = self._counts.setdefault(key, [0] * (len(self._bounds) + 1))
+        counts[bisect_left(self._bounds, value)] += 1
+        self._sums[key] = self._sums.get(key, 0.0) + value
+
+    def total(self) -> float:
+        """Return the sum of all that was noted, under any labels."""
+        return sum(self._sums.values())
+
+    def lines(self) -> list[str]:
+        """Return the samples as Prometheus text, one line each."""
+        found = []
+        for labels, counts in self._counts.items():
+            seen = 0
+            for bound, count in zip((*map(repr, self._bounds), "+Inf"), counts, strict=True):
+                seen += count
+                found.append(f"{self.name}_bucket{_shown((*labels, ('le', bound)))} {seen}\n")
+            found.append(f"{self.name}_sum{_shown(labels)} {self._sums[labels]!r}\n")
+            found.append(f"{self.name}_count{_shown(labels)} {seen}\n")
+        return found
+
+
 class Registry:
     """All numbers of one process; a name belongs to one of them."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, Counter | Gauge] = {}
+        self._numbers: dict[str, Counter | Gauge | Histogram] = {}
 
     def counter(self, name: str, text: str) -> Counter:
         """Return the counter of that name, made at the first call."""
         number = self._numbers.setdefault(name, Counter(name, text))
-        assert isinstance(number, Counter), f"{name} is a gauge"
+        assert isinstance(number, Counter), f"{name} is a {number.kind}"
+        return number
+
+    def counter_rows(self, name: str) -> dict[_Labels, float]:
+        """Return every label set of a counter with its number, {} where there is no such counter."""
+        number = self._numbers.get(name)
+        return number.rows() if isinstance(number, Counter) else {}
+
+    def histogram(self, name: str, text: str) -> Histogram:
+        """Return the histogram of that name, made at the first call."""
+        number = self._numbers.setdefault(name, Histogram(name, text))
+        assert isinstance(number, Histogram), f"{name} is a {number.kind}"
         return number
 
     def gauge(self, name: str, text: str, read: Callable[[], float] | None = None) -> Gauge:
         """Return the gauge of that name; a later `read` replaces an earlier one."""
         number = self._numbers.setdefault(name, Gauge(name, text, read))
-        assert isinstance(number, Gauge), f"{name} is a counter"
+        assert isinstance(number, Gauge), f"{name} is a {number.kind}"
         number.read = read or number.read
         return number
 
@@ -79,9 +129,11 @@ class Registry:
         return "".join(_rendered(self._numbers[name]) for name in sorted(self._numbers)).encode()
 
 
-def _rendered(number: Counter | Gauge) -> str:
+def _rendered(number: Counter | Gauge | Histogram) -> str:
     text = number.help.replace("\\", "\\\\").replace("\n", "\\n")
     lines = [f"# HELP {number.name} {text}\n# TYPE {number.name} {number.kind}\n"]
+    if isinstance(number, Histogram):
+        return "".join(lines + number.lines())
     lines += [f"{number.name}{_shown(labels)} {value!r}\n" for labels, value in number.rows().items()]
     return "".join(lines)
 

@@ -6,6 +6,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.routes import BaseRoute
 from litestar.types import ControllerRouterHandler
 
+from telemetry.names import Health
 from web.access.guard import require_access
 from web.front import Front
 from web.problems import EXCEPTION_HANDLERS
@@ -19,9 +20,11 @@ from web.routes import (
     health,
     ingest,
     operations,
+    query,
     revisions,
     sign_in,
     stream,
+    system,
     tokens,
 )
 from web.services import Services
@@ -30,6 +33,7 @@ ROUTES = (
     health.livez,
     health.readyz,
     health.metrics,
+    system.system,
     fleet.fleet,
     revisions.revisions,
     revisions.revision,
@@ -40,6 +44,7 @@ ROUTES = (
     bots.bot_series,
     bots.bot_logs,
     bots.bot_runs,
+    query.query,
     operations.sync,
     operations.restart,
     operations.suspend,
@@ -98,5 +103,6 @@ def create_app(services: Services) -> Litestar:
         logging_config=None,  # the program that runs us decides how to log
         debug=False,
     )
-    app.asgi_handler = Front(app.asgi_handler, services.access, tls=services.settings.tls)
+    numbers = Health(services.registry)
+    app.asgi_handler = Front(app.asgi_handler, services.access, numbers, tls=services.settings.tls)
     return app

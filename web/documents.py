@@ -5,7 +5,7 @@ Times are Unix seconds (float) in samples and events, and RFC 3339 text nowhere:
 
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 STREAM_POSITION = "Herdsman-Stream-Position"
 """Header of each GET that a page shows live: the stream's position *before* the document was read.
@@ -102,6 +102,24 @@ class BotDetail(Struct):
     """The applied revision: `{"id", "author", "message", "committed_at"}`."""
     removed: dict[str, Any] | None = None
     """For a bot that is gone (asked for with `removed=true`): `{"revision", "at"}` of what removed it."""
+
+
+class QueryRequest(Struct):
+    """`POST /api/v1/bots/{name}/query`: what a bot's query program is asked."""
+
+    path: str
+    """One of the program's own, such as "/status"."""
+    params: dict[str, Any] = {}
+
+
+class QueryAnswer(Struct):
+    """What a bot's query program answered, unchanged, in `data`."""
+
+    bot: str
+    path: str
+    data: Raw
+    seconds: float
+    """How long it took."""
 
 
 class SeriesAnswer(Struct):
@@ -214,6 +232,10 @@ class Problem(Struct):
     suggestion: str | UnsetType = UNSET
     """The nearest name there is, where a name was not found."""
     errors: list[str] | UnsetType = UNSET
+    trace: str | UnsetType = UNSET
+    """The end of what a query program printed on stderr, where it failed."""
+    available: list[str] | UnsetType = UNSET
+    """The paths that a query program knows, where it did not know the one asked for."""
 
 
 class SyncRequest(Struct):
@@ -286,6 +308,8 @@ class TokenDocument(Struct):
     scope: str
     created_at: float
     expires_at: float | None
+    last_used_at: float | None
+    """To about a minute; None where it never was."""
     token: str | UnsetType = UNSET
 
 
@@ -314,6 +338,66 @@ class WhoAmI(Struct):
     session: bool
 
 
+class SystemFact(Struct):
+    """One figure of a part of herdsman; how to read `value` is in `unit`."""
+
+    name: str
+    value: float | str | None
+    unit: str = ""
+    """"" (a count or a text), s, bytes, percent, per_second, at (a Unix time)."""
+    hint: str = ""
+    """A sentence about it, "" where its name says enough."""
+
+
+class SystemTable(Struct):
+    """What a part has many of, such as agents."""
+
+    columns: list[str]
+    units: list[str]
+    """One for each column, as in SystemFact."""
+    rows: list[list[float | str | None]]
+
+
+class SystemPart(Struct):
+    """One part of herdsman, wherever it runs."""
+
+    name: str
+    """controller, source, scheduler, intake, agents, series, events, live, database, web, process."""
+    state: str
+    """ok, warning, failing."""
+    message: str
+    """How it is, in a sentence."""
+    next: str = ""
+    """What to do about it, "" where nothing is to be done."""
+    facts: list[SystemFact] = []
+    table: SystemTable | None = None
+
+
+class SystemNote(Struct):
+    """A warning or an error of herdsman's own log; the same one again counts up."""
+
+    time: float
+    level: str
+    source: str
+    message: str
+    times: int
+    first: float
+
+
+class SystemDocument(Struct):
+    """`GET /api/v1/system`, and a `system` event on the stream (topic system, every 2 s while it is read)."""
+
+    time: float
+    state: str
+    """The worst of the parts'."""
+    version: str
+    fleet: str
+    parts: list[SystemPart]
+    """Those that this process knows of; one that is elsewhere and silent is missing."""
+    notes: list[SystemNote]
+    """The newest first."""
+
+
 class Readiness(Struct):
     """`GET /readyz`: 200 when every check is "ok", else 503."""
 
@@ -330,6 +414,7 @@ class Readiness(Struct):
 #   run      {"bot", "run": Run} (topic bot:NAME)
 #   revision {"revision": a RevisionDocument without changes, "changes": those that moved, with their fields}
 #            (topic revisions)
+#   system   a SystemDocument (topic system)
 #   reset    {"reason"}: history was lost for this client; refetch by the API
 #   end      {"reason"}: the credential ended; the stream is closed (at a stop of the service it just ends)
 # Every message has an `id:`. To resume: `Last-Event-ID` (the browser's EventSource sends it by itself), or

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from litestar.enums import ScopeType
 
+from telemetry.names import Health
 from web.access.denied import AccessDenied
 from web.access.gate import Access
 from web.access.hosts import SAFE_METHODS
+from web.compression import Compressed
 from web.problems import MEDIA_TYPE, challenge, denied_problem, retry_after, shown_path
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ SECURITY_HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 _QUIET = ("/api/v1/stream", "/api/v1/ingest", "/livez", "/readyz", "/assets/")
+_METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"})
+_ENDLESS = frozenset({"/api/v1/stream"})
+"""Routes whose answers end when the client has seen enough."""
 _access_log = logging.getLogger("herdsman.web.access")
 
 
@@ -40,9 +45,10 @@ class Front:
     `scope["state"]["user"]`.
     """
 
-    def __init__(self, app: "ASGIApp", access: Access, *, tls: bool) -> None:
+    def __init__(self, app: "ASGIApp", access: Access, health: Health, *, tls: bool) -> None:
         self._app = app
         self._access = access
+        self._health = health
         headers = dict(SECURITY_HEADERS)
         if tls:
             headers["strict-transport-security"] = "max-age=31536000"
@@ -57,18 +63,29 @@ class Front:
             return
         started = time.monotonic()
         seen = {"status": 0}
+        packed_send = Compressed(send, _accepted(scope))
 
         async def guarded_send(message: "Message") -> None:
             if message["type"] == "http.response.start":
                 seen["status"] = message["status"]
                 self._add_headers(message)
-            await send(message)
+            await packed_send(message)
 
         try:
             if await self._admitted(scope, guarded_send):
                 await self._app(scope, receive, guarded_send)
         finally:
-            _log_request(scope, seen["status"], time.monotonic() - started)
+            took = time.monotonic() - started
+            _log_request(scope, seen["status"], took)
+            self._count(scope, seen["status"], took)
+
+    def _count(self, scope: Any, status: int, took: float) -> None:
+        """Count a request under its route's template: an address that a client made up is no label."""
+        route = scope.get("path_template") or "none"
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._health.count("herdsman_http_requests_total", method=method, route=route, status=str(status))
+        if route not in _ENDLESS:
+            self._health.histogram("herdsman_http_request_seconds").observe(took, route=route)
 
     async def _admitted(self, scope: Any, send: "Send") -> bool:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -81,6 +98,8 @@ class Front:
         state = scope.setdefault("state", {})
         state["principal"] = principal
         state["user"] = principal.name if principal else ""
+        if principal is not None:
+            self._access.tokens.used(principal.token, self._access.clock())
         return True
 
     def _add_headers(self, message: Any) -> None:
@@ -89,6 +108,10 @@ class Front:
             *message["headers"],
             *(header for header in self._headers if header[0] not in present),
         ]
+
+
+def _accepted(scope: Any) -> bytes:
+    return next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
 
 
 async def _refuse(path: str, denied: AccessDenied, send: Any) -> None:

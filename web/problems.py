@@ -17,10 +17,14 @@ from schemas.errors import (
     HerdsmanError,
     InvalidManifests,
     NotFound,
+    QueryFailed,
+    QueryRefused,
+    QueryTimedOut,
     SchedulerRefused,
     SchedulerUnavailable,
     SourceUnavailable,
     StoreUnavailable,
+    TooBusy,
     UsageError,
 )
 from web.access.denied import AccessDenied
@@ -79,6 +83,10 @@ _KINDS: dict[type[HerdsmanError], tuple[int, str, str, str]] = {
         "The scheduler does not answer",
         "it is tried again by itself",
     ),
+    QueryRefused: (409, "QueryRefused", "The bot answers no queries now", ""),
+    QueryFailed: (502, "QueryFailed", "The bot's query program failed", ""),
+    QueryTimedOut: (504, "QueryTimedOut", "The query took too long", "ask for less at once"),
+    TooBusy: (429, "TooBusy", "Too much at once; send it again later", ""),
     StoreUnavailable: (
         503,
         "StoreUnavailable",
@@ -114,7 +122,10 @@ def herdsman_problem(request: AnyRequest, error: HerdsmanError) -> Response[Prob
         problem.errors = [str(one) for one in error.errors]
     if isinstance(error, UnknownName) and error.suggestion:
         problem.suggestion = error.suggestion
-    return _response(problem, 1.0 if status == 503 else 0.0)
+    if isinstance(error, QueryFailed):
+        problem.trace = error.trace or UNSET
+        problem.available = list(error.available) or UNSET
+    return _response(problem, 1.0 if status in (429, 503) else 0.0)
 
 
 def http_problem(request: AnyRequest, error: HTTPException) -> Response[Problem]:

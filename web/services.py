@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from controller.passes import Pass
 from controller.plan import Plan
@@ -23,6 +23,7 @@ from web.dashboard_files import DashboardFiles
 from web.fleet_header import FleetHeader
 from web.rows import Rows
 from web.settings import WebSettings
+from web.system.health import SystemHealth
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
@@ -101,6 +102,10 @@ class FleetController(Protocol):
         """Take over jobs that the database does not know; return their bots."""
         ...
 
+    async def query(self, name: str, path: str, params: Mapping[str, Any]) -> str:
+        """Return what a bot's query program answers, as JSON text."""
+        ...
+
     async def revisions(self, limit: int = 50, *, before: str = "", bot: str = "") -> list[RevisionRecord]:
         """Return revisions newest first, each with the first of its changes. Raises NotFound."""
         ...
@@ -165,6 +170,8 @@ class Services:
     git: "ASGIApp | None" = None
     """Serves `/git/fleet.git`, None where the fleet's source is elsewhere."""
     clock: Callable[[], float] = time.time
+    system: SystemHealth = field(default_factory=SystemHealth)
+    """How each part of herdsman is."""
 
     def sign_in_url(self, token: str) -> str:
         """Return an address that signs a browser in once, with the rights of the token of this id."""

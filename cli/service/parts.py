@@ -11,6 +11,7 @@ from cli.service.folder import read_secret, write
 from cli.service.options import UpOptions
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
+from cli.service.system_parts import make_system
 from cli.service.telemetry_parts import Telemetry, open_telemetry
 from controller.clock import SystemClock
 from controller.database import Database
@@ -139,6 +140,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         fleet=header,
         checks=make_checks(controller, telemetry),
         git=cast("ASGIApp | None", git),
+        system=make_system(options, fleet, settings.version, controller, telemetry, intake),
     )
     admin = await ensure_admin_token(access.tokens, options.data / "admin-token", time.time())
     agent = None

@@ -7,6 +7,8 @@ from pathlib import Path
 
 LAUNCHER = "controller/launcher/launcher.py"
 """What to run inside the unpacked archive: `python -I -S <archive>/controller/launcher/launcher.py`."""
+QUERY = "controller/launcher/query.py"
+"""What to run beside it to ask a bot something, see there."""
 
 _FILES = (
     "controller/__init__.py",
@@ -22,11 +24,18 @@ _FILES = (
     "controller/launcher/loop.py",
     "controller/launcher/preparation.py",
     "controller/launcher/processes.py",
+    "controller/launcher/query.py",
+    "controller/launcher/query_answer.py",
+    "controller/launcher/query_fresh.py",
+    "controller/launcher/query_live.py",
+    "controller/launcher/query_server.py",
+    "controller/launcher/query_shim.py",
     "controller/launcher/reporting.py",
     "controller/launcher/run.py",
     "controller/launcher/shim.mjs",
     "controller/launcher/shim.py",
     "controller/launcher/slots.py",
+    "controller/launcher/snapshot.py",
     "controller/launcher/streams.py",
     "controller/launcher/supervisor.py",
     "controller/launcher/surroundings.py",

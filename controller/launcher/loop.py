@@ -61,6 +61,11 @@ class Loop:
         for pump in pumps:
             self._listen(pump, wanted=True)
 
+    def carry_also(self, pump: "Pump") -> None:
+        """Carry one stream more, until the next `carry` or `finish_streams`."""
+        self._pumps = [*self._pumps, pump]
+        self._listen(pump, wanted=True)
+
     def _listen(self, pump: "Pump", *, wanted: bool) -> None:
         """Let a stream wake the poll, or not: one that has ended would wake it without end."""
         if wanted and pump.reading not in self._heard:

@@ -123,6 +123,7 @@ class LaunchOrder:
             "code": _content(self.code),
             "dependencies": _content(self.dependencies) if self.dependencies else None,
             "entrypoint": spec.program.entrypoint,
+            "query_entrypoint": spec.program.query_entrypoint,
             "runtime": spec.program.runtime,
             "interpreter": self.interpreter,
             "config": spec.config_json,

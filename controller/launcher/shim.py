@@ -23,10 +23,15 @@ def run(path: str, environment: "Mapping[str, str]") -> None:
     with open(path, "rb") as file:  # noqa: PTH123
         source = file.read()
     sys.argv = [path]
+    asked = environment.get("ENTRYPOINT_TYPE") == "query"
+    if asked:
+        import query_shim  # type: ignore[import-not-found]  # beside this file, wherever that is
     sys.path[0] = os.path.dirname(path)  # noqa: PTH120 - pathlib would cost the bot its import
+    if asked:
+        query_shim.prepare(environment)
     tree: Any = compile(source, path, "exec", _TREE_ONLY)
     code = compile(source, path, "exec")
-    if not _has_main(tree):
+    if asked or not _has_main(tree):
         exec(code, _module("__main__", path))  # noqa: S102
         return
     names = _module(os.path.splitext(os.path.basename(path))[0], path)  # noqa: PTH119, PTH122

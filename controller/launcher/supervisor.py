@@ -10,6 +10,7 @@ from controller.launcher.keeper import Keeper, now
 from controller.launcher.loop import Loop
 from controller.launcher.preparation import Unprepared, folders
 from controller.launcher.processes import Program, StartFailed, end_strays, start
+from controller.launcher.query_server import QueryServer
 from controller.launcher.reporting import Reports
 from controller.launcher.run import LEASE, STOP, Run, clear_result, explanation, outcome, read_result
 from controller.launcher.streams import Pump
@@ -38,6 +39,7 @@ class Supervisor:
     ) -> None:
         self._order, self._own = order, own
         self._keeper, self._reports, self._loop = keeper, reports, loop
+        self._queries = QueryServer(order, own, reports.logs)
         self._scheduled = order["type"] == "scheduled"
         self._attempts = self._crashes = 0
         self._failed = False
@@ -107,13 +109,13 @@ class Supervisor:
 
     def _start(self, code: str, dependencies: str) -> Run:
         clear_result(self._order)
-        program = Program(
-            command(self._order, code), environment(self._order, self._own, code, dependencies), code
-        )
+        given = environment(self._order, self._own, code, dependencies) | self._queries.prepare()
+        program = Program(command(self._order, code), given, code)
         attempt = self._count()
         pid = self._execute(program)
         run = Run(pid, attempt, time.time(), self._order)
         self._reports.write("started", **run.identity(), started_at=run.started_at)
+        self._queries.begin(code, dependencies, self._loop)
         return run
 
     def _execute(self, program: Program) -> int:
@@ -159,10 +161,12 @@ class Supervisor:
         """Stay with a run until it and all that it started are gone; return the pause after it."""
         while run.pid not in self._loop.ended:
             self._urge(run)
-            self._loop.turn(min(run.next_event(), self._keeper.next_event()))
+            self._queries.attend(self._loop.ended)
+            self._loop.turn(min(run.next_event(), self._keeper.next_event(), self._queries.next_event()))
         run.code = self._loop.ended.pop(run.pid)
         run.clear_group()
         end_strays()
+        self._queries.end()
         self._loop.finish_streams()
         self._keeper.settle()
         return self._account(run)

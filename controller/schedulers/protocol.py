@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from gitops.bundle import Bundle
 from schemas.bot import BotSpec
@@ -81,6 +81,16 @@ class SchedulerEvent:
     allocation: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a bot's query program is asked: a path that begins with "/", and parameters as a JSON object."""
+
+    path: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 30.0
+    """After so long the query is ended."""
+
+
 class Scheduler(Protocol):
     """Runs bots. Every method may raise SchedulerUnavailable; names are the fleet's bot names.
 
@@ -123,6 +133,15 @@ class Scheduler(Protocol):
 
     async def restart(self, name: str, reason: str) -> None:
         """End the bot's current process as at a stop and start it again with the same spec."""
+        ...
+
+    async def query(self, name: str, question: Question) -> str:
+        """Ask a bot's query program, in the version applied last, and return its answer as JSON text.
+
+        A realtime bot's own query server answers; for a scheduled bot a fresh process does, on a copy of its
+        state. It takes no lease and counts as no copy of the bot. Raises NotFound, QueryRefused, QueryFailed,
+        QueryTimedOut, SchedulerRefused.
+        """
         ...
 
     async def remove(self, name: str) -> None:

@@ -125,6 +125,58 @@ WAYS = {
 }
 '''
 
+QUERY = '''\
+"""A query program as the public SDK has them: one answer to a file, or a server on the query port."""
+
+import http.server
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+STATE = Path(os.environ["STATE_DIR"])
+
+
+def answer(path, params):
+    if path == "/state":
+        return {"files": {one.name: one.read_text() for one in sorted(STATE.iterdir())}, "params": params}
+    if path == "/write":
+        (STATE / "starts.json").write_text("99")
+        (STATE / "new.json").write_text("1")
+        return "written"
+    if path == "/large":
+        return "x" * (2 << 20)
+    if path == "/environment":
+        return dict(os.environ)
+    if path == "/slow":
+        time.sleep(60)
+    raise ValueError(f"no luck with {path}")
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        params = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        try:
+            code, document = 200, {"status": "ok", "data": answer(self.path, params)}
+        except ValueError as error:
+            import traceback
+
+            traceback.print_exc()
+            code, document = 500, {"status": "error", "error": str(error)}
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(json.dumps(document).encode())
+
+
+if "QUERY_PATH" in os.environ:
+    data = answer(os.environ["QUERY_PATH"], json.loads(os.environ["QUERY_PARAMS"]))
+    Path(os.environ["HERDSMAN_QUERY_RESULT"]).write_text(json.dumps({"status": "ok", "data": data}))
+else:
+    port = int(os.environ["THE0_QUERY_PORT"])
+    http.server.ThreadingHTTPServer(("0.0.0.0", port), Handler).serve_forever()
+'''
+
 
 def bundle(folder: Path, files: dict[str, str]) -> Bundle:
     """Pack files into a bundle in a folder."""
@@ -185,14 +237,17 @@ class Fleet:
         digest: str = "one",
         schedule: str = "",
         parameters: dict[str, Any] | None = None,
+        queried: bool = False,
         **settings: Any,
     ) -> Launch:
         """Return the launch of a test bot that goes one way."""
-        code = bundle(self.harness.work, {"main.py": BOT})
+        files = {"main.py": BOT} | ({"query.py": QUERY} if queried else {})
+        code = bundle(self.harness.work, files)
         await self.harness.store(code)
         kind = BotType.SCHEDULED if schedule else BotType.REALTIME
         program = ProgramVersion(
-            "tester", "1.0.0", kind, "python3.11", "main.py", "", "programs/tester", code.key
+            *("tester", "1.0.0", kind, "python3.11", "main.py"),
+            *("query.py" if queried else "", "programs/tester", code.key),
         )
         config = {"name": name, "record": str(self.record), "way": way, **(parameters or {})}
         text = json.dumps(config, ensure_ascii=False)

@@ -1,12 +1,13 @@
 """What deploy/nomad/policies grants is enough for everything, and a missing access is told in words."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from controller.schedulers.protocol import Phase
-from schemas.errors import SchedulerRefused
+from controller.schedulers.protocol import Phase, Question
+from schemas.errors import QueryRefused, SchedulerRefused
 from tests.contract.nomad_harness import nomad_harness
 from tests.contract.scheduler_harness import Fleet
 from tests.engines.nomad import NomadAgent, nomad_agent
@@ -37,7 +38,7 @@ def token_with(agent: NomadAgent, name: str, rules: str) -> str:
 
 
 async def test_committed_policies_are_enough(guarded: NomadAgent, tmp_path: Path) -> None:
-    """Start, lease, update, restart, stop and removal work with what deploy/nomad/policies grants."""
+    """All from a start to a removal, queries too, works with what deploy/nomad/policies grants."""
     bots, herdsman = committed_rules("bots"), committed_rules("controller")
     policy = {"Name": "herdsman-bots", "Rules": bots, "JobACL": {"Namespace": "default"}}
     guarded.send("POST", "acl/policy/herdsman-bots", policy)
@@ -56,10 +57,15 @@ async def test_committed_policies_are_enough(guarded: NomadAgent, tmp_path: Path
         await events.aclose()  # type: ignore[attr-defined]
         await fleet.scheduler.restart("alpha", "to see")
         await fleet.marked("alpha", "start", 3)
+        question = Question("/state")
+        with pytest.raises(QueryRefused):
+            await fleet.scheduler.query("alpha", question)
+        await fleet.scheduler.apply(await fleet.launch("beta", schedule="0 0 1 1 *", queried=True), None)
+        assert json.loads(await fleet.scheduler.query("beta", question))["files"] == {}
         await fleet.scheduler.stop("alpha", second, "enough")
         await fleet.phase("alpha", Phase.STOPPED)
         await fleet.scheduler.remove("alpha")
-        assert (await harness.scheduler.observe()).bots == {}
+        assert set((await harness.scheduler.observe()).bots) == {"beta"}
 
 
 async def test_missing_access_is_told(guarded: NomadAgent, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """A controller whose bots, plans and passes a test sets by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from controller.listing import listed
 from controller.passes import Pass
@@ -64,6 +65,7 @@ class FakeController:
     fleet_id: str = "desk-abc123"
     synced_at: float | None = None
     plan_at_once: tuple[Plan, list[Change]] | None = None
+    answer: str | Exception = "null"
     on_pass: Callable[[Pass], object] = id
 
     def statuses(self) -> list[BotStatus]:
@@ -107,6 +109,12 @@ class FakeController:
     async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
         self.asked.append(("recover", by, reason))
         return list(self.bots)
+
+    async def query(self, name: str, path: str, params: Mapping[str, Any]) -> str:
+        self.asked.append(("query", name, path, dict(params)))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
 
     def spec(self, name: str) -> BotSpec | None:
         return self.state.bots.get(name) if self.state else None

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
-from controller.schedulers.protocol import Launch, Observation, ObservedBot, Phase, SchedulerEvent
+from controller.schedulers.protocol import Launch, Observation, ObservedBot, Phase, Question, SchedulerEvent
 from schemas.bot import BotType
 from schemas.errors import Conflict, NotFound, SchedulerRefused, SchedulerUnavailable
 from schemas.labels import AllocationLabels
@@ -49,6 +49,8 @@ class FakeScheduler:
         self.closed = False
         self.gate: asyncio.Event | None = None
         """Where set, applies wait for it (after the scheduler was called)."""
+        self.answer: str | Exception = "null"
+        self.questions: list[tuple[str, Question]] = []
         self.report: Callable[[list[Reported]], None] = lambda _reports: None
         self.most_at_once = 0
         self._at_once = 0
@@ -70,6 +72,15 @@ class FakeScheduler:
         self._call("observe_bot")
         job = self.jobs.get(name)
         return job.seen if job else None
+
+    async def query(self, name: str, question: Question) -> str:
+        self._call("query")
+        self.questions.append((name, question))
+        if self.gate is not None:
+            await self.gate.wait()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
 
     async def apply(self, launch: Launch, expected: str | None) -> str:
         self._call("apply")

@@ -10,6 +10,7 @@ class MemoryTokenStore:
     def __init__(self) -> None:
         self.kept: dict[str, Token] = {}
         self.digests: set[str] = set()
+        self.touched: list[tuple[str, float]] = []
 
     async def tokens(self) -> list[Token]:
         return list(self.kept.values())
@@ -23,3 +24,6 @@ class MemoryTokenStore:
     async def revoke_token(self, token: Token, by: str, now: float) -> None:
         if self.kept.pop(token.id, None) is None:
             raise NotFound(token.name)
+
+    async def touch_token(self, token_id: str, now: float) -> None:
+        self.touched.append((token_id, now))

@@ -4,7 +4,14 @@ from sqlalchemy import Connection
 
 from controller.database import Database
 from controller.database.audit import add_audit
-from controller.database.tokens import StoredToken, find_token, insert_token, list_tokens, revoke_token
+from controller.database.tokens import (
+    StoredToken,
+    find_token,
+    insert_token,
+    list_tokens,
+    revoke_token,
+    touch_token,
+)
 from controller.records import AuditEntry
 from schemas.errors import Conflict, NotFound
 from web.access.tokens import Token
@@ -42,9 +49,21 @@ class DatabaseTokens:
 
         await self._database.run(revoke)
 
+    async def touch_token(self, token_id: str, now: float) -> None:
+        """Keep when a token was last used."""
+        await self._database.run(lambda connection: touch_token(connection, token_id, now))
+
 
 def _token(stored: StoredToken) -> Token:
-    return Token(stored.id, stored.name, stored.scope, stored.hash, stored.created_at, stored.expires_at)
+    return Token(
+        stored.id,
+        stored.name,
+        stored.scope,
+        stored.hash,
+        stored.created_at,
+        stored.expires_at,
+        stored.last_used_at,
+    )
 
 
 def _stored(token: Token) -> StoredToken:

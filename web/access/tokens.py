@@ -1,7 +1,9 @@
 """Named tokens: made once, shown once, stored as digests."""
 
+import asyncio
+import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +13,10 @@ from web.access.secrets import digest_of, new_id, new_secret, same
 
 TOKEN_PREFIX = "herdsman_"  # noqa: S105  the form by which secret scanners can know ours
 ADMIN_TOKEN = "admin"  # noqa: S105  the name of the token in DIR/admin-token
+USED_EVERY = 60.0
+"""Seconds between two times that a token's use is written."""
 _SELF = "herdsman"
+_log = logging.getLogger("herdsman.web.access")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 
 
@@ -25,6 +30,8 @@ class Token:
     digest: str
     created_at: float
     expires_at: float | None = None
+    last_used_at: float | None = None
+    """To about a minute; None where it never was."""
 
 
 class TokenStore(Protocol):
@@ -42,6 +49,10 @@ class TokenStore(Protocol):
         """End a token for ever. Raises NotFound."""
         ...
 
+    async def touch_token(self, token_id: str, now: float) -> None:
+        """Keep when a token was last used."""
+        ...
+
 
 class Tokens:
     """The tokens in force, held in memory by digest so that checking one costs no query."""
@@ -49,6 +60,7 @@ class Tokens:
     def __init__(self, store: TokenStore) -> None:
         self._store = store
         self._by_digest: dict[str, Token] = {}
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
         """Read the store; called before the first request, and whenever another process may have written."""
@@ -66,6 +78,22 @@ class Tokens:
         """Return who acts with the token of this id, or None where it is gone or expired."""
         token = next((token for token in self._by_digest.values() if token.id == token_id), None)
         return _principal(token, now) if token else None
+
+    def used(self, token_id: str, now: float) -> None:
+        """Note that a token is in use; it is kept at most once a minute, and no request waits for that."""
+        token = next((token for token in self._by_digest.values() if token.id == token_id), None)
+        if token is None or now - (token.last_used_at or 0.0) < USED_EVERY:
+            return
+        self._by_digest[token.digest] = replace(token, last_used_at=now)
+        writing = asyncio.create_task(self._touch(token_id, now))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+
+    async def _touch(self, token_id: str, now: float) -> None:
+        try:
+            await self._store.touch_token(token_id, now)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must cost no request
+            _log.warning("when a token was last used could not be kept: %s", error)
 
     def all(self) -> list[Token]:
         """Return every token, by name."""

@@ -12,9 +12,10 @@ from web.access.scopes import Scope
 from web.publishing import FLEET, REVISIONS
 from web.routes.parameters import AnyRequest, Wired
 from web.stream import event_stream
+from web.system.health import SYSTEM
 
 _MOST_TOPICS = 50
-WHOLE = frozenset({FLEET, REVISIONS})
+WHOLE = frozenset({FLEET, REVISIONS, SYSTEM})
 """The topics that are not of one bot."""
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -24,7 +25,7 @@ async def stream(
     services: Wired,
     request: AnyRequest,
     topics: Annotated[
-        str, QueryParameter(description='"fleet", "revisions", "bot:NAME", separated by commas.')
+        str, QueryParameter(description='"fleet", "revisions", "system", "bot:NAME", separated by commas.')
     ] = "fleet",
     last_event_id: Annotated[
         str,
@@ -34,11 +35,13 @@ async def stream(
         ),
     ] = "",
 ) -> Stream:
-    """Stream events: `status`, `fleet`, `revision`, `samples`, `event`, `log`, `run`, `reset`, `end`."""
+    """Stream `status`, `fleet`, `revision`, `samples`, `event`, `log`, `run`, `system`, `reset`, `end`."""
     wanted = parse_topics(topics)
     principal = authenticated(principal_of(request))
     last = request.headers.get("last-event-id", "") or last_event_id
     subscription = services.live.subscribe(wanted, last)
+    if SYSTEM in wanted:
+        services.system.tell(services.live)
     messages = event_stream(subscription, services.settings.recheck, lambda: services.access.holds(principal))
     return Stream(messages, media_type="text/event-stream", headers=_HEADERS)
 
@@ -48,7 +51,8 @@ def parse_topics(text: str) -> tuple[str, ...]:
     topics = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     for topic in topics:
         if topic not in WHOLE and not (topic.startswith("bot:") and len(topic) > len("bot:")):
-            raise UsageError(f'"{topic}" is not a topic; there are "fleet", "revisions" and "bot:NAME"')
+            known = ", ".join(f'"{name}"' for name in sorted(WHOLE))
+            raise UsageError(f'"{topic}" is not a topic; there are {known} and "bot:NAME"')
     if not 1 <= len(topics) <= _MOST_TOPICS:
         raise UsageError(f"a stream carries 1 to {_MOST_TOPICS} topics, not {len(topics)}")
     return topics

@@ -51,4 +51,6 @@ def _scope(text: str) -> Scope:
 
 
 def _document(token: Token) -> TokenDocument:
-    return TokenDocument(token.id, token.name, token.scope, token.created_at, token.expires_at)
+    return TokenDocument(
+        token.id, token.name, token.scope, token.created_at, token.expires_at, token.last_used_at
+    )

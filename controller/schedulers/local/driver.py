@@ -95,6 +95,11 @@ class Driver:
         """Whether its launcher runs."""
         return self._child is not None
 
+    @property
+    def begun(self) -> Job | None:
+        """The job that its launcher runs, None where none runs."""
+        return self._begun if self.running else None
+
     def observed(self) -> ObservedBot:
         """Return the bot as it is now."""
         phase, (reason, message) = self._phase()

@@ -22,14 +22,15 @@ from controller.launcher.order import Content, LaunchOrder, LeaseOrder, NodePath
 from controller.launcher.reporting import Reports
 from controller.schedulers.local import leftovers
 from controller.schedulers.local.announcements import Announcements
+from controller.schedulers.local.asking import ask
 from controller.schedulers.local.child import Child
 from controller.schedulers.local.claim import Claim
 from controller.schedulers.local.driver import Driver
 from controller.schedulers.local.folders import Folders
 from controller.schedulers.local.registry import BundleFile, Job, Registry
-from controller.schedulers.protocol import Launch, Observation, ObservedBot, SchedulerEvent
+from controller.schedulers.protocol import Launch, Observation, ObservedBot, Question, SchedulerEvent
 from gitops.bundle import Bundle
-from schemas.errors import Conflict, NotFound, RuntimeMissing, SchedulerRefused
+from schemas.errors import Conflict, NotFound, QueryRefused, RuntimeMissing, SchedulerRefused
 
 _LOG = logging.getLogger(__name__)
 _SLACK = 5.0
@@ -172,6 +173,15 @@ class LocalScheduler:
         if not driver.running:
             raise Conflict(f"{name} does not run now, so there is nothing to restart; look at its status")
         driver.restart()
+
+    async def query(self, name: str, question: Question) -> str:
+        """Ask what runs, or for a scheduled bot what was applied, by a process of its own."""
+        driver = self._own(name)
+        job = driver.job if driver.job.schedule else driver.begun
+        if job is None:
+            raise QueryRefused(f"{name} does not run now, so that nobody can answer; look at its status")
+        await self._unpack(job.bundles)
+        return await ask(job, question, self._launcher_environment(job))
 
     async def remove(self, name: str) -> None:
         """Forget a stopped bot's job and its log files; Conflict while it is not stopped."""

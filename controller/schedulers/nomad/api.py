@@ -160,6 +160,25 @@ class NomadApi:
         quoted = _quoted(allocation)
         await self._call(lambda: self._client.client.gc_allocation.garbage_collect(quoted))
 
+    async def file(self, allocation: str, path: str) -> bytes:
+        """Return a file of an allocation's folder, such as `alloc/name`. Raises NotFound."""
+        quoted = _quoted(allocation)
+        text: Any = await self._call(
+            lambda: self._client.client.cat.request(quoted, params={"path": path}, method="get").content
+        )
+        return bytes(text)
+
+    async def variable(self, path: str) -> Mapping[str, str]:
+        """Return a variable's items, none where it is not there."""
+        quoted = quote(path, safe="/")
+        try:
+            found = await self._call(
+                lambda: self._client.variable.get_variable(quoted, namespace=self._settings.namespace)
+            )
+        except NotFound:
+            return {}
+        return found.get("Items") or {}
+
     async def delete_variable(self, path: str) -> None:
         """Delete a variable; a locked one is a Conflict, none is fine."""
         quoted = quote(path, safe="/")

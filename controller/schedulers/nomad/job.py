@@ -237,6 +237,7 @@ def _environment(
     interpreter = {INTERPRETER_VARIABLE: f"${{meta.{NODE_NODEJS}}}"} if _runs_on_node(launch) else {}
     return {
         **interpreter,
+        "HERDSMAN_PYTHON": f"${{meta.{_launchers_python(launch)}}}",
         ORDER_VARIABLE: order,
         "HERDSMAN_NODE": "${node.unique.id}",
         "HERDSMAN_STATE_ROOT": f"{EXEC_MOUNT}/state" if inside else f"${{meta.{NODE_STATE}}}",

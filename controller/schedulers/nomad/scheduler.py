@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from controller.schedulers.nomad.api import KindChanged, NomadApi
+from controller.schedulers.nomad.asking import ask_running, ask_scheduled
 from controller.schedulers.nomad.events import Gap, NomadEvent, stream
 from controller.schedulers.nomad.job import job_id, lease_path, render
 from controller.schedulers.nomad.knowledge import Knowledge
@@ -27,7 +28,7 @@ from controller.schedulers.nomad.reading import (
     Placement,
 )
 from controller.schedulers.nomad.settings import NomadSettings
-from controller.schedulers.protocol import Launch, Observation, ObservedBot, SchedulerEvent
+from controller.schedulers.protocol import Launch, Observation, ObservedBot, Question, SchedulerEvent
 from gitops.bundle import Bundle
 from schemas.errors import Conflict, HerdsmanError, NotFound, SchedulerUnavailable
 
@@ -137,6 +138,16 @@ class NomadScheduler:
             raise Conflict(f"{name} does not run now, so there is nothing to restart; look at its status")
         _LOG.info("restarting %s: %s", name, reason)
         await self._api.restart(current.id, TASK)
+
+    async def query(self, name: str, question: Question) -> str:
+        """Ask a realtime bot in its allocation, a scheduled one by a short job beside it."""
+        job = await self._own_job(name)
+        if job.get("Periodic"):
+            return await ask_scheduled(self._settings, self._api, job, name, question)
+        known = await self._listed(job["ID"])
+        self._check_reachable(name, known.of(job["ID"]), known)
+        current = next((item for item in known.of(job["ID"]) if not item.ended), None)
+        return await ask_running(self._settings, name, current, question)
 
     async def remove(self, name: str) -> None:
         """Purge a stopped bot's job, its runs' and their logs. Conflict while a copy may live."""

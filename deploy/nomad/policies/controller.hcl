@@ -2,7 +2,12 @@
 # nomad acl policy apply -namespace default -job herdsman herdsman-controller policies/controller.hcl
 
 namespace "default" {
-  capabilities = ["list-jobs", "read-job", "submit-job", "alloc-lifecycle"]
+  capabilities = [
+    "list-jobs", "read-job", "submit-job", "alloc-lifecycle",
+    # Queries alone: asking a realtime bot inside its allocation (with raw_exec also on its node), and reading
+    # a scheduled bot's answer.
+    "alloc-exec", "alloc-node-exec", "read-fs",
+  ]
 
   variables {
     path "herdsman/*" {

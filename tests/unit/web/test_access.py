@@ -1,5 +1,6 @@
 """Tokens, sessions, sign-in codes, throttle: each alone, with a clock moved by hand."""
 
+import asyncio
 import json
 import stat
 from pathlib import Path
@@ -216,3 +217,23 @@ def test_wrong_credentials_are_limited_per_address(clock: Clock):
     assert throttle.failed("b") == 0
     clock.now += 61
     assert throttle.failed("a") == 0
+
+
+async def test_last_use_is_kept_in_the_database(tmp_path: Path):
+    """A token's last use survives a restart, is written at most once a minute, and costs no request."""
+    database = await Database.open(str(tmp_path / "db"))
+    tokens = Tokens(DatabaseTokens(database))
+    token, _ = await tokens.create("desk", Scope.READ, 1000.0, by="admin")
+    for now in (1000.0, 1030.0, 1059.0):
+        tokens.used(token.id, now)
+    await asyncio.gather(*tokens._writing)
+    again = Tokens(DatabaseTokens(database))
+    await again.load()
+    assert again.all()[0].last_used_at == 1000.0
+    tokens.used(token.id, 1061.0)
+    await asyncio.gather(*tokens._writing)
+    await again.load()
+    assert again.all()[0].last_used_at == 1061.0
+    await database.close()
+    tokens.used(token.id, 2000.0)
+    await asyncio.gather(*tokens._writing)

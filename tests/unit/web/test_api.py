@@ -19,7 +19,7 @@ from controller.records import (
     Suspension,
 )
 from controller.status import Health, Reason
-from schemas.errors import ManifestError
+from schemas.errors import ManifestError, QueryFailed, QueryRefused, QueryTimedOut, TooBusy
 from telemetry.intake import IngestAnswer
 from telemetry.records import Event, Series
 from telemetry.stores import EventPage
@@ -151,7 +151,7 @@ async def test_logs_and_events_are_searched_with_what_the_query_says(web: Runnin
         ("/api/v1/bots/sma-btc/series?start=0&end=10000000&step=1", "ask for a longer step"),
         ("/api/v1/bots/sma-btc/logs?limit=0", "limit"),
         ("/api/v1/bots/sma-btc/logs?limit=many", "limit"),
-        ("/api/v1/stream?topics=weather", 'there are "fleet", "revisions" and "bot:NAME"'),
+        ("/api/v1/stream?topics=weather", 'there are "fleet", "revisions", "system" and "bot:NAME"'),
     ],
 )
 async def test_wrong_parameter_is_a_problem_that_says_what_to_give(web: Running, path: str, expected: str):
@@ -429,3 +429,40 @@ async def test_errors_of_ours_and_of_the_framework_have_one_shape(web: Running):
         assert answer.status_code == status
         assert answer.headers["content-type"] == "application/problem+json"
         assert {"type", "title", "status", "detail", "instance", "reason"} <= set(answer.json())
+
+
+async def test_a_query_is_answered_unchanged(web: Running):
+    """The bot's own JSON comes through as it is; whoever may read may ask."""
+    web.controller.answer = '{"price":1.10,"sizes":[1e2]}'
+    async with web.client(Scope.READ) as client:
+        answer = await client.post("/api/v1/bots/sma-btc/query", json={"path": "/book", "params": {"n": 1}})
+    assert answer.status_code == 200
+    assert '"data":{"price":1.10,"sizes":[1e2]}' in answer.text
+    assert web.controller.asked == [("query", "sma-btc", "/book", {"n": 1})]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (QueryRefused("it does not run"), 409, "QueryRefused"),
+        (QueryFailed("it raised", "Traceback ...", ("/a",)), 502, "QueryFailed"),
+        (QueryTimedOut("too slow"), 504, "QueryTimedOut"),
+        (TooBusy("four already"), 429, "TooBusy"),
+    ],
+)
+async def test_a_query_that_is_not_answered_says_why(
+    web: Running, error: Exception, status: int, reason: str
+):
+    """Each trouble has a status and a reason of its own; a trace is shown."""
+    web.controller.answer = error
+    async with web.client(Scope.READ) as client:
+        answer = await client.post("/api/v1/bots/sma-btc/query", json={"path": "/book"})
+        large = {"path": "/book", "params": {"x": "y" * 200_000}}
+        assert (await client.post("/api/v1/bots/sma-btc/query", json=large)).status_code == 413
+        assert (await client.post("/api/v1/bots/nobody/query", json={"path": "/x"})).status_code == 404
+    document = answer.json()
+    assert (answer.status_code, document["reason"], document["detail"]) == (status, reason, str(error))
+    if isinstance(error, QueryFailed):
+        assert (document["trace"], document["available"]) == ("Traceback ...", ["/a"])
+    if status == 429:
+        assert answer.headers["Retry-After"] == "1"

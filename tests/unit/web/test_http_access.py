@@ -18,6 +18,7 @@ RISING = [Scope.READ, Scope.OPERATE, Scope.ADMIN]
 MATRIX = {
     ("GET", "/api/v1/fleet"): Scope.READ,
     ("GET", "/api/v1/revisions"): Scope.READ,
+    ("GET", "/api/v1/system"): Scope.READ,
     ("GET", "/api/v1/revisions/{revision}"): Scope.READ,
     ("GET", "/api/v1/plan"): Scope.READ,
     ("GET", "/api/v1/events"): Scope.READ,
@@ -26,6 +27,7 @@ MATRIX = {
     ("GET", "/api/v1/bots/{name}/series"): Scope.READ,
     ("GET", "/api/v1/bots/{name}/logs"): Scope.READ,
     ("GET", "/api/v1/bots/{name}/runs"): Scope.READ,
+    ("POST", "/api/v1/bots/{name}/query"): Scope.READ,
     ("GET", "/api/v1/stream"): Scope.READ,
     ("GET", "/metrics"): Scope.READ,
     ("POST", "/api/v1/sign-in-links"): Scope.READ,

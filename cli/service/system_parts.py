@@ -1,0 +1,284 @@
+"""What each part of the whole service says of itself on the system page."""
+
+import asyncio
+import logging
+import shutil
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cli.service.options import UpOptions
+from cli.service.telemetry_parts import Telemetry
+from controller.loop import Controller
+from telemetry.embedded.retention import Retention
+from telemetry.intake import AgentHeard, Intake
+from telemetry.victoriametrics import VictoriaMetricsStore
+from web.documents import SystemFact, SystemPart, SystemTable
+from web.system.health import Probe, SystemHealth
+from web.system.notes import RecentNotes
+from web.system.own import live_probe, process_probe, web_probe
+from web.system.rates import Rate
+
+_SILENT = 90.0
+"""Seconds after which an agent that said nothing is told of: each speaks every 30 s."""
+_LATE = 10.0
+"""Seconds of lag from which output counts as late."""
+_LEAST_FREE = 1 << 30
+"""Bytes free on the data folder's disk below which it is told as a warning."""
+
+
+def make_system(
+    options: UpOptions, fleet: str, version: str, controller: Controller, telemetry: Telemetry, intake: Intake
+) -> SystemHealth:
+    """Return the health of everything that `herdsman up` runs."""
+    notes = RecentNotes()
+    for name in ("herdsman", "schemas", "gitops", "controller", "telemetry", "web", "cli"):
+        logging.getLogger(name).addHandler(notes)
+    return SystemHealth(
+        {
+            "controller": controller_probe(controller),
+            "source": source_probe(options, controller),
+            "scheduler": scheduler_probe(options, controller),
+            "intake": intake_probe(telemetry),
+            "agents": agents_probe(intake),
+            "series": series_probe(telemetry),
+            "events": events_probe(telemetry),
+            "database": database_probe(options.data),
+            "live": live_probe(telemetry.health),
+            "web": web_probe(telemetry.health),
+            "process": process_probe(time.time()),
+        },
+        version=version,
+        fleet=fleet,
+        notes=notes,
+    )
+
+
+def controller_probe(controller: Controller) -> Probe:
+    """Return what tells of passes, and of the changes under way."""
+
+    async def probe() -> SystemPart:
+        work, problems = controller.work(), controller.problems()
+        last = work.last
+        said = "no pass yet"
+        if last is not None:
+            said = f"last pass asked for by {last.trigger}{f' of {last.by}' if last.by else ''}"
+        return SystemPart(
+            "controller",
+            "warning" if problems else "ok",
+            "; ".join(problems) or said,
+            facts=[
+                SystemFact("last pass", last.at if last else None, "at", last.trigger if last else ""),
+                SystemFact("took", last.seconds if last else None, "s"),
+                SystemFact("bots it changed", float(last.bots) if last else None),
+                SystemFact("changes under way", float(work.changing)),
+                SystemFact("a pass waits", "yes" if work.passing else "no"),
+                SystemFact("bots", float(len(controller.statuses()))),
+            ],
+        )
+
+    return probe
+
+
+def source_probe(options: UpOptions, controller: Controller) -> Probe:
+    """Return what tells of where revisions come from; no secret of an address is shown."""
+
+    async def probe() -> SystemPart:
+        work, revision = controller.work(), controller.revision()
+        failed = work.last.error if work.last else ""
+        where = shown_address(options.source) if options.source else "herdsman's own git remote"
+        return SystemPart(
+            "source",
+            "failing" if failed else "ok",
+            failed or where,
+            "it is looked at again by itself" if failed else "",
+            facts=[
+                SystemFact("where", where),
+                SystemFact("branch", options.branch or "main"),
+                SystemFact("last look", work.synced_at, "at"),
+                SystemFact("next look", work.next_look_at, "at", "a push does not wait for it"),
+                SystemFact("revision", revision.revision.short if revision else None),
+            ],
+        )
+
+    return probe
+
+
+def shown_address(url: str) -> str:
+    """Return a git address without user, password and query."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        return url
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+
+
+def scheduler_probe(options: UpOptions, controller: Controller) -> Probe:
+    """Return what tells of the scheduler, and of the nodes that bots run on."""
+
+    async def probe() -> SystemPart:
+        problem, work = controller.scheduler_problem(), controller.work()
+        statuses = controller.statuses()
+        placed = Counter(status.node for status in statuses if status.node)
+        facts = [
+            SystemFact("kind", options.scheduler),
+            SystemFact("observed", work.observed_ago, "s", "since all bots were last looked at"),
+        ]
+        if options.scheduler == "nomad":
+            facts.append(SystemFact("address", shown_address(options.nomad_address) or "NOMAD_ADDR"))
+        return SystemPart(
+            "scheduler",
+            "failing" if problem else "ok",
+            problem or ("it answers" if options.scheduler == "nomad" else "bots are children of herdsman"),
+            "bots run on as they are; it is asked again by itself" if problem else "",
+            facts=facts,
+            table=SystemTable(
+                ["node", "bots"], ["", ""], [[node, float(bots)] for node, bots in sorted(placed.items())]
+            )
+            if placed
+            else None,
+        )
+
+    return probe
+
+
+def intake_probe(telemetry: Telemetry) -> Probe:
+    """Return what tells of lines and samples coming in."""
+    health = telemetry.health
+    lines = Rate(lambda: health.value("herdsman_intake_lines_total"))
+    samples = Rate(lambda: health.value("herdsman_intake_samples_total"))
+
+    async def probe() -> SystemPart:
+        lag = health.value("herdsman_intake_lag_seconds")
+        pushed_back = health.value("herdsman_intake_batches_total", status="429")
+        refused = health.value("herdsman_intake_batches_total", status="503")
+        late = lag > _LATE
+        return SystemPart(
+            "intake",
+            "warning" if late else "ok",
+            f"what bots print arrives {lag:.0f} s late" if late else "what bots print arrives in time",
+            "it waits in its files and is caught up with; look at the stores below" if late else "",
+            facts=[
+                SystemFact("lines", lines(), "per_second"),
+                SystemFact("samples", samples(), "per_second"),
+                SystemFact("lag", lag, "s", "age of the newest line when it was read"),
+                SystemFact("waiting", health.value("herdsman_intake_waiting_bytes"), "bytes"),
+                SystemFact("pushed back", pushed_back, "", "batches told to come later (429)"),
+                SystemFact("not taken", refused, "", "batches that no store took (503); they come again"),
+                SystemFact("refused values", health.value("herdsman_intake_refused_values_total")),
+            ],
+        )
+
+    return probe
+
+
+def agents_probe(intake: Intake) -> Probe:
+    """Return what tells of the agents that read what bots print."""
+
+    async def probe() -> SystemPart:
+        now, agents = time.time(), sorted(intake.agents.items())
+        silent = [name for name, heard in agents if now - heard.at > _SILENT]
+        message = "no agent has spoken yet"
+        if agents:
+            message = f"{len(agents)} {'agent' if len(agents) == 1 else 'agents'} heard"
+        if silent:
+            message = f"nothing heard of {', '.join(silent[:5])} for a while"
+        return SystemPart(
+            "agents",
+            "warning" if silent else "ok",
+            message,
+            "is `herdsman agent` running there, and does its token still hold?" if silent else "",
+            table=agent_table(agents) if agents else None,
+        )
+
+    return probe
+
+
+def agent_table(agents: Sequence[tuple[str, AgentHeard]]) -> SystemTable:
+    """Return a line for each agent."""
+    return SystemTable(
+        ["agent", "last heard", "lag", "lines", "not taken"],
+        ["", "at", "s", "", ""],
+        [[name, one.at, one.lag, float(one.lines), float(one.refused)] for name, one in agents],
+    )
+
+
+def series_probe(telemetry: Telemetry) -> Probe:
+    """Return what tells of the series store."""
+    health = telemetry.health
+
+    async def probe() -> SystemPart:
+        said = await telemetry.check()
+        away = isinstance(telemetry.series, VictoriaMetricsStore)
+        kept = Retention()
+        facts = [
+            SystemFact("kind", "VictoriaMetrics" if away else "embedded"),
+            SystemFact("waiting samples", health.value("herdsman_store_waiting_samples")),
+            SystemFact("errors", health.value("herdsman_store_errors_total", store="series")),
+        ]
+        if isinstance(telemetry.series, VictoriaMetricsStore):
+            facts.append(SystemFact("address", shown_address(telemetry.series.url)))
+        else:
+            facts += [
+                SystemFact("every sample kept", f"{kept.raw_days:g} d"),
+                SystemFact("in steps of 10 s", f"{kept.rollup_10s_days:g} d"),
+                SystemFact("in steps of 1 min", f"{kept.rollup_1m_days:g} d"),
+            ]
+        return SystemPart(
+            "series",
+            "ok" if said == "ok" else "failing",
+            "it takes and answers" if said == "ok" else said,
+            "" if said == "ok" else "what bots print waits in its files until it answers",
+            facts=facts,
+        )
+
+    return probe
+
+
+def events_probe(telemetry: Telemetry) -> Probe:
+    """Return what tells of the store of events and logs, and of its disk."""
+    health = telemetry.health
+
+    async def probe() -> SystemPart:
+        kept, path = Retention(), telemetry.database.path
+        size = await asyncio.to_thread(telemetry.database.size)
+        free = (await asyncio.to_thread(shutil.disk_usage, path.parent)).free
+        short = free < _LEAST_FREE
+        return SystemPart(
+            "events",
+            "warning" if short else "ok",
+            "its disk is nearly full" if short else "it takes and answers",
+            f"make room on the disk of {path.parent}" if short else "",
+            facts=[
+                SystemFact("size", float(size), "bytes", f"at most {kept.most_bytes >> 30} GiB"),
+                SystemFact("disk free", float(free), "bytes"),
+                SystemFact("kept", f"{kept.events_days:g} d"),
+                SystemFact("not indexed yet", health.value("herdsman_events_unindexed")),
+                SystemFact("errors", health.value("herdsman_store_errors_total", store="intake")),
+            ],
+        )
+
+    return probe
+
+
+def database_bytes(data: Path) -> int:
+    """Return the bytes that the database's file and its log take; 0 where it is elsewhere."""
+    files = [path for path in data.glob("herdsman.db*") if path.suffix in (".db", ".db-wal")]
+    return sum(path.stat().st_size for path in files)
+
+
+def database_probe(data: Path) -> Probe:
+    """Return what tells of the database of inventory, status and history."""
+
+    async def probe() -> SystemPart:
+        size = await asyncio.to_thread(database_bytes, data)
+        return SystemPart(
+            "database",
+            "ok",
+            "inventory, status, history and tokens",
+            facts=[SystemFact("size", float(size), "bytes")],
+        )
+
+    return probe

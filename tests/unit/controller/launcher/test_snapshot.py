@@ -1,0 +1,66 @@
+"""A query's copy of the state: the same as the bot's, and never the bot's own."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from controller.launcher import snapshot
+from controller.launcher.snapshot import TooLarge, refresh
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Return the texts of all files below a folder by their path."""
+    return {str(one.relative_to(folder)): one.read_text() for one in folder.rglob("*") if one.is_file()}
+
+
+def test_a_copy_follows_its_source(tmp_path: Path) -> None:
+    """New, changed and removed files and folders, and what a query did to the copy, are all made good."""
+    source, target = tmp_path / "state", tmp_path / "copy"
+    (source / "deep").mkdir(parents=True)
+    (source / "a.json").write_text("1")
+    (source / "deep" / "b.json").write_text("2")
+    refresh(source, target)
+    assert content(target) == {"a.json": "1", "deep/b.json": "2"}
+    (target / "a.json").write_text("9")
+    (target / "c.json").write_text("9")
+    (source / "deep" / "b.json").unlink()
+    (source / "deep").rmdir()
+    (source / "deep").write_text("a file now")
+    refresh(source, target)
+    assert content(target) == content(source) == {"a.json": "1", "deep": "a file now"}
+
+
+def test_an_unchanged_file_is_not_copied_again(tmp_path: Path) -> None:
+    """The copy of a file that is as it was stays the same file."""
+    source, target = tmp_path / "state", tmp_path / "copy"
+    source.mkdir()
+    (source / "a.json").write_text("1")
+    refresh(source, target)
+    before = (target / "a.json").stat().st_ino
+    refresh(source, target)
+    assert (target / "a.json").stat().st_ino == before
+
+
+def test_only_plain_files_are_taken(tmp_path: Path) -> None:
+    """Links and pipes in a state folder are passed over; a folder that is missing is an empty one."""
+    source, target = tmp_path / "state", tmp_path / "copy"
+    refresh(source, target)
+    assert content(target) == {}
+    source.mkdir()
+    (tmp_path / "secret").write_text("another's")
+    (source / "link").symlink_to(tmp_path / "secret")
+    os.mkfifo(source / "pipe")
+    refresh(source, target)
+    assert list(target.iterdir()) == []
+
+
+def test_a_state_too_large_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy is never begun that would fill the disk."""
+    monkeypatch.setattr(snapshot, "MOST_BYTES", 10)
+    source = tmp_path / "state"
+    source.mkdir()
+    (source / "a.json").write_text("x" * 11)
+    with pytest.raises(TooLarge):
+        refresh(source, tmp_path / "copy")
+    assert content(tmp_path / "copy") == {}

@@ -5,6 +5,7 @@ over HTTP, output only through `herdsman agent`, which a Nomad system job runs f
 """
 
 import json
+import shutil
 import tempfile
 import urllib.parse
 from collections.abc import Iterator
@@ -199,6 +200,33 @@ def test_nomad_keeps_the_bots_while_herdsman_is_killed(
     life = by_bot(read_lives(record))["one"][-1]
     since = [int(value) for moment, value in newest if moment > life.start]
     assert since == list(range(since[0], since[0] + len(since))), values
+
+
+def test_programs_of_the_format_answer_queries(service: Service, fleet: Fleet, nomad: NomadAgent) -> None:
+    """A realtime bot on the public SDK answers in its allocation, a scheduled one in a job of its own."""
+    for name in ("portfolio", "dca"):
+        shutil.copytree(CHECKOUT / "examples" / "the0" / name, fleet.folder / "programs" / name)
+    common = "version: 1.0.0\nsymbol: BTC/USDT\n"
+    fleet.write("bots/btc.yaml", f"name: btc\ntype: realtime/portfolio\nupdate_interval_ms: 100\n{common}")
+    fleet.write("bots/buyer.yaml", f"name: buyer\ntype: scheduled/dca\nschedule: 0 0 1 1 *\n{common}")
+    fleet.commit("bots of the format")
+    fleet.push()
+    service.wait_health("btc", "Healthy")
+    asked = json.loads(service.run("query", "btc", "/status", "limit=5").stdout)
+    assert asked == {"symbol": "BTC/USDT", "limit": 5, "params": {"limit": 5}}
+    assert json.loads(service.run("query", "btc", "/portfolio").stdout)["looks"] > 1
+    broken = service.run("query", "btc", "/broken", check=False)
+    assert broken.returncode == 1
+    assert "ZeroDivisionError: nothing to divide by" in broken.stderr
+    runs = {"runs": 0, "amount": 100, "asked": None}
+    assert json.loads(service.run("query", "buyer", "/runs").stdout) == runs
+    assert set(jobs(nomad)) == set(service.bots())
+    wait_for(lambda: not [job for job in nomad.get("jobs") if "-query." in job["ID"]], "no query job is left")
+    for name in ("btc", "buyer"):
+        fleet.remove(f"bots/{name}.yaml")
+    fleet.commit("without them")
+    fleet.push("-o", "confirm-prune")
+    wait_for(lambda: set(service.bots()) == {"one", "second"}, "both to be gone", 60)
 
 
 def test_a_removed_bot_ends_and_its_job_is_gone(

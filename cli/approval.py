@@ -22,15 +22,21 @@ def ask(service: Service, changes: Sequence[str]) -> None:
 
     Raises UsageError where nobody can be asked, and Declined.
     """
-    click.echo(f"{service.environment} ({service.url}) is protected. This changes it:", err=True)
+    protected = " is protected. This changes it" if service.protected else ": this changes it"
+    click.echo(f"{name_of(service)}{protected}:", err=True)
     for line in changes:
         click.echo(f"  {line}", err=True)
     if approved.get():
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
-            f"{service.environment} is protected, and there is no terminal to ask on: nothing was changed; "
+            f"there is no terminal to ask on whether to change {name_of(service)}: nothing was changed; "
             "give --yes if you mean it"
         )
     if not click.confirm("Go on?", err=True):
         raise Declined("nothing was changed")
+
+
+def name_of(service: Service) -> str:
+    """Return a service as a person knows it."""
+    return f"{service.environment} ({service.url})" if service.environment else service.url

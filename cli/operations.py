@@ -15,8 +15,9 @@ from cli.bot_names import bot_names
 from cli.connection import Client, service_options
 from cli.known_service import find_service
 from cli.output import HEALTH_MARKS, ago, output_option, paint, print_data
+from cli.plan import plan_lines
 from schemas.errors import UsageError
-from web.documents import Bot, BotDetail, OperationAnswer, RecoverAnswer
+from web.documents import Bot, BotDetail, OperationAnswer, PlanDocument, RecoverAnswer
 
 PATIENCE = 60.0
 """Seconds that a command waits to see its effect; the service goes on by itself after it."""
@@ -93,18 +94,32 @@ def restart(bot: str, reason: str, no_wait: bool, output: str, **service: Any) -
 @output_option
 @service_options
 def recover(reason: str, output: str, **service: Any) -> None:
-    """Take over the jobs of this fleet that the database does not know, after it was lost or restored.
+    r"""Take over the jobs of this fleet that the database does not know, after it was lost or restored.
 
-    Until then herdsman only observes such jobs, so that a healthy bot is not stopped by a lost database.
+    Until then herdsman only observes, so that a healthy bot is not stopped by a lost database. After it
+    every bot becomes what git says: what that changes is shown, and asked about (--yes in scripts).
+
+    \b
+    git push herdsman main                    what the restored repository lacks
+    herdsman plan                             what would change then
+    herdsman recover --reason "disk lost"
     """
     client = client_of(service)
-    client.approve("the jobs that it only observes are taken over, and become what git says")
+    found = client.get("/api/v1/plan", PlanDocument)
+    if changing(found):
+        client.approve_always(*plan_lines(found))
     answer = client.post("/api/v1/recover", RecoverAnswer, {"reason": reason})
     if output in ("json", "yaml"):
         print_data(answer, output)
     else:
         count = len(answer.bots)
         click.echo(f"took over {count} bot{'' if count == 1 else 's'}: {', '.join(answer.bots) or '-'}")
+        click.echo("    what git says of them is applied now. Watch: herdsman status --watch")
+
+
+def changing(found: PlanDocument) -> bool:
+    """Tell whether bots that run would be stopped, removed or started anew."""
+    return any(action["action"] not in ("none", "create") for action in found.actions)
 
 
 def client_of(service: dict[str, Path | None]) -> Client:

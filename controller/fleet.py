@@ -7,6 +7,7 @@ from controller.compare import Difference, Kind, Known, compare_bot
 from controller.plan import Plan
 from controller.process import ProcessState
 from controller.records import Halt, InventoryEntry, Suspension
+from controller.recovery import ended_suspensions, needs_recovery, recovered_entries, recovered_suspensions
 from controller.schedulers.protocol import ObservedBot, Phase
 from controller.standing import Operation, Standing
 from controller.status import BotStatus, Reason
@@ -40,6 +41,8 @@ class Fleet:
     renamed: dict[str, str] = field(default_factory=dict)
     recovery: str = ""
     """Why we only observe until an operator recovers, "" where we act."""
+    restored: float | None = None
+    """When the backup was taken that the database was restored from, until it is known what ran on since."""
     unavailable: str = ""
     """Why the scheduler's state is not known now, "" where it is."""
 
@@ -47,6 +50,23 @@ class Fleet:
     def known(self) -> Known:
         """Return what a comparison reads; it follows every later change."""
         return Known(self.id, self.observed, self.inventory, self.suspensions)
+
+    def recovered(self, scheduler: str, now: float) -> Known:
+        """Return what a comparison would read after a recovery."""
+        entries = recovered_entries(self.id, self.observed, self.inventory, self.desired, scheduler)
+        back = recovered_suspensions(self.id, self.observed, self.suspensions, now)
+        over = ended_suspensions(self.id, self.observed, self.inventory, self.suspensions)
+        suspensions = {name: one for name, one in self.suspensions.items() if name not in over}
+        return Known(
+            self.id,
+            self.observed,
+            self.inventory | {entry.bot: entry for entry in entries},
+            suspensions | {one.bot: one for one in back},
+        )
+
+    def needs_recovery(self) -> str:
+        """Return why only to observe, "" where the database knows of everything that runs."""
+        return needs_recovery(self.id, self.observed, self.inventory, self.revisions, self.restored)
 
     def difference(self, name: str) -> Difference:
         """Return how one bot differs now; nothing acts before a revision and the jobs are known."""

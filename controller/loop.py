@@ -32,7 +32,7 @@ from controller.records import (
     RunRecord,
     Suspension,
 )
-from controller.recovery import needs_recovery, unheard_of
+from controller.recovery import unheard_of
 from controller.reports import Reported, Reports
 from controller.restoring import restore
 from controller.schedulers.protocol import Phase, Scheduler
@@ -356,7 +356,7 @@ class Controller:
         fleet = self._fleet
         if fleet.recovery or fleet.desired is None:
             return
-        fleet.recovery = needs_recovery(fleet.id, fleet.observed, fleet.inventory, fleet.revisions)
+        fleet.recovery = fleet.needs_recovery()
         if fleet.recovery:
             _LOG.error("%s", fleet.recovery)
             self._telling.touch_all(fleet.names())

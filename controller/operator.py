@@ -14,8 +14,8 @@ from controller.database.audit import add_audit
 from controller.database.inventory import save_entries
 from controller.database.suspensions import drop_suspension, save_suspension
 from controller.fleet import Fleet
-from controller.records import AuditEntry, Suspension
-from controller.recovery import recovered_entries, recovered_suspensions
+from controller.records import RECOVER, AuditEntry, Suspension
+from controller.recovery import ended_suspensions, recovered_entries, recovered_suspensions
 from controller.telling import Telling
 from schemas.errors import Conflict, NotFound, UsageError
 
@@ -122,20 +122,25 @@ class Operator:
             raise UsageError("there is nothing to recover: the database knows of every job of this fleet")
         entries = recovered_entries(fleet.id, fleet.observed, fleet.inventory, fleet.desired, self._scheduler)
         suspended = recovered_suspensions(fleet.id, fleet.observed, fleet.suspensions, now)
+        over = ended_suspensions(fleet.id, fleet.observed, fleet.inventory, fleet.suspensions)
         names = [entry.bot for entry in entries]
-        audit = AuditEntry(now, by, "recover", "fleet", reason, token, {"bots": names})
+        audit = AuditEntry(now, by, RECOVER, "fleet", reason, token, {"bots": names})
 
         def write(connection: Connection) -> None:
             save_entries(connection, entries)
             for one in suspended:
                 save_suspension(connection, one)
+            for name in over:
+                drop_suspension(connection, name)
             add_audit(connection, audit)
 
         await self._database.run(write)
         fleet.inventory.update({entry.bot: entry for entry in entries})
         fleet.suspensions.update({one.bot: one for one in suspended})
+        for name in over:
+            del fleet.suspensions[name]
         fleet.revisions.update(seen.revision for seen in fleet.observed.values())
-        fleet.recovery = ""
+        fleet.recovery, fleet.restored = "", None
         self._telling.touch_all(fleet.names())
         self._changed.set()
         self._sync(by)

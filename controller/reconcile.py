@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -22,6 +22,7 @@ from controller.passes import Pass, PassReport
 from controller.plan import ActionKind, Plan, make_plan
 from controller.ports import DesiredStates, RevisionSource
 from controller.records import (
+    RECOVER,
     AuditEntry,
     Change,
     ChangeState,
@@ -29,7 +30,6 @@ from controller.records import (
     RevisionRecord,
     RevisionState,
 )
-from controller.recovery import needs_recovery
 from controller.settings import Settings
 from controller.telling import Telling
 from controller.watch import Watch
@@ -118,8 +118,13 @@ class Reconciler:
         return self.plan_of(desired)
 
     def plan_of(self, desired: DesiredState) -> Plan:
-        """Return what a pass would do for a desired state, by what is known now."""
-        return self._plan(desired, compare(desired, self._fleet.known), confirmed=False)
+        """Return what a pass would do for a desired state, by what is known now.
+
+        Where only a recovery lets it be done, that is thought of as having been.
+        """
+        fleet = self._fleet
+        known = fleet.recovered(self._scheduler, self._clock.time()) if fleet.recovery else fleet.known
+        return self._plan(desired, compare(desired, known), known.inventory, confirmed=False)
 
     async def _poll(self) -> None:
         self.request("start", "", confirm_prune=False)
@@ -190,7 +195,7 @@ class Reconciler:
             return
         if self._resync_due():
             await self._watch.observe()
-        self._check_recovery()
+        await self._check_recovery()
         await self._reconcile(asked, desired, before)
 
     async def _fetch(self) -> DesiredState:
@@ -214,16 +219,28 @@ class Reconciler:
         if self._fleet.desired is not None and self._resync_due():
             await self._watch.observe()
 
-    def _check_recovery(self) -> None:
+    async def _check_recovery(self) -> None:
         """Only observe, where the first look shows jobs that the database has not heard of."""
         fleet = self._fleet
         if not self._started and not fleet.recovery:
-            fleet.recovery = needs_recovery(fleet.id, fleet.observed, fleet.inventory, fleet.revisions)
+            fleet.recovery = fleet.needs_recovery()
+            if fleet.restored is not None and not fleet.recovery:
+                why = "every bot is as the restored database has it"
+                entry = AuditEntry(self._clock.time(), "herdsman", RECOVER, "fleet", why)
+                await self._database.run(lambda connection: add_audit(connection, entry))
+                fleet.restored = None
             self._started = True
 
-    def _plan(self, desired: DesiredState, differences: list[Difference], *, confirmed: bool) -> Plan:
+    def _plan(
+        self,
+        desired: DesiredState,
+        differences: list[Difference],
+        inventory: Mapping[str, InventoryEntry],
+        *,
+        confirmed: bool,
+    ) -> Plan:
         confirmed = confirmed or self._prune_allowed == desired.revision.id
-        plan = make_plan(desired, differences, self._fleet.inventory, confirmed=confirmed)
+        plan = make_plan(desired, differences, inventory, confirmed=confirmed)
         recovery = self._fleet.recovery
         if not recovery:
             return plan
@@ -236,7 +253,7 @@ class Reconciler:
         moved = {entry.bot: entry for entry in moved_manifests(desired, fleet.inventory)}
         fleet.inventory.update(moved)
         differences = compare(desired, fleet.known)
-        plan = self._plan(desired, differences, confirmed=asked.confirm_prune)
+        plan = self._plan(desired, differences, fleet.inventory, confirmed=asked.confirm_prune)
         if not plan.held:
             self._prune_allowed = desired.revision.id
         released = fleet.take_plan(plan)

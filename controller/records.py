@@ -183,6 +183,10 @@ class Attempt:
     message: str = ""
 
 
+RESTORE, RECOVER = "restore", "recover"
+"""Actions of the audit: a database was restored from a backup; what runs was made known to it again."""
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """Something that a person or a token did, and why."""

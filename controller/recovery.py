@@ -1,14 +1,18 @@
 """Recognising a database that is missing or older than the jobs, and taking those jobs back. Pure."""
 
 from collections.abc import Mapping, Sequence, Set
+from datetime import UTC, datetime
 
 from controller.records import InventoryEntry, Suspension
-from controller.schedulers.protocol import ObservedBot
+from controller.schedulers.protocol import ObservedBot, Phase
 from gitops.desired import DesiredState
 
 RECOVER = (
-    "look at `herdsman status`, then run `herdsman recover` to take them over, or use the right data folder"
+    "nothing is started or stopped meanwhile. Push what git lacks here, look at `herdsman plan`, then "
+    "`herdsman recover` takes them over; or use the right data folder"
 )
+_ALIVE = frozenset({Phase.PENDING, Phase.RUNNING, Phase.IDLE})
+_ENDED = frozenset({Phase.STOPPING, Phase.STOPPED})
 
 
 def needs_recovery(
@@ -16,14 +20,19 @@ def needs_recovery(
     observed: Mapping[str, ObservedBot],
     inventory: Mapping[str, InventoryEntry],
     revisions: Set[str],
+    restored: float | None = None,
 ) -> str:
-    """Return why herdsman may only observe, "" where the database knows of every job with our mark."""
+    """Return why herdsman may only observe, "" where the database knows of every job with our mark.
+
+    `restored` is when the backup was taken of a database that was restored and has not met the jobs yet: then
+    whatever happened to any job since is reason enough.
+    """
     ours = [seen for seen in observed.values() if seen.fleet == fleet]
     if ours and not inventory:
         return f"{len(ours)} jobs of this fleet run, and this database has never held one: {RECOVER}"
     unknown = [seen for seen in ours if unheard_of(seen, fleet, revisions)]
     if not unknown:
-        return _forgotten_stops(ours, inventory)
+        return _forgotten_stops(ours, inventory) or _moved_on(ours, inventory, restored)
     example = unknown[0]
     return (
         f"{len(unknown)} jobs of this fleet come from revisions that this database has never seen "
@@ -44,6 +53,35 @@ def _forgotten_stops(ours: Sequence[ObservedBot], inventory: Mapping[str, Invent
         f"{len(stopped)} bots of this fleet were stopped by herdsman ({example}: {reason}), and this "
         f"database has never seen that, so it is older than they are: {RECOVER}"
     )
+
+
+def _moved_on(
+    ours: Sequence[ObservedBot], inventory: Mapping[str, InventoryEntry], restored: float | None
+) -> str:
+    """Return why jobs may not be corrected: what differs is no drift, but what happened since the backup."""
+    if restored is None or not ours:
+        return ""
+    seen = {one.name: one for one in ours}
+    moved = sorted(
+        name for name in seen.keys() | inventory.keys() if _has_moved(seen.get(name), inventory.get(name))
+    )
+    if not moved:
+        return ""
+    taken = datetime.fromtimestamp(restored, UTC)
+    return (
+        f"the database was restored from a backup of {taken:%Y-%m-%d %H:%M} UTC, and {len(moved)} bots were "
+        f"started, stopped or removed since ({moved[0]}): {RECOVER}"
+    )
+
+
+def _has_moved(seen: ObservedBot | None, entry: InventoryEntry | None) -> bool:
+    if entry is None:
+        return True
+    if seen is None:
+        return not entry.halted and not entry.intent
+    if seen.phase in _ENDED:
+        return not entry.halted
+    return seen.phase in _ALIVE and seen.token != entry.token
 
 
 def _runs(entry: InventoryEntry | None) -> bool:
@@ -85,6 +123,24 @@ def recovered_suspensions(
         _suspension(name, seen.suspended, now)
         for name, seen in observed.items()
         if seen.fleet == fleet and seen.suspended and name not in known
+    ]
+
+
+def ended_suspensions(
+    fleet: str,
+    observed: Mapping[str, ObservedBot],
+    inventory: Mapping[str, InventoryEntry],
+    known: Mapping[str, Suspension],
+) -> list[str]:
+    """Return the bots that were resumed since: the database still has them suspended, and they run anew."""
+    return [
+        name
+        for name, seen in observed.items()
+        if name in known
+        and seen.fleet == fleet
+        and not seen.suspended
+        and seen.phase in _ALIVE
+        and (name not in inventory or inventory[name].token != seen.token)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection
 
+from controller.database.audit import restored_from
 from controller.database.fleets import ensure_fleet
 from controller.database.inventory import load_inventory
 from controller.database.programs import load_programs
@@ -19,6 +20,7 @@ def restore(connection: Connection, fleet: Fleet, name: str, now: float) -> dict
     fleet.suspensions.update(load_suspensions(connection))
     fleet.programs.update(load_programs(connection))
     fleet.revisions.update(known_revisions(connection))
+    fleet.restored = restored_from(connection)
     for bot, (status, process) in load_statuses(connection).items():
         if status is not None:
             fleet.statuses[bot] = status

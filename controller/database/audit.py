@@ -4,7 +4,7 @@ from sqlalchemy import Connection, insert, select
 
 from controller.database.documents import decode_any, encode
 from controller.database.tables import audit
-from controller.records import AuditEntry
+from controller.records import RECOVER, RESTORE, AuditEntry
 
 
 def add_audit(connection: Connection, entry: AuditEntry) -> None:
@@ -20,3 +20,17 @@ def load_audit(connection: Connection, limit: int) -> list[AuditEntry]:
         AuditEntry(row.at, row.who, row.action, row.subject, row.why, row.token, decode_any(row.details))
         for row in connection.execute(newest)
     ]
+
+
+def restored_from(connection: Connection) -> float | None:
+    """Return when the backup was taken that this database was restored from; None after a recovery."""
+    newest = (
+        select(audit)
+        .where(audit.c.action.in_((RESTORE, RECOVER)), audit.c.subject == "fleet")
+        .order_by(audit.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(newest).first()
+    if row is None or row.action != RESTORE:
+        return None
+    return float(decode_any(row.details).get("taken_at", row.at))

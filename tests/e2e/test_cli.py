@@ -142,3 +142,30 @@ def test_a_protected_environment_is_changed_only_on_purpose(service: Service, tm
     assert denied.returncode == 1
     assert 'the token "laptop" has the scope operate; this needs admin' in denied.stderr
     assert secret not in denied.stderr + refused.stderr
+
+
+def test_a_backup_made_while_it_runs_brings_everything_back(service: Service, program: Path) -> None:
+    """Bots, suspensions, tokens and kept state are as they were; the reason is in the audit."""
+    service.run("deploy", str(program), "--set", "herdsman={healthy_after: 1s}")
+    service.run("deploy", str(program), "--bot", "other", "--set", "herdsman={healthy_after: 1s}")
+    service.run("suspend", "other", "--reason", "exchange maintenance")
+    state = next((service.data / "local" / "state").glob("*/sma")) / "kept.json"
+    state.write_text('{"position": 1}')
+    before = (service.token, service.get("/api/v1/fleet")["fleet"])
+    file = service.home / "b.tgz"
+    written = service.run("backup", str(file)).stdout
+    assert service.token not in written
+    refused = service.run("restore", str(file), "--data", str(service.data), check=False)
+    assert (refused.returncode, "stop it first" in refused.stderr) == (2, True)
+    assert service.stop() == 0
+    service.data.rename(service.home / "lost")
+    told = service.run("restore", str(file), "--data", str(service.data), "--reason", "moved").stdout
+    assert "next       herdsman up --data" in told
+    service.start()
+    service.wait_health("sma", "Healthy")
+    assert (service.token, service.get("/api/v1/fleet")["fleet"]) == before
+    assert service.bots()["other"]["health"] == "Suspended"
+    again = next((service.data / "local" / "state").glob("*/sma")) / "kept.json"
+    assert again.read_text() == '{"position": 1}'
+    assert ("restore", "moved") in [(one["action"], one["why"]) for one in service.get("/api/v1/audit")]
+    assert "unchanged" in service.run("deploy", str(program)).stdout

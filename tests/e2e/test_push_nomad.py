@@ -244,6 +244,40 @@ def test_a_removed_bot_ends_and_its_job_is_gone(
     assert_never_two(record)
 
 
+def test_an_older_backup_touches_no_bot_until_it_is_told_to(
+    service: Service, fleet: Fleet, nomad: NomadAgent, record: Path, root: Path
+) -> None:
+    """Restored from before the last push, herdsman only observes; after a push and a recovery all runs on."""
+    written = service.run("backup", str(root / "backup.tgz"))
+    assert "only you can read it (0600)" in written.stdout
+    fleet.write("bots/one.yaml", bot_text("one", record, version="1.1.0", text="after the backup"))
+    newest = fleet.commit("after the backup")
+    fleet.push()
+    assert service.wait_health("one", "Healthy")["applied_revision"] == newest
+    before = {name: job["JobModifyIndex"] for name, job in jobs(nomad).items()}
+    lives = {name: len(found) for name, found in by_bot(read_lives(record)).items()}
+    assert service.stop() == 0
+    service.data.rename(root / "lost")
+    service.run("restore", str(root / "backup.tgz"), "--data", str(service.data), "--reason", "disk lost")
+    service.start()
+    wait_for(lambda: service.get("/api/v1/fleet")["problems"], "the backup's age to be noticed")
+    said = service.run("status").stdout
+    assert "herdsman recover" in said
+    assert "it is older than they are" in said
+    fleet.push()
+    planned = json.loads(service.run("plan", "--output", "json").stdout)
+    assert [one["bot"] for one in planned["actions"] if one["action"] != "none"] == []
+    assert "took over 1 bot: one" in service.run("recover", "--reason", "disk lost").stdout
+    service.run("sync")
+    assert service.get("/api/v1/fleet")["problems"] == []
+    assert service.bots()["one"]["sync"] == "Synced"
+    assert {name: job["JobModifyIndex"] for name, job in jobs(nomad).items()} == before
+    assert {name: len(found) for name, found in by_bot(read_lives(record)).items()} == lives
+    audit = [(one["action"], one["why"]) for one in service.get("/api/v1/audit")]
+    assert {("restore", "disk lost"), ("recover", "disk lost")} <= set(audit)
+    assert_never_two(record)
+
+
 def test_a_lost_database_starts_no_second_copies(service: Service, nomad: NomadAgent, record: Path) -> None:
     """Without its database herdsman knows its fleet by name, only observes, and says what is needed."""
     before = {name: job["JobModifyIndex"] for name, job in jobs(nomad).items()}

@@ -2,7 +2,9 @@
 
 import pytest
 
-from controller.records import RevisionState
+from controller.database import Database
+from controller.database.audit import add_audit
+from controller.records import RESTORE, AuditEntry, RevisionState
 from controller.schedulers.protocol import Phase
 from controller.status import Health, Reason, Sync
 from schemas.errors import UsageError
@@ -182,6 +184,58 @@ async def test_database_older_than_a_suspension_only_observes(world):
         assert world.scheduler.jobs["a"].seen.phase is Phase.STOPPED
         await controller.resume("a", "ops")
         await world.until(lambda: world.scheduler.jobs["a"].seen.phase is Phase.RUNNING)
+
+
+async def mark_restored(world):
+    """Write into the database what `herdsman restore` writes."""
+    database = await Database.open(str(world.path))
+    entry = AuditEntry(1000.0, "ops", RESTORE, "fleet", details={"taken_at": 900.0})
+    await database.run(lambda connection: add_audit(connection, entry))
+    await database.close()
+
+
+async def test_restored_database_takes_what_happened_since_for_no_drift(world):
+    """A job restarted, a bot resumed and a bot removed since the backup are neither corrected nor started."""
+    async with world.life() as controller:
+        await world.push([spec("a"), spec("b"), spec("c"), spec("d")], 1)
+        await controller.suspend("b", "ops", "incident")
+        await world.until(lambda: world.scheduler.jobs["b"].seen.phase is Phase.STOPPED)
+        await world.clock.advance(12)
+    world.scheduler.show("a", token="restarted")
+    world.scheduler.show("b", phase=Phase.RUNNING, copies=1, token="resumed", suspended=None)
+    del world.scheduler.jobs["c"]
+    await mark_restored(world)
+    before = world.scheduler.calls.copy()
+    async with world.life() as controller:
+        await world.until(lambda: bool(controller.problems()))
+        await world.clock.advance(120)
+        assert not (world.scheduler.calls - before).keys() & {"apply", "stop", "remove"}
+        assert "restored from a backup of 1970-01-01 00:15 UTC, and 3 bots" in controller.problems()[0]
+        planned = await controller.plan()
+        assert {one.bot for one in planned.actions} == {"c"}
+        assert sorted(await controller.recover("ops")) == ["a", "b"]
+        await world.until(lambda: "c" in world.scheduler.jobs)
+        spent = world.scheduler.calls - before
+        assert (spent["apply"], spent["stop"]) == (1, 0)
+        assert controller.suspension("b") is None
+        assert world.scheduler.jobs["b"].seen.phase is Phase.RUNNING
+
+
+async def test_restored_database_that_nothing_went_beyond_needs_no_recovery(world):
+    """Where every bot is as it was, herdsman goes on by itself, and later drift is drift again."""
+    async with world.life():
+        await world.push([spec("a")], 1)
+        await world.clock.advance(12)
+    await mark_restored(world)
+    before = world.scheduler.calls["apply"]
+    async with world.life() as controller:
+        await world.until(lambda: controller.status("a").health is Health.HEALTHY)
+        assert controller.problems() == []
+        assert world.scheduler.calls["apply"] == before
+    world.scheduler.stop_behind_our_back("a")
+    async with world.life() as controller:
+        await world.until(lambda: world.scheduler.jobs["a"].seen.phase is Phase.RUNNING)
+        assert controller.problems() == []
 
 
 async def test_nothing_to_recover_is_said(world):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.figures import Figure, table
 
-NAMES = ("passes", "manifests", "memory", "ingest", "local", "nomad", "browser", "viewers")
+NAMES = ("passes", "manifests", "memory", "ingest", "local", "nomad", "changed", "browser", "viewers")
 OUT = Path(__file__).parent / "out"
 
 

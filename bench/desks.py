@@ -11,6 +11,7 @@ from controller.clock import SystemClock
 from controller.database import Database
 from controller.database.fleets import ensure_fleet
 from controller.loop import Controller
+from controller.schedulers.protocol import Scheduler
 from controller.settings import Settings
 from controller.status import Health
 from gitops.bundles import BundleStore
@@ -71,13 +72,13 @@ class Desk:
         return f"bots/desk-{number % 50:02}/{name}.yaml", bot_file(name, program, size=size)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Controller]:
-        """Run a controller."""
+    async def running(self, scheduler: Scheduler | None = None) -> AsyncIterator[Controller]:
+        """Run a controller on the in-memory scheduler, or on this one."""
         database = await Database.open(str(self.root / "herdsman.db"))
         await database.run(lambda connection: ensure_fleet(connection, "bench", 0.0, known=FLEET))
         source = HostedSource(self.hosted.path)
         self.controller = Controller(
-            self.scheduler,
+            scheduler or self.scheduler,
             source,
             FleetStates(source),
             BundleStore(self.root / "bundles"),

@@ -17,7 +17,7 @@ from controller.settings import Settings
 from schemas.errors import HerdsmanError, SchedulerUnavailable
 
 _LOG = logging.getLogger(__name__)
-_SINGLY = 32
+_SINGLY = 256
 """Bots that moved at once are looked at one by one up to this many, else all are observed in one call."""
 
 

@@ -73,6 +73,23 @@ async def observed(fleet: Fleet, name: str, condition: Callable[[ObservedBot], b
     return bot
 
 
+async def test_a_running_bot_is_looked_at_without_a_call(
+    fleet: Fleet, harness: NomadHarness, listening
+) -> None:
+    """While events flow, what they told of a bot is enough, and what we registered counts at once."""
+    token = await fleet.start("alpha")
+    await observed(fleet, "alpha", lambda bot: bot.phase is Phase.RUNNING)
+    since = requests(harness.agent)
+    seen = await fleet.scheduler.observe_bot("alpha")
+    assert seen is not None
+    assert (seen.phase, seen.token) == (Phase.RUNNING, token)
+    assert not [line for line in since() if harness.fleet in line]
+    await fleet.scheduler.stop("alpha", token, "a test")
+    stopped = await fleet.scheduler.observe_bot("alpha")
+    assert stopped is not None
+    assert stopped.token.endswith("s")
+
+
 async def test_idle_observation_is_one_call(fleet: Fleet, harness: NomadHarness, listening) -> None:
     """While events flow, all bots are observed by one listing, placements and nodes being known."""
     for name in ("alpha", "beta", "gamma"):
@@ -172,8 +189,8 @@ async def test_bot_that_becomes_scheduled_ends_first(fleet: Fleet) -> None:
         await fleet.scheduler.apply(scheduled, token)
     stopped = await fleet.phase("alpha", Phase.STOPPED)
     await fleet.scheduler.apply(scheduled, stopped.token)
-    idle = await fleet.seen("alpha")
-    assert (idle.phase, idle.spec, idle.scheduled) == (Phase.IDLE, "two", True)
+    idle = await fleet.phase("alpha", Phase.IDLE)
+    assert (idle.spec, idle.scheduled) == ("two", True)
 
 
 async def test_marked_name_of_a_stranger_is_left_alone(fleet: Fleet, harness: NomadHarness) -> None:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from controller.schedulers.nomad.events import NomadEvent
 from controller.schedulers.nomad.reading import (
     Blockage,
+    JobRecord,
     NodeRecord,
     Placement,
     blockage,
+    job_record,
     node_record,
     parent_of,
     placement,
@@ -20,13 +22,16 @@ from controller.schedulers.nomad.reading import (
 
 @dataclass(slots=True)
 class Knowledge:
-    """Placements by bot job and allocation, nodes by id, and why bots are not placed.
+    """Jobs by id, placements by bot job and allocation, nodes by id, and why bots are not placed.
 
+    `jobs` may lack any job (then it is to be asked for), has no runs of scheduled bots, and tells nothing of
+    what only a listing counts (`active`, `queued`).
     `complete` is true while the event stream has carried on without a gap since the last `fill`.
     """
 
     prefix: str
     complete: bool = False
+    jobs: dict[str, JobRecord] = field(default_factory=dict)
     placements: dict[str, dict[str, Placement]] = field(default_factory=dict)
     nodes: dict[str, NodeRecord] = field(default_factory=dict)
     blockages: dict[str, Blockage] = field(default_factory=dict)
@@ -58,7 +63,14 @@ class Knowledge:
             return ((parent_of(job), event.payload["ID"]),)
         if event.topic == "Evaluation":
             return self._evaluation(event)
+        self._job(job, event)
         return ((parent_of(job), ""),)
+
+    def take(self, job: JobRecord) -> None:
+        """Keep what a job is now, unless something newer is known."""
+        held = self.jobs.get(job.id)
+        if not job.parent and (held is None or held.modify_index <= job.modify_index):
+            self.jobs[job.id] = job
 
     def of(self, job: str) -> list[Placement]:
         """Return what is known of a bot's placements, the newest first."""
@@ -73,6 +85,14 @@ class Knowledge:
                 del self.placements[job]
         for job in set(self.blockages) - known:
             del self.blockages[job]
+        for job in set(self.jobs) - known:
+            del self.jobs[job]
+
+    def _job(self, job: str, event: NomadEvent) -> None:
+        if event.type.endswith("Deregistered"):  # stopped or purged: the event does not tell which
+            self.jobs.pop(job, None)
+        elif "JobModifyIndex" in event.payload:
+            self.take(job_record(event.payload))
 
     def _keep(self, item: Placement) -> None:
         known = self.placements.setdefault(parent_of(item.job), {})

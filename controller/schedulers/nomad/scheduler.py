@@ -26,6 +26,7 @@ from controller.schedulers.nomad.reading import (
     TASK,
     JobRecord,
     Placement,
+    job_record,
 )
 from controller.schedulers.nomad.settings import NomadSettings
 from controller.schedulers.protocol import Launch, Observation, ObservedBot, Question, SchedulerEvent
@@ -84,11 +85,13 @@ class NomadScheduler:
         return Observation({bot.name: bot for bot in bots}, index)
 
     async def observe_bot(self, name: str) -> ObservedBot | None:
-        """Return one bot as Nomad has it right now."""
-        job = await self._record(name)
+        """Return one bot as Nomad has it now: without any call while events flow, but for a stopped one."""
+        job = self._known.jobs.get(job_id(self._settings.fleet, name)) if self._known.complete else None
+        if job is None or job.stopped:
+            job = await self._record(name)
         if job is None:
             return None
-        known = await self._listed(job.id)
+        known = self._known if self._known.complete else await self._listed(job.id)
         return self._observed(job, known)
 
     async def apply(self, launch: Launch, expected: str | None) -> str:
@@ -105,6 +108,8 @@ class NomadScheduler:
         except KindChanged:
             await self._clear_for_other_kind(launch.spec.name, index, stopped=stopped)
             registered = await self._api.register(job, 0)
+        # Events of older changes may still be on their way: they must not tell of the job as it was.
+        self._known.take(job_record({**job, "JobModifyIndex": registered}))
         return str(registered)
 
     async def _clear_for_other_kind(self, name: str, index: int, *, stopped: bool) -> None:
@@ -125,7 +130,9 @@ class NomadScheduler:
             wanted = index if expected is None else _parsed(expected)[0]
             await self._guard(identity, name, must_have_ended=False)
             meta = {**(job.get("Meta") or {}), META_STOPPED: reason}
-            await self._api.register({**job, "Stop": True, "Meta": meta}, wanted)
+            stopped = {**job, "Stop": True, "Meta": meta}
+            registered = await self._api.register(stopped, wanted)
+            self._known.take(job_record({**stopped, "JobModifyIndex": registered}))
         await self._stop_runs(identity)
 
     async def restart(self, name: str, reason: str) -> None:
@@ -185,6 +192,8 @@ class NomadScheduler:
         while not self._known.complete:
             try:
                 fresh = await self._listed()
+                for job in await self._api.jobs(self._settings.prefix):
+                    fresh.take(replace(job, active=0, queued=0))
             except HerdsmanError as error:  # also a token refused for now: events never end by themselves
                 _LOG.warning("%s", error)
                 await asyncio.sleep(delay)

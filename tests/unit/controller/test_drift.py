@@ -158,7 +158,7 @@ async def test_foreign_jobs_are_never_touched(world):
 async def test_many_moves_at_once_are_one_observation(world):
     """A storm of events is answered with one observation, not with one call for each."""
     async with world.life():
-        await world.push([spec(f"bot-{n:03}") for n in range(200)], 1)
+        await world.push([spec(f"bot-{n:03}") for n in range(300)], 1)
         await world.clock.advance(12)
         before = world.scheduler.calls.copy()
         for name in list(world.scheduler.jobs):

@@ -100,3 +100,46 @@ def test_events_older_than_the_listing_bring_nothing_back():
     known.fill([listed], [], [])
     known.fold(allocation("a1", 5))
     assert [item.id for item in known.of("demo-abc234.maker")] == ["a9"]
+
+
+def job(index: int, kind="JobRegistered", **more) -> NomadEvent:
+    payload = {
+        "ID": "demo-abc234.maker",
+        "JobModifyIndex": index,
+        "Meta": {"herdsman.spec": f"s{index}"},
+        **more,
+    }
+    return NomadEvent("Job", kind, "demo-abc234.maker", index, payload)
+
+
+def test_a_job_is_known_from_its_events():
+    """What an event says of a job is kept, and nothing older replaces it."""
+    known = Knowledge(PREFIX)
+    known.fold(job(7, Stop=True))
+    known.fold(job(5))
+    assert known.jobs["demo-abc234.maker"].token == "7s"
+    known.fold(job(9))
+    assert known.jobs["demo-abc234.maker"].meta == {"herdsman.spec": "s9"}
+
+
+def test_a_deregistered_job_is_not_known_any_more():
+    """Whether it was stopped or purged can only be asked."""
+    known = Knowledge(PREFIX)
+    known.fold(job(7))
+    assert known.fold(job(8, "JobDeregistered")) == (("demo-abc234.maker", ""),)
+    assert known.jobs == {}
+
+
+def test_runs_are_no_jobs_of_their_own():
+    """A run of a scheduled bot carries its parent's mark; it is not the bot."""
+    known = Knowledge(PREFIX)
+    known.fold(job(7, ID="demo-abc234.maker/periodic-17", ParentID="demo-abc234.maker"))
+    assert known.jobs == {}
+
+
+def test_a_job_that_no_listing_has_is_asked_for_again():
+    """What a listing lacks is not believed from events."""
+    known = Knowledge(PREFIX)
+    known.fold(job(7))
+    known.forget(["demo-abc234.other"])
+    assert known.jobs == {}

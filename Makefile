@@ -56,7 +56,9 @@ format: setup ## Format the code
 	$(BIN)/ruff check --fix .
 
 bench: setup engines ## Measure the figures, each beside its floor
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.plots bench/out/results.json bench/out
 
 engines: $(VENV)/.ready ## Build or fetch the real servers that tests use
 	@$(BIN)/python engines/build.py

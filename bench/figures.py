@@ -19,6 +19,8 @@ class Figure:
     floor_name: str = ""
     target: str = ""
     detail: str = ""
+    samples: tuple[float, ...] = ()
+    """What the value was taken from, thinned out (`thinned`), where a plot shows how it spreads."""
 
     @property
     def ratio(self) -> float | None:
@@ -30,6 +32,15 @@ def quantile(values: Sequence[float], share: float) -> float:
     """Return the value below which this share of the values lies (nearest rank)."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def thinned(values: Sequence[float], most: int = 200) -> tuple[float, ...]:
+    """Return at most so many of the values, in order, evenly over all their quantiles, both ends included."""
+    ordered = sorted(values)
+    if len(ordered) <= most:
+        return tuple(round(value, 3) for value in ordered)
+    last = len(ordered) - 1
+    return tuple(round(ordered[round(step * last / (most - 1))], 3) for step in range(most))
 
 
 def spread(values: Sequence[float], unit: str = "ms") -> str:

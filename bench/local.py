@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from bench.figures import Figure, quantile, spread
+from bench.figures import Figure, quantile, spread, thinned
 from tests.e2e.fleet import Fleet, bot_text, new_fleet
 from tests.e2e.lives import read_lives
 from tests.e2e.service import Service, wait_for
@@ -41,6 +41,7 @@ def measure() -> list[Figure]:
             "bare push + interpreter",
             "300 ms",
             spread(pushes),
+            thinned(pushes),
         ),
         Figure(
             "print to stream, one bot, p50",
@@ -48,6 +49,7 @@ def measure() -> list[Figure]:
             "ms",
             target="100 ms (in the browser)",
             detail=f"p99 {quantile(delays, 0.99):.0f} " + spread(delays),
+            samples=thinned(delays),
         ),
     ]
 

@@ -7,7 +7,7 @@ import urllib.parse
 from functools import partial
 from pathlib import Path
 
-from bench.figures import Figure, quantile, spread
+from bench.figures import Figure, quantile, spread, thinned
 from bench.local import bare_push, push_to_running
 from tests.e2e.cluster import install_on_node, start_agent
 from tests.e2e.fleet import Fleet, bot_text, new_fleet
@@ -45,6 +45,7 @@ def measure() -> list[Figure]:
             name,
             "1000 ms",
             spread(pushes),
+            thinned(pushes),
         ),
         Figure("push to running, Nomad, p95", quantile(pushes, 0.95), "ms", floor, name, "2000 ms"),
         Figure(
@@ -53,6 +54,7 @@ def measure() -> list[Figure]:
             "ms",
             target="2000 ms",
             detail=spread(drifts),
+            samples=thinned(drifts),
         ),
     ]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.figures import Figure, quantile
+from bench.figures import Figure, quantile, thinned
 from tests.e2e.fleet import new_fleet
 from tests.e2e.service import Service, wait_for
 
@@ -87,6 +87,7 @@ def figures(ours: Watched, bare: Watched) -> list[Figure]:
             "a bare ASGI stream",
             target,
             detail,
+            thinned(ours.delays),
         )
     ]
 

@@ -23,12 +23,13 @@ def resolve(groups: dict[str, list[Any]], name: str) -> list[str]:
     return lines
 
 
-def compile_file(requirements: list[str], target: Path, upgrade: bool) -> None:
-    """Pin and hash the requirements into the target file."""
+def compile_file(requirements: list[str], target: Path, upgrade: bool, *constraints: str) -> None:
+    """Pin and hash the requirements into the target file; `constraints` are options that name other files."""
     command = [
         *(sys.executable, "-m", "uv", "pip", "compile", "-q", "--universal", "--generate-hashes"),
         *("--no-emit-index-url", "--no-header", "--no-annotate", "--python-version", "3.11"),
         *(["--upgrade"] if upgrade else []),
+        *constraints,
         *("-o", str(target), "-"),
     ]
     subprocess.run(command, input="\n".join(requirements), text=True, check=True)
@@ -43,6 +44,9 @@ def main() -> None:
     compile_file(["uv"], HERE / "uv.txt", upgrade)
     dev = resolve(project["dependency-groups"], "dev")
     compile_file([*run, *dev], HERE / "dev.txt", upgrade)
+    bench = resolve(project["dependency-groups"], "bench")
+    # Beside what is installed for tests: at its versions.
+    compile_file([*run, *dev, *bench], HERE / "bench.txt", upgrade, "-c", str(HERE / "dev.txt"))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Taking launcher reports in: runs go to the database at once, the process state into the bot's status."""
 
+import logging
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
@@ -17,6 +18,7 @@ from controller.settings import Settings
 from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport, ReportKind
 
+_LOG = logging.getLogger(__name__)
 _AT_ONCE = 500
 """Reports written in one transaction: a long backlog does not keep everything else from the database."""
 Reported = tuple[AllocationLabels, LauncherReport]
@@ -40,12 +42,31 @@ class Reports:
         self._settings = settings
         self._listener = listener
         self._touch = touch
+        self._told: set[str] = set()
 
     async def record(self, reports: Sequence[Reported]) -> None:
         """Take reports of this fleet in and return once they are kept."""
-        ours = [(labels, report) for labels, report in reports if labels.fleet == self._fleet.id]
+        ours = self._honest([one for one in reports if one[0].fleet == self._fleet.id])
         for begin in range(0, len(ours), _AT_ONCE):
             await self._record(ours[begin : begin + _AT_ONCE])
+
+    def _honest(self, ours: list[Reported]) -> list[Reported]:
+        """Leave out reports under another bot's name than that of whose allocation the scheduler shows.
+
+        The labels lie in a folder that the bot may write to: it must not speak for another.
+        """
+        seen = self._fleet.observed
+        placed = {labels.bot: bot.allocation for labels, _ in ours if (bot := seen.get(labels.bot))}
+        if all(placed.get(labels.bot) == labels.allocation for labels, _ in ours):
+            return ours
+        owners = {bot.allocation: name for name, bot in seen.items() if bot.allocation}
+        honest = [one for one in ours if owners.get(one[0].allocation, one[0].bot) == one[0].bot]
+        for labels in {labels.allocation: labels for labels, _ in ours}.values():
+            owner = owners.get(labels.allocation, labels.bot)
+            if owner != labels.bot and labels.allocation not in self._told:
+                self._told.add(labels.allocation)
+                _LOG.warning("%s reports as %s: that is refused", owner, labels.bot)
+        return honest
 
     async def _record(self, ours: Sequence[Reported]) -> None:
         changed = self._fold(ours)

@@ -4,6 +4,8 @@ import posix
 
 _SLACK = 1024 * 1024
 """How far beyond its size a file may grow so that a line is not cut in two: the longest line there is."""
+_ODD = frozenset((40, 21, 6, 13))
+"""Errors of a link, a folder, a pipe without a reader and another's file: ELOOP, EISDIR, ENXIO, EACCES."""
 _TYPE, _PLAIN = 0o170000, 0o100000
 """`stat.S_IFMT` and `stat.S_IFREG`, without the module."""
 
@@ -16,8 +18,17 @@ class LogFile:
         self._open(max(indices(folder, name), default=0))
 
     def _open(self, index: int) -> None:
-        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
-        self._descriptor = posix.open(self._path(index), flags, 0o640)
+        """Write into the file of an index from now on: one of ours, or a new one of the next index.
+
+        The bot may write into this folder as well. What it put under a name of ours, such as a pipe that
+        nobody reads or a link to another's file, is never opened.
+        """
+        while True:
+            try:
+                self._descriptor = _appended(self._path(index))
+                break
+            except NotOurs:
+                index += 1
         self._index = index
         self._written = posix.fstat(self._descriptor).st_size
         self._at_line_end = True
@@ -56,11 +67,38 @@ class LogFile:
         oldest = self._index - self._keep
         for index in indices(self._folder, self._name):
             if index <= oldest:
-                posix.unlink(self._path(index))
+                _forget(self._path(index))
 
     def close(self) -> None:
         """Let go of the file."""
         posix.close(self._descriptor)
+
+
+class NotOurs(OSError):
+    """Something stands under a log file's name that is no log file of ours."""
+
+
+def _appended(path: str) -> int:
+    """Open a log file for appending, made where it is missing. Raises NotOurs, OSError."""
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
+    try:
+        descriptor = posix.open(path, flags | posix.O_NOFOLLOW | posix.O_NONBLOCK, 0o640)
+    except OSError as error:
+        if error.errno in _ODD:
+            raise NotOurs(f"{path} is no plain file") from error
+        raise
+    status = posix.fstat(descriptor)
+    if status.st_mode & _TYPE != _PLAIN or status.st_nlink > 1 or status.st_uid != posix.geteuid():
+        posix.close(descriptor)
+        raise NotOurs(f"{path} is no file of ours alone")
+    return descriptor
+
+
+def _forget(path: str) -> None:
+    try:
+        posix.unlink(path)
+    except OSError:  # gone already, or a folder that the bot put there
+        return
 
 
 def indices(folder: str, name: str) -> list[int]:

@@ -1,6 +1,7 @@
 """One allocation on this node: whose it is, and its streams of rotated log files."""
 
 import contextlib
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -11,14 +12,18 @@ import msgspec
 
 from schemas.labels import LABELS_FILE, AllocationLabels
 from schemas.reports import LAUNCHER_STREAM, LauncherReport, ReportKind
+from telemetry.agent.claims import Claims
 from telemetry.agent.opening import open_plain, opened
 from telemetry.agent.tail import Piece, Place, Tail
 
-_FILE = re.compile(rf"(.+)\.(stdout|stderr|{LAUNCHER_STREAM})\.(0|[1-9]\d{{0,9}})", re.ASCII)
+QUERY_STREAM = "query"
+"""What a realtime bot's query server prints, both of its streams in one."""
+_FILE = re.compile(rf"(.+)\.(stdout|stderr|{QUERY_STREAM}|{LAUNCHER_STREAM})\.(0|[1-9]\d{{0,9}})", re.ASCII)
 LOGS = ("alloc", "logs")
 """Where the logs are, below an allocation's folder."""
 _MOST_LABELS = 1 << 16
 _decode_labels = msgspec.json.Decoder(AllocationLabels).decode
+_log = logging.getLogger("herdsman.agent")
 _decode_report = msgspec.json.Decoder(LauncherReport).decode
 
 
@@ -60,6 +65,7 @@ class Stream:
     """Files that were made anew under the same name: the old one is read to its end first."""
     newest: int | None = None
     missed: str = ""
+    claims: Claims = field(default_factory=Claims)
 
     def file_name(self, index: int) -> str:
         """Return the name of its file of that index."""
@@ -69,12 +75,27 @@ class Stream:
         """Begin to follow a file of the open folder; a file that is gone already is passed over."""
         expected = 0 if self.newest is None else self.newest + 1
         try:
+            if self._is_anothers(logs, index):
+                return
             self.tails[index] = Tail(self.file_name(index), place, logs)
         except OSError:
             return
         if index > expected and place is None and not self.missed:
             self.missed = _missed(expected, index - 1)
         self.newest = max(index, self.newest or 0)
+
+    def _is_anothers(self, logs: int, index: int) -> bool:
+        """Say whether a file is another bot's under a second name; that is told with the next lines."""
+        status = os.stat(self.file_name(index), dir_fd=logs, follow_symlinks=False)
+        fresh = self.claims.is_new(self.folder.name, status)
+        refused = self.claims.refuses(self.folder.name, status)
+        if refused and fresh:
+            name = self.file_name(index)
+            self.missed = (
+                f"the log file {name} is not read: it is another bot's, under a second name (a link)"
+            )
+            _log.warning("%s: %s", self.folder, self.missed)
+        return refused
 
     def check(self, logs: int, index: int) -> None:
         """Notice that a file was made anew under its name."""
@@ -113,7 +134,8 @@ class Stream:
             self.renewed.discard(index)
             try:
                 with opened(self.folder, *LOGS) as logs:
-                    self.tails[index] = Tail(self.file_name(index), tail.place, logs)
+                    if not self._is_anothers(logs, index):
+                        self.tails[index] = Tail(self.file_name(index), tail.place, logs)
             except OSError:
                 return
 
@@ -135,7 +157,14 @@ class Stream:
 class Allocation:
     """Follows all streams of one allocation."""
 
-    def __init__(self, folder: Path, labels: AllocationLabels, acknowledged: Mapping[str, Place]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        labels: AllocationLabels,
+        acknowledged: Mapping[str, Place],
+        claims: Claims | None = None,
+    ) -> None:
+        self._claims = claims or Claims()
         self.folder = folder
         self.labels = labels
         self.logs = folder.joinpath(*LOGS)
@@ -204,7 +233,7 @@ class Allocation:
     def _open(self, logs: int, name: str, indexes: list[int]) -> None:
         stream = self.streams.get(name)
         if stream is None:
-            stream = self.streams[name] = Stream(self.folder, self.labels.task, name)
+            stream = self.streams[name] = Stream(self.folder, self.labels.task, name, claims=self._claims)
             done = [index for one in self.acknowledged if (index := _index_in(one, stream)) is not None]
             if done and max(done) not in indexes and max(done) < indexes[0]:
                 stream.missed = _missed(max(done), indexes[0] - 1)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from telemetry.agent.allocation import LOGS, Allocation, Stream, read_labels
 from telemetry.agent.checkpoint import Places
+from telemetry.agent.claims import Claims
 from telemetry.agent.inotify import Changes, LimitReached, Watcher
 from telemetry.agent.opening import opened
 from telemetry.agent.tail import Place
@@ -46,6 +47,7 @@ class Discovery:
         self._watcher = watcher
         self._fleet = fleet
         self._places = dict(places)
+        self._claims = Claims(places)
         self._waiting: dict[str, _Waiting] = {}
         self._others: set[str] = set()
         self._by_folder: dict[str, Allocation] = {}
@@ -199,7 +201,7 @@ class Discovery:
             self._others.add(name)
             return True
         known: Mapping[str, Place] = self._places.pop(name, {})
-        allocation = self.allocations[name] = Allocation(folder, labels, known)
+        allocation = self.allocations[name] = Allocation(folder, labels, known, self._claims)
         self._by_folder[str(allocation.logs)] = allocation
         try:
             self._watcher.watch(allocation.logs)
@@ -214,6 +216,7 @@ class Discovery:
         self._by_folder.pop(str(allocation.logs), None)
         self._unwatched.pop(name, None)
         allocation.close()
+        self._claims.forget(name)
         del self.allocations[name]
 
     def _file_changed(self, folder: str, name: str) -> None:

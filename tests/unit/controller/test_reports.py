@@ -36,6 +36,22 @@ async def test_reports_of_other_fleets_are_ignored(world):
         assert [run.outcome for run in await controller.runs("a")] == [""]
 
 
+async def test_a_bot_cannot_speak_for_another(world):
+    """Reports under another bot's name, from an allocation that is known as one's own, are refused."""
+    async with world.life() as controller:
+        await world.push([spec("a"), spec("b")], 1)
+        await world.clock.advance(12)
+        assert world.health("b") is Health.HEALTHY
+        forged = replace(world.scheduler.labels("b"), allocation=world.scheduler.labels("a").allocation)
+        moment = world.clock.time() + 1
+        await controller.record([(forged, started(9, moment, forged.allocation))])
+        await controller.record([(forged, exited(9, moment + 1, forged.allocation))])
+        await world.clock.advance(1)
+        assert world.health("b") is Health.HEALTHY
+        assert [run.outcome for run in await controller.runs("b")] == [""]
+        assert world.health("a") is Health.HEALTHY
+
+
 async def test_late_words_of_the_old_copy_complete_its_run_only(world):
     """After an update, the old allocation's end closes its own run and does not touch the new status."""
     async with world.life() as controller:

@@ -296,6 +296,38 @@ async def test_other_folders_are_left_alone(node: Node) -> None:
     assert [event.message for event in await node.stored()] == ["good"]
 
 
+async def test_a_second_name_of_anothers_file_is_not_read(node: Node) -> None:
+    """A hard link to another bot's output is refused for good, and told among the bot's own lines."""
+    other, bot = node.bot("a1", bot="other"), node.bot("a2", bot="thief")
+    other.print("a secret\n")
+    bot.print("mine\n")
+    await node.read_out()
+    bot.path(index=1).hardlink_to(other.path())
+    other.print("and another\n")
+    agent = node.agent()
+    running = asyncio.create_task(agent.run())
+    await node.told.until(lambda told: "and another" in told.messages)
+    other.path().unlink()
+    bot.path(index=2).write_text("and mine\n")
+    await agent.finish()
+    await running
+    assert [event.message for event in await node.stored(bot="other")] == ["a secret", "and another"]
+    told = [event.message for event in await node.stored(bot="thief")]
+    assert told[0] == "mine"
+    assert told[1].startswith("the log file bot.stdout.1 is not read: it is another bot's")
+    assert told[2:] == ["and mine"]
+
+
+async def test_the_query_servers_lines_are_the_bots(node: Node) -> None:
+    """What a query server prints is kept as a stream of its own."""
+    bot = node.bot("a1", bot="alpha")
+    bot.print("asked\n", "query")
+    await node.read_out()
+    assert [(one.bot, one.stream, one.message) for one in await node.stored()] == [
+        ("alpha", "query", "asked")
+    ]
+
+
 @pytest.mark.parametrize("moved", ["alloc/logs", "alloc", ""])
 async def test_a_folder_replaced_by_a_link_shows_nothing_of_another(
     node: Node, agent: Agent, moved: str

@@ -1,7 +1,10 @@
 """Log files that follow one another, and small files that are never seen in parts."""
 
 import os
+import resource
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,17 @@ from hypothesis import strategies as st
 
 from controller.launcher.files import LogFile, indices, last_line, make_folder, read, replace
 from controller.launcher.streams import Pump
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """Let no file of this process grow, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def contents(folder: Path) -> list[bytes]:
@@ -56,15 +70,58 @@ def test_a_new_life_goes_on_in_the_newest_file(tmp_path: Path) -> None:
     assert contents(tmp_path) == [b"12345\n6789\n", b"0\n"]
 
 
+@pytest.mark.parametrize("planted", ["pipe", "link", "hard link", "folder", "dangling link"])
+@pytest.mark.parametrize("index", [0, 1])
+def test_what_a_bot_puts_under_a_name_of_ours_is_passed_over(
+    tmp_path: Path, planted: str, index: int
+) -> None:
+    """A pipe, a link or a folder at the next name is never written to, and nothing of the output is lost."""
+    logs, secret = tmp_path / "logs", tmp_path / "secret"
+    logs.mkdir()
+    secret.write_text("another's\n")
+    log = LogFile(str(logs), "x", size=4, keep=10) if index else None
+    if log:
+        log.write(b"one\n")
+    place = logs / f"x.{index}"
+    if planted == "pipe":
+        os.mkfifo(place)
+    elif planted == "link":
+        place.symlink_to(secret)
+    elif planted == "dangling link":
+        place.symlink_to(tmp_path / "nowhere")
+    elif planted == "hard link":
+        place.hardlink_to(secret)
+    else:
+        place.mkdir()
+    log = log or LogFile(str(logs), "x", size=4, keep=10)
+    assert log.write(b"two\nthree\nfour\n") == b""
+    log.close()
+    written = [(logs / f"x.{number}") for number in indices(str(logs), "x") if number != index]
+    expected = b"one\ntwo\nthree\nfour\n" if index else b"two\nthree\nfour\n"
+    assert b"".join(file.read_bytes() for file in written) == expected
+    assert secret.read_text() == "another's\n"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_folder_among_old_files_stops_no_rotation(tmp_path: Path) -> None:
+    """What cannot be deleted is left where it is."""
+    (tmp_path / "x.0").mkdir()
+    log = LogFile(str(tmp_path), "x", size=2, keep=1)
+    for number in range(4):
+        assert log.write(b"%d\n" % number) == b""
+    log.close()
+    assert indices(str(tmp_path), "x") == [0, 4]
+
+
 def test_a_full_disk_gives_back_what_it_did_not_take(tmp_path: Path) -> None:
     """The caller keeps the rest and tries again; a pump says that it is held up."""
-    (tmp_path / "x.0").symlink_to("/dev/full")
     log = LogFile(str(tmp_path), "x", size=10, keep=3)
-    assert log.write(b"precious\n") == b"precious\n"
     pump = Pump(log)
     os.write(pump.writing, b"precious\n")
     pump.hand_over()
-    assert not pump.move()
+    with no_room():
+        assert log.write(b"precious\n") == b"precious\n"
+        assert not pump.move()
     assert pump.blocked
     assert not pump.ended
     os.close(pump.reading)

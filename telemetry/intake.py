@@ -16,6 +16,7 @@ import msgspec
 from schemas.errors import HerdsmanError
 from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport
+from telemetry.bot_lines import BotLines
 from telemetry.bot_series import BotSeries, base_labels
 from telemetry.names import Health
 from telemetry.reading import AllocationReader, Output
@@ -120,6 +121,7 @@ class Intake:
         self.agents: dict[str, AgentHeard] = {}
         self._allocations: dict[str, _Allocation] = {}
         self._bots: dict[str, BotSeries] = {}
+        self._lines: dict[str, BotLines] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self.health.gauge("herdsman_intake_waiting_bytes").read = lambda: float(self._waiting)
 
@@ -208,7 +210,12 @@ class Intake:
         known = self._allocations.get(labels.allocation)
         if known is None or known.reader.labels != labels:
             streams = known.streams if known else {}
-            known = _Allocation(AllocationReader(labels, self._series_of(labels)), streams)
+            known = _Allocation(
+                AllocationReader(
+                    labels, self._series_of(labels), self._lines.setdefault(labels.bot, BotLines())
+                ),
+                streams,
+            )
             self._allocations[labels.allocation] = known
             self._forget_old()
         known.seen_at = self._clock()
@@ -252,6 +259,10 @@ class Intake:
         work.reports += [(labels, report) for report in output.reports]
         work.ends.append((stream, end))
         work.lines += output.lines
+        if output.repeated:
+            self.health.count("herdsman_intake_repeated_events_total", output.repeated)
+        if output.gaps:
+            self.health.count("herdsman_intake_seq_gaps_total", output.gaps)
         if output.refused:
             self.health.count("herdsman_intake_refused_values_total", output.refused)
 

@@ -25,6 +25,8 @@ HEALTH: Mapping[str, str] = {
     "herdsman_intake_lines_total": "Lines that agents sent and the stores acknowledged",
     "herdsman_intake_batches_total": "Requests of agents, by answer",
     "herdsman_intake_repeated_lines_total": "Lines that came again and were known already",
+    "herdsman_intake_repeated_events_total": "Lines that were not kept, since their event_id was known",
+    "herdsman_intake_seq_gaps_total": "Gaps in the seq of bots' lines",
     "herdsman_intake_samples_total": "Samples that were stored",
     "herdsman_intake_refused_values_total": "Numbers that bots printed and that were not kept",
     "herdsman_intake_waiting_bytes": "Bytes of batches that wait for a store",

@@ -8,6 +8,7 @@ import msgspec
 
 from schemas.labels import AllocationLabels
 from schemas.reports import LAUNCHER_STREAM, LauncherReport, ReportKind
+from telemetry.bot_lines import BotLines
 from telemetry.bot_series import BotSeries, base_labels
 from telemetry.records import Event, Sample
 from telemetry.vocabulary import read_line
@@ -27,15 +28,22 @@ class Output:
     lines: int = 0
     refused: int = 0
     """Numbers that were not kept."""
+    repeated: int = 0
+    """Lines with the `event_id` of an earlier one, which are not kept."""
+    gaps: int = 0
+    """Gaps in the `seq` of lines; each is an event."""
 
 
 class AllocationReader:
     """Reads the output of one allocation; holds its bot's series."""
 
-    __slots__ = ("_up_labels", "labels", "series")
+    __slots__ = ("_lines", "_up_labels", "labels", "series")
 
-    def __init__(self, labels: AllocationLabels, series: BotSeries | None = None) -> None:
+    def __init__(
+        self, labels: AllocationLabels, series: BotSeries | None = None, lines: BotLines | None = None
+    ) -> None:
         self.labels = labels
+        self._lines = lines or BotLines()
         self.series = series or BotSeries(base_labels(labels))
         self._up_labels = self.series.base
 
@@ -59,6 +67,8 @@ class AllocationReader:
     def _line(self, chunk: Chunk, offset: int, line: bytes, size: int, output: Output) -> None:
         reading = read_line(line, chunk.time, self.series)
         message, data = reading.message, reading.data
+        if data and ("event_id" in data or "seq" in data) and self._said_before(chunk, offset, data, output):
+            return
         if chunk.dropped:
             message += f" [cut: {chunk.dropped} more bytes]"
             data = {**data, "cut_bytes": chunk.dropped}
@@ -82,6 +92,21 @@ class AllocationReader:
                 size,
             )
         )
+
+    def _said_before(self, chunk: Chunk, offset: int, data: Mapping[str, Any], output: Output) -> bool:
+        """Say whether a line is known by its `event_id`; note a gap in `seq` before it."""
+        labels = self.labels
+        place = f"{labels.allocation}/{chunk.stream}/{chunk.index}/{offset}"
+        gap = self._lines.gap(data, place, (labels.allocation, chunk.run, chunk.stream))
+        if gap:
+            output.gaps += 1
+            known = {"gap": True, "seq": data["seq"]}
+            at = f"{chunk.index}/{offset}/gap"
+            output.events.append(self._event(chunk, at, chunk.time, "log", "warning", gap, known))
+        if not self._lines.is_repeated(data, place):
+            return False
+        output.repeated += 1
+        return True
 
     def _report(self, chunk: Chunk, offset: int, line: bytes, size: int, output: Output) -> None:
         try:

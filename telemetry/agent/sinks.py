@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import zlib
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -16,6 +17,8 @@ INGEST_TYPE = "application/x-msgpack"
 _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 10.0
 _TIMEOUT = 30.0
+_SMALL = 1024
+"""Bytes below which compressing gains nothing."""
 _log = logging.getLogger("herdsman.agent")
 
 
@@ -43,6 +46,8 @@ class HttpSink:
 
     def __init__(self, url: str, token: str, *, verify: bool | str = True, path: str = INGEST_PATH) -> None:
         self._address = url.rstrip("/") + path
+        self._compress = False
+        """Whether the service said that it reads compressed batches (an older one does not)."""
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {token}", "Content-Type": INGEST_TYPE},
             timeout=_TIMEOUT,
@@ -57,9 +62,17 @@ class HttpSink:
         """Close the connections."""
         await self._client.aclose()
 
+    def _packed(self, batch: bytes) -> tuple[bytes, dict[str, str]]:
+        """Return the body of a request: compressed where the service reads that and it is worth it."""
+        if not self._compress or len(batch) < _SMALL:
+            return batch, {}
+        return zlib.compress(batch, level=1, wbits=31), {"Content-Encoding": "gzip"}
+
     async def _post(self, batch: bytes) -> IngestAnswer:
         try:
-            answer = await self._client.post(self._address, content=batch)
+            body, headers = self._packed(batch)
+            answer = await self._client.post(self._address, content=body, headers=headers)
+            self._compress = "gzip" in answer.headers.get("Accept-Encoding", "")
         except httpx.HTTPError as error:
             return IngestAnswer(503, 0.0, f"{type(error).__name__}: {error}".rstrip(": "))
         return IngestAnswer(

@@ -32,6 +32,17 @@ _GO_NEXT = re.compile(
 _RUST = re.compile(rb"thread '.*' .*panicked at ")
 _RUST_NEXT = re.compile(rb"[ \t]|note: |stack backtrace:")
 
+_RECORD = re.compile(
+    rb"\{|\[?\d{2,4}[-/:]\d\d|.{0,80}\b(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|NOTSET)\b|"
+    rb".*Traceback \(most recent call last\)"
+)
+"""A line that begins a record of its own: JSON, a time, or a level."""
+_ANNOUNCES = re.compile(rb"(?:[:,(\[{\\]|\d+ validation errors? for \S.*)\s*$")
+"""An exception's first line that says that its message goes on."""
+_BRACKETS = {b"[", b"(", b"]", b")", b"}", b"-", b"*"}
+_MOST_MESSAGE = 20
+"""Lines at the margin that may belong to such a message."""
+
 MOST_LINES = 1000
 """A trace longer than this is cut into several events."""
 
@@ -109,6 +120,8 @@ def _python_head(_: bytes) -> Continues | None:
 def _python_frames(line: bytes) -> Continues | None:
     if line[:1] in {b" ", b"\t"} or not line.strip():
         return _python_frames
+    if _ANNOUNCES.search(line):
+        return lambda following: _python_message(following, _MOST_MESSAGE)
     return _python_end
 
 
@@ -117,8 +130,30 @@ def _indented(line: bytes) -> Continues | None:
 
 
 def _python_end(line: bytes) -> Continues | None:
+    return _python_message(line, 0)
+
+
+def _python_message(line: bytes, left: int) -> Continues | None:
+    """Take what follows an exception's first line: its message may go on, or another trace may follow.
+
+    Indented lines and those that begin with a bracket or a bullet belong to it; of others, `left` more do,
+    which is 0 unless the line before them announced them.
+    """
+    if not line.strip() or _PYTHON_BETWEEN.match(line):
+        return _python_after
+    if _PYTHON.match(line):
+        return _python_frames
+    if line[:1] in {b" ", b"\t"}:
+        return lambda following: _python_message(following, left)
+    if (left or line[:1] in _BRACKETS) and not _RECORD.match(line):
+        return lambda following: _python_message(following, max(left - 1, 0))
+    return None
+
+
+def _python_after(line: bytes) -> Continues | None:
+    """Take what follows an empty line behind an exception: the next trace of a chain."""
     if not line.strip() or _PYTHON_BETWEEN.match(line) or line[:1] in {b" ", b"\t"}:
-        return _python_end
+        return _python_after
     return _python_frames if _PYTHON.match(line) else None
 
 

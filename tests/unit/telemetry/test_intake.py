@@ -1,6 +1,7 @@
 """The intake: acknowledgement, slow and broken stores, repeated batches, other fleets."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -62,6 +63,45 @@ async def test_a_batch_again_changes_nothing(node: Node) -> None:
         "a1/stdout/0/8",
     ]
     assert node.intake.health.value("herdsman_intake_repeated_lines_total") == 2
+
+
+def order(**fields: object) -> bytes:
+    return json.dumps({"_metric": "fill", "value": 1, **fields}).encode() + b"\n"
+
+
+async def test_a_line_with_a_known_event_id_is_kept_once(node: Node) -> None:
+    """An event that comes again, also after a restart, counts once; the ids of another bot are its own."""
+    first, other = order(event_id="x1"), order(event_id="x2")
+    await node.intake.accept(batch(chunk(first + first + other)))
+    await node.intake.accept(batch(chunk(first), labels=labels_of("a2", "alpha")))
+    await node.intake.accept(batch(chunk(first), labels=labels_of("b1", "beta")))
+    stored = [(event.bot, event.data["event_id"]) for event in await node.stored()]
+    assert stored == [("alpha", "x1"), ("alpha", "x2"), ("beta", "x1")]
+    assert node.intake.health.value("herdsman_intake_repeated_events_total") == 2
+    samples = [sample for sample in node.told.values if sample.labels["bot"] == "alpha"]
+    assert len(samples) == 2
+
+
+async def test_a_batch_that_comes_again_repeats_no_event_id(node: Node) -> None:
+    """The same lines read again after a store failed are not taken for repetitions."""
+    broken = Intake(Stalled(broken=True), node.events, node.told)  # type: ignore[arg-type]
+    body = batch(chunk(order(event_id="x1", seq=1) + order(event_id="x2", seq=5)))
+    assert (await broken.accept(body)).status == 503
+    broken._series = node.series
+    assert (await broken.accept(body)).status == 204
+    kinds = [(event.kind, event.data.get("event_id")) for event in await node.stored()]
+    assert kinds == [("fill", "x1"), ("log", None), ("fill", "x2")]
+
+
+async def test_a_gap_in_seq_is_an_event_and_a_count(node: Node) -> None:
+    """Missing numbers are told before the line after them; a new run, and a lower number, begin anew."""
+    numbered = [order(seq=number) for number in (1, 2, 5, 6, 1, 2)]
+    await node.intake.accept(batch(chunk(b"".join(numbered), run="r1")))
+    offset = sum(map(len, numbered))
+    await node.intake.accept(batch(chunk(order(seq=9), offset=offset, run="r2")))
+    told = [event for event in await node.stored() if event.data.get("gap")]
+    assert [(event.message, event.level) for event in told] == [("2 lines are missing: seq 2, 5", "warning")]
+    assert node.intake.health.value("herdsman_intake_seq_gaps_total") == 1
 
 
 async def test_a_trace_that_comes_again_joined_otherwise_loses_no_line(node: Node) -> None:

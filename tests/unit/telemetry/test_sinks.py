@@ -1,6 +1,7 @@
 """Sending over HTTP to a real server that refuses, fails, goes away and comes back."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -63,6 +64,25 @@ async def test_a_batch_is_posted_with_the_token(endpoint: Endpoint, sink: HttpSi
     assert head.startswith(b"POST /api/v1/ingest HTTP/1.1")
     assert b"Authorization: Bearer secret-token" in head
     assert body == b"batch"
+
+
+async def test_a_large_batch_is_compressed_for_a_service_that_reads_it(
+    endpoint: Endpoint, sink: HttpSink
+) -> None:
+    """Only once an answer said so, and only as long as answers do: an older service gets plain ones."""
+    batch = b"the same line again\n" * 500
+    endpoint.answers = [b"204 No Content\r\nAccept-Encoding: gzip"] * 3 + [b"204 No Content"]
+    await endpoint.start()
+    for body in (batch, batch, b"small", batch, batch):
+        await sink.send(body)
+    first, packed, small, last, plain = endpoint.received
+    assert first[1] == plain[1] == batch
+    assert small[1] == b"small"
+    assert b"gzip" not in first[0].partition(b"Content-Type")[2]
+    for head, body in (packed, last):
+        assert b"Content-Encoding: gzip" in head
+        assert len(body) < len(batch) / 10
+        assert gzip.decompress(body) == batch
 
 
 async def test_it_is_sent_until_it_is_taken(endpoint: Endpoint, sink: HttpSink) -> None:

@@ -35,6 +35,22 @@ GROUPED = b"""  + Exception Group Traceback (most recent call last):
     | KeyError: 'y'
     +------------------------------------
 """
+VALIDATED = (
+    PYTHON.replace(b"ValueError: x", b"pydantic.ValidationError: 2 validation errors for Order")
+    + b"""price
+  Input should be a valid number [type=float_parsing]
+    For further information visit https://errors.pydantic.dev/2/v/float_parsing
+size
+  Field required
+"""
+)
+QUERIED = (
+    PYTHON.replace(b"ValueError: x", b"sqlalchemy.exc.OperationalError: no such table: trades")
+    + b"""[SQL: SELECT * FROM trades]
+(Background on this error at: https://sqlalche.me/e/20/e3q8)
+"""
+)
+LISTED = PYTHON.replace(b"ValueError: x", b"ValueError: the orders do not add up:") + b"1 of BTC\n2 of ETH\n"
 NODE = b"""Error: connect ECONNREFUSED 127.0.0.1:1
     at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1555:16) {
   errno: -111,
@@ -84,6 +100,8 @@ TRACES = {
     "python chained": CHAINED,
     "python caused": CAUSED,
     "python logged": LOGGED,
+    "python with fields that are wrong": VALIDATED,
+    "python with a statement": QUERIED,
     "python group": GROUPED,
     "node": NODE,
     "node uncaught": NODE_UNCAUGHT,
@@ -99,10 +117,17 @@ TRACES = {
 def test_a_trace_is_one_event(name: str) -> None:
     """A trace between other lines is joined whole, and they are not."""
     trace = TRACES[name]
-    found = group(b"before\n" + trace + b"after\n")
+    found = group(b"before\n" + trace + b"INFO after\n")
     lines = trace.count(b"\n")
     assert found.joins == [(1, lines)]
     assert found.open_from == lines + 2
+
+
+def test_a_message_of_several_lines_ends_before_a_record() -> None:
+    """Lines that the exception announced are part of it; one with a time or a level is not."""
+    for record in (b"2026-01-01 12:00:00 next\n", b"INFO:main:next\n", b'{"level": "info"}\n'):
+        found = group(LISTED + record)
+        assert found.joins == [(0, LISTED.count(b"\n"))], record
 
 
 @pytest.mark.parametrize("name", TRACES)

@@ -1,5 +1,6 @@
 """The HTTP API on a real socket, over fakes."""
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -341,6 +342,24 @@ async def test_operations_are_passed_on_with_who_and_why(web: Running):
         ("resume", "sma-btc", "operate", ""),
         ("recover", "operate", "lost disk"),
     ]
+
+
+async def test_a_compressed_batch_is_unpacked(web: Running):
+    """The answer says that gzip is read; what is broken or unpacks to too much is refused."""
+    packed = {"Content-Encoding": "gzip"}
+    async with web.client(Scope.INGEST) as client:
+        taken = await client.post("/api/v1/ingest", content=gzip.compress(b"batch"), headers=packed)
+        assert (taken.status_code, taken.headers["Accept-Encoding"]) == (204, "gzip")
+        assert web.services.intake.bodies[-1] == b"batch"
+        for body, status in ((b"batch", 400), (gzip.compress(b"batch")[:-4], 400), (bomb(), 413)):
+            refused = await client.post("/api/v1/ingest", content=body, headers=packed)
+            assert refused.status_code == status, refused.text
+    assert len(web.services.intake.bodies) == 1
+
+
+def bomb() -> bytes:
+    """Return what unpacks to more than a batch may be."""
+    return gzip.compress(bytes(33 << 20), 1)
 
 
 async def test_ingest_passes_the_intakes_answer_on(web: Running):

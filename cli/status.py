@@ -138,7 +138,9 @@ def explanation(bot: Bot) -> list[str]:
     if bot.health == "Healthy" and bot.sync == "Synced":
         return []
     lines = [f"           {printable(bot.message)}"] if bot.message else []
-    if bot.health in ("Degraded", "Missing"):
+    if bot.reason == "BuildFailed":
+        lines.append(f"           herdsman build-log {bot.name}   to see all of its build")
+    elif bot.health in ("Degraded", "Missing"):
         lines.append(f"           herdsman logs {bot.name}   to see what it printed last")
     return [paint(line, "bright_black") for line in lines]
 

@@ -1,6 +1,7 @@
 """`herdsman up`: the whole service in one process."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,25 @@ from cli.known_service import default_data
 @click.option("--advertise-url", default="", help="How Nomad's nodes reach this service.")
 @click.option("--victoriametrics", default="", help="Keep series in the VictoriaMetrics at this URL.")
 @click.option("--python", default="", help="Python version of bots, such as 3.11 (else the oldest here).")
+@click.option(
+    "--build-timeout",
+    default=900.0,
+    show_default=True,
+    help="Seconds that the build of a compiled program may take.",
+)
+@click.option(
+    "--build-memory",
+    default=4096,
+    show_default=True,
+    help="MiB of memory that all processes of a build may take together.",
+)
+@click.option(
+    "--build-jobs",
+    type=int,
+    default=lambda: max(1, (os.cpu_count() or 2) // 2),
+    show_default="half the cores",
+    help="Processes of a build that compile at once.",
+)
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate chain (PEM).")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key (PEM).")
 @click.option(

@@ -24,7 +24,7 @@ from controller.database.programs import save_program
 from controller.database.statuses import drop_status
 from controller.database.suspensions import drop_suspension
 from controller.fleet import Fleet
-from controller.records import Attempt, Halt, InventoryEntry
+from controller.records import BUILDING, Attempt, Halt, InventoryEntry
 from controller.schedulers.protocol import Launch, ObservedBot, Phase, Scheduler
 from controller.settings import Settings
 from controller.standing import Operation
@@ -84,9 +84,9 @@ class Applier:
             self._group.create_task(self._look_after(name), name=f"bot {name}")
 
     def attend_deferred(self) -> None:
-        """Look after the bots that could not be attended when they should have been."""
+        """Look after the bots that could not be attended, and those whose build may no longer be wanted."""
         names, self._deferred = self._deferred, set()
-        for name in names:
+        for name in (*names, *(name for name, one in self._fleet.operations.items() if one.building)):
             self.attend(name)
 
     def bot_ended(self) -> None:
@@ -168,9 +168,15 @@ class Applier:
 
     async def _apply(self, name: str, difference: Difference, spec: BotSpec, started: float) -> None:
         revision = self._revision_for(name)
-        code, dependencies = await self._contents.of(spec.program)
-        if self._overtaken(name, spec):
+        content = await self._contents.unless(
+            spec.program,
+            lambda text: self._operate(name, Operation(revision, busy=True, building=f"{BUILDING}{text}")),
+            self._workers[name].woken,
+            lambda: self._overtaken(name, spec),
+        )
+        if content is None or self._overtaken(name, spec):
             return
+        code, dependencies = content
         entry = await self._intend(name, spec, revision)
         if self._overtaken(name, spec):
             return
@@ -306,20 +312,18 @@ class Applier:
         worker.failures += 1
         settings = self._settings
         first = settings.backoff_first if error.transient else settings.backoff_refused
-        wait = delay(
-            worker.failures,
-            first,
-            settings.backoff_cap,
-            settings.backoff_jitter,
-            random.random(),  # noqa: S311
-        )
+        # To look for an interpreter or a compiler costs next to nothing: once it is there, the bot starts.
+        missing = isinstance(error, RuntimeMissing)
+        first, cap = (settings.runtime_poll,) * 2 if missing else (first, settings.backoff_cap)
+        spread = random.random()  # noqa: S311
+        wait = delay(worker.failures, first, cap, settings.backoff_jitter, spread)
         worker.retry_at = self._clock.monotonic() + wait
         _LOG.warning("bot %s: %s; tried again in %.0f s", name, error, wait)
         revision = self._revision_for(name)
-        self._operate(name, Operation(revision, _reason_of(error), str(error)))
+        log = error.log if isinstance(error, BuildFailed) else ""
+        self._operate(name, Operation(revision, _reason_of(error), str(error), log=log))
         if difference.spec is not None:
             digest = difference.spec.digest
-            log = error.log if isinstance(error, BuildFailed) else ""
             said = f"{error}\n{log}" if log else str(error)
             attempt = Attempt(name, revision, digest, started, self._clock.time(), False, said)
             await self._note_failure(attempt)
@@ -351,6 +355,8 @@ class Applier:
         if operation.busy:
             before = self._fleet.operations.get(name)
             if before is not None and before.failed and before.revision == operation.revision:
+                return
+            if operation == before:
                 return
         self._fleet.operations[name] = operation
         self._touch(name)

@@ -1,5 +1,6 @@
 """What the controller needs of the world around it, beside the scheduler and the clock."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -39,8 +40,13 @@ class BundleSource(Protocol):
         """Return a program's folder."""
         ...
 
-    async def dependencies(self, repository: Path, program: ProgramVersion, python: str) -> Bundle | None:
-        """Return its dependency layer for an interpreter's minor version, None where it has none."""
+    async def dependencies(
+        self, repository: Path, program: ProgramVersion, python: str, progress: Callable[[str], None]
+    ) -> Bundle | None:
+        """Return its dependency layer for an interpreter's minor version, None where it has none.
+
+        A compiled program's layer is its binary, whose build may take minutes: `progress` hears of it.
+        """
         ...
 
 

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     SUSPENDED = "Suspended"
     NOT_APPLIED = "NotApplied"
     APPLY_FAILED = "ApplyFailed"
+    BUILDING = "Building"
     BUILD_FAILED = "BuildFailed"
     INVALID_MANIFEST = "InvalidManifest"
     PRUNE_HELD = "PruneHeld"

@@ -12,6 +12,7 @@ from web.front import Front
 from web.problems import EXCEPTION_HANDLERS
 from web.routes import (
     bots,
+    builds,
     bundles,
     dashboard,
     documentation,
@@ -45,6 +46,8 @@ ROUTES = (
     bots.bot_logs,
     bots.bot_runs,
     query.query,
+    builds.builds,
+    builds.build,
     operations.sync,
     operations.restart,
     operations.suspend,

@@ -330,6 +330,27 @@ class SignInLink(Struct):
     expires_at: float
 
 
+class Build(Struct):
+    """One build of a compiled program: `state` is building, built, failed or interrupted."""
+
+    program: str
+    version: str
+    tree: str
+    runtime: str
+    toolchain: str
+    state: str
+    started_at: float
+    ended_at: float | None
+    message: str
+
+
+class BuildDetail(Struct):
+    """`GET /api/v1/builds/{name}`: a build and what its tools printed, as far as it is."""
+
+    build: Build
+    log: str
+
+
 class WhoAmI(Struct):
     """`GET /api/v1/whoami`: whose credential this is, and what it may do."""
 

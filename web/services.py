@@ -10,6 +10,7 @@ from controller.plan import Plan
 from controller.records import Attempt, AuditEntry, PastBot, RevisionRecord, RunRecord, Suspension
 from controller.status import BotStatus
 from gitops.bundle import Bundle
+from gitops.compiling.records import BuildRecord
 from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.bot import BotSpec
@@ -147,6 +148,22 @@ class BundleShelf(Protocol):
         ...
 
 
+class BuildShelf(Protocol):
+    """The builds of compiled programs; `gitops.compiling.records.BuildRecords` fulfils it."""
+
+    def all(self) -> list[BuildRecord]:
+        """Return every build on record, the newest first."""
+        ...
+
+    def find(self, program: str, tree: str = "") -> BuildRecord | None:
+        """Return a program's build of a git tree; without one, its newest."""
+        ...
+
+    def log(self, record: BuildRecord) -> str:
+        """Return a build's log as far as it is written."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything that the routes use."""
@@ -160,6 +177,7 @@ class Services:
     rows: Rows
     intake: TelemetryIntake
     bundles: BundleShelf
+    builds: BuildShelf
     bundle_key: bytes
     """The secret under which bundles' addresses are made; see `routes/bundles.py`."""
     registry: Registry

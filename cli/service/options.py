@@ -11,6 +11,7 @@ from web.access.listen import Listen, Tls, check_listen, parse_listen, tls_files
 
 FLEET_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 SHORTEST_POLL = 0.2
+LEAST_BUILD_MEMORY = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class UpOptions:
     advertise_url: str = ""
     victoriametrics: str = ""
     python: str = ""
+    build_timeout: float = 900.0
+    build_memory: int = 4096
+    """MiB."""
+    build_jobs: int = 1
     tls: Tls | None = None
     insecure: bool = False
     allowed_hosts: frozenset[str] = frozenset()
@@ -58,6 +63,11 @@ class UpOptions:
         ):
             if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
                 raise UsageError(f'{option} "{url}" is no address: give http://HOST:PORT')
+        if self.build_timeout <= 0 or self.build_memory < LEAST_BUILD_MEMORY or self.build_jobs < 1:
+            raise UsageError(
+                "a build needs time, memory and a process: --build-timeout more than 0, --build-jobs 1 or "
+                f"more, --build-memory {LEAST_BUILD_MEMORY} or more"
+            )
         if self.data.exists() and not self.data.is_dir():
             raise UsageError(f"--data {self.data} is a file, not a folder")
         if self.seed and self.source:

@@ -22,6 +22,7 @@ from controller.settings import Settings
 from controller.status import BotStatus
 from gitops.bundle import Bundle
 from gitops.bundles import BundleStore
+from gitops.compiling.steps import BuildLimits
 from gitops.git_source import GitSource
 from gitops.hosted import HostedRepository
 from gitops.references import make_reference
@@ -80,7 +81,10 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     database = await Database.open(str(options.data / "herdsman.db"))
     fleet = await find_fleet(options, database)
     telemetry = await open_telemetry(options, fleet)
-    bundles = BundleStore(options.data / "bundles")
+    bundles = BundleStore(
+        options.data / "bundles",
+        limits=BuildLimits(options.build_timeout, options.build_memory << 20, options.build_jobs),
+    )
     bundle_key = read_secret(options.data / "bundle-key")
     advertised = (options.advertise_url or url).rstrip("/")
 
@@ -134,6 +138,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         rows=rows,
         intake=intake,
         bundles=bundles,
+        builds=bundles.compiler.records,
         bundle_key=bundle_key,
         registry=telemetry.health.registry,
         dashboard=DashboardFiles(settings.static),

@@ -21,6 +21,8 @@ MATRIX = {
     ("GET", "/api/v1/system"): Scope.READ,
     ("GET", "/api/v1/revisions/{revision}"): Scope.READ,
     ("GET", "/api/v1/plan"): Scope.READ,
+    ("GET", "/api/v1/builds"): Scope.READ,
+    ("GET", "/api/v1/builds/{name}"): Scope.READ,
     ("GET", "/api/v1/events"): Scope.READ,
     ("GET", "/api/v1/bots"): Scope.READ,
     ("GET", "/api/v1/bots/{name}"): Scope.READ,

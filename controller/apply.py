@@ -188,7 +188,7 @@ class Applier:
                 return
             with self._watch.changing(name):
                 token = await self._scheduler.apply(launch, seen.token if seen else None)
-                self._watch.expect(_placing(seen, spec, self._fleet.id, revision, token))
+                self._watch.expect(placing(seen, spec, self._fleet.id, revision, token))
         if difference.kind is Kind.DRIFTED:
             self._waits.note_correction(name)
         applied = replace(
@@ -384,7 +384,7 @@ def _reason_of(error: HerdsmanError) -> Reason:
     return Reason.BUILD_FAILED if isinstance(error, BuildFailed) else Reason.APPLY_FAILED
 
 
-def _placing(seen: ObservedBot | None, spec: BotSpec, fleet: str, revision: str, token: str) -> ObservedBot:
+def placing(seen: ObservedBot | None, spec: BotSpec, fleet: str, revision: str, token: str) -> ObservedBot:
     """Return what the scheduler will show of a job that it just accepted, until it says more."""
     return ObservedBot(
         name=spec.name,

@@ -33,6 +33,7 @@ from controller.records import (
     Suspension,
 )
 from controller.recovery import unheard_of
+from controller.refreshing import Refresher
 from controller.reports import Reported, Reports
 from controller.restoring import restore
 from controller.schedulers.protocol import Phase, Scheduler
@@ -110,7 +111,16 @@ class Controller:
             settings,
         )
         self._operator = Operator(
-            fleet, database, self._applier, self._telling, clock, scheduler.kind, self._sync
+            fleet,
+            database,
+            self._applier,
+            Refresher(
+                fleet, scheduler, self._contents, database, self._watch, settings.python, self._telling.touch
+            ),
+            self._telling,
+            clock,
+            scheduler.kind,
+            self._sync,
         )
         self._queries = Queries(fleet, scheduler)
         self._reports = Reports(fleet, database, clock, settings, listener, self._telling.touch)
@@ -183,6 +193,17 @@ class Controller:
     async def restart(self, name: str, by: str, reason: str, *, token: str = "") -> None:
         """Restart a bot's process. Raises NotFound, UsageError, Conflict, SchedulerUnavailable."""
         await self._operator.restart(name, by, reason, token)
+
+    async def outdated(self, names: Sequence[str] = ()) -> list[str]:
+        """Return the bots (of all, where none are named) whose jobs would be rendered otherwise now.
+
+        Raises NotFound, SchedulerUnavailable, BuildFailed.
+        """
+        return await self._operator.outdated(names or sorted(self._fleet.inventory))
+
+    async def refresh(self, name: str, by: str, reason: str = "", *, token: str = "") -> bool:
+        """Apply a bot's job as it is rendered now; say whether it changed. Raises as `restart` does."""
+        return await self._operator.refresh(name, by, reason, token)
 
     async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
         """Take over jobs that the database does not know; return their bots. Raises UsageError."""

@@ -52,6 +52,8 @@ ROUTES = (
     operations.restart,
     operations.suspend,
     operations.resume,
+    operations.outdated,
+    operations.refresh,
     operations.recover,
     operations.audit,
     tokens.list_tokens,

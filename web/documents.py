@@ -280,6 +280,14 @@ class OperationAnswer(Struct):
     operation: str
     by: str
     at: float
+    changed: bool = True
+    """False where there was nothing to do: a refresh of a job that is as it would be rendered now."""
+
+
+class OutdatedAnswer(Struct):
+    """`GET /api/v1/outdated`: the bots whose jobs an older herdsman rendered, or with other settings."""
+
+    bots: list[str]
 
 
 class RecoverAnswer(Struct):

@@ -1,7 +1,7 @@
 """What the web needs of everything below it, as narrow Protocols, so that each can be a fake in a test."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -83,6 +83,14 @@ class FleetController(Protocol):
         self, revision: Revision, errors: tuple[ManifestError, ...], by: str = ""
     ) -> None:
         """Keep a pushed revision that was refused, for the history."""
+        ...
+
+    async def outdated(self, names: Sequence[str] = ()) -> list[str]:
+        """Return the bots whose jobs would be rendered otherwise now."""
+        ...
+
+    async def refresh(self, name: str, by: str, reason: str = "", *, token: str = "") -> bool:
+        """Apply a bot's job as it is rendered now; say whether it changed."""
         ...
 
     async def restart(self, name: str, by: str, reason: str, *, token: str = "") -> None:

@@ -60,6 +60,17 @@ async def test_an_update_ends_the_old_copy_before_the_new_one_starts(fleet: Flee
     assert (await fleet.phase("alpha", Phase.RUNNING)).spec == "two"
 
 
+async def test_a_job_is_outdated_where_an_apply_would_change_it(fleet: Fleet) -> None:
+    """The launch that was applied is what runs; asking changes nothing, not even for another launch."""
+    launch = await fleet.launch("alpha")
+    token = await fleet.scheduler.apply(launch, None)
+    await fleet.marked("alpha", "alive")
+    assert not await fleet.scheduler.outdated(launch)
+    assert await fleet.scheduler.outdated(replace(launch, spec=replace(launch.spec, kill_timeout=7.0)))
+    assert (await fleet.seen("alpha")).token == token
+    assert len(await fleet.marked("alpha", "start")) == 1
+
+
 async def test_a_stop_gives_the_bot_its_time(fleet: Fleet) -> None:
     """SIGTERM lets the bot put its things in order; then it is seen as stopped, and not started again."""
     token = await fleet.start("alpha")

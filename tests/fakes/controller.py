@@ -1,6 +1,6 @@
 """A controller whose bots, plans and passes a test sets by hand."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +67,7 @@ class FakeController:
     plan_at_once: tuple[Plan, list[Change]] | None = None
     answer: str | Exception = "null"
     on_pass: Callable[[Pass], object] = id
+    older: set[str] = field(default_factory=set)
 
     def statuses(self) -> list[BotStatus]:
         return list(self.bots.values())
@@ -94,6 +95,13 @@ class FakeController:
         self, revision: Revision, errors: tuple[ManifestError, ...], by: str = ""
     ) -> None:
         self.refusals.append((revision.id, errors, by))
+
+    async def outdated(self, names: Sequence[str] = ()) -> list[str]:
+        return [name for name in names or sorted(self.bots) if name in self.older]
+
+    async def refresh(self, name: str, by: str, reason: str = "", *, token: str = "") -> bool:
+        self.asked.append(("refresh", name, by, reason))
+        return name in self.older
 
     async def restart(self, name: str, by: str, reason: str, *, token: str = "") -> None:
         self.asked.append(("restart", name, by, reason))

@@ -35,6 +35,8 @@ MATRIX = {
     ("POST", "/api/v1/sign-in-links"): Scope.READ,
     ("POST", "/api/v1/sync"): Scope.OPERATE,
     ("POST", "/api/v1/bots/{name}/restart"): Scope.OPERATE,
+    ("POST", "/api/v1/bots/{name}/refresh"): Scope.OPERATE,
+    ("GET", "/api/v1/outdated"): Scope.READ,
     ("POST", "/api/v1/bots/{name}/suspend"): Scope.OPERATE,
     ("POST", "/api/v1/bots/{name}/resume"): Scope.OPERATE,
     ("POST", "/api/v1/recover"): Scope.OPERATE,

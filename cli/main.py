@@ -65,7 +65,7 @@ SUMMARIES = {
     "doctor": "Say what is missing on this machine, and how to get it.",
     "env": "Work with services by name: add, use, list, current, remove.",
     "agent": "Carry a node's bot output to the service (one per node).",
-    "schema": "Print a JSON Schema for editors: program, bot or fleet.",
+    "schema": "Print a JSON Schema for editors: program, bot, fleet or sources.",
     "sign-in": "Print a one-time link that signs a browser in.",
     "token": "List, create and revoke access tokens.",
     "completion": "Print the completion script for bash, zsh or fish.",

@@ -23,7 +23,7 @@ from controller.database.inventory import drop_entries, save_entries
 from controller.database.programs import save_program
 from controller.database.statuses import drop_status
 from controller.database.suspensions import drop_suspension
-from controller.fleet import Fleet
+from controller.fleet import Fleet, qualify
 from controller.records import BUILDING, Attempt, Halt, InventoryEntry
 from controller.schedulers.protocol import Launch, ObservedBot, Phase, Scheduler
 from controller.settings import Settings
@@ -194,6 +194,7 @@ class Applier:
         applied = replace(
             entry,
             path=spec.path,
+            source=spec.source,
             revision=revision,
             spec=spec,
             token=token,
@@ -232,7 +233,8 @@ class Applier:
         if entry is not None and entry.intent == spec.digest:
             return entry
         if entry is None:
-            entry = InventoryEntry(name, spec.path, revision, None, "", self._scheduler.kind)
+            kind = self._scheduler.kind
+            entry = InventoryEntry(name, spec.path, revision, None, "", kind, source=spec.source)
         entry = replace(entry, intent=spec.digest)
         await self._save(entry)
         return entry
@@ -336,14 +338,15 @@ class Applier:
 
     async def _record(self, entry: InventoryEntry, spec: BotSpec, attempt: Attempt) -> None:
         program = spec.program
-        new = self._fleet.programs.get((program.name, program.version)) != program.tree
-        self._fleet.programs[program.name, program.version] = program.tree
+        qualified = qualify(program.name, spec.source)
+        new = self._fleet.programs.get((qualified, program.version)) != program.tree
+        self._fleet.programs[qualified, program.version] = program.tree
 
         def write(connection: Connection) -> None:
             save_entries(connection, [entry])
             add_attempt(connection, attempt, self._settings.attempts_kept)
             if new:
-                save_program(connection, program, attempt.ended_at)
+                save_program(connection, replace(program, name=qualified), attempt.ended_at)
 
         await self._database.run(write)
 
@@ -371,7 +374,7 @@ class Applier:
         """Return the revision that a bot's next apply comes from."""
         desired, entry = self._fleet.desired, self._fleet.inventory.get(name)
         if desired is not None and (name in desired.bots or entry is None):
-            return desired.revision.id
+            return desired.revision_of(name).id
         return entry.revision if entry else ""
 
     def _halt_for(self, name: str) -> Halt:

@@ -42,6 +42,7 @@ from controller.status import BotStatus
 from controller.telling import Telling
 from controller.watch import Watch
 from gitops.desired import DesiredState
+from gitops.merging import Owner
 from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.errors import ManifestError, NotFound, SchedulerUnavailable
@@ -76,7 +77,7 @@ class Controller:
     ) -> None:
         settings, listener = settings or Settings(), listener or NoListener()
         self._name, self._scheduler, self._database, self._clock = name, scheduler, database, clock
-        self._settings, self._listener = settings, listener
+        self._settings, self._listener, self._source = settings, listener, source
         self._fleet = fleet = Fleet()
         self._restored = asyncio.Event()
         self._failure: BaseException | None = None
@@ -265,16 +266,31 @@ class Controller:
         entries = self._fleet.inventory.values()
         return {key for entry in entries for key in (entry.code, entry.dependencies) if key}
 
-    def programs_ran(self) -> dict[tuple[str, str], str]:
-        """Return the git tree that ran under each (program, version): its content must not change."""
-        return dict(self._fleet.programs)
+    def announce(self, source: str) -> None:
+        """Look at a source soon, since somebody said that it moved. Raises NotFound."""
+        if not self._source.announce(source):
+            self.request_pass("webhook")
+
+    def programs_ran(self, source: str = "") -> dict[tuple[str, str], str]:
+        """Return the git tree that ran under each (program, version): its content must not change.
+
+        `source` is the name of the programs' source, where the fleet has several.
+        """
+        ran, mark = self._fleet.programs, f"{source}/"
+        if not source:
+            return {key: tree for key, tree in ran.items() if "/" not in key[0]}
+        return {(name[len(mark) :], v): tree for (name, v), tree in ran.items() if name.startswith(mark)}
+
+    def owners(self) -> dict[str, Owner]:
+        """Return which source has each bot that we own."""
+        return {name: Owner(entry.source, entry.path) for name, entry in self._fleet.inventory.items()}
 
     def problems(self) -> list[str]:
         """Return what keeps the controller from doing its work, in words."""
-        record = self._followed.record
-        held = record.held if record else ""
+        held = [record.held for record in self._followed.every()]
         ended = f"the controller has ended: {self._failure}" if self._failure else ""
-        found = (ended, self._fleet.recovery, self._fleet.unavailable, self._reconciler.problem, held)
+        passes = (self._reconciler.problem, self._reconciler.watch_problem, *self._source.problems())
+        found = (ended, self._fleet.recovery, self._fleet.unavailable, *passes, *held)
         return list(dict.fromkeys(text for text in found if text))
 
     def scheduler_problem(self) -> str:

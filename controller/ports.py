@@ -1,6 +1,6 @@
 """What the controller needs of the world around it, beside the scheduler and the clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +22,22 @@ class RevisionSource(Protocol):
 
     async def fetch(self) -> Revision:
         """Return the newest revision, its objects in `repository`. Raises SourceUnavailable."""
+        ...
+
+    async def look(self) -> None:
+        """Have the next `fetch` know of what is new now, where it does not look by itself; bounded."""
+        ...
+
+    async def watch(self, news: Callable[[str], None]) -> None:
+        """Call `news` with a trigger whenever something may be new; returns where nothing is watched."""
+        ...
+
+    def announce(self, name: str) -> bool:
+        """Look soon at one of several sources, and say so; False where there is one. Raises NotFound."""
+        ...
+
+    def problems(self) -> Sequence[str]:
+        """Return what is wrong with sources though `fetch` succeeds, in words."""
         ...
 
 

@@ -167,6 +167,8 @@ def _trouble(standing: Standing) -> tuple[Reason, str] | None:
     difference = standing.difference
     if standing.trouble:
         return standing.trouble, standing.trouble_text
+    if difference.unread:
+        return Reason.SOURCE_UNREAD, difference.reason
     if difference.kind is Kind.PROTECTED:
         return Reason.INVALID_MANIFEST, difference.reason
     if difference.kind is Kind.FOREIGN:
@@ -212,4 +214,5 @@ def _status(standing: Standing, judged: Judgement) -> BotStatus:
         cpu_limit=runs.resources.cpu_limit,
         account=spec.account,
         currency=spec.currency,
+        source=(owned.source if owned else "") or spec.source,
     )

@@ -52,6 +52,7 @@ class Reason(StrEnum):
     BUILDING = "Building"
     BUILD_FAILED = "BuildFailed"
     INVALID_MANIFEST = "InvalidManifest"
+    SOURCE_UNREAD = "SourceUnread"
     PRUNE_HELD = "PruneHeld"
     REMOVED = "Removed"
     DRIFTED = "Drifted"
@@ -95,3 +96,5 @@ class BotStatus:
     account: str = ""
     currency: str = ""
     observed_generation: int = 0
+    source: str = ""
+    """The name of the source that declares it, where the fleet has several."""

@@ -131,6 +131,8 @@ class BotSpec:
     """The bot may move to another major version of its program and keep its state."""
     alerts: Mapping[str, Any] = field(default_factory=dict)
     risk: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    """The name of the source that declares it, where the fleet has several."""
 
     @property
     def type(self) -> BotType:

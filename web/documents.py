@@ -67,6 +67,8 @@ class Bot(Struct):
     last_log: LastLine | None = None
     last_data_at: float | None = None
     """When the bot last printed anything."""
+    source: str = ""
+    """The name of the source that declares it, where the fleet has several."""
 
 
 class Run(Struct):

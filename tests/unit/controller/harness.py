@@ -16,6 +16,7 @@ from controller.status import BotStatus, Health
 from gitops.bundle import Bundle
 from gitops.desired import DesiredState
 from gitops.revision import Revision
+from gitops.sources import OneSource
 from schemas.bot import BotSpec, ProgramVersion
 from schemas.errors import BuildFailed, HerdsmanError, RuntimeMissing, SourceUnavailable
 from tests.fakes.clock import FakeClock, settle
@@ -26,7 +27,7 @@ T = TypeVar("T")
 SETTINGS = Settings(python="3.11", backoff_jitter=0.0, poll_jitter=0.0)
 
 
-class FakeSource:
+class FakeSource(OneSource):
     """A source and its desired states in one: `push` makes a revision."""
 
     repository = Path("/nowhere")

@@ -131,8 +131,13 @@ def herdsman() -> None:
 
 def report(error: BaseException) -> int:
     """Print an error for a person and return the exit code."""
-    from schemas.errors import HerdsmanError, UsageError
+    from schemas.errors import HerdsmanError, InvalidManifests, UsageError
 
+    if isinstance(error, InvalidManifests):
+        from schemas.report import render_errors
+
+        click.echo(render_errors(error.errors), err=True, nl=False)
+        return 1
     if isinstance(error, HerdsmanError):
         click.echo(f"error: {error}", err=True)
         return 2 if isinstance(error, UsageError) else 1

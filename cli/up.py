@@ -20,7 +20,17 @@ from cli.known_service import default_data
 @click.option(
     "--fleet", default="fleet", show_default=True, help="The fleet's name, at the very first start."
 )
-@click.option("--source", default="", help="Follow this git URL instead of serving our own git remote.")
+@click.option(
+    "--source",
+    default="",
+    help="Follow this git URL, or watch this folder, instead of serving our own git remote.",
+)
+@click.option(
+    "--sources", type=click.Path(path_type=Path), help="Follow the several sources that this file declares."
+)
+@click.option(
+    "--webhook-secret-file", type=click.Path(path_type=Path), help="Secret of the source's webhook (0600)."
+)
 @click.option("--branch", default="", help="The branch that is deployed (own remote: main).")
 @click.option("--tag", default="", help="Follow this tag of the source, or the last that matches a pattern.")
 @click.option("--semver", default="", help="Follow the source's highest version in a range: '>=1.2 <2'.")

@@ -287,10 +287,9 @@ class Controller:
 
     def problems(self) -> list[str]:
         """Return what keeps the controller from doing its work, in words."""
-        held = [record.held for record in self._followed.every()]
         ended = f"the controller has ended: {self._failure}" if self._failure else ""
         passes = (self._reconciler.problem, self._reconciler.watch_problem, *self._source.problems())
-        found = (ended, self._fleet.recovery, self._fleet.unavailable, *passes, *held)
+        found = (ended, self._fleet.recovery, self._fleet.unavailable, *passes, self._reconciler.held)
         return list(dict.fromkeys(text for text in found if text))
 
     def scheduler_problem(self) -> str:
@@ -322,10 +321,9 @@ class Controller:
         found = await self._database.run(
             lambda connection: load_revisions(connection, limit, before=mark, bot=bot, most=MOST)
         )
-        current = self._followed.current()
+        current = {record.revision.key: record for record in self._followed.every()}
         return [
-            listed(current, bot) if current and current.revision.key == one.revision.key else one
-            for one in found
+            listed(now, bot) if (now := current.get(one.revision.key)) is not None else one for one in found
         ]
 
     async def past(self, name: str) -> PastBot | None:
@@ -334,9 +332,9 @@ class Controller:
 
     async def find_revision(self, revision: str) -> RevisionRecord:
         """Return one revision by its id or the first digits of it. Raises NotFound."""
-        current = self._followed.current()
-        if current is not None and revision and current.revision.id.startswith(revision):
-            return current
+        for current in self._followed.every():
+            if revision and current.revision.key.startswith(revision):
+                return current
         found = await self._database.run(lambda connection: find_revision(connection, revision))
         if found is None:
             raise NotFound(f"revision {revision} has never been seen here")

@@ -86,6 +86,8 @@ class Reconciler:
         self._passing = False
         self.problem = ""
         """What keeps passes from succeeding, "" where nothing does."""
+        self.held = ""
+        """Why changes of the last plan wait for a person, "" where none do."""
         self.watch_problem = ""
         """What keeps the source from being watched, "" where nothing does."""
 
@@ -296,6 +298,7 @@ class Reconciler:
         except BaseException:
             fleet.desired = before  # nothing was begun, so the next pass begins anew
             raise
+        self.held = plan.held
         self._followed.begin(asked, plan, record)
         for action in plan.actions:
             self._applier.attend(action.bot)

@@ -87,7 +87,7 @@ class FolderSource(OneSource):
             news("watch")
 
     def _matters(self, _change: Change, path: str) -> bool:
-        """Say whether a changed path may change what is read: of git's own files, only what is checked out."""
+        """Say whether a changed path may change what is read: of git's own, only what is checked out."""
         below = Path(path).relative_to(self.folder).parts if path.startswith(self.url) else ()
         if ".git" not in below:
             return True
@@ -95,7 +95,7 @@ class FolderSource(OneSource):
         return below[0] == ".git" and bool(inside) and (inside[-1] in _HEAD_FILES or inside[0] == "refs")
 
     async def _wait_settled(self) -> None:
-        """Return once nothing has changed for a moment: a file that is being replaced is not a removed bot."""
+        """Return once nothing changes any more: a file that is being replaced is not a removed bot."""
         deadline = time.monotonic() + UNSETTLED_MOST
         while True:
             newest = await asyncio.to_thread(self._newest_change)
@@ -107,7 +107,7 @@ class FolderSource(OneSource):
             await asyncio.sleep(min(left, self._settled))
 
     def _newest_change(self) -> float:
-        """Return when something was written last, in Unix seconds (a clock set back does not make us wait)."""
+        """Return when something was written last, in Unix seconds; times to come are left out."""
         if not self.folder.is_dir():
             raise SourceUnavailable(f"The folder {self.folder} is gone; what runs goes on")
         now = time.time()
@@ -192,7 +192,7 @@ def _changes(folder: Path) -> Iterator[float]:
     while waiting:
         place = waiting.pop()
         try:
-            yield os.stat(place).st_mtime
+            yield Path(place).stat().st_mtime
             with os.scandir(place) as entries:
                 for entry in entries:
                     if entry.name == ".git":

@@ -93,12 +93,14 @@ class SourceSet(OneSource):
         current: Callable[[], DesiredState | None],
         owners: Callable[[], Mapping[str, Owner]],
         clock: Callable[[], float],
+        patience: float = PATIENCE,
     ) -> None:
         self.members = tuple(members)
         self.repository = repository
         self._current = current
         self._owners = owners
         self._clock = clock
+        self._patience = patience
         self._news: News = _nobody
 
     def prepare(self) -> None:
@@ -120,11 +122,11 @@ class SourceSet(OneSource):
     async def look(self) -> None:
         """Look at every source now, for a bounded time; one that hangs already is not waited for."""
         now = asyncio.get_running_loop().time()
-        asked = [member for member in self.members if not _hangs(member, now)]
+        asked = [member for member in self.members if not self._hangs(member, now)]
         for member in self.members:
             member.wake.set()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._patience):
                 for member in asked:
                     while member.finished_from < now:
                         await member.ended.wait()
@@ -166,6 +168,9 @@ class SourceSet(OneSource):
     def problems(self) -> Sequence[str]:
         """Return what is wrong with single sources."""
         return [f"source {one.name}: {one.problem}" for one in self.members if one.problem]
+
+    def _hangs(self, member: Member, now: float) -> bool:
+        return member.began_at is not None and now - member.began_at > self._patience
 
     async def _follow(self, member: Member) -> None:
         while True:
@@ -218,10 +223,6 @@ class SourceSet(OneSource):
             member.wake.set()
 
         await member.source.watch(moved)
-
-
-def _hangs(member: Member, now: float) -> bool:
-    return member.began_at is not None and now - member.began_at > PATIENCE
 
 
 def _taken(current: DesiredState | None, member: Member) -> tuple[str, bool]:

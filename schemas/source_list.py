@@ -69,4 +69,7 @@ def _contradictions(document: Document) -> list[ManifestError]:
 def _source(item: dict[str, Any], folder: Path) -> DeclaredSource:
     paths = ("known_hosts", "key_file", "token_file", "ca_file", "webhook_secret_file")
     values = {key: folder / value if key in paths else value for key, value in item.items()}
+    here = folder / item["url"]
+    if "://" not in item["url"] and here.exists():
+        values["url"] = str(here)
     return DeclaredSource(**values)

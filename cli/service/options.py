@@ -22,6 +22,8 @@ class UpOptions:
     listen: Listen
     fleet: str = "fleet"
     source: str = ""
+    sources: Path | None = None
+    webhook_secret_file: Path | None = None
     branch: str = ""
     tag: str = ""
     semver: str = ""
@@ -70,8 +72,16 @@ class UpOptions:
             )
         if self.data.exists() and not self.data.is_dir():
             raise UsageError(f"--data {self.data} is a file, not a folder")
-        if self.seed and self.source:
+        if self.seed and (self.source or self.sources):
             raise UsageError("--seed fills our own git remote; with --source the fleet lies elsewhere")
+        if self.sources and (self.source or self.subfolder or self.branch or self.webhook_secret_file):
+            raise UsageError(
+                "--sources names everything in its file: leave out --source and what belongs to it"
+            )
+        if self.webhook_secret_file and not self.source:
+            raise UsageError(
+                "--webhook-secret-file is for a --source; a push to our own remote needs no webhook"
+            )
         if not self.source and (self.tag or self.semver or self.commit):
             raise UsageError(
                 "--tag, --semver and --commit follow a --source; our own remote deploys a branch"

@@ -11,6 +11,7 @@ from cli.service.folder import read_secret, write
 from cli.service.options import UpOptions
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
+from cli.service.sources import open_origin
 from cli.service.system_parts import make_system
 from cli.service.telemetry_parts import Telemetry, open_telemetry
 from controller.clock import SystemClock
@@ -23,14 +24,7 @@ from controller.status import BotStatus
 from gitops.bundle import Bundle
 from gitops.bundles import BundleStore
 from gitops.compiling.steps import BuildLimits
-from gitops.git_source import GitSource
-from gitops.hosted import HostedRepository
-from gitops.references import make_reference
 from gitops.remote import GitRemote
-from gitops.sources import HostedSource
-from gitops.ssh import SshKeys
-from gitops.states import FleetStates
-from gitops.transport import Credentials, Transport
 from schemas.errors import NotFound
 from telemetry.agent.agent import Agent
 from telemetry.agent.sinks import DirectSink
@@ -54,8 +48,6 @@ from web.settings import WebSettings
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
 
-Source = HostedSource | GitSource
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -73,6 +65,8 @@ class Parts:
     """Reads local bots' output; on Nomad each node has its own."""
     git: GitRemote | None
     services: Services
+    follows: tuple[str, ...] = ()
+    """A line for people about each source elsewhere."""
 
 
 async def put_together(options: UpOptions, listening: Listen) -> Parts:
@@ -93,18 +87,17 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
 
     scheduler = await make_scheduler(options, fleet, bundles, url_of)
     settings = web_settings(options, url)
-    hosted, source = make_source(options)
+    origin = open_origin(options, lambda: controller)
     relay = Relay()
     controller: Controller
-    states = FleetStates(source, ran=lambda: controller.programs_ran())
 
     async def logs_acknowledged(bot: str) -> bool:
         return intake.drained(bot)
 
     controller = Controller(
         scheduler,
-        source,
-        states,
+        origin.source,
+        origin.states,
         bundles,
         database,
         SystemClock(),
@@ -126,7 +119,9 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     )
     relay.target = publisher
     intake = Intake(telemetry.series, telemetry.events, publisher, telemetry.health, fleet=fleet)
-    git = GitRemote(hosted, GitGate(controller, states.build_from, settings)) if hosted else None
+    git = None
+    if origin.hosted and origin.hosted_states:
+        git = GitRemote(origin.hosted, GitGate(controller, origin.hosted_states.build_from, settings))
     access = await make_access(options, listening, database)
     services = Services(
         settings=settings,
@@ -169,6 +164,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         agent,
         git,
         services,
+        origin.follows,
     )
 
 
@@ -186,30 +182,6 @@ async def find_fleet(options: UpOptions, database: Database) -> str:
     if fleet != known:
         write(path, f"{fleet}\n")
     return fleet
-
-
-def make_source(options: UpOptions) -> tuple[HostedRepository | None, Source]:
-    """Return our own repository (None where the fleet lies elsewhere), and where revisions come from."""
-    if options.source:
-        return None, GitSource(
-            Transport(
-                options.source,
-                Credentials(token_file=options.source_token_file),
-                options.source_ca_file,
-                SshKeys(options.source_known_hosts, options.source_key_file),
-            ),
-            make_reference(
-                branch=options.branch, tag=options.tag, semver=options.semver, commit=options.commit
-            ),
-            options.subfolder,
-            mirror=options.data / "git" / "mirrors" / "fleet.git",
-            interval=options.poll_interval,
-            moved_tags=options.accept_moved_tags,
-        )
-    hosted = HostedRepository(options.data / "git" / "fleet.git", options.branch or "main")
-    hosted.create()
-    source = HostedSource(hosted.path, hosted.branch, options.subfolder, options.poll_interval)
-    return hosted, source
 
 
 def web_settings(options: UpOptions, url: str) -> WebSettings:

@@ -266,9 +266,7 @@ class Reconciler:
         *,
         confirmed: bool,
     ) -> Plan:
-        plan = make_plan(
-            desired, differences, inventory, confirmed=confirmed, allowed=self._prune_allowed
-        )
+        plan = make_plan(desired, differences, inventory, confirmed=confirmed, allowed=self._prune_allowed)
         recovery = self._fleet.recovery
         if not recovery:
             return plan

@@ -66,6 +66,11 @@ class FolderSource(OneSource):
         """Return what is followed, in words."""
         return "its files, as they are"
 
+    def concerns(self, ref: str) -> bool:
+        """Return False: what a server says moves nothing in a folder."""
+        del ref
+        return False
+
     def distrust(self) -> None:
         """Read everything anew at the next look."""
         self._made, self._last = False, None

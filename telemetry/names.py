@@ -43,6 +43,7 @@ HEALTH: Mapping[str, str] = {
     "herdsman_live_resets_total": "Live streams that were told to fetch anew, by reason",
     "herdsman_http_requests_total": "Requests answered, by method, route and status",
     "herdsman_http_request_seconds": "Seconds until a request was answered, by route; streams are left out",
+    "herdsman_webhooks_total": "Webhook deliveries of git servers, by source and result",
     "herdsman_agent_allocations": "Allocations whose output the agent in this process follows",
     "herdsman_agent_files": "Log files that the agent in this process holds open",
     "herdsman_agent_batches_total": "Batches that the agent in this process had acknowledged",

@@ -27,6 +27,7 @@ from web.routes import (
     stream,
     system,
     tokens,
+    webhooks,
 )
 from web.services import Services
 
@@ -68,6 +69,7 @@ ROUTES = (
     ingest.ingest,
     stream.stream,
     bundles.bundle,
+    webhooks.webhook,
     documentation.openapi,
     documentation.reference,
     dashboard.dashboard,

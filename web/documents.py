@@ -267,6 +267,13 @@ class SyncAnswer(Struct):
     """As in RevisionDocument; those known so far."""
 
 
+class WebhookAnswer(Struct):
+    """What `POST /api/v1/webhooks/{source}` made of a genuine delivery."""
+
+    result: str
+    """looking (the source is looked at now), pong (a ping), ignored (another branch, or no push)."""
+
+
 class OperationRequest(Struct):
     """The body of `POST /api/v1/bots/{name}/restart|suspend|resume`."""
 

@@ -25,6 +25,7 @@ from web.fleet_header import FleetHeader
 from web.rows import Rows
 from web.settings import WebSettings
 from web.system.health import SystemHealth
+from web.webhooks import Webhooks, no_webhooks
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
@@ -73,6 +74,10 @@ class FleetController(Protocol):
 
     def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
         """Ask for a pass as soon as it can be."""
+        ...
+
+    def announce(self, source: str) -> None:
+        """Look at a source soon, since somebody said that it moved. Raises NotFound."""
         ...
 
     async def plan(self) -> Plan:
@@ -198,6 +203,8 @@ class Services:
     clock: Callable[[], float] = time.time
     system: SystemHealth = field(default_factory=SystemHealth)
     """How each part of herdsman is."""
+    webhooks: Webhooks = field(default_factory=no_webhooks)
+    """Takes the deliveries of git servers."""
 
     def sign_in_url(self, token: str) -> str:
         """Return an address that signs a browser in once, with the rights of the token of this id."""

@@ -44,6 +44,7 @@ from web.routes.bundles import bundle_path
 from web.rows import Rows
 from web.services import Services
 from web.settings import WebSettings
+from web.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
@@ -141,6 +142,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         checks=make_checks(controller, telemetry),
         git=cast("ASGIApp | None", git),
         system=make_system(options, fleet, settings.version, controller, telemetry, intake),
+        webhooks=Webhooks(origin.webhooks, controller.announce, time.time, telemetry.health.registry),
     )
     admin = await ensure_admin_token(access.tokens, options.data / "admin-token", time.time())
     agent = None

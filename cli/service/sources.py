@@ -1,7 +1,7 @@
 """Where the fleet comes from: our own git remote, one source elsewhere, a folder, or several sources."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from gitops.states import FleetStates
 from gitops.transport import Credentials, Transport
 from schemas.errors import InvalidManifests, UsageError
 from schemas.source_list import DeclaredSource, parse_sources
+from web.webhooks import Hook, check_secret_file
 
 ONE = "fleet"
 """What the one source is called where a name is needed: in the address of its webhook."""
@@ -33,8 +34,8 @@ class Origin:
     hosted: HostedRepository | None = None
     """Our own repository, None where the fleet lies elsewhere."""
     hosted_states: FleetStates | None = None
-    webhooks: Mapping[str, Path] = field(default_factory=dict)
-    """The secret files of webhooks, by source."""
+    webhooks: Mapping[str, Hook] = field(default_factory=dict)
+    """The webhooks that there are, by source."""
     follows: tuple[str, ...] = ()
     """A line for people about each source elsewhere."""
 
@@ -84,7 +85,7 @@ def _one(options: UpOptions, controller: Callable[[], Controller]) -> Origin:
     states = FleetStates(
         source, ran=lambda: controller().programs_ran(), development=isinstance(source, FolderSource)
     )
-    return Origin(source, states, webhooks=_webhooks((declared,)), follows=(_line(source),))
+    return Origin(source, states, webhooks=_webhooks((declared,), (source,)), follows=(_line(source),))
 
 
 def _several(
@@ -100,7 +101,9 @@ def _several(
     )
     everything.prepare()
     follows = tuple(f"{member.name}: {_line(member.source)}" for member in members)
-    return Origin(everything, everything, webhooks=_webhooks(declared), follows=follows)
+    return Origin(
+        everything, everything, webhooks=_webhooks(declared, [one.source for one in members]), follows=follows
+    )
 
 
 def _member(one: DeclaredSource, options: UpOptions, controller: Callable[[], Controller]) -> Member:
@@ -144,8 +147,14 @@ def make_source(declared: DeclaredSource, options: UpOptions) -> GitSource | Fol
     )
 
 
-def _webhooks(declared: tuple[DeclaredSource, ...]) -> dict[str, Path]:
-    return {one.name: one.webhook_secret_file for one in declared if one.webhook_secret_file}
+def _webhooks(declared: Sequence[DeclaredSource], sources: Sequence[object]) -> dict[str, Hook]:
+    """Return the webhooks of the sources that have a secret. Raises UsageError for one that is no secret."""
+    hooks = {}
+    for one, source in zip(declared, sources, strict=True):
+        if one.webhook_secret_file and isinstance(source, GitSource | FolderSource):
+            check_secret_file(one.webhook_secret_file)
+            hooks[one.name] = Hook(one.webhook_secret_file, source.concerns)
+    return hooks
 
 
 def _line(source: object) -> str:

@@ -62,6 +62,7 @@ class FakeController:
     refusals: list[tuple[str, tuple[ManifestError, ...], str]] = field(default_factory=list)
     gone: dict[str, PastBot] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
+    announced: list[str] = field(default_factory=list)
     fleet_id: str = "desk-abc123"
     synced_at: float | None = None
     plan_at_once: tuple[Plan, list[Change]] | None = None
@@ -87,6 +88,9 @@ class FakeController:
             asked.begin(*self.plan_at_once)
         self.on_pass(asked)
         return asked
+
+    def announce(self, source: str) -> None:
+        self.announced.append(source)
 
     async def plan(self) -> Plan:
         return self.next_plan

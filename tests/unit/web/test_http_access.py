@@ -45,6 +45,7 @@ MATRIX = {
     ("POST", "/api/v1/tokens"): Scope.ADMIN,
     ("DELETE", "/api/v1/tokens/{token_id}"): Scope.ADMIN,
     ("POST", "/api/v1/ingest"): Scope.INGEST,
+    ("POST", "/api/v1/webhooks/{source}"): PUBLIC,
     ("GET", "/livez"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
     ("GET", "/sign-in"): PUBLIC,

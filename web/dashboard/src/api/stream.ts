@@ -36,7 +36,7 @@ export interface StreamEnvironment {
 }
 
 const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 20_000;
+const LONGEST_DELAY_MS = 10_000;
 
 export class LiveStream {
   readonly state: Signal<StreamState> = signal("connecting");

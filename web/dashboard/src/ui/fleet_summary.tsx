@@ -1,7 +1,6 @@
 /** The three answers over the table. Sums of a whole fleet always move, so they change without a glow. */
 
-import { HEALTHS } from "../api/documents";
-import { changed, type Revision } from "../api/revisions";
+import { HEALTHS, type Revision } from "../api/documents";
 import { count, money, signed } from "../format/numbers";
 import { authorName, healthWord } from "../format/words";
 import type { FleetState } from "../state/fleet";
@@ -96,7 +95,7 @@ function LastChange({ revision }: { revision: Revision | null }) {
       </p>
       <p class="muted">
         <span class={GONE_WRONG.has(revision.state) ? "is-Missing" : ""}>{revision.state}</span>,{" "}
-        {count(changed(revision), "bot")} changed, by {authorName(revision.author)},{" "}
+        {count(revision.changes.length, "bot")} changed, by {authorName(revision.author)},{" "}
         <Age at={at} suffix=" ago" />
       </p>
     </div>

@@ -1,17 +1,18 @@
 /** What every page has around it: the bar with the fleet and the stream, and the banners. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Fleet } from "../api/documents";
 import { browserStream } from "../api/environment";
 import { Feed, type FeedSource } from "../api/feed";
-import { clock, duration, zoneLabel } from "../format/times";
-import { now } from "../state/clock";
+import type { StreamState } from "../api/stream";
+import { clock, zoneLabel } from "../format/times";
+import { serverNow } from "../state/clock";
 import { place } from "../state/router";
-import { learnViewer } from "../state/viewer";
-import { Bar } from "./frame";
+import { helpOpen } from "./keys";
+import { Age } from "./live";
 import { ProblemNote, Skeleton } from "./notes";
-import { SignIn, SignInForm } from "./sign_in";
+import { SignIn } from "./sign_in";
 
 /** A feed that lives as long as the component; `source` is taken once. */
 export function useFeed(source: FeedSource): Feed {
@@ -22,6 +23,13 @@ export function useFeed(source: FeedSource): Feed {
   }, [feed]);
   return feed;
 }
+
+const STATE_WORDS: Record<StreamState, string> = {
+  connecting: "connecting",
+  live: "live",
+  lost: "reconnecting",
+  denied: "signed out",
+};
 
 interface ShellProps {
   feed: Feed;
@@ -36,79 +44,83 @@ export function Shell({ feed, fleet, title, children }: ShellProps) {
   }, [title]);
   const state = feed.state.value;
   const problem = feed.problem.value;
-  const loaded = feed.loaded.value;
-  useEffect(() => {
-    if (loaded) void learnViewer();
-  }, [loaded]);
-  const denied = state === "denied" || problem?.denied === true;
-  if (denied && !loaded) return <SignIn />;
+  if (state === "denied" || problem?.denied) return <SignIn />;
   return (
-    <div class={`page${state === "lost" || denied ? " lost" : ""}`}>
+    <div class={`page${state === "lost" ? " lost" : ""}`}>
       <Bar state={state} fleet={fleet} />
-      {state === "lost" ? <LostBanner feed={feed} /> : null}
-      {denied ? <SignInAgain feed={feed} /> : null}
+      {state === "lost" ? <LostBanner /> : null}
       {(fleet?.problems ?? []).map((text) => (
         <p key={text} class="banner problem" role="alert">
           {text}
         </p>
       ))}
-      {loaded ? (
+      {feed.loaded.value ? (
         children
       ) : problem !== null ? (
         <ProblemNote problem={problem} retry={() => void feed.read()} />
       ) : (
-        <Skeleton page={place.value.page.name} />
+        <Skeleton rows={12} />
       )}
     </div>
   );
 }
 
-/** The style sheet shows it after a second: a reconnection that takes less is nobody's business. */
-function LostBanner({ feed }: { feed: Feed }) {
-  const since = (feed.lostAt.value ?? Date.now()) / 1000;
-  const next = feed.retryAt.value;
-  // Read so that the countdown moves with the page's clock.
-  const left = now.value > 0 && next !== null ? Math.ceil((next - Date.now()) / 1000) : 0;
+function Bar({ state, fleet }: { state: StreamState; fleet: Fleet | null }) {
+  const page = place.value.page.name;
   return (
-    <p class="banner lost-banner" role="alert" data-testid="lost-banner">
-      <span>
-        No connection since {clock(since)} {zoneLabel(since)}. What stands here is the last that is known; the
-        page reconnects by itself and catches up.
+    <header class="bar">
+      <a class="brand" href="/" data-page>
+        {fleet?.fleet || "herdsman"}
+      </a>
+      <nav>
+        <NavLink href="/" text="Fleet" current={page === "fleet" || page === "bot"} />
+        <NavLink href="/revisions" text="Revisions" current={page === "revisions" || page === "revision"} />
+      </nav>
+      <span class="spacer" />
+      {fleet === null ? null : (
+        <span class="muted wide-only" data-testid="sync-age">
+          {fleet.syncedAt === null ? (
+            "not synced yet"
+          ) : (
+            <>
+              synced <Age at={fleet.syncedAt} suffix=" ago" />
+            </>
+          )}
+        </span>
+      )}
+      <span class={`stream is-${state}`} data-testid="stream-state" role="status">
+        {STATE_WORDS[state]}
       </span>
-      <span class="retry" data-testid="retry">
-        {left > 0 ? `Next try in ${duration(left)}. ` : "Trying now. "}
-        <button type="button" class="link" onClick={() => feed.resume()}>
-          Try now
-        </button>
-      </span>
-    </p>
+      <button
+        type="button"
+        class="plain"
+        aria-label="Keys and settings"
+        title="Keys and settings (?)"
+        onClick={() => {
+          helpOpen.value = true;
+        }}
+      >
+        ?
+      </button>
+    </header>
   );
 }
 
-/** The session ended while the page was read: it stays as it is, and goes on after a sign-in. */
-function SignInAgain({ feed }: { feed: Feed }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const element = dialog.current;
-    element?.showModal();
-    return () => element?.close();
-  }, []);
+function NavLink({ href, text, current }: { href: string; text: string; current: boolean }) {
   return (
-    <dialog
-      ref={dialog}
-      class="help"
-      data-testid="sign-in-again"
-      aria-labelledby="sign-in-again-title"
-      onCancel={(event) => event.preventDefault()}
-    >
-      <h1 id="sign-in-again-title">Your session has ended</h1>
-      <p>The page under this is the last that is known. Sign in, and it goes on from here.</p>
-      <SignInForm
-        done={() => {
-          void learnViewer(true);
-          feed.resume();
-        }}
-      />
-    </dialog>
+    <a href={href} data-page {...(current ? { "aria-current": "page" as const } : {})}>
+      {text}
+    </a>
+  );
+}
+
+/** The style sheet shows it after a second: a reconnection that takes less is nobody's business. */
+function LostBanner() {
+  const [since] = useState(serverNow);
+  return (
+    <p class="banner lost-banner" role="alert" data-testid="lost-banner">
+      No connection since {clock(since)} {zoneLabel(since)}. What stands here is the last that is known; the
+      page reconnects by itself and catches up.
+    </p>
   );
 }

@@ -41,7 +41,7 @@ CACHE_ROOT = "/var/lib/herdsman/cache"
     "--nomad-address",
     envvar="NOMAD_ADDR",
     default="",
-    help="This node's Nomad agent, which is told of the Pythons and Node.js here; its token is NOMAD_TOKEN.",
+    help="This node's Nomad agent, which is told of what runs bots here; its token is NOMAD_TOKEN.",
 )
 @click.option(
     "--state-root", default=STATE_ROOT, show_default=True, help="Where bots of this node keep state."
@@ -140,6 +140,7 @@ async def carry(
 async def publish(nomad_address: str, state_root: str, cache_root: str) -> None:
     """Tell Nomad what this node offers, again every few minutes (a node may come back without it)."""
     from controller.schedulers.nomad.node import publish_interpreters
+    from gitops.libc import glibc
     from gitops.runtimes import interpreters, nodes
     from schemas.errors import HerdsmanError
 
@@ -153,6 +154,7 @@ async def publish(nomad_address: str, state_root: str, cache_root: str) -> None:
                 nomad_address,
                 found,
                 nodes=offered,
+                glibc=glibc(),
                 token=os.environ.get("NOMAD_TOKEN", ""),
                 state_root=state_root,
                 cache_root=cache_root,

@@ -24,16 +24,16 @@ COMMANDS = {
     "status": "cli.status:status",
     "logs": "cli.logs:logs",
     "query": "cli.query:query",
+    "build-log": "cli.build_log:build_log",
     "suspend": "cli.operations:suspend",
     "resume": "cli.operations:resume",
     "restart": "cli.operations:restart",
+    "refresh": "cli.refresh:refresh",
     "recover": "cli.operations:recover",
     "backup": "cli.backup:backup",
     "restore": "cli.restore:restore",
     "doctor": "cli.doctor:doctor",
     "env": "cli.env:env",
-    "controller": "cli.controller:controller",
-    "web": "cli.web:web",
     "agent": "cli.agent:agent",
     "schema": "cli.schema:schema",
     "sign-in": "cli.sign_in:sign_in",
@@ -54,18 +54,18 @@ SUMMARIES = {
     "status": "Show the fleet, or one bot with its reasons.",
     "logs": "Show a bot's log lines; -f follows them.",
     "query": "Ask a bot's own query program; it changes nothing.",
+    "build-log": "Show how a Rust or C++ program was built, or why not.",
     "suspend": "Stop a bot and keep it stopped, whatever git says.",
     "resume": "Let a suspended bot run again as git says.",
     "restart": "End a bot's process and start it again, unchanged.",
+    "refresh": "Apply what an upgrade of herdsman changed, one bot after another.",
     "recover": "Take over the fleet's jobs after the database was lost.",
     "backup": "Write everything that a data folder keeps to one file, also while herdsman runs.",
     "restore": "Make a data folder from a backup, checked first, whole or not at all.",
     "doctor": "Say what is missing on this machine, and how to get it.",
     "env": "Work with services by name: add, use, list, current, remove.",
-    "controller": "Run a controller of several: one leads, the others stand by.",
-    "web": "Run API, dashboard and intake beside controllers.",
     "agent": "Carry a node's bot output to the service (one per node).",
-    "schema": "Print a JSON Schema for editors: program, bot or fleet.",
+    "schema": "Print a JSON Schema for editors: program, bot, fleet or sources.",
     "sign-in": "Print a one-time link that signs a browser in.",
     "token": "List, create and revoke access tokens.",
     "completion": "Print the completion script for bash, zsh or fish.",
@@ -131,8 +131,13 @@ def herdsman() -> None:
 
 def report(error: BaseException) -> int:
     """Print an error for a person and return the exit code."""
-    from schemas.errors import HerdsmanError, UsageError
+    from schemas.errors import HerdsmanError, InvalidManifests, UsageError
 
+    if isinstance(error, InvalidManifests):
+        from schemas.report import render_errors
+
+        click.echo(render_errors(error.errors), err=True, nl=False)
+        return 1
     if isinstance(error, HerdsmanError):
         click.echo(f"error: {error}", err=True)
         return 2 if isinstance(error, UsageError) else 1

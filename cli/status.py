@@ -92,7 +92,12 @@ def fleet_lines(fleet: FleetDocument, bots: list[Bot], now: float, wide: bool = 
     if not bots:
         return [*lines, "no bots yet: push a fleet to this service, see `herdsman init --help`"]
     ordered = sorted(bots, key=lambda bot: (WORST_FIRST.index(bot.health), bot.name))
-    title, *rows = table(WIDE if wide else COLUMNS, [row(bot, now, wide) for bot in ordered])
+    columns, cells = list(WIDE if wide else COLUMNS), [row(bot, now, wide) for bot in ordered]
+    if any(bot.source for bot in ordered):
+        columns.insert(1, Column("SOURCE"))
+        for bot, shown in zip(ordered, cells, strict=True):
+            shown.insert(1, Cell(bot.source or "-"))
+    title, *rows = table(columns, cells)
     lines.append(title)
     for bot, line in zip(ordered, rows, strict=True):
         lines.append(line)
@@ -138,7 +143,9 @@ def explanation(bot: Bot) -> list[str]:
     if bot.health == "Healthy" and bot.sync == "Synced":
         return []
     lines = [f"           {printable(bot.message)}"] if bot.message else []
-    if bot.health in ("Degraded", "Missing"):
+    if bot.reason == "BuildFailed":
+        lines.append(f"           herdsman build-log {bot.name}   to see all of its build")
+    elif bot.health in ("Degraded", "Missing"):
         lines.append(f"           herdsman logs {bot.name}   to see what it printed last")
     return [paint(line, "bright_black") for line in lines]
 
@@ -169,6 +176,8 @@ def bot_lines(detail: BotDetail, now: float) -> list[str]:
         "manifest": detail.path,
         "series": ", ".join(detail.metrics) or "-",
     }
+    if bot.source:
+        facts["source"] = bot.source
     lines = [f"{name:<12}{value}" for name, value in facts.items()]
     if bot.last_log:
         lines.append(f"{'last line':<12}{printable(bot.last_log.message)}")

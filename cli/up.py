@@ -1,6 +1,7 @@
 """`herdsman up`: the whole service in one process."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,17 @@ from cli.known_service import default_data
 @click.option(
     "--fleet", default="fleet", show_default=True, help="The fleet's name, at the very first start."
 )
-@click.option("--source", default="", help="Follow this git URL instead of serving our own git remote.")
+@click.option(
+    "--source",
+    default="",
+    help="Follow this git URL, or watch this folder, instead of serving our own git remote.",
+)
+@click.option(
+    "--sources", type=click.Path(path_type=Path), help="Follow the several sources that this file declares."
+)
+@click.option(
+    "--webhook-secret-file", type=click.Path(path_type=Path), help="Secret of the source's webhook (0600)."
+)
 @click.option("--branch", default="", help="The branch that is deployed (own remote: main).")
 @click.option("--tag", default="", help="Follow this tag of the source, or the last that matches a pattern.")
 @click.option("--semver", default="", help="Follow the source's highest version in a range: '>=1.2 <2'.")
@@ -60,6 +71,25 @@ from cli.known_service import default_data
 @click.option("--advertise-url", default="", help="How Nomad's nodes reach this service.")
 @click.option("--victoriametrics", default="", help="Keep series in the VictoriaMetrics at this URL.")
 @click.option("--python", default="", help="Python version of bots, such as 3.11 (else the oldest here).")
+@click.option(
+    "--build-timeout",
+    default=900.0,
+    show_default=True,
+    help="Seconds that the build of a compiled program may take.",
+)
+@click.option(
+    "--build-memory",
+    default=4096,
+    show_default=True,
+    help="MiB of memory that all processes of a build may take together.",
+)
+@click.option(
+    "--build-jobs",
+    type=int,
+    default=lambda: max(1, (os.cpu_count() or 2) // 2),
+    show_default="half the cores",
+    help="Processes of a build that compile at once.",
+)
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate chain (PEM).")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key (PEM).")
 @click.option(

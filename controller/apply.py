@@ -23,8 +23,8 @@ from controller.database.inventory import drop_entries, save_entries
 from controller.database.programs import save_program
 from controller.database.statuses import drop_status
 from controller.database.suspensions import drop_suspension
-from controller.fleet import Fleet
-from controller.records import Attempt, Halt, InventoryEntry
+from controller.fleet import Fleet, qualify
+from controller.records import BUILDING, Attempt, Halt, InventoryEntry
 from controller.schedulers.protocol import Launch, ObservedBot, Phase, Scheduler
 from controller.settings import Settings
 from controller.standing import Operation
@@ -84,9 +84,9 @@ class Applier:
             self._group.create_task(self._look_after(name), name=f"bot {name}")
 
     def attend_deferred(self) -> None:
-        """Look after the bots that could not be attended when they should have been."""
+        """Look after the bots that could not be attended, and those whose build may no longer be wanted."""
         names, self._deferred = self._deferred, set()
-        for name in names:
+        for name in (*names, *(name for name, one in self._fleet.operations.items() if one.building)):
             self.attend(name)
 
     def bot_ended(self) -> None:
@@ -168,9 +168,15 @@ class Applier:
 
     async def _apply(self, name: str, difference: Difference, spec: BotSpec, started: float) -> None:
         revision = self._revision_for(name)
-        code, dependencies = await self._contents.of(spec.program)
-        if self._overtaken(name, spec):
+        content = await self._contents.unless(
+            spec.program,
+            lambda text: self._operate(name, Operation(revision, busy=True, building=f"{BUILDING}{text}")),
+            self._workers[name].woken,
+            lambda: self._overtaken(name, spec),
+        )
+        if content is None or self._overtaken(name, spec):
             return
+        code, dependencies = content
         entry = await self._intend(name, spec, revision)
         if self._overtaken(name, spec):
             return
@@ -182,12 +188,13 @@ class Applier:
                 return
             with self._watch.changing(name):
                 token = await self._scheduler.apply(launch, seen.token if seen else None)
-                self._watch.expect(_placing(seen, spec, self._fleet.id, revision, token))
+                self._watch.expect(placing(seen, spec, self._fleet.id, revision, token))
         if difference.kind is Kind.DRIFTED:
             self._waits.note_correction(name)
         applied = replace(
             entry,
             path=spec.path,
+            source=spec.source,
             revision=revision,
             spec=spec,
             token=token,
@@ -226,7 +233,8 @@ class Applier:
         if entry is not None and entry.intent == spec.digest:
             return entry
         if entry is None:
-            entry = InventoryEntry(name, spec.path, revision, None, "", self._scheduler.kind)
+            kind = self._scheduler.kind
+            entry = InventoryEntry(name, spec.path, revision, None, "", kind, source=spec.source)
         entry = replace(entry, intent=spec.digest)
         await self._save(entry)
         return entry
@@ -306,20 +314,18 @@ class Applier:
         worker.failures += 1
         settings = self._settings
         first = settings.backoff_first if error.transient else settings.backoff_refused
-        wait = delay(
-            worker.failures,
-            first,
-            settings.backoff_cap,
-            settings.backoff_jitter,
-            random.random(),  # noqa: S311
-        )
+        # To look for an interpreter or a compiler costs next to nothing: once it is there, the bot starts.
+        missing = isinstance(error, RuntimeMissing)
+        first, cap = (settings.runtime_poll,) * 2 if missing else (first, settings.backoff_cap)
+        spread = random.random()  # noqa: S311
+        wait = delay(worker.failures, first, cap, settings.backoff_jitter, spread)
         worker.retry_at = self._clock.monotonic() + wait
         _LOG.warning("bot %s: %s; tried again in %.0f s", name, error, wait)
         revision = self._revision_for(name)
-        self._operate(name, Operation(revision, _reason_of(error), str(error)))
+        log = error.log if isinstance(error, BuildFailed) else ""
+        self._operate(name, Operation(revision, _reason_of(error), str(error), log=log))
         if difference.spec is not None:
             digest = difference.spec.digest
-            log = error.log if isinstance(error, BuildFailed) else ""
             said = f"{error}\n{log}" if log else str(error)
             attempt = Attempt(name, revision, digest, started, self._clock.time(), False, said)
             await self._note_failure(attempt)
@@ -332,14 +338,15 @@ class Applier:
 
     async def _record(self, entry: InventoryEntry, spec: BotSpec, attempt: Attempt) -> None:
         program = spec.program
-        new = self._fleet.programs.get((program.name, program.version)) != program.tree
-        self._fleet.programs[program.name, program.version] = program.tree
+        qualified = qualify(program.name, spec.source)
+        new = self._fleet.programs.get((qualified, program.version)) != program.tree
+        self._fleet.programs[qualified, program.version] = program.tree
 
         def write(connection: Connection) -> None:
             save_entries(connection, [entry])
             add_attempt(connection, attempt, self._settings.attempts_kept)
             if new:
-                save_program(connection, program, attempt.ended_at)
+                save_program(connection, replace(program, name=qualified), attempt.ended_at)
 
         await self._database.run(write)
 
@@ -351,6 +358,8 @@ class Applier:
         if operation.busy:
             before = self._fleet.operations.get(name)
             if before is not None and before.failed and before.revision == operation.revision:
+                return
+            if operation == before:
                 return
         self._fleet.operations[name] = operation
         self._touch(name)
@@ -365,7 +374,7 @@ class Applier:
         """Return the revision that a bot's next apply comes from."""
         desired, entry = self._fleet.desired, self._fleet.inventory.get(name)
         if desired is not None and (name in desired.bots or entry is None):
-            return desired.revision.id
+            return desired.revision_of(name).id
         return entry.revision if entry else ""
 
     def _halt_for(self, name: str) -> Halt:
@@ -378,7 +387,7 @@ def _reason_of(error: HerdsmanError) -> Reason:
     return Reason.BUILD_FAILED if isinstance(error, BuildFailed) else Reason.APPLY_FAILED
 
 
-def _placing(seen: ObservedBot | None, spec: BotSpec, fleet: str, revision: str, token: str) -> ObservedBot:
+def placing(seen: ObservedBot | None, spec: BotSpec, fleet: str, revision: str, token: str) -> ObservedBot:
     """Return what the scheduler will show of a job that it just accepted, until it says more."""
     return ObservedBot(
         name=spec.name,

@@ -56,6 +56,8 @@ class Difference:
     blocked: str = ""
     spec: BotSpec | None = None
     """What it should be, where it should run."""
+    unread: bool = False
+    """It is protected because its source has not been read."""
 
     @property
     def acts(self) -> bool:
@@ -85,8 +87,10 @@ def compare_bot(name: str, desired: DesiredState, known: Known) -> Difference:
     if seen is not None and not is_ours(seen, known.fleet, owned):
         return Difference(name, Kind.FOREIGN, reason="a job of this name belongs to somebody else")
     suspension = known.suspensions.get(name)
-    if owned is not None and (owned.path in desired.failed_paths or name in desired.failed_bots):
-        return _protected(owned, seen, suspension, desired)
+    if owned is not None and desired.fails(owned.source, owned.path, name):
+        return _protected(owned, seen, suspension, _mistake(owned, desired))
+    if owned is not None and (unread := desired.unread_text(owned.source)):
+        return replace(_protected(owned, seen, suspension, unread), unread=True)
     spec = desired.bots.get(name)
     if spec is None:
         return _unwanted(name, seen, owned, desired, suspension)
@@ -100,11 +104,16 @@ def compare_bot(name: str, desired: DesiredState, known: Known) -> Difference:
 def moved_manifests(desired: DesiredState, inventory: Mapping[str, InventoryEntry]) -> list[InventoryEntry]:
     """Return the entries whose manifest lies elsewhere now, so that protection follows the file."""
     return [
-        replace(entry, path=spec.path)
+        replace(
+            entry,
+            path=spec.path,
+            source=spec.source,
+            spec=replace(entry.spec, path=spec.path, source=spec.source) if entry.spec else None,
+        )
         for name, entry in inventory.items()
         if (spec := desired.bots.get(name)) is not None
-        and spec.path != entry.path
-        and entry.path not in desired.failed_paths
+        and (spec.path, spec.source) != (entry.path, entry.source)
+        and not desired.fails(entry.source, entry.path, "")
     ]
 
 
@@ -128,8 +137,7 @@ def _settled(name: str, desired: DesiredState, known: Known) -> bool:
         and seen.phase in _ALIVE
         and name not in known.suspensions
         and not owned.halted
-        and owned.path not in desired.failed_paths
-        and name not in desired.failed_bots
+        and not desired.fails(owned.source, owned.path, name)
     )
 
 
@@ -137,8 +145,14 @@ _ALIVE = frozenset({Phase.PENDING, Phase.RUNNING, Phase.IDLE})
 _ENDING = frozenset({Phase.STOPPING, Phase.STOPPED})
 
 
+def _mistake(owned: InventoryEntry, desired: DesiredState) -> str:
+    errors = desired.errors_of(owned.source)
+    mistake = next((str(one) for one in errors if one.file == owned.path and not one.warning), "")
+    return mistake or f"{owned.path} did not load"
+
+
 def _protected(
-    owned: InventoryEntry, seen: ObservedBot | None, suspension: Suspension | None, desired: DesiredState
+    owned: InventoryEntry, seen: ObservedBot | None, suspension: Suspension | None, why: str
 ) -> Difference:
     """Keep a bot as it was last applied: only an operator's stop or a drift is acted upon."""
     if suspension is not None:
@@ -147,9 +161,7 @@ def _protected(
         kept = _wanted(owned.spec, seen, owned)
         if kept.kind in (Kind.DRIFTED, Kind.UPDATE):
             return kept
-    mistake = next((str(one) for one in desired.errors if one.file == owned.path and not one.warning), "")
-    reason = f"{mistake or f'{owned.path} did not load'}; the bot stays as it was last applied"
-    return Difference(owned.bot, Kind.PROTECTED, reason=reason)
+    return Difference(owned.bot, Kind.PROTECTED, reason=f"{why}; the bot stays as it was last applied")
 
 
 def _unwanted(
@@ -165,9 +177,8 @@ def _unwanted(
     stop = _stopped(name, seen, _suspended(suspension)) if suspension else None
     if stop is not None and stop.wants:
         return stop
-    if not desired.complete:
-        reason = "the revision could not be read whole, so nothing is pruned"
-        return Difference(name, Kind.PROTECTED, reason=reason)
+    if kept := desired.keeps(owned.source):
+        return Difference(name, Kind.PROTECTED, reason=kept)
     return Difference(name, Kind.REMOVE, "removed", f"{owned.path or name} is gone", _lost(seen))
 
 

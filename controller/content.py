@@ -9,10 +9,15 @@ from gitops.bundle import Bundle
 from schemas.bot import ProgramVersion
 
 Content = tuple[Bundle, Bundle | None]
+Told = Callable[[str], None]
 
 
 class Contents:
-    """Asks the bundle source for programs, few at once, and for the same program only once at a time."""
+    """Asks the bundle source for programs, few at once, and for the same program only once at a time.
+
+    The builds of compiled programs are counted by the bundle source itself: a long one keeps no other bot's
+    content waiting, and it is ended where no bot wants it any more.
+    """
 
     def __init__(
         self, bundles: BundleSource, repository: Callable[[], Path], python: str, at_once: int
@@ -22,15 +27,47 @@ class Contents:
         self._python = python
         self._slots = asyncio.Semaphore(at_once)
         self._building: dict[ProgramVersion, asyncio.Task[Content]] = {}
+        self._askers: dict[ProgramVersion, list[Told]] = {}
 
-    async def of(self, program: ProgramVersion) -> Content:
-        """Return a program's code and dependency layer. Raises BuildFailed or SourceUnavailable."""
+    async def of(self, program: ProgramVersion, told: Told) -> Content:
+        """Return a program's code and layer; `told` hears how far its build is.
+
+        Raises BuildFailed, RuntimeMissing or SourceUnavailable.
+        """
         task = self._building.get(program)
-        if task is None:
+        if task is None or task.cancelling():
             task = asyncio.create_task(self._build(program))
             self._building[program] = task
             task.add_done_callback(lambda done: self._forget(program, done))
-        return await asyncio.shield(task)
+        askers = self._askers.setdefault(program, [])
+        askers.append(told)
+        try:
+            return await asyncio.shield(task)
+        finally:
+            askers.remove(told)
+            if not askers:
+                self._askers.pop(program, None)
+                if program.compiled:
+                    task.cancel()
+
+    async def unless(
+        self, program: ProgramVersion, told: Told, woken: asyncio.Event, obsolete: Callable[[], bool]
+    ) -> Content | None:
+        """Return what `of` does, or None as soon as `woken` is set and what is built has become obsolete."""
+        building = asyncio.ensure_future(self.of(program, told))
+        try:
+            while not building.done():
+                news = asyncio.ensure_future(woken.wait())
+                try:
+                    await asyncio.wait({building, news}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    news.cancel()
+                woken.clear()
+                if not building.done() and obsolete():
+                    return None
+            return building.result()
+        finally:
+            building.cancel()
 
     async def close(self) -> None:
         """End the builds that nobody waits for any more."""
@@ -43,9 +80,19 @@ class Contents:
         repository = self._repository()
         async with self._slots:
             code = await self._bundles.code(repository, program)
-            return code, await self._bundles.dependencies(repository, program, self._python)
+            if not program.compiled:
+                return code, await self._layer(repository, program)
+        return code, await self._layer(repository, program)
+
+    async def _layer(self, repository: Path, program: ProgramVersion) -> Bundle | None:
+        def tell(text: str) -> None:
+            for told in self._askers.get(program, ()):
+                told(text)
+
+        return await self._bundles.dependencies(repository, program, self._python, tell)
 
     def _forget(self, program: ProgramVersion, done: asyncio.Task[Content]) -> None:
-        self._building.pop(program, None)
+        if self._building.get(program) is done:
+            del self._building[program]
         if not done.cancelled():
             done.exception()  # whoever waited has it; nobody waiting is no error

@@ -35,7 +35,7 @@ class Fleet:
     operations: dict[str, Operation] = field(default_factory=dict)
     revisions: set[str] = field(default_factory=set)
     programs: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(program, version) -> the git tree that ran under it."""
+    """(program, version) -> the git tree that ran under it; a program of several sources is `source/name`."""
     held: dict[str, str] = field(default_factory=dict)
     after: dict[str, tuple[str, ...]] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
@@ -80,6 +80,11 @@ class Fleet:
         if self.desired is None or self.recovery or self.desired.revision.id not in self.revisions:
             return False
         return name not in self.held or self.difference(name).kind not in (Kind.CREATE, Kind.REMOVE)
+
+    def revision_of(self, name: str) -> Revision:
+        """Return the revision that says what a bot is: that of its own source."""
+        desired, entry = self.desired or _NOTHING, self.inventory.get(name)
+        return desired.revision_of(name, entry.source if entry else "")
 
     def standing(self, name: str) -> Standing | None:
         """Return everything known of one bot, None where it is neither wanted nor ours."""
@@ -128,7 +133,7 @@ class Fleet:
     def take_plan(self, plan: Plan) -> set[str]:
         """Hold and order bots as a plan says; return those whose hold has changed."""
         before = self.held
-        self.held = {action.bot: plan.held for action in plan.actions if action.held}
+        self.held = {one.bot: plan.held_for(one.source) for one in plan.actions if one.held}
         self.after = {action.bot: action.after for action in plan.actions if action.after}
         self.renamed = {action.bot: action.renamed_from for action in plan.actions if action.renamed_from}
         return before.keys() ^ self.held.keys()
@@ -136,12 +141,12 @@ class Fleet:
     def protected(self) -> set[str]:
         """Return our bots whose manifests did not load."""
         desired = self.desired
-        if desired is None or not (desired.failed_paths or desired.failed_bots):
+        if desired is None or not (desired.several or desired.failed_paths or desired.failed_bots):
             return set()
         return {
             name
             for name, entry in self.inventory.items()
-            if entry.path in desired.failed_paths or name in desired.failed_bots
+            if entry.source in desired.unread or desired.fails(entry.source, entry.path, name)
         }
 
     def adopted(self, differences: Iterable[Difference], scheduler: str) -> list[InventoryEntry]:
@@ -151,8 +156,14 @@ class Fleet:
             seen = self.observed.get(one.bot)
             if one.kind is Kind.ADOPT and seen is not None and one.spec is not None:
                 fresh = InventoryEntry(one.bot, one.spec.path, seen.revision, one.spec, seen.token, scheduler)
+                fresh = replace(fresh, source=one.spec.source)
                 before = self.inventory.get(one.bot, fresh)
                 adopted.append(
                     replace(fresh, code=before.code, dependencies=before.dependencies, node=seen.node)
                 )
         return adopted
+
+
+def qualify(program: str, source: str) -> str:
+    """Return a program's name in the whole fleet: each of several sources has programs of its own."""
+    return f"{source}/{program}" if source else program

@@ -39,9 +39,19 @@ class Followed:
         self._settings = settings
         self._tracks: dict[str, _Track] = {}
         self._moved: dict[str, dict[str, Change]] = {}
-        self.record: RevisionRecord | None = None
-        """The newest revision's record; its changes are kept in `_changes` until it is asked for."""
-        self._changes: dict[str, Change] = {}
+        self._records: dict[str, RevisionRecord] = {}
+        """Each source's newest revision; its changes are kept in `_changes` until it is asked for."""
+        self._changes: dict[str, dict[str, Change]] = {}
+        self._newest = ""
+
+    @property
+    def record(self) -> RevisionRecord | None:
+        """The newest revision's record, without its changes."""
+        return self._records.get(self._newest)
+
+    def record_of(self, source: str) -> RevisionRecord | None:
+        """Return the newest record of one source ("" where the fleet has one), without its changes."""
+        return self._records.get(source)
 
     @property
     def waiting(self) -> int:
@@ -56,15 +66,16 @@ class Followed:
     def begin(self, asked: Pass, plan: Plan, record: RevisionRecord | None) -> None:
         """Follow a plan's actions for a pass; `record` where the plan is of a revision not seen before."""
         if record is not None:
-            self.record = replace(record, changes=())
-            self._changes = {change.bot: change for change in record.changes}
+            self._newest = source = record.revision.origin
+            self._records[source] = replace(record, changes=())
+            self._changes[source] = {change.bot: change for change in record.changes}
         live = [action for action in plan.actions if not action.held]
         again = {action.bot for action in live}
         for bot in [*self._tracks]:
             self._overtake(bot, plan.revision.short, again=bot in again)
-        tracks = [self._track(action, asked, plan.revision.id) for action in live]
+        tracks = [self._track(action, asked, self._revision_for(action, plan)) for action in live]
         if record is None and asked.trigger in _ANNOUNCING:
-            tracks += self._joined(asked, plan.revision.id, again)
+            tracks += self._joined(asked, plan.revision.key, again)
         asked.begin(plan, [track.change for track in tracks])
         for action in live:
             self.advance(action.bot)
@@ -98,9 +109,22 @@ class Followed:
 
     def current(self) -> RevisionRecord | None:
         """Return the newest revision's record as it stands now."""
-        if self.record is None:
-            return None
-        return replace(self.record, changes=tuple(self._changes.values()))
+        return self._whole(self._newest)
+
+    def every(self) -> list[RevisionRecord]:
+        """Return each source's newest record as it stands now."""
+        return [record for source in self._records if (record := self._whole(source)) is not None]
+
+    def _whole(self, source: str) -> RevisionRecord | None:
+        record = self._records.get(source)
+        return replace(record, changes=tuple(self._changes[source].values())) if record else None
+
+    def _revision_for(self, action: Action, plan: Plan) -> str:
+        """Return the key of the revision that a change belongs to: that of the bot's own source."""
+        if action.source == plan.revision.origin:
+            return plan.revision.key
+        record = self._records.get(action.source)
+        return record.revision.key if record else ""
 
     def _track(self, action: Action, asked: Pass, revision: str) -> _Track:
         fields = self._fields(action, revision)
@@ -116,8 +140,9 @@ class Followed:
 
     def _fields(self, action: Action, revision: str) -> tuple[FieldChange, ...]:
         """Return what differs in the manifest; a change that is asked for once more keeps what it said."""
-        known = self._changes.get(action.bot)
-        if known is not None and known.fields and self.record and self.record.revision.id == revision:
+        record = self._records.get(action.source)
+        known = self._changes.get(action.source, {}).get(action.bot)
+        if known is not None and known.fields and record and record.revision.key == revision:
             return known.fields
         if action.drift or action.kind not in (ActionKind.CREATE, ActionKind.UPDATE):
             return ()
@@ -136,7 +161,7 @@ class Followed:
     def credit(self, trigger: str, by: str) -> None:
         """Name who brought the newest revision."""
         if self.record is not None:
-            self.record = replace(self.record, trigger=trigger, by=by)
+            self._records[self._newest] = replace(self.record, trigger=trigger, by=by)
 
     def _aim(self, action: Action) -> Aim:
         if action.kind in (ActionKind.REMOVE, ActionKind.STOP):
@@ -207,8 +232,9 @@ class Followed:
         if not track.revision:
             return
         self._moved.setdefault(track.revision, {})[track.change.bot] = track.change
-        if self.record is not None and track.revision == self.record.revision.id:
-            self._changes[track.change.bot] = track.change
+        for source, record in self._records.items():
+            if track.revision == record.revision.key:
+                self._changes[source][track.change.bot] = track.change
 
     def close(self, error: HerdsmanError) -> None:
         """End every pass that somebody may still follow."""
@@ -217,18 +243,21 @@ class Followed:
                 asked.fail(error)
 
     def _settle_record(self, plan: Plan) -> None:
-        if self.record is not None and self.record.revision.id == plan.revision.id:
-            self.record = replace(self.record, held=plan.held)
+        for source, record in self._records.items():
+            if record.revision.key == plan.revision.key or source in plan.holds or plan.revision.origin:
+                self._records[source] = replace(record, held=plan.held_for(source))
 
     def settle_record(self) -> None:
-        """Work out the state of the newest revision's record from its changes."""
-        if self.record is None:
-            return
-        state = _state({change.state for change in self._changes.values()}, self.record.held)
-        if state is not self.record.state:
+        """Work out the state of each newest record from its changes."""
+        for source, record in self._records.items():
+            self._settle(source, record)
+
+    def _settle(self, source: str, record: RevisionRecord) -> None:
+        state = _state({change.state for change in self._changes[source].values()}, record.held)
+        if state is not record.state:
             ended = state in (RevisionState.APPLIED, RevisionState.FAILED)
             finished = self._clock.time() if ended else None
-            self.record = replace(self.record, state=state, finished_at=finished)
+            self._records[source] = replace(record, state=state, finished_at=finished)
 
 
 def _same_aim(old: _Track, new: _Track) -> bool:

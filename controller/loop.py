@@ -33,6 +33,7 @@ from controller.records import (
     Suspension,
 )
 from controller.recovery import unheard_of
+from controller.refreshing import Refresher
 from controller.reports import Reported, Reports
 from controller.restoring import restore
 from controller.schedulers.protocol import Phase, Scheduler
@@ -41,6 +42,7 @@ from controller.status import BotStatus
 from controller.telling import Telling
 from controller.watch import Watch
 from gitops.desired import DesiredState
+from gitops.merging import Owner
 from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.errors import ManifestError, NotFound, SchedulerUnavailable
@@ -75,7 +77,7 @@ class Controller:
     ) -> None:
         settings, listener = settings or Settings(), listener or NoListener()
         self._name, self._scheduler, self._database, self._clock = name, scheduler, database, clock
-        self._settings, self._listener = settings, listener
+        self._settings, self._listener, self._source = settings, listener, source
         self._fleet = fleet = Fleet()
         self._restored = asyncio.Event()
         self._failure: BaseException | None = None
@@ -110,7 +112,16 @@ class Controller:
             settings,
         )
         self._operator = Operator(
-            fleet, database, self._applier, self._telling, clock, scheduler.kind, self._sync
+            fleet,
+            database,
+            self._applier,
+            Refresher(
+                fleet, scheduler, self._contents, database, self._watch, settings.python, self._telling.touch
+            ),
+            self._telling,
+            clock,
+            scheduler.kind,
+            self._sync,
         )
         self._queries = Queries(fleet, scheduler)
         self._reports = Reports(fleet, database, clock, settings, listener, self._telling.touch)
@@ -184,6 +195,17 @@ class Controller:
         """Restart a bot's process. Raises NotFound, UsageError, Conflict, SchedulerUnavailable."""
         await self._operator.restart(name, by, reason, token)
 
+    async def outdated(self, names: Sequence[str] = ()) -> list[str]:
+        """Return the bots (of all, where none are named) whose jobs would be rendered otherwise now.
+
+        Raises NotFound, SchedulerUnavailable, BuildFailed.
+        """
+        return await self._operator.outdated(names or sorted(self._fleet.inventory))
+
+    async def refresh(self, name: str, by: str, reason: str = "", *, token: str = "") -> bool:
+        """Apply a bot's job as it is rendered now; say whether it changed. Raises as `restart` does."""
+        return await self._operator.refresh(name, by, reason, token)
+
     async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
         """Take over jobs that the database does not know; return their bots. Raises UsageError."""
         return await self._operator.recover(by, reason, token)
@@ -244,16 +266,30 @@ class Controller:
         entries = self._fleet.inventory.values()
         return {key for entry in entries for key in (entry.code, entry.dependencies) if key}
 
-    def programs_ran(self) -> dict[tuple[str, str], str]:
-        """Return the git tree that ran under each (program, version): its content must not change."""
-        return dict(self._fleet.programs)
+    def announce(self, source: str) -> None:
+        """Look at a source soon, since somebody said that it moved. Raises NotFound."""
+        if not self._source.announce(source):
+            self.request_pass("webhook")
+
+    def programs_ran(self, source: str = "") -> dict[tuple[str, str], str]:
+        """Return the git tree that ran under each (program, version): its content must not change.
+
+        `source` is the name of the programs' source, where the fleet has several.
+        """
+        ran, mark = self._fleet.programs, f"{source}/"
+        if not source:
+            return {key: tree for key, tree in ran.items() if "/" not in key[0]}
+        return {(name[len(mark) :], v): tree for (name, v), tree in ran.items() if name.startswith(mark)}
+
+    def owners(self) -> dict[str, Owner]:
+        """Return which source has each bot that we own."""
+        return {name: Owner(entry.source, entry.path) for name, entry in self._fleet.inventory.items()}
 
     def problems(self) -> list[str]:
         """Return what keeps the controller from doing its work, in words."""
-        record = self._followed.record
-        held = record.held if record else ""
         ended = f"the controller has ended: {self._failure}" if self._failure else ""
-        found = (ended, self._fleet.recovery, self._fleet.unavailable, self._reconciler.problem, held)
+        passes = (self._reconciler.problem, self._reconciler.watch_problem, *self._source.problems())
+        found = (ended, self._fleet.recovery, self._fleet.unavailable, *passes, self._reconciler.held)
         return list(dict.fromkeys(text for text in found if text))
 
     def scheduler_problem(self) -> str:
@@ -285,10 +321,9 @@ class Controller:
         found = await self._database.run(
             lambda connection: load_revisions(connection, limit, before=mark, bot=bot, most=MOST)
         )
-        current = self._followed.current()
+        current = {record.revision.key: record for record in self._followed.every()}
         return [
-            listed(current, bot) if current and current.revision.key == one.revision.key else one
-            for one in found
+            listed(now, bot) if (now := current.get(one.revision.key)) is not None else one for one in found
         ]
 
     async def past(self, name: str) -> PastBot | None:
@@ -297,9 +332,9 @@ class Controller:
 
     async def find_revision(self, revision: str) -> RevisionRecord:
         """Return one revision by its id or the first digits of it. Raises NotFound."""
-        current = self._followed.current()
-        if current is not None and revision and current.revision.id.startswith(revision):
-            return current
+        for current in self._followed.every():
+            if revision and current.revision.key.startswith(revision):
+                return current
         found = await self._database.run(lambda connection: find_revision(connection, revision))
         if found is None:
             raise NotFound(f"revision {revision} has never been seen here")

@@ -1,8 +1,8 @@
-"""What operators ask for: suspend, resume, restart, recover; each is recorded with who, why and when."""
+"""What operators ask for: suspend, resume, restart, refresh, recover; recorded with who, why and when."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
@@ -16,11 +16,15 @@ from controller.database.suspensions import drop_suspension, save_suspension
 from controller.fleet import Fleet
 from controller.records import RECOVER, AuditEntry, Suspension
 from controller.recovery import ended_suspensions, recovered_entries, recovered_suspensions
+from controller.refreshing import Refresher
+from controller.schedulers.protocol import Phase
 from controller.telling import Telling
 from schemas.errors import Conflict, NotFound, UsageError
 
 _LOG = logging.getLogger(__name__)
 _RETRY = 5.0
+_AT_ONCE = 8
+"""Jobs that the scheduler is asked to compare at once."""
 
 
 class Operator:
@@ -31,6 +35,7 @@ class Operator:
         fleet: Fleet,
         database: Database,
         applier: Applier,
+        refresher: Refresher,
         telling: Telling,
         clock: Clock,
         scheduler: str,
@@ -39,6 +44,7 @@ class Operator:
         self._fleet = fleet
         self._database = database
         self._applier = applier
+        self._refresher = refresher
         self._telling = telling
         self._clock = clock
         self._scheduler = scheduler
@@ -114,6 +120,32 @@ class Operator:
         entry = AuditEntry(self._clock.time(), by, "restart", name, reason, token)
         await self._database.run(lambda connection: add_audit(connection, entry))
         await self._applier.restart(name, f"restarted by {by}: {reason}")
+
+    async def outdated(self, names: Sequence[str]) -> list[str]:
+        """Return those of the bots whose jobs would be rendered otherwise now, in their order."""
+        for name in names:
+            self._must_know(name)
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def look(name: str) -> bool:
+            async with slots:
+                return name not in self._fleet.suspensions and await self._refresher.outdated(name)
+
+        found = await asyncio.gather(*(look(name) for name in names))
+        return [name for name, outdated in zip(names, found, strict=True) if outdated]
+
+    async def refresh(self, name: str, by: str, reason: str = "", token: str = "") -> bool:
+        """Apply a bot's job as it is rendered now; say whether that changed it, and so restarts the bot."""
+        self._must_know(name)
+        self._must_act()
+        entry, seen = self._fleet.inventory.get(name), self._fleet.observed.get(name)
+        if entry is None or entry.spec is None or seen is None or entry.halted or seen.phase is Phase.STOPPED:
+            raise UsageError(f"{name} does not run: the newest rendering applies once it is started")
+        if self._applier.busy(name) or self._fleet.difference(name).wants:
+            raise Conflict(f"{name} is being changed right now, by which it gets the newest rendering")
+        audit = AuditEntry(self._clock.time(), by, "refresh", name, reason, token)
+        await self._database.run(lambda connection: add_audit(connection, audit))
+        return await self._refresher.refresh(entry, entry.spec)
 
     async def recover(self, by: str, reason: str = "", token: str = "") -> list[str]:
         """Take over the jobs that this database does not know; return their bots."""

@@ -4,8 +4,9 @@ Pure. Removals come first, and new bots start only after the old ones are dead; 
 was renamed to waits for that one without a limit.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from controller.compare import Difference, Kind
@@ -13,6 +14,7 @@ from controller.records import Halt, InventoryEntry
 from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.errors import ManifestError
+from schemas.fleet import FleetSettings
 
 
 class ActionKind(StrEnum):
@@ -41,6 +43,8 @@ class Action:
     blocked: str = ""
     drift: bool = False
     """It repairs what was done behind our back; git did not ask for it."""
+    source: str = ""
+    """The name of the bot's source, where the fleet has several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,12 @@ class Plan:
     errors: tuple[ManifestError, ...] = ()
     held: str = ""
     total: int = 0
+    holds: Mapping[str, str] = field(default_factory=dict)
+    """Why prunes are held, by source ("" where the fleet has one)."""
+
+    def held_for(self, source: str) -> str:
+        """Return why changes of one source are held, "" where they are not."""
+        return self.holds.get(source, "") if self.holds else self.held
 
     def summary(self) -> str:
         """Return `3 of 214 bots change`: what is held does not, and what goes counts among all."""
@@ -78,26 +88,35 @@ def make_plan(
     inventory: Mapping[str, InventoryEntry],
     *,
     confirmed: bool = False,
+    allowed: Container[str] = (),
 ) -> Plan:
-    """Order the differences into actions, and hold a prune that is too large to be meant."""
+    """Order the differences into actions, and hold a prune that is too large to be meant.
+
+    `confirmed` lets every prune through, `allowed` those of these `prune_key`s.
+    """
     wanted = [one for one in differences if one.wants]
     renames = _renames(wanted, inventory)
-    held = "" if confirmed else _prune_hold(desired, wanted, set(renames.values()), inventory)
+    holds = {} if confirmed else _prune_holds(desired, wanted, set(renames.values()), inventory, allowed)
+    sources = {one.bot: _source_of(one, desired, inventory) for one in wanted}
     ending = tuple(
         one.bot
         for one in wanted
-        if one.kind in (Kind.REMOVE, Kind.STOP) and not one.blocked and not _holds(one, inventory, held)
+        if one.kind in (Kind.REMOVE, Kind.STOP)
+        and not one.blocked
+        and not _holds(one, inventory, holds.get(sources[one.bot], ""))
     )
-    actions = [_action(one, ending, renames, held, inventory) for one in wanted]
+    actions = [_action(one, ending, renames, holds, sources[one.bot], inventory) for one in wanted]
     actions.sort(key=lambda action: (_ORDER.index(action.kind), action.bot))
-    return Plan(desired.revision, tuple(actions), desired.errors, held, len(desired.bots))
+    held = "; ".join(dict.fromkeys(holds.values()))
+    return Plan(desired.revision, tuple(actions), desired.errors, held, len(desired.bots), holds)
 
 
 def _action(
     one: Difference,
     ending: tuple[str, ...],
     renames: Mapping[str, str],
-    held: str,
+    holds: Mapping[str, str],
+    source: str,
     inventory: Mapping[str, InventoryEntry],
 ) -> Action:
     created = one.kind is Kind.CREATE
@@ -110,7 +129,8 @@ def _action(
         reason=one.reason,
         after=after if not old or old in after else (*after, old),
         renamed_from=old,
-        held=_holds(one, inventory, held),
+        held=_holds(one, inventory, holds.get(source, "")),
+        source=source,
         blocked=one.blocked,
         drift=one.kind is Kind.DRIFTED,
     )
@@ -138,23 +158,60 @@ def _renames(wanted: Sequence[Difference], inventory: Mapping[str, InventoryEntr
     }
 
 
-def _prune_hold(
+def _prune_holds(
     desired: DesiredState,
     wanted: Sequence[Difference],
     renamed: set[str],
     inventory: Mapping[str, InventoryEntry],
-) -> str:
-    """Return why the prune is held, "" where it is not."""
-    pruned = [
-        one.bot
+    allowed: Container[str],
+) -> dict[str, str]:
+    """Return why the prune is held, by source; only sources of which it is. Each is counted by itself."""
+    pruned = Counter(
+        _source_of(one, desired, inventory)
         for one in wanted
         if one.kind is Kind.REMOVE and one.bot not in renamed and not _begun(one.bot, inventory)
-    ]
-    settings = desired.settings
-    if len(pruned) <= settings.prune_least or len(pruned) <= settings.prune_share * len(inventory):
+    )
+    holds = {}
+    for source, count in pruned.items():
+        if prune_key(desired, source) in allowed:
+            continue
+        part = desired.of_source(source)
+        if part is None:
+            holds[source] = _orphaned(source, count)
+            continue
+        owned = sum(not desired.several or entry.source == source for entry in inventory.values())
+        if text := _too_many(part.settings, count, owned):
+            holds[source] = text
+    return holds
+
+
+def _too_many(settings: FleetSettings, count: int, owned: int) -> str:
+    if count <= settings.prune_least or count <= settings.prune_share * owned:
         return ""
     return (
-        f"{len(pruned)} of {len(inventory)} bots would be removed, more than {settings.prune_share:.0%}: "
+        f"{count} of {owned} bots would be removed, more than {settings.prune_share:.0%}: "
         "held, and no new bot starts, until it is confirmed "
         "(herdsman sync --confirm-prune, or git push -o confirm-prune with a next commit)"
     )
+
+
+def _orphaned(source: str, count: int) -> str:
+    named = f"the source {source} is" if source else "the one source of before is"
+    bots = "1 bot of it is" if count == 1 else f"{count} bots of it are"
+    return (
+        f"{named} no longer configured: {bots} removed once that is confirmed (herdsman sync --confirm-prune)"
+    )
+
+
+def prune_key(desired: DesiredState, source: str) -> str:
+    """Return what a confirmed prune of a source is remembered by: it holds for one revision."""
+    part = desired.of_source(source)
+    return part.revision.key if part is not None else f"@{source}"
+
+
+def _source_of(one: Difference, desired: DesiredState, inventory: Mapping[str, InventoryEntry]) -> str:
+    """Return the source that a difference belongs to; "" where the fleet has one."""
+    if not desired.several:
+        return ""
+    entry = inventory.get(one.bot)
+    return one.spec.source if one.spec is not None else entry.source if entry is not None else ""

@@ -1,5 +1,6 @@
 """What the controller needs of the world around it, beside the scheduler and the clock."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,22 @@ class RevisionSource(Protocol):
         """Return the newest revision, its objects in `repository`. Raises SourceUnavailable."""
         ...
 
+    async def look(self) -> None:
+        """Have the next `fetch` know of what is new now, where it does not look by itself; bounded."""
+        ...
+
+    async def watch(self, news: Callable[[str], None]) -> None:
+        """Call `news` with a trigger whenever something may be new; returns where nothing is watched."""
+        ...
+
+    def announce(self, name: str) -> bool:
+        """Look soon at one of several sources, and say so; False where there is one. Raises NotFound."""
+        ...
+
+    def problems(self) -> Sequence[str]:
+        """Return what is wrong with sources though `fetch` succeeds, in words."""
+        ...
+
 
 class DesiredStates(Protocol):
     """Builds the desired state of a revision, from the previous one where that saves work."""
@@ -39,8 +56,13 @@ class BundleSource(Protocol):
         """Return a program's folder."""
         ...
 
-    async def dependencies(self, repository: Path, program: ProgramVersion, python: str) -> Bundle | None:
-        """Return its dependency layer for an interpreter's minor version, None where it has none."""
+    async def dependencies(
+        self, repository: Path, program: ProgramVersion, python: str, progress: Callable[[str], None]
+    ) -> Bundle | None:
+        """Return its dependency layer for an interpreter's minor version, None where it has none.
+
+        A compiled program's layer is its binary, whose build may take minutes: `progress` hears of it.
+        """
         ...
 
 

@@ -48,14 +48,14 @@ def progress(aim: Aim, evidence: Evidence) -> tuple[ChangeState, str]:
         return ChangeState.REMOVED, ""
     operation = evidence.operation
     if operation is not None and operation.failed and operation is not aim.failure_before:
-        return ChangeState.FAILED, operation.message
+        return ChangeState.FAILED, f"{operation.message}\n{operation.log}".strip()
     if aim.action == "remove":
         return ChangeState.WAITING, _ending(evidence)
     if aim.action == "stop":
         stopped = evidence.seen is None or evidence.seen.phase is Phase.STOPPED
         return (ChangeState.REMOVED, "stopped") if stopped else (ChangeState.WAITING, _ending(evidence))
     if evidence.owned is None or evidence.owned.digest != aim.digest or evidence.owned.intent:
-        return ChangeState.WAITING, evidence.blocked
+        return ChangeState.WAITING, evidence.blocked or (operation.building if operation else "")
     return _scheduled(aim, evidence) if aim.scheduled else _realtime(aim, evidence)
 
 

@@ -19,7 +19,7 @@ from controller.database.revisions import credit_revision, finish_revision, save
 from controller.fleet import Fleet
 from controller.follow import Followed
 from controller.passes import Pass, PassReport
-from controller.plan import ActionKind, Plan, make_plan
+from controller.plan import ActionKind, Plan, make_plan, prune_key
 from controller.ports import DesiredStates, RevisionSource
 from controller.records import (
     RECOVER,
@@ -38,8 +38,10 @@ from gitops.sources import NothingPushed
 from schemas.errors import HerdsmanError, SourceUnavailable
 
 _LOG = logging.getLogger(__name__)
-_CALM = frozenset({"poll", "timer"})
+_CALM = frozenset({"poll", "timer", "watch", "webhook"})
 """Triggers that look only for what is new; every other one compares the whole fleet."""
+_LOOKING = frozenset({"start", "operator", "push"})
+"""Triggers of passes that are to know of what is new right now."""
 
 
 class Reconciler:
@@ -72,7 +74,7 @@ class Reconciler:
         self._settings = settings
         self._queued: Pass | None = None
         self._news = asyncio.Event()
-        self._prune_allowed = ""
+        self._prune_allowed: frozenset[str] = frozenset()
         self._earlier: dict[str, RevisionRecord] = {}
         self._started = False
         self.synced_at: float | None = None
@@ -84,6 +86,10 @@ class Reconciler:
         self._passing = False
         self.problem = ""
         """What keeps passes from succeeding, "" where nothing does."""
+        self.held = ""
+        """Why changes of the last plan wait for a person, "" where none do."""
+        self.watch_problem = ""
+        """What keeps the source from being watched, "" where nothing does."""
 
     def request(self, trigger: str, by: str, *, confirm_prune: bool) -> Pass:
         """Ask for a pass; while one is waiting to begin, that one serves every asker."""
@@ -100,6 +106,7 @@ class Reconciler:
         self._earlier = earlier
         async with asyncio.TaskGroup() as group:
             group.create_task(self._poll())
+            group.create_task(self._watch_source())
             group.create_task(self._carry_out_all())
 
     def close(self) -> None:
@@ -111,9 +118,10 @@ class Reconciler:
 
     async def preview(self) -> Plan:
         """Return what a pass would do now, and do nothing."""
+        await self._source.look()
         revision = await self._source.fetch()
         desired = self._fleet.desired
-        if desired is None or desired.revision.id != revision.id:
+        if desired is None or desired.revision.key != revision.key:
             desired = await self._states.build(revision, desired)
         return self.plan_of(desired)
 
@@ -133,6 +141,23 @@ class Reconciler:
             self.next_look_at = self._clock.time() + wait
             await self._clock.sleep(wait)
             self.request("poll", "", confirm_prune=False)
+
+    async def _watch_source(self) -> None:
+        """Ask for a pass whenever the source itself says that it moved; a failing watch is begun again."""
+
+        def news(trigger: str) -> None:
+            self.request(trigger, "", confirm_prune=False)
+
+        while True:
+            try:
+                await self._source.watch(news)
+            except Exception as error:  # noqa: BLE001 - the source is polled all the same
+                _LOG.exception("the source is not watched")
+                self.watch_problem = f"the source is only polled: {type(error).__name__}: {error}"
+            else:
+                return
+            await self._clock.sleep(self._settings.poll_interval)
+            self.watch_problem = ""
 
     async def _carry_out_all(self) -> None:
         while True:
@@ -183,6 +208,8 @@ class Reconciler:
             asked.fail(HerdsmanError(self.problem))
 
     async def _pass(self, asked: Pass) -> None:
+        if asked.trigger in _LOOKING:
+            await self._source.look()
         try:
             desired = await self._fetch()
         except HerdsmanError:
@@ -202,7 +229,7 @@ class Reconciler:
         """Return the newest desired state: the very same object where nothing is new."""
         revision = await self._source.fetch()
         desired = self._fleet.desired
-        if desired is None or desired.revision.id != revision.id or not desired.complete:
+        if desired is None or desired.revision.key != revision.key or not desired.complete:
             desired = await self._states.build(revision, desired)
             if not desired.complete and not desired.bots:
                 said = desired.errors[0].message if desired.errors else "no reason was given"
@@ -239,12 +266,13 @@ class Reconciler:
         *,
         confirmed: bool,
     ) -> Plan:
-        confirmed = confirmed or self._prune_allowed == desired.revision.id
-        plan = make_plan(desired, differences, inventory, confirmed=confirmed)
+        plan = make_plan(desired, differences, inventory, confirmed=confirmed, allowed=self._prune_allowed)
         recovery = self._fleet.recovery
         if not recovery:
             return plan
-        return replace(plan, held=recovery, actions=tuple(replace(one, held=True) for one in plan.actions))
+        return replace(
+            plan, held=recovery, holds={}, actions=tuple(replace(one, held=True) for one in plan.actions)
+        )
 
     async def _reconcile(self, asked: Pass, desired: DesiredState, before: DesiredState | None) -> None:
         fleet = self._fleet
@@ -254,8 +282,13 @@ class Reconciler:
         fleet.inventory.update(moved)
         differences = compare(desired, fleet.known)
         plan = self._plan(desired, differences, fleet.inventory, confirmed=asked.confirm_prune)
-        if not plan.held:
-            self._prune_allowed = desired.revision.id
+        if not fleet.recovery:
+            sources = {entry.source for entry in fleet.inventory.values()} if desired.several else {""}
+            self._prune_allowed = frozenset(
+                prune_key(desired, source)
+                for source in (*desired.parts, *sources)
+                if source not in plan.holds and source not in desired.unread
+            )
         released = fleet.take_plan(plan)
         adopted = [] if fleet.recovery else fleet.adopted(differences, self._scheduler)
         try:
@@ -263,6 +296,7 @@ class Reconciler:
         except BaseException:
             fleet.desired = before  # nothing was begun, so the next pass begins anew
             raise
+        self.held = plan.held
         self._followed.begin(asked, plan, record)
         for action in plan.actions:
             self._applier.attend(action.bot)
@@ -294,9 +328,9 @@ class Reconciler:
         self, asked: Pass, plan: Plan, entries: list[InventoryEntry], before: DesiredState | None
     ) -> RevisionRecord | None:
         """Write the revision and every intent before anything is done; return a new revision's record."""
-        new = before is None or before.revision.id != plan.revision.id
+        new = before is None or before.revision.key != plan.revision.key
         record = self._record(asked, plan) if new else None
-        replaced = self._followed.record if new else None
+        replaced = self._followed.record_of(plan.revision.origin) if new else None
         intents = self._intents(plan)
         credit = not new and self._brings(asked)
         audit = _audit(asked, plan, self._clock.time())
@@ -305,13 +339,13 @@ class Reconciler:
             save_entries(connection, [*entries, *intents])
             if replaced is not None and replaced.state in (RevisionState.RUNNING, RevisionState.PENDING):
                 finish_revision(
-                    connection, replaced.revision.id, RevisionState.SUPERSEDED, self._clock.time()
+                    connection, replaced.revision.key, RevisionState.SUPERSEDED, self._clock.time()
                 )
             if record is not None:
                 save_revision(connection, record)
                 trim_changes(connection, self._settings.revisions_kept)
             if credit:
-                credit_revision(connection, plan.revision.id, asked.trigger, asked.by)
+                credit_revision(connection, plan.revision.key, asked.trigger, asked.by)
             if audit is not None:
                 add_audit(connection, audit)
 
@@ -330,19 +364,22 @@ class Reconciler:
 
     def _record(self, asked: Pass, plan: Plan) -> RevisionRecord:
         """Return the record of a revision: a new one, or an earlier life's taken up again."""
-        earlier = self._earlier.pop(plan.revision.origin, None)
+        origin = plan.revision.origin
+        desired, held = self._fleet.desired, plan.held_for(origin)
+        errors = desired.errors_of(origin) if desired is not None else plan.errors
+        earlier = self._earlier.pop(origin, None)
         if earlier is not None and earlier.revision.id == plan.revision.id:
             acting = {action.bot for action in plan.actions}
             changes = tuple(_settled(change, change.bot in acting) for change in earlier.changes)
-            return replace(earlier, held=plan.held, errors=plan.errors, changes=changes)
+            return replace(earlier, held=held, errors=errors, changes=changes)
         return RevisionRecord(
             revision=plan.revision,
-            state=RevisionState.PENDING if plan.held else RevisionState.RUNNING,
+            state=RevisionState.PENDING if held else RevisionState.RUNNING,
             received_at=self._clock.time(),
             trigger=asked.trigger,
             by=asked.by,
-            held=plan.held,
-            errors=plan.errors,
+            held=held,
+            errors=errors,
         )
 
     def _intents(self, plan: Plan) -> list[InventoryEntry]:
@@ -354,7 +391,15 @@ class Reconciler:
             spec = self._fleet.difference(action.bot).spec
             entry = self._fleet.inventory.get(action.bot)
             if spec is not None and (entry is None or entry.intent != spec.digest):
-                fresh = InventoryEntry(action.bot, spec.path, plan.revision.id, None, "", self._scheduler)
+                fresh = InventoryEntry(
+                    action.bot,
+                    spec.path,
+                    self._fleet.revision_of(action.bot).id,
+                    None,
+                    "",
+                    self._scheduler,
+                    source=spec.source,
+                )
                 intents.append(replace(entry or fresh, intent=spec.digest))
         return intents
 

@@ -62,6 +62,10 @@ class Suspension:
     until: float | None = None
 
 
+BUILDING = "building: "
+"""What the message of a change begins with while its program is being built."""
+
+
 class ChangeState(StrEnum):
     """How far one bot's change has come."""
 
@@ -97,6 +101,11 @@ class Change:
     seconds: float = 0.0
     fields: tuple[FieldChange, ...] = ()
     """What differs from the manifest that was applied before; a listing of revisions leaves it out."""
+
+    @property
+    def building(self) -> bool:
+        """Whether it waits for its program to be built, which may take minutes."""
+        return self.state is ChangeState.WAITING and self.message.startswith(BUILDING)
 
     def to(self, state: ChangeState, message: str, seconds: float) -> "Change":
         """Return this change a step further."""

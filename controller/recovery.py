@@ -1,6 +1,7 @@
 """Recognising a database that is missing or older than the jobs, and taking those jobs back. Pure."""
 
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from controller.records import InventoryEntry, Suspension
@@ -111,7 +112,9 @@ def recovered_entries(
         applied = known.spec if known else None
         spec = next((one for one in (wanted, applied) if one and one.digest == seen.spec), None)
         path = wanted.path if wanted else known.path if known else ""
-        entries.append(InventoryEntry(name, path, seen.revision, spec, seen.token, scheduler, seen.node))
+        source = wanted.source if wanted else known.source if known else ""
+        entry = InventoryEntry(name, path, seen.revision, spec, seen.token, scheduler, seen.node)
+        entries.append(replace(entry, source=source))
     return entries
 
 

@@ -23,6 +23,8 @@ class Settings:
     """Wait after a bot's first failed apply; doubles with each further one."""
     backoff_refused: float = 30.0
     """The same after an error that trying again hardly helps (a refused job, a failed build)."""
+    runtime_poll: float = 10.0
+    """Between two looks for the interpreter or compiler that a bot waits for."""
     backoff_cap: float = 300.0
     """The longest wait between two tries of a bot."""
     backoff_jitter: float = 0.1

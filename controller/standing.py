@@ -19,12 +19,18 @@ from schemas.bot import BotSpec, BotType
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What is under way, or went wrong, with a bot's apply; `failed` explains with `message`."""
+    """What is under way, or went wrong, with a bot's apply; `failed` explains with `message` and `log`.
+
+    `building` says how far the build of its compiled program is, "" where none is under way; `log` are the
+    lines of an installation or build that show why it failed.
+    """
 
     revision: str
     failed: Reason | None = None
     message: str = ""
     busy: bool = False
+    building: str = ""
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,9 @@ def _explained(standing: Standing, judged: Judgement) -> Judgement:
             health = Health.DEGRADED if missing else judged.health
             return Judgement(health, operation.failed, operation.message, judged.recheck_at)
         return judged
+    calm = judged.health in (Health.MISSING, Health.HEALTHY) or judged.reason is Reason.NOT_YET_HEALTHY
+    if operation and operation.building and calm:
+        return _building(operation.building, judged)
     if judged.health is Health.MISSING:
         return _missing(standing, judged)
     if _replacing(standing, judged):
@@ -124,6 +133,13 @@ def _replacing(standing: Standing, judged: Judgement) -> bool:
         return False
     busy = standing.operation is not None and standing.operation.busy
     return busy and judged.health in (Health.HEALTHY, Health.PROGRESSING)
+
+
+def _building(building: str, judged: Judgement) -> Judgement:
+    """Tell of a build; a bot that runs meanwhile is as well as before."""
+    if judged.health is Health.MISSING:
+        return Judgement(Health.PROGRESSING, Reason.BUILDING, building)
+    return replace(judged, reason=Reason.BUILDING, message=f"runs on; its next version: {building}")
 
 
 def _missing(standing: Standing, judged: Judgement) -> Judgement:
@@ -151,6 +167,8 @@ def _trouble(standing: Standing) -> tuple[Reason, str] | None:
     difference = standing.difference
     if standing.trouble:
         return standing.trouble, standing.trouble_text
+    if difference.unread:
+        return Reason.SOURCE_UNREAD, difference.reason
     if difference.kind is Kind.PROTECTED:
         return Reason.INVALID_MANIFEST, difference.reason
     if difference.kind is Kind.FOREIGN:
@@ -196,4 +214,5 @@ def _status(standing: Standing, judged: Judgement) -> BotStatus:
         cpu_limit=runs.resources.cpu_limit,
         account=spec.account,
         currency=spec.currency,
+        source=(owned.source if owned else "") or spec.source,
     )

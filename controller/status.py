@@ -49,8 +49,10 @@ class Reason(StrEnum):
     SUSPENDED = "Suspended"
     NOT_APPLIED = "NotApplied"
     APPLY_FAILED = "ApplyFailed"
+    BUILDING = "Building"
     BUILD_FAILED = "BuildFailed"
     INVALID_MANIFEST = "InvalidManifest"
+    SOURCE_UNREAD = "SourceUnread"
     PRUNE_HELD = "PruneHeld"
     REMOVED = "Removed"
     DRIFTED = "Drifted"
@@ -94,3 +96,5 @@ class BotStatus:
     account: str = ""
     currency: str = ""
     observed_generation: int = 0
+    source: str = ""
+    """The name of the source that declares it, where the fleet has several."""

@@ -51,8 +51,8 @@ class Telling:
         self._news = asyncio.Event()
         self._unsaved: set[str] = set()
         self._unsaved_news = asyncio.Event()
-        self._told: RevisionRecord | None = None
-        self._saved: tuple[str, RevisionState] | None = None
+        self._told: dict[str, RevisionRecord] = {}
+        self._saved: dict[str, RevisionState] = {}
 
     def touch(self, name: str) -> None:
         """Look at a bot soon."""
@@ -151,15 +151,16 @@ class Telling:
             for name in names
             if name in fleet.statuses
         ]
-        moved, record, now = self._followed.take_moved(), self._followed.record, self._clock.time()
-        unsaved = record if record is not None and (record.revision.id, record.state) != self._saved else None
+        moved, now = self._followed.take_moved(), self._clock.time()
+        records = self._followed.every()
+        unsaved = [one for one in records if self._saved.get(one.revision.key) is not one.state]
 
         def write(connection: Connection) -> None:
             save_statuses(connection, pairs, now)
             for revision, changes in moved.items():
                 save_changes(connection, revision, changes)
-            if unsaved is not None:
-                finish_revision(connection, unsaved.revision.id, unsaved.state, unsaved.finished_at)
+            for record in unsaved:
+                finish_revision(connection, record.revision.key, record.state, record.finished_at)
 
         if not (pairs or moved or unsaved):
             return
@@ -169,13 +170,13 @@ class Telling:
             self._unsaved |= names
             self._followed.put_back(moved)
             raise
-        if unsaved is not None:
-            self._saved = (unsaved.revision.id, unsaved.state)
+        self._saved = {one.revision.key: one.state for one in records}
 
     def _tell_revision(self) -> None:
-        """Tell of the newest revision where it or one of its changes has moved."""
+        """Tell of each source's newest revision where it or one of its changes has moved."""
         self._followed.settle_record()
-        record = self._followed.current()
-        if record is not None and record != self._told:
-            self._told = record
-            self._listener.revision_changed(record)
+        for record in self._followed.every():
+            source = record.revision.origin
+            if record != self._told.get(source):
+                self._told[source] = record
+                self._listener.revision_changed(record)

@@ -21,7 +21,12 @@ from telemetry.names import HEALTH, RESOURCES, bot_series
 from web.settings import WebSettings
 
 DOCS = Path(__file__).parent
-FILES = {"program": "bot-config.yaml", "bot": "bots/**/*.yaml", "fleet": "herdsman.yaml"}
+FILES = {
+    "program": "bot-config.yaml",
+    "bot": "bots/**/*.yaml",
+    "fleet": "herdsman.yaml",
+    "sources": "herdsman up --sources FILE",
+}
 NOTE = "<!-- Written by `make docs` from the program itself: change it there. -->"
 
 

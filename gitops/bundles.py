@@ -10,12 +10,17 @@ import re
 import shutil
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
 from gitops.archive import Member, members_of_folder, write_archive
 from gitops.bundle import Bundle
+from gitops.compiling.compiler import Compiler
+from gitops.compiling.steps import BuildLimits, Progress
+from gitops.compiling.toolchains import Toolchain, find_toolchain
 from gitops.dependencies import INSTALL_TIMEOUT, install, is_empty, refers_to_files
+from gitops.libc import glibc
 from gitops.node_dependencies import install_modules, is_empty_lock, lock_refers_to_files
 from gitops.objects import ObjectStream
 from gitops.process import git
@@ -24,24 +29,34 @@ from gitops.reading import parse_listing
 from gitops.runtimes import Interpreter, find_node, interpreters
 from gitops.tree import TreeEntry
 from schemas.bot import ProgramVersion
-from schemas.errors import BuildFailed, SourceUnavailable
+from schemas.errors import BuildFailed, RuntimeMissing, SourceUnavailable
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CODE_LEVEL = 6
+_INTERPRETED = ("python", "nodejs")
 _DEPENDENCIES_LEVEL = 1
 """Dependency layers are large and made while somebody waits for a bot; they are compressed quickly."""
+
+
+def _untold(_: str) -> None:
+    """Hear how far a build has come, and do nothing."""
 
 
 class BundleStore:
     """Bundles under `root`: `content/<digest>.tar.gz`, and `keys/` with one small record for each key.
 
-    Two requests for the same bundle share one build; a build goes on when a request for it is cancelled.
+    Two requests for the same bundle share one build. A build goes on when a request for it is cancelled, but
+    for that of a compiled program: it ends with the last request, since it may take minutes of the machine.
+    `compiler` builds those; their records and logs are its own.
     Methods that build raise BuildFailed, RuntimeMissing where the machine lacks what to build with, or
     SourceUnavailable where git cannot give the content.
     """
 
-    def __init__(self, root: Path, install_timeout: float = INSTALL_TIMEOUT) -> None:
+    def __init__(
+        self, root: Path, install_timeout: float = INSTALL_TIMEOUT, limits: BuildLimits | None = None
+    ) -> None:
         root = root.absolute()  # uv gets paths in it, and works in another folder
+        self.compiler = Compiler(root / "builds", limits or BuildLimits())
         self._content = root / "content"
         self._keys = root / "keys"
         self._install_timeout = install_timeout
@@ -50,6 +65,7 @@ class BundleStore:
             folder.mkdir(parents=True, exist_ok=True)
         _clear(self._work)
         self._building: dict[str, asyncio.Task[Bundle]] = {}
+        self._waiting: Counter[str] = Counter()
         self._requirements: dict[str, bytes] = {}
         # Replaced, never changed: it is read while other threads add to it.
         self._known: Mapping[str, Bundle] = {bundle.key: bundle for bundle in self._load()}
@@ -82,8 +98,17 @@ class BundleStore:
 
         return await self._once(f"code-{program.tree}", build)
 
-    async def dependencies(self, repository: Path, program: ProgramVersion, python: str) -> Bundle | None:
-        """Return the dependency layer, if one is needed; Python's is for a minor version ("3.11")."""
+    async def dependencies(
+        self, repository: Path, program: ProgramVersion, python: str, progress: Progress = _untold
+    ) -> Bundle | None:
+        """Return the layer beside the code, if one is needed: dependencies, or a compiled program's binary.
+
+        Python's is for a minor version ("3.11"); `progress` is told how far a compiled program's build is.
+        """
+        if program.compiled:
+            return await self._compiled(repository, program, progress)
+        if not program.runtime.startswith(_INTERPRETED):
+            raise RuntimeMissing(f"herdsman cannot run programs of the runtime {program.runtime} yet")
         if not program.dependencies:
             return None
         if program.runtime.startswith("nodejs"):
@@ -123,6 +148,39 @@ class BundleStore:
 
         return await self._once("-".join(parts), build)
 
+    async def _compiled(self, repository: Path, program: ProgramVersion, progress: Progress) -> Bundle:
+        """Return what a program was built into: `bot`, a link to its executable, and what that needs.
+
+        Where the toolchain is gone since it was built, what was built stays good.
+        """
+        like = f"built-{program.tree}-{program.runtime}-{_platform()}-{glibc()}"
+        try:
+            toolchain = await asyncio.to_thread(find_toolchain, program.runtime)
+        except RuntimeMissing:
+            built = next((one for key, one in self._known.items() if key.startswith(f"{like}-")), None)
+            if built is None:
+                raise
+            return built
+
+        async def build(key: str) -> Bundle:
+            return await self._compile(key, repository, program, toolchain, progress)
+
+        return await self._once(f"{like}-{toolchain.name}", build, abandon=True)
+
+    async def _compile(
+        self, key: str, repository: Path, program: ProgramVersion, toolchain: Toolchain, progress: Progress
+    ) -> Bundle:
+        with tempfile.TemporaryDirectory(dir=self._work, ignore_cleanup_errors=True) as name:
+            layer = await self.compiler.build(
+                key,
+                program,
+                toolchain,
+                Path(name),
+                lambda folder: _check_out(repository, program.tree, folder, links=True),
+                progress,
+            )
+            return await asyncio.to_thread(self._pack, key, members_of_folder(layer), _DEPENDENCIES_LEVEL)
+
     async def _asked(self, repository: Path, oid: str) -> bytes:
         if oid not in self._requirements:
             self._requirements[oid] = await asyncio.to_thread(_blob, repository, oid)
@@ -147,19 +205,31 @@ class BundleStore:
                 if bundle.digest not in used:
                     bundle.path.unlink(missing_ok=True)
 
-    async def _once(self, key: str, build: Callable[[str], Awaitable[Bundle]]) -> Bundle:
+    async def _once(
+        self, key: str, build: Callable[[str], Awaitable[Bundle]], *, abandon: bool = False
+    ) -> Bundle:
+        """Return the bundle of a key, built where it is missing; `abandon` ends a build nobody waits for."""
         known = self._known.get(key)
         if known is not None and known.path.exists():
             return known
         task = self._building.get(key)
-        if task is None:
+        if task is None or task.cancelling():
             task = asyncio.ensure_future(build(key))
             self._building[key] = task
             task.add_done_callback(lambda done: self._built(key, done))
-        return await asyncio.shield(task)
+        self._waiting[key] += 1
+        try:
+            return await asyncio.shield(task)
+        finally:
+            self._waiting[key] -= 1
+            if not self._waiting[key]:
+                del self._waiting[key]
+                if abandon:
+                    task.cancel()
 
     def _built(self, key: str, task: "asyncio.Task[Bundle]") -> None:
-        self._building.pop(key, None)
+        if self._building.get(key) is task:
+            del self._building[key]
         if not task.cancelled():
             task.exception()  # whoever waited has it; nobody may be left to
 
@@ -248,17 +318,24 @@ def _member(entry: TreeEntry, objects: ObjectStream) -> Member:
     return Member(entry.path, entry.size, lambda: io.BytesIO(objects.read(entry.oid)), executable)
 
 
-def _check_out(repository: Path, tree: str, folder: Path) -> None:
-    """Write a tree's files to disk. Links are left out: nothing that an installer reads needs them."""
+def _check_out(repository: Path, tree: str, folder: Path, *, links: bool = False) -> None:
+    """Write a tree's files to disk. Links are left out for installers: nothing that they read needs them."""
     folder.mkdir()
     with ObjectStream(repository) as objects:
-        for entry in _files_of(repository, tree):
-            if entry.is_file:
-                place = folder / entry.path
-                if not place.resolve().is_relative_to(folder.resolve()):
-                    raise SourceUnavailable(f"{entry.path} would lie outside of its folder")
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(objects.read(entry.oid))
+        # Links come last, so that nothing is written through one.
+        for entry in sorted(_files_of(repository, tree), key=lambda entry: entry.is_link):
+            place = folder / entry.path
+            if not place.resolve().is_relative_to(folder.resolve()):
+                raise SourceUnavailable(f"{entry.path} would lie outside of its folder")
+            if entry.is_link and not links:
+                continue
+            place.parent.mkdir(parents=True, exist_ok=True)
+            content = objects.read(entry.oid)
+            if entry.is_link and not leads_out(link_target(entry.path, content)):
+                place.symlink_to(os.fsdecode(content))
+            elif entry.is_file:
+                place.write_bytes(content)
+                place.chmod(0o755 if entry.mode == "100755" else 0o644)
 
 
 def _clear(folder: Path) -> None:

@@ -19,6 +19,10 @@ class DesiredState:
     tree could not be read whole: then nothing is pruned at all. `failed_bots` are the names that failed
     files declare, as far as they can be told: protected as well, since a file may be moved and broken in
     one commit. `index` is for the next build only.
+
+    A fleet with several sources has `parts`, the last good state of each by its name, and `unread`, why a
+    source has none yet; `revision` is then the newest one's, `bots` and `errors` are all of them together.
+    Whether a bot is protected, and what may be pruned, is each part's own affair.
     """
 
     revision: Revision
@@ -29,3 +33,47 @@ class DesiredState:
     complete: bool = True
     failed_bots: frozenset[str] = frozenset()
     index: FleetIndex | None = field(default=None, repr=False, compare=False)
+    parts: Mapping[str, "DesiredState"] = field(default_factory=dict, repr=False)
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def several(self) -> bool:
+        """Whether the fleet has several sources."""
+        return bool(self.parts or self.unread)
+
+    def of_source(self, source: str) -> "DesiredState | None":
+        """Return one source's state (this one where the fleet has one), None where it has none now."""
+        return self.parts.get(source) if self.several else self
+
+    def fails(self, source: str, path: str, bot: str) -> bool:
+        """Say whether the manifest of a bot that comes from a source did not load."""
+        part = self.of_source(source)
+        return part is not None and (path in part.failed_paths or bot in part.failed_bots)
+
+    def unread_text(self, source: str) -> str:
+        """Return why nothing is known of a source's bots, "" where something is."""
+        if source not in self.unread:
+            return ""
+        return f"its source {source} has not been read since the start: {self.unread[source]}"
+
+    def keeps(self, source: str) -> str:
+        """Return why no bot of a source may be pruned, "" where one may that is not asked for any more."""
+        part = self.of_source(source)
+        if part is not None:
+            return "" if part.complete else "the revision could not be read whole, so nothing is pruned"
+        partial = [name for name, one in self.parts.items() if not one.complete]
+        open_sources = ", ".join([*self.unread, *partial])
+        if not open_sources:
+            return ""
+        return f"nothing is pruned before these sources have been read, which may declare it: {open_sources}"
+
+    def revision_of(self, bot: str, source: str = "") -> Revision:
+        """Return the revision that says what a bot is: that of its source (`source` where git has no bot)."""
+        spec = self.bots.get(bot)
+        part = self.parts.get(spec.source if spec else source)
+        return part.revision if part is not None else self.revision
+
+    def errors_of(self, source: str) -> tuple[ManifestError, ...]:
+        """Return what is wrong in one source (in all, where the fleet has one)."""
+        part = self.of_source(source)
+        return part.errors if part is not None else self.errors

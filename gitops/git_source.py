@@ -69,6 +69,10 @@ class GitSource(OneSource):
         """Return what is followed, in words."""
         return str(self._reference)
 
+    def concerns(self, ref: str) -> bool:
+        """Say whether a ref that moved on the server may be the one that is followed."""
+        return self._reference.concerns(ref, self.branch)
+
     def distrust(self) -> None:
         """Check the mirror at the next fetch, and make it anew where something is missing."""
         self._doubted = True

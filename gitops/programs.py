@@ -5,6 +5,7 @@ import posixpath
 import tomllib
 from collections.abc import Mapping
 
+from gitops.build_files import build_errors, names_a_built_file
 from gitops.index import ProgramRecord
 from gitops.survey import PROGRAM_FILE
 from gitops.tree import TreeEntry, TreeReader
@@ -84,8 +85,9 @@ class _Folder:
         if not program.dependencies:
             self._check_unlocked(manifest)
         for pointer, named in (("bot", manifest.entrypoint), ("query", manifest.query_entrypoint)):
-            if named:
+            if named and not names_a_built_file(manifest.runtime, named):
                 self._named_file(manifest, ("entrypoints", pointer), named)
+        self._errors += build_errors(manifest, self._folder, self._entries)
         return ProgramRecord(
             self._folder, self._tree, entry.oid, manifest.name, program, parameters, tuple(self._errors)
         )

@@ -61,6 +61,15 @@ class Reference:
             return f'tag matching "{self.value}"'
         return f'{self.kind} "{self.value}"' if self.value else "default branch"
 
+    def concerns(self, ref: str, default: str) -> bool:
+        """Say whether a ref that moved may move what is followed; `default` is the known default branch."""
+        if self.kind is Kind.COMMIT:
+            return False
+        if self.kind is not Kind.BRANCH:
+            return ref.startswith(_TAGS)
+        name = self.value or default
+        return not name or ref == f"{_HEADS}{name}"
+
     def patterns(self) -> tuple[str, ...]:
         """Return what to ask the remote for."""
         if self.kind is Kind.BRANCH:

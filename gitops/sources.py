@@ -66,6 +66,11 @@ class OneSource:
         """Give word of what may be new for as long as that is watched: nothing watches, we are polled."""
         del news
 
+    def announce(self, name: str) -> bool:
+        """Look soon at the source of a name; False: there is one alone, at which every pass looks."""
+        del name
+        return False
+
     def problems(self) -> Sequence[str]:
         """Return what is wrong though `fetch` succeeds."""
         return ()

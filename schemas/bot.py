@@ -63,6 +63,10 @@ class SecretReference:
     reference: str
 
 
+COMPILED = ("rust", "gcc")
+"""What the names of runtimes begin with whose programs are built into binaries."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProgramVersion:
     """A program at one version: one immutable git tree.
@@ -81,6 +85,11 @@ class ProgramVersion:
     tree: str
     dependencies: str = ""
     dependencies_id: str = ""
+
+    @property
+    def compiled(self) -> bool:
+        """Whether it is built into a binary that nodes run by itself."""
+        return self.runtime.startswith(COMPILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +131,8 @@ class BotSpec:
     """The bot may move to another major version of its program and keep its state."""
     alerts: Mapping[str, Any] = field(default_factory=dict)
     risk: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    """The name of the source that declares it, where the fleet has several."""
 
     @property
     def type(self) -> BotType:

@@ -10,13 +10,13 @@ from jsonschema.protocols import Validator
 from schemas.errors import NotFound
 from schemas.validation import draft202012
 
-NAMES = ("program", "bot", "fleet")
+NAMES = ("program", "bot", "fleet", "sources")
 _OF_BOT = "urn:herdsman:schema:bot#/$defs/"
 
 
 @lru_cache(maxsize=len(NAMES))
 def schema_text(name: str) -> str:
-    """Return a schema as JSON text that stands on its own: program (bot-config.yaml), bot or fleet.
+    """Return a schema as JSON text that stands on its own: program (bot-config.yaml), bot, fleet or sources.
 
     Raises NotFound for another name.
     """

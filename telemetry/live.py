@@ -136,6 +136,11 @@ class Broadcaster:
         for subscription in list(self._subscriptions.values()):
             subscription.close()
 
+    def beat(self) -> None:
+        """Send every open stream a heartbeat now, so that each looks whether it may go on."""
+        for subscription in self._subscriptions.values():
+            subscription.beat()
+
     def leave(self, subscription: "Subscription") -> None:
         """Take a subscription out of its topics; a topic that nobody reads keeps its ring for a while."""
         if self._subscriptions.pop(id(subscription), None) is None:

@@ -43,12 +43,11 @@ HEALTH: Mapping[str, str] = {
     "herdsman_live_resets_total": "Live streams that were told to fetch anew, by reason",
     "herdsman_http_requests_total": "Requests answered, by method, route and status",
     "herdsman_http_request_seconds": "Seconds until a request was answered, by route; streams are left out",
+    "herdsman_webhooks_total": "Webhook deliveries of git servers, by source and result",
     "herdsman_agent_allocations": "Allocations whose output the agent in this process follows",
     "herdsman_agent_files": "Log files that the agent in this process holds open",
     "herdsman_agent_batches_total": "Batches that the agent in this process had acknowledged",
     "herdsman_agent_missed_files_total": "Log files that were deleted before they could be read",
-    "herdsman_leading": "1 on the `herdsman controller` that leads, 0 on a stand-by and on any other process",
-    "herdsman_leadership_epoch": "How many leaders there were, on the `herdsman controller` that leads",
 }
 """Herdsman's own, as telemetry and the web service count it."""
 HISTOGRAMS = frozenset({"herdsman_http_request_seconds"})

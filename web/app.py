@@ -12,6 +12,7 @@ from web.front import Front
 from web.problems import EXCEPTION_HANDLERS
 from web.routes import (
     bots,
+    builds,
     bundles,
     dashboard,
     documentation,
@@ -26,6 +27,7 @@ from web.routes import (
     stream,
     system,
     tokens,
+    webhooks,
 )
 from web.services import Services
 
@@ -45,10 +47,14 @@ ROUTES = (
     bots.bot_logs,
     bots.bot_runs,
     query.query,
+    builds.builds,
+    builds.build,
     operations.sync,
     operations.restart,
     operations.suspend,
     operations.resume,
+    operations.outdated,
+    operations.refresh,
     operations.recover,
     operations.audit,
     tokens.list_tokens,
@@ -62,6 +68,8 @@ ROUTES = (
     sign_in.style,
     ingest.ingest,
     stream.stream,
+    bundles.bundle,
+    webhooks.webhook,
     documentation.openapi,
     documentation.reference,
     dashboard.dashboard,
@@ -87,11 +95,7 @@ class _Unserved(Router):
 def create_app(services: Services) -> Litestar:
     """Return the application over these services; every request passes `Front` before any route."""
     app = Litestar(
-        route_handlers=[
-            *ROUTES,
-            git.mount(services.git),
-            bundles.mount(services.leader) if services.leader else bundles.bundle,
-        ],
+        route_handlers=[*ROUTES, git.mount(services)],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         guards=[require_access],
         exception_handlers=EXCEPTION_HANDLERS,

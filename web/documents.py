@@ -67,6 +67,8 @@ class Bot(Struct):
     last_log: LastLine | None = None
     last_data_at: float | None = None
     """When the bot last printed anything."""
+    source: str = ""
+    """The name of the source that declares it, where the fleet has several."""
 
 
 class Run(Struct):
@@ -265,6 +267,13 @@ class SyncAnswer(Struct):
     """As in RevisionDocument; those known so far."""
 
 
+class WebhookAnswer(Struct):
+    """What `POST /api/v1/webhooks/{source}` made of a genuine delivery."""
+
+    result: str
+    """looking (the source is looked at now), pong (a ping), ignored (another branch, or no push)."""
+
+
 class OperationRequest(Struct):
     """The body of `POST /api/v1/bots/{name}/restart|suspend|resume`."""
 
@@ -280,6 +289,14 @@ class OperationAnswer(Struct):
     operation: str
     by: str
     at: float
+    changed: bool = True
+    """False where there was nothing to do: a refresh of a job that is as it would be rendered now."""
+
+
+class OutdatedAnswer(Struct):
+    """`GET /api/v1/outdated`: the bots whose jobs an older herdsman rendered, or with other settings."""
+
+    bots: list[str]
 
 
 class RecoverAnswer(Struct):
@@ -328,6 +345,27 @@ class SignInLink(Struct):
 
     url: str
     expires_at: float
+
+
+class Build(Struct):
+    """One build of a compiled program: `state` is building, built, failed or interrupted."""
+
+    program: str
+    version: str
+    tree: str
+    runtime: str
+    toolchain: str
+    state: str
+    started_at: float
+    ended_at: float | None
+    message: str
+
+
+class BuildDetail(Struct):
+    """`GET /api/v1/builds/{name}`: a build and what its tools printed, as far as it is."""
+
+    build: Build
+    log: str
 
 
 class WhoAmI(Struct):
@@ -398,13 +436,11 @@ class SystemDocument(Struct):
     """The newest first."""
 
 
-class Readiness(Struct, omit_defaults=True):
+class Readiness(Struct):
     """`GET /readyz`: 200 when every check is "ok", else 503."""
 
     ready: bool
     checks: dict[str, str]
-    role: str = ""
-    """Of a process of `herdsman controller`: "leader" or "standby"; any other has none."""
 
 
 # Stream (GET /api/v1/stream?topics=fleet,bot:NAME), one `data:` JSON object an event:

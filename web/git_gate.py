@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from controller.passes import Pass, Until
 from controller.records import Change, ChangeState
@@ -11,32 +10,23 @@ from gitops.desired import DesiredState
 from gitops.push import Push, Say
 from gitops.reading import CommitReader
 from gitops.revision import Revision
-from schemas.errors import HerdsmanError, ManifestError
+from schemas.errors import HerdsmanError
 from web.progress import follow
-from web.push_lines import Verdict, Widths, change_lines, final_line, header_line, judge, verdict_lines
+from web.push_lines import (
+    Verdict,
+    Widths,
+    build_line,
+    change_lines,
+    final_line,
+    header_line,
+    judge,
+    verdict_lines,
+)
+from web.services import FleetController
 from web.settings import WebSettings
 
 BuildState = Callable[[CommitReader, DesiredState | None], DesiredState]
 """Builds the desired state of the commit that is read, from an earlier state where that saves work."""
-
-
-class TakesPushes(Protocol):
-    """The part of the controller that a push speaks to."""
-
-    def desired(self) -> DesiredState | None:
-        """Return the desired state that holds now, None before the first."""
-        ...
-
-    def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
-        """Ask for a pass as soon as it can be."""
-        ...
-
-    async def record_refusal(
-        self, revision: Revision, errors: tuple[ManifestError, ...], by: str = ""
-    ) -> None:
-        """Keep a pushed revision that was refused, for the history."""
-        ...
-
 
 WAIT_HEALTHY = "wait=healthy"
 CONFIRM_PRUNE = "confirm-prune"
@@ -45,7 +35,7 @@ CONFIRM_PRUNE = "confirm-prune"
 class GitGate:
     """The `PushGate` of our own remote: validates before a push is let in, applies and reports after it."""
 
-    def __init__(self, controller: TakesPushes, build: BuildState, settings: WebSettings) -> None:
+    def __init__(self, controller: FleetController, build: BuildState, settings: WebSettings) -> None:
         self._controller = controller
         self._build = build
         self._settings = settings
@@ -90,7 +80,7 @@ class GitGate:
         )
         until: Until = "healthy" if WAIT_HEALTHY in push.options else "running"
         seconds = self._settings.push_wait_healthy if until == "healthy" else self._settings.push_wait
-        report = _Report(self._settings.url, say, until)
+        report = _Report(self._settings, say, until)
         try:
             await report.tell(started, update.new, seconds)
         except TimeoutError:
@@ -102,10 +92,14 @@ class GitGate:
 class _Report:
     """The lines that a push prints while it is applied."""
 
-    def __init__(self, url: str, say: Say, until: Until) -> None:
-        self._url = url
+    def __init__(self, settings: WebSettings, say: Say, until: Until) -> None:
+        self._url = settings.url
+        self._building = settings.push_wait_building
+        self._build_line_every = settings.build_line_every
         self._say = say
         self._until = until
+        self._builds_told: set[str] = set()
+        self._next_build_line = 0.0
 
     async def tell(self, started: Pass, pushed: str, seconds: float) -> None:
         """Print the header, a line for each changed bot, and how it went."""
@@ -120,7 +114,9 @@ class _Report:
             await self._say(f"  held: {plan.held}")
         told: set[str] = set()
         width = Widths.of(started.changes)
-        async for change in follow(started, self._until, seconds - (time.monotonic() - begun)):
+        left = seconds - (time.monotonic() - begun)
+        async for change in follow(started, self._until, left, self._building):
+            await self._tell_build(change, width)
             if change.bot not in told and self._has_arrived(change):
                 told.add(change.bot)
                 for line in change_lines(change, width):
@@ -129,6 +125,15 @@ class _Report:
         held = sum(action.held for action in plan.actions)
         url = f"{self._url}/r/{plan.revision.short}"
         await self._say(final_line(started.changes, len(told), took, url, held))
+
+    async def _tell_build(self, change: Change, width: Widths) -> None:
+        """Show now and then how far a build is, once for all the bots that wait for it."""
+        now = time.monotonic()
+        if not change.building or change.message in self._builds_told or now < self._next_build_line:
+            return
+        self._builds_told.add(change.message)
+        self._next_build_line = now + self._build_line_every
+        await self._say(build_line(change, width))
 
     def _has_arrived(self, change: Change) -> bool:
         on_the_way = (

@@ -12,6 +12,8 @@ from schemas.report import render_errors
 
 _MOST_ERRORS = 50
 _WIDEST_SUMMARY = 44
+_MOST_REASON_LINES = 16
+"""A failed build is shown with its compiler's own lines."""
 _WORDS = {"create": "new"}
 
 
@@ -112,8 +114,13 @@ def change_lines(change: Change, width: Widths) -> list[str]:
         f"{summary:<{width.summary}}  {change.state.value:<9} {change.seconds:.1f} s"
     )
     if change.state is ChangeState.FAILED:
-        return [line, *(f"    {part}" for part in change.message.splitlines()[:5])]
+        return [line, *(f"    {part}" for part in change.message.splitlines()[:_MOST_REASON_LINES])]
     return [line]
+
+
+def build_line(change: Change, width: Widths) -> str:
+    """Return how far the build is that a bot waits for."""
+    return f"  {change.bot:<{width.bot}}  {_WORDS.get(change.action, change.action):<7}  {change.message}"
 
 
 def final_line(changes: Sequence[Change], told: int, seconds: float, url: str, held: int = 0) -> str:

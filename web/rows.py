@@ -47,6 +47,7 @@ class Rows:
             last_metric=_metric(known.newest) if equity is None and known.newest else None,
             last_log=_last_line(known),
             last_data_at=known.last_data_at,
+            source=status.source,
         )
 
 

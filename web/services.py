@@ -1,7 +1,7 @@
 """What the web needs of everything below it, as narrow Protocols, so that each can be a fake in a test."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,8 +10,11 @@ from controller.plan import Plan
 from controller.records import Attempt, AuditEntry, PastBot, RevisionRecord, RunRecord, Suspension
 from controller.status import BotStatus
 from gitops.bundle import Bundle
+from gitops.compiling.records import BuildRecord
 from gitops.desired import DesiredState
+from gitops.revision import Revision
 from schemas.bot import BotSpec
+from schemas.errors import ManifestError
 from telemetry.intake import IngestAnswer
 from telemetry.live import Broadcaster
 from telemetry.prometheus import Registry
@@ -22,6 +25,7 @@ from web.fleet_header import FleetHeader
 from web.rows import Rows
 from web.settings import WebSettings
 from web.system.health import SystemHealth
+from web.webhooks import Webhooks, no_webhooks
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
@@ -72,8 +76,26 @@ class FleetController(Protocol):
         """Ask for a pass as soon as it can be."""
         ...
 
+    def announce(self, source: str) -> None:
+        """Look at a source soon, since somebody said that it moved. Raises NotFound."""
+        ...
+
     async def plan(self) -> Plan:
         """Return what a pass would do now."""
+        ...
+
+    async def record_refusal(
+        self, revision: Revision, errors: tuple[ManifestError, ...], by: str = ""
+    ) -> None:
+        """Keep a pushed revision that was refused, for the history."""
+        ...
+
+    async def outdated(self, names: Sequence[str] = ()) -> list[str]:
+        """Return the bots whose jobs would be rendered otherwise now."""
+        ...
+
+    async def refresh(self, name: str, by: str, reason: str = "", *, token: str = "") -> bool:
+        """Apply a bot's job as it is rendered now; say whether it changed."""
         ...
 
     async def restart(self, name: str, by: str, reason: str, *, token: str = "") -> None:
@@ -139,6 +161,22 @@ class BundleShelf(Protocol):
         ...
 
 
+class BuildShelf(Protocol):
+    """The builds of compiled programs; `gitops.compiling.records.BuildRecords` fulfils it."""
+
+    def all(self) -> list[BuildRecord]:
+        """Return every build on record, the newest first."""
+        ...
+
+    def find(self, program: str, tree: str = "") -> BuildRecord | None:
+        """Return a program's build of a git tree; without one, its newest."""
+        ...
+
+    def log(self, record: BuildRecord) -> str:
+        """Return a build's log as far as it is written."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything that the routes use."""
@@ -152,6 +190,7 @@ class Services:
     rows: Rows
     intake: TelemetryIntake
     bundles: BundleShelf
+    builds: BuildShelf
     bundle_key: bytes
     """The secret under which bundles' addresses are made; see `routes/bundles.py`."""
     registry: Registry
@@ -161,13 +200,11 @@ class Services:
     """Returns each part's state by name, "ok" or what is wrong in words."""
     git: "ASGIApp | None" = None
     """Serves `/git/fleet.git`, None where the fleet's source is elsewhere."""
-    leader: "ASGIApp | None" = None
-    """Serves `/bundles` where another process has them, None where `bundles` does."""
     clock: Callable[[], float] = time.time
     system: SystemHealth = field(default_factory=SystemHealth)
     """How each part of herdsman is."""
-    role: Callable[[], str] = str
-    """Returns what this process is among several; see `documents.Readiness`."""
+    webhooks: Webhooks = field(default_factory=no_webhooks)
+    """Takes the deliveries of git servers."""
 
     def sign_in_url(self, token: str) -> str:
         """Return an address that signs a browser in once, with the rights of the token of this id."""

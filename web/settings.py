@@ -26,5 +26,9 @@ class WebSettings:
     """Seconds for which a push shows the progress of its changes."""
     push_wait_healthy: float = 120.0
     """The same with `git push -o wait=healthy`."""
+    push_wait_building: float = 1200.0
+    """Seconds for which a push waits for programs that are being built, before the above begin to count."""
+    build_line_every: float = 5.0
+    """Least seconds between two lines of a push that tell how far a build is."""
     rows_every: float = 0.25
     """Least seconds between two sendings of one bot's row."""

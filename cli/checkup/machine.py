@@ -27,6 +27,7 @@ def machine_findings(data: Path, listen: str, service_runs: bool) -> Iterator[Fi
     yield from git()
     yield uv_tool()
     yield node()
+    yield from compilers()
     yield from inotify(Path("/proc/sys/fs/inotify"))
     yield from folder(data)
     yield disk(data)
@@ -80,6 +81,19 @@ def node() -> Finding:
     if version:
         return Finding("node", State.OK, version)
     return Finding("node", State.OPTIONAL, "none", "for bots with the runtime nodejs20: install Node.js 20")
+
+
+def compilers() -> Iterator[Finding]:
+    """Look for what builds compiled programs, which only those need."""
+    from gitops.compiling.toolchains import find_toolchain
+    from schemas.errors import RuntimeMissing
+
+    for subject, runtime in (("cargo", "rust-stable"), ("cmake and g++", "gcc13")):
+        try:
+            yield Finding(subject, State.OK, find_toolchain(runtime).described)
+        except RuntimeMissing as missing:
+            advice = f"for programs with the runtime {runtime}: {str(missing).partition(': ')[2] or missing}"
+            yield Finding(subject, State.OPTIONAL, "none", advice)
 
 
 def inotify(folder: Path) -> Iterator[Finding]:

@@ -56,16 +56,26 @@ def nomad_findings(address: str) -> Iterator[Finding]:
 
 def node_finding(node: dict[str, Any]) -> Finding:
     """Tell which runtimes a node published; without any, no bot is placed there."""
-    from controller.schedulers.nomad.job import NODE_PYTHON
+    from controller.schedulers.nomad.job import NODE_GLIBC, NODE_NODEJS, NODE_PYTHON
 
     subject = f"node {node.get('Name') or node['ID'][:8]}"
     if node.get("Status") != "ready":
         return Finding(subject, State.WARNING, f"{node.get('Status')}", "Nomad places nothing there")
-    prefix = f"{NODE_PYTHON}_"
-    found = sorted(
-        key.removeprefix(prefix).replace("_", ".") for key in node.get("Meta") or {} if key.startswith(prefix)
-    )
-    if found:
-        return Finding(subject, State.OK, "python " + ", ".join(found))
+    meta = node.get("Meta") or {}
+    found = {
+        "python": published(meta, f"{NODE_PYTHON}_"),
+        "node": published(meta, f"{NODE_NODEJS}_"),
+        "glibc": meta.get(NODE_GLIBC) or "",
+    }
+    if found["python"]:
+        return Finding(
+            subject, State.OK, "; ".join(f"{name} {versions}" for name, versions in found.items() if versions)
+        )
     advice = "run the agent on it: `herdsman agent --print-job` prints a job for all nodes"
     return Finding(subject, State.MISSING, "published no runtime", advice)
+
+
+def published(meta: dict[str, str], prefix: str) -> str:
+    """Return the versions of what a node published under a prefix of its metadata."""
+    versions = sorted(key.removeprefix(prefix).replace("_", ".") for key in meta if key.startswith(prefix))
+    return ", ".join(versions)

@@ -33,7 +33,7 @@ async def live(options: UpOptions) -> None:
         port = address_of(sock).port
         parts = await put_together(options, Listen(options.listen.host, port))
         stop = stop_on_signals()
-        if options.seed and not options.source:
+        if options.seed:
             seed(options.data / "git" / "fleet.git", options.seed, options.branch or "main")
         started = asyncio.Event()
         async with running(parts, stop):
@@ -115,7 +115,8 @@ def stop_on_signals() -> asyncio.Event:
 def greeting(parts: Parts) -> str:
     """Return what a person sees once the service answers."""
     options = parts.options
-    remote = options.source or f"{parts.url}/git/fleet.git   (`herdsman init` connects a clone to it)"
+    own = f"{parts.url}/git/fleet.git   (`herdsman init` connects a clone to it)"
+    remote = "\n             ".join(parts.follows) or own
     link = [f"  dashboard  {parts.sign_in_url}", "             (signs in once, within 10 minutes)"]
     lines = [
         f"herdsman {parts.services.settings.version}  fleet {parts.fleet}  scheduler {options.scheduler}",

@@ -11,6 +11,7 @@ from web.access.listen import Listen, Tls, check_listen, parse_listen, tls_files
 
 FLEET_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 SHORTEST_POLL = 0.2
+LEAST_BUILD_MEMORY = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class UpOptions:
     listen: Listen
     fleet: str = "fleet"
     source: str = ""
+    sources: Path | None = None
+    webhook_secret_file: Path | None = None
     branch: str = ""
     tag: str = ""
     semver: str = ""
@@ -39,6 +42,10 @@ class UpOptions:
     advertise_url: str = ""
     victoriametrics: str = ""
     python: str = ""
+    build_timeout: float = 900.0
+    build_memory: int = 4096
+    """MiB."""
+    build_jobs: int = 1
     tls: Tls | None = None
     insecure: bool = False
     allowed_hosts: frozenset[str] = frozenset()
@@ -58,10 +65,23 @@ class UpOptions:
         ):
             if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
                 raise UsageError(f'{option} "{url}" is no address: give http://HOST:PORT')
+        if self.build_timeout <= 0 or self.build_memory < LEAST_BUILD_MEMORY or self.build_jobs < 1:
+            raise UsageError(
+                "a build needs time, memory and a process: --build-timeout more than 0, --build-jobs 1 or "
+                f"more, --build-memory {LEAST_BUILD_MEMORY} or more"
+            )
         if self.data.exists() and not self.data.is_dir():
             raise UsageError(f"--data {self.data} is a file, not a folder")
-        if self.seed and self.source:
+        if self.seed and (self.source or self.sources):
             raise UsageError("--seed fills our own git remote; with --source the fleet lies elsewhere")
+        if self.sources and (self.source or self.subfolder or self.branch or self.webhook_secret_file):
+            raise UsageError(
+                "--sources names everything in its file: leave out --source and what belongs to it"
+            )
+        if self.webhook_secret_file and not self.source:
+            raise UsageError(
+                "--webhook-secret-file is for a --source; a push to our own remote needs no webhook"
+            )
         if not self.source and (self.tag or self.semver or self.commit):
             raise UsageError(
                 "--tag, --semver and --commit follow a --source; our own remote deploys a branch"

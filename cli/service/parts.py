@@ -11,6 +11,7 @@ from cli.service.folder import read_secret, write
 from cli.service.options import UpOptions
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
+from cli.service.sources import open_origin
 from cli.service.system_parts import make_system
 from cli.service.telemetry_parts import Telemetry, open_telemetry
 from controller.clock import SystemClock
@@ -22,14 +23,8 @@ from controller.settings import Settings
 from controller.status import BotStatus
 from gitops.bundle import Bundle
 from gitops.bundles import BundleStore
-from gitops.git_source import GitSource
-from gitops.hosted import HostedRepository
-from gitops.references import make_reference
+from gitops.compiling.steps import BuildLimits
 from gitops.remote import GitRemote
-from gitops.sources import HostedSource
-from gitops.ssh import SshKeys
-from gitops.states import FleetStates
-from gitops.transport import Credentials, Transport
 from schemas.errors import NotFound
 from telemetry.agent.agent import Agent
 from telemetry.agent.sinks import DirectSink
@@ -47,13 +42,12 @@ from web.git_gate import GitGate
 from web.publishing import LivePublisher
 from web.routes.bundles import bundle_path
 from web.rows import Rows
-from web.services import FleetController, Services
+from web.services import Services
 from web.settings import WebSettings
+from web.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
-
-Source = HostedSource | GitSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +66,8 @@ class Parts:
     """Reads local bots' output; on Nomad each node has its own."""
     git: GitRemote | None
     services: Services
+    follows: tuple[str, ...] = ()
+    """A line for people about each source elsewhere."""
 
 
 async def put_together(options: UpOptions, listening: Listen) -> Parts:
@@ -80,7 +76,10 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     database = await Database.open(str(options.data / "herdsman.db"))
     fleet = await find_fleet(options, database)
     telemetry = await open_telemetry(options, fleet)
-    bundles = BundleStore(options.data / "bundles")
+    bundles = BundleStore(
+        options.data / "bundles",
+        limits=BuildLimits(options.build_timeout, options.build_memory << 20, options.build_jobs),
+    )
     bundle_key = read_secret(options.data / "bundle-key")
     advertised = (options.advertise_url or url).rstrip("/")
 
@@ -89,18 +88,17 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
 
     scheduler = await make_scheduler(options, fleet, bundles, url_of)
     settings = web_settings(options, url)
-    hosted, source = make_source(options)
+    origin = open_origin(options, lambda: controller)
     relay = Relay()
     controller: Controller
-    states = FleetStates(source, ran=lambda: controller.programs_ran())
 
     async def logs_acknowledged(bot: str) -> bool:
         return intake.drained(bot)
 
     controller = Controller(
         scheduler,
-        source,
-        states,
+        origin.source,
+        origin.states,
         bundles,
         database,
         SystemClock(),
@@ -122,7 +120,9 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     )
     relay.target = publisher
     intake = Intake(telemetry.series, telemetry.events, publisher, telemetry.health, fleet=fleet)
-    git = GitRemote(hosted, GitGate(controller, states.build_from, settings)) if hosted else None
+    git = None
+    if origin.hosted and origin.hosted_states:
+        git = GitRemote(origin.hosted, GitGate(controller, origin.hosted_states.build_from, settings))
     access = await make_access(options, listening, database)
     services = Services(
         settings=settings,
@@ -134,6 +134,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         rows=rows,
         intake=intake,
         bundles=bundles,
+        builds=bundles.compiler.records,
         bundle_key=bundle_key,
         registry=telemetry.health.registry,
         dashboard=DashboardFiles(settings.static),
@@ -141,6 +142,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         checks=make_checks(controller, telemetry),
         git=cast("ASGIApp | None", git),
         system=make_system(options, fleet, settings.version, controller, telemetry, intake),
+        webhooks=Webhooks(origin.webhooks, controller.announce, time.time, telemetry.health.registry),
     )
     admin = await ensure_admin_token(access.tokens, options.data / "admin-token", time.time())
     agent = None
@@ -164,6 +166,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         agent,
         git,
         services,
+        origin.follows,
     )
 
 
@@ -181,30 +184,6 @@ async def find_fleet(options: UpOptions, database: Database) -> str:
     if fleet != known:
         write(path, f"{fleet}\n")
     return fleet
-
-
-def make_source(options: UpOptions) -> tuple[HostedRepository | None, Source]:
-    """Return our own repository (None where the fleet lies elsewhere), and where revisions come from."""
-    if options.source:
-        return None, GitSource(
-            Transport(
-                options.source,
-                Credentials(token_file=options.source_token_file),
-                options.source_ca_file,
-                SshKeys(options.source_known_hosts, options.source_key_file),
-            ),
-            make_reference(
-                branch=options.branch, tag=options.tag, semver=options.semver, commit=options.commit
-            ),
-            options.subfolder,
-            mirror=options.data / "git" / "mirrors" / "fleet.git",
-            interval=options.poll_interval,
-            moved_tags=options.accept_moved_tags,
-        )
-    hosted = HostedRepository(options.data / "git" / "fleet.git", options.branch or "main")
-    hosted.create()
-    source = HostedSource(hosted.path, hosted.branch, options.subfolder, options.poll_interval)
-    return hosted, source
 
 
 def web_settings(options: UpOptions, url: str) -> WebSettings:
@@ -240,7 +219,7 @@ def own_names(options: UpOptions, listening: Listen) -> frozenset[str]:
     return frozenset(name for name in (listening.host, advertised) if name)
 
 
-def find_status(controller: FleetController, name: str) -> BotStatus | None:
+def find_status(controller: Controller, name: str) -> BotStatus | None:
     """Return a bot's status, None where it has none."""
     try:
         return controller.status(name)

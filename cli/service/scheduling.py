@@ -32,7 +32,12 @@ def python_version(wanted: str) -> str:
 
 
 def local_interpreter(launch: Launch) -> str:
-    """Return what runs the bot: Node.js, or the Python that its dependencies were installed for."""
+    """Return what runs the bot: Node.js, or the Python that its dependencies were installed for.
+
+    A compiled bot is run by nothing: its binary is executed.
+    """
+    if launch.spec.program.compiled:
+        return ""
     if launch.spec.program.runtime.startswith("nodejs"):
         return str(find_node().path)
     found = interpreters().get(f"python{launch.python}") if launch.python else None

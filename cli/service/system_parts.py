@@ -124,14 +124,14 @@ def scheduler_probe(options: UpOptions, controller: Controller) -> Probe:
         placed = Counter(status.node for status in statuses if status.node)
         facts = [
             SystemFact("kind", options.scheduler),
-            SystemFact("observed", work.observed_ago, "s", "since all bots were last looked at"),
+            SystemFact("last observed", work.observed_ago, "s", "since all bots were last looked at"),
         ]
         if options.scheduler == "nomad":
             facts.append(SystemFact("address", shown_address(options.nomad_address) or "NOMAD_ADDR"))
         return SystemPart(
             "scheduler",
             "failing" if problem else "ok",
-            problem or ("it answers" if options.scheduler == "nomad" else "bots are children of herdsman"),
+            problem or ("Nomad answers" if options.scheduler == "nomad" else "bots are children of herdsman"),
             "bots run on as they are; it is asked again by itself" if problem else "",
             facts=facts,
             table=SystemTable(

@@ -111,13 +111,16 @@ def indices(folder: str, name: str) -> list[int]:
 def last_line(folder: str, name: str) -> str:
     """Return the last line of a stream that holds anything, for a crash's message; "" without one.
 
-    What Node prints of an uncaught error begins with its message: that line stands for all of it.
+    What Node prints of an uncaught error begins with its message: that line stands for all of it, as does
+    its message for what Rust prints of a panic.
     """
     for index in reversed(indices(folder, name)):
         text = _tail(f"{folder}/{name}.{index}")
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
         if lines and lines[-1].startswith("Node.js v"):
             return _thrown(lines[:-1])
+        if lines and lines[-1].startswith("note: run with `RUST_BACKTRACE"):
+            return _panic(lines[:-1])
         if lines:
             return lines[-1].strip() + _place(lines)
     return ""
@@ -148,6 +151,16 @@ def _thrown(lines: list[str]) -> str:
             return line
     told = [line for line in lines if not line.startswith((" ", "}"))]
     return told[-1] if told else ""
+
+
+def _panic(lines: list[str]) -> str:
+    """Return the message of a Rust panic and its place, `boom (src/main.rs:3:5)`."""
+    for index in range(len(lines) - 1, -1, -1):
+        _, told, place = lines[index].partition(" panicked at ")
+        if told and lines[index].startswith("thread "):
+            message = " ".join(line.strip() for line in lines[index + 1 :])
+            return f"{message} ({place.rstrip(':')})"
+    return lines[-1] if lines else ""
 
 
 def _tail(path: str, size: int = 16384) -> str:

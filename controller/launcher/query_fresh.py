@@ -75,7 +75,9 @@ def _run(
     given = (
         query_environment(inside, own, code, dependencies) | asked | {"HERDSMAN_QUERY_RESULT": str(result)}
     )
-    code_of_exit, output, errors = _carry_out(Program(command(inside, code), given, code), seconds)
+    code_of_exit, output, errors = _carry_out(
+        Program(command(inside, dependencies, "query"), given, code), seconds
+    )
     if code_of_exit is None:
         return failure(TIMED_OUT, f"the query took longer than {seconds:g} s and was ended", errors)
     document = _document(result, output)

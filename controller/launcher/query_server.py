@@ -91,7 +91,7 @@ class QueryServer:
         given = environment(inside, self._own, code, dependencies)
         given.pop("HERDSMAN_LEASE_DEADLINE", None)
         given |= {"ENTRYPOINT_TYPE": "query", "THE0_QUERY_PORT": str(self._port)}
-        return Program(command(inside, code), given, code)
+        return Program(command(inside, dependencies, "query"), given, code)
 
     def attend(self, ended: dict[int, int]) -> None:
         """Start the server again, after a pause, where it has ended by itself (`ended`: the loop's)."""

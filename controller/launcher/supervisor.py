@@ -110,7 +110,7 @@ class Supervisor:
     def _start(self, code: str, dependencies: str) -> Run:
         clear_result(self._order)
         given = environment(self._order, self._own, code, dependencies) | self._queries.prepare()
-        program = Program(command(self._order, code), given, code)
+        program = Program(command(self._order, dependencies), given, code)
         attempt = self._count()
         pid = self._execute(program)
         run = Run(pid, attempt, time.time(), self._order)

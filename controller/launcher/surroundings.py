@@ -24,13 +24,20 @@ class UnknownRuntime(Exception):
     """Nothing on this node runs the program's runtime."""
 
 
-def command(order: "dict[str, Any]", code: str) -> list[str]:
-    """Return the bot's arguments: a shim for Python and Node, the built binary for a compiled runtime."""
+def command(order: "dict[str, Any]", layer: str, link: str = "bot") -> list[str]:
+    """Return the bot's arguments: a shim for Python and Node, else the binary that a link of its layer names.
+
+    `link` is "bot" or "query".
+    """
     if order["runtime"].startswith("python"):
         return [order["interpreter"] or sys.executable, _SHIM]
     if order["runtime"].startswith("nodejs") and order["interpreter"]:
         return [order["interpreter"], _NODE_SHIM]
-    binary = f"{code}/{order['entrypoint']}"
+    try:
+        # By its own name, so that a list of processes shows what runs.
+        binary = f"{layer}/{posix.readlink(f'{layer}/{link}')}" if layer else ""
+    except OSError:
+        binary = ""
     if posix.access(binary, posix.X_OK):
         return [binary]
     raise UnknownRuntime(f"the runtime {order['runtime']} is not available here: {order['entrypoint']}")

@@ -124,6 +124,13 @@ class Scheduler(Protocol):
         """
         ...
 
+    async def outdated(self, launch: Launch) -> bool:
+        """Say whether applying this launch would change the bot's job as the scheduler has it.
+
+        For a bot's own last launch: whether its job was rendered by another herdsman, or with other settings.
+        """
+        ...
+
     async def stop(self, name: str, expected: str | None, reason: str) -> None:
         """Ask a bot to stop (SIGTERM, its kill_timeout, SIGKILL) and return once that is accepted.
 

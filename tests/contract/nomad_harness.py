@@ -16,6 +16,7 @@ from controller.schedulers.nomad.node import publish_interpreters
 from controller.schedulers.nomad.scheduler import NomadScheduler
 from controller.schedulers.nomad.settings import NomadSettings
 from gitops.bundle import Bundle
+from gitops.libc import glibc
 from gitops.runtimes import Node, nodes
 from tests.engines.launching import BundleServer, bundle_server, make_bundle, this_python
 from tests.engines.nomad import NomadAgent
@@ -34,13 +35,14 @@ class NomadHarness:
         settings = NomadSettings(self.fleet, address=agent.address, token=token, stop_margin=3)
         self.scheduler = NomadScheduler(settings, launcher, server.url_of)
 
-    async def publish(self, found: Mapping[int, Node] | None) -> None:
-        """Publish what the agent's node offers to bots, with these Node.js."""
+    async def publish(self, found: Mapping[int, Node] | None, libc: str = "") -> None:
+        """Publish what the agent's node offers to bots: these Node.js, and its C library (or another)."""
         version, path = this_python()
         await publish_interpreters(
             self.agent.address,
             {version: path},
             nodes={major: str(one.path) for major, one in (found or {}).items()},
+            glibc=libc or glibc(),
             token=self.agent.token,
             state_root=str(state_root(self.agent)),
             cache_root=str(self.agent.data / "cache"),

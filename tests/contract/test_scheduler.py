@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 
 from controller.schedulers.protocol import Phase
+from gitops.bundles import BundleStore
 from schemas.bot import RestartPolicy
 from schemas.errors import Conflict
 from schemas.reports import Outcome
 from tests.contract.nomad_harness import nomad_harness
 from tests.contract.scheduler_harness import Fleet, alive, bundle, local_harness, until
 from tests.e2e.lives import assert_never_two
+from tests.unit.gitops.compiled import cpp_files
+from tests.unit.gitops.fleets import Clone
+from tests.unit.gitops.test_bundles import program as committed
 
 QUICK = RestartPolicy(first_delay=0.2, max_delay=0.8)
 
@@ -54,6 +58,17 @@ async def test_an_update_ends_the_old_copy_before_the_new_one_starts(fleet: Flee
     words = [what for pid, what in fleet.marks("alpha") if pid == first]
     assert (words[-1], newer != token, first != second) == ("end", True, True)
     assert (await fleet.phase("alpha", Phase.RUNNING)).spec == "two"
+
+
+async def test_a_job_is_outdated_where_an_apply_would_change_it(fleet: Fleet) -> None:
+    """The launch that was applied is what runs; asking changes nothing, not even for another launch."""
+    launch = await fleet.launch("alpha")
+    token = await fleet.scheduler.apply(launch, None)
+    await fleet.marked("alpha", "alive")
+    assert not await fleet.scheduler.outdated(launch)
+    assert await fleet.scheduler.outdated(replace(launch, spec=replace(launch.spec, kill_timeout=7.0)))
+    assert (await fleet.seen("alpha")).token == token
+    assert len(await fleet.marked("alpha", "start")) == 1
 
 
 async def test_a_stop_gives_the_bot_its_time(fleet: Fleet) -> None:
@@ -307,6 +322,60 @@ async def test_a_node_bot_lives_with_its_packages(fleet: Fleet) -> None:
     await fleet.marked("alpha", "alive")
     bot = await fleet.phase("alpha", Phase.RUNNING)
     await until(lambda: _printed(fleet, bot.allocation, "the answer is 42"))
+    await fleet.scheduler.stop("alpha", token, "a holiday")
+    await fleet.phase("alpha", Phase.STOPPED)
+    assert fleet.marks("alpha")[-1][1] == "end"
+
+
+CPP_BOT = r"""
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <unistd.h>
+
+static volatile sig_atomic_t stopping = 0;
+
+int main(int count, char **) {
+  std::signal(SIGTERM, [](int) { stopping = 1; });
+  const std::string id = std::getenv("BOT_ID"), config = std::getenv("BOT_CONFIG"), key = "\"record\": \"";
+  const auto start = config.find(key) + key.size();
+  FILE *record = std::fopen(config.substr(start, config.find('"', start) - start).c_str(), "a");
+  const auto note = [&](const char *what) {
+    const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+    std::fprintf(record, "%s %d %s %f\n", id.c_str(), getpid(), what, now.count());
+    std::fflush(record);
+  };
+  note("start");
+  std::printf("%d arguments in %s\n", count - 1, access("CMakeLists.txt", R_OK) == 0 ? "the folder" : "?");
+  std::fflush(stdout);
+  while (!stopping) {
+    note("alive");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  note("end");
+}
+"""
+
+
+async def test_a_compiled_bot_lives_by_itself(fleet: Fleet, tmp_path: Path) -> None:
+    """What was built here runs in its program's folder, and puts its things in order at a stop."""
+    clone, store = Clone(tmp_path / "clone"), BundleStore(tmp_path / "bundles")
+    program = committed(clone, **cpp_files(**{"main.cpp": CPP_BOT}))
+    code = await store.code(clone.store, program)
+    layer = await store.dependencies(clone.store, program, "")
+    assert layer is not None
+    for content in (code, layer):
+        await fleet.harness.store(content)
+    launch = await fleet.launch("alpha")
+    token = await fleet.scheduler.apply(
+        replace(launch, spec=replace(launch.spec, program=program), code=code, dependencies=layer), None
+    )
+    await fleet.marked("alpha", "alive")
+    bot = await fleet.phase("alpha", Phase.RUNNING)
+    await until(lambda: _printed(fleet, bot.allocation, "0 arguments in the folder"))
     await fleet.scheduler.stop("alpha", token, "a holiday")
     await fleet.phase("alpha", Phase.STOPPED)
     assert fleet.marks("alpha")[-1][1] == "end"

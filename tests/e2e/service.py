@@ -49,8 +49,6 @@ class Service:
     process: "subprocess.Popen[bytes] | None" = None
     command: str = COMMAND
     """The installed herdsman: this checkout's, where nothing else is said."""
-    process_kind: str = "up"
-    """up, controller or web."""
 
     @property
     def data(self) -> Path:
@@ -66,7 +64,7 @@ class Service:
 
     @property
     def log(self) -> Path:
-        return self.home / f"{self.process_kind}-{self.port}.log"
+        return self.home / "up.log"
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a person with an empty home."""
@@ -92,7 +90,7 @@ class Service:
         self.home.mkdir(parents=True, exist_ok=True)
         command = [
             self.command,
-            self.process_kind,
+            "up",
             "--data",
             str(self.data),
             "--listen",

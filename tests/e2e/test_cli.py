@@ -169,3 +169,32 @@ def test_a_backup_made_while_it_runs_brings_everything_back(service: Service, pr
     assert again.read_text() == '{"position": 1}'
     assert ("restore", "moved") in [(one["action"], one["why"]) for one in service.get("/api/v1/audit")]
     assert "unchanged" in service.run("deploy", str(program)).stdout
+
+
+def test_a_refresh_stops_at_the_first_bot_that_does_not_get_healthy(service: Service, program: Path) -> None:
+    """Jobs that an older herdsman rendered are listed, and restarted in turn while all goes well."""
+    main = program / "main.py"
+    begin = "def main(bot_id, config):\n"
+    trap = "    import os\n    assert 'sick' not in os.listdir(os.environ['STATE_DIR'])\n"
+    main.write_text(main.read_text().replace(begin, begin + trap))
+    quick = ("--set", "herdsman={healthy_after: 1s}")
+    for name in ("a-sound", "b-sick", "c-later"):
+        service.run("deploy", str(program), "--bot", name, *quick)
+    assert "nothing to refresh" in service.run("refresh").stdout
+    assert service.stop() == 0
+    for path in (service.data / "local" / "jobs").glob("*.json"):
+        job = json.loads(path.read_text())
+        job["order"]["from-an-older-version"] = True
+        path.write_text(json.dumps(job))
+    service.start()
+    for name in ("a-sound", "b-sick", "c-later"):
+        service.wait_health(name, "Healthy")
+    state = next((service.data / "local" / "state").glob("*/b-sick"))
+    (state / "sick").touch()
+    assert service.run("refresh").stdout.split() == ["a-sound", "b-sick", "c-later"]
+    done = service.run("refresh", "--all", "--yes", "--timeout", "20", check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "a-sound  ● healthy  refreshed after" in done.stdout
+    assert "error: b-sick " in done.stderr
+    assert "left as they are: c-later" in done.stderr
+    assert service.run("refresh").stdout.split() == ["c-later"]

@@ -225,8 +225,8 @@ def test_a_revision_is_found_from_the_list(visit: Open, service: Service) -> Non
         row = page.get_by_test_id(f"revision-row-{revision[:7]}")
         expect(row).to_be_visible()
         shoot_all(page, "revisions")
-        row.get_by_role("link").click()
-        expect(page.get_by_test_id("revision-page")).to_contain_text(f"{len(BOTS)} bots changed")
+        row.get_by_role("link", name=revision[:7]).click()
+        expect(page.get_by_test_id("revision-page")).to_contain_text(f"{len(BOTS)} bots: {len(BOTS)} new")
     with visit(f"/r/{revision[:5]}") as watched:
         page = watched.page
         expect(page.get_by_test_id("revision-page")).to_contain_text(revision)
@@ -243,8 +243,8 @@ def test_what_is_not_there_says_so(visit: Open) -> None:
         shoot_all(watched.page, "unknown-bot")
         problem.get_by_role("link", name="All bots of the fleet").click()
         expect(watched.page.get_by_test_id("bot-row-sma-btc")).to_be_visible()
-    with visit("/r/0000000") as watched:
-        expect(watched.page.locator(".note")).to_contain_text("not known here")
+    with visit("/revisions/0000000", "404") as watched:
+        expect(watched.page.get_by_test_id("problem")).to_contain_text("has never been seen here")
         shoot_all(watched.page, "unknown-revision")
 
 

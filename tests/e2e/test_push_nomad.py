@@ -244,6 +244,29 @@ def test_a_removed_bot_ends_and_its_job_is_gone(
     assert_never_two(record)
 
 
+def test_another_rendering_restarts_nobody_until_a_refresh(
+    service: Service, nomad: NomadAgent, record: Path
+) -> None:
+    """A herdsman that renders jobs otherwise leaves them alone, names them, and refreshes them once told."""
+    before = {name: job["JobModifyIndex"] for name, job in jobs(nomad).items()}
+    lives = len(by_bot(read_lives(record))["one"])
+    assert "nothing to refresh" in service.run("refresh").stdout
+    assert service.stop() == 0
+    service.options += ("--advertise-url", f"http://localhost:{service.port}")
+    service.start()
+    service.run("sync")
+    assert service.run("refresh").stdout.splitlines() == ["one"]
+    refused = service.run("refresh", "--all", check=False)
+    assert (refused.returncode, "one (dry, " in refused.stderr) == (2, True)
+    assert {name: job["JobModifyIndex"] for name, job in jobs(nomad).items()} == before
+    told = service.run("refresh", "--all", "--yes", "--reason", "moved").stdout
+    assert "one  ● healthy  refreshed after" in told
+    assert len(by_bot(read_lives(record))["one"]) == lives + 1
+    assert ("refresh", "moved") in [(one["action"], one["why"]) for one in service.get("/api/v1/audit")]
+    assert "nothing to refresh" in service.run("refresh", "one").stdout
+    assert_never_two(record)
+
+
 def test_an_older_backup_touches_no_bot_until_it_is_told_to(
     service: Service, fleet: Fleet, nomad: NomadAgent, record: Path, root: Path
 ) -> None:

@@ -1,6 +1,6 @@
 """A controller whose bots, plans and passes a test sets by hand."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,11 +62,13 @@ class FakeController:
     refusals: list[tuple[str, tuple[ManifestError, ...], str]] = field(default_factory=list)
     gone: dict[str, PastBot] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
+    announced: list[str] = field(default_factory=list)
     fleet_id: str = "desk-abc123"
     synced_at: float | None = None
     plan_at_once: tuple[Plan, list[Change]] | None = None
     answer: str | Exception = "null"
     on_pass: Callable[[Pass], object] = id
+    older: set[str] = field(default_factory=set)
 
     def statuses(self) -> list[BotStatus]:
         return list(self.bots.values())
@@ -87,6 +89,9 @@ class FakeController:
         self.on_pass(asked)
         return asked
 
+    def announce(self, source: str) -> None:
+        self.announced.append(source)
+
     async def plan(self) -> Plan:
         return self.next_plan
 
@@ -94,6 +99,13 @@ class FakeController:
         self, revision: Revision, errors: tuple[ManifestError, ...], by: str = ""
     ) -> None:
         self.refusals.append((revision.id, errors, by))
+
+    async def outdated(self, names: Sequence[str] = ()) -> list[str]:
+        return [name for name in names or sorted(self.bots) if name in self.older]
+
+    async def refresh(self, name: str, by: str, reason: str = "", *, token: str = "") -> bool:
+        self.asked.append(("refresh", name, by, reason))
+        return name in self.older
 
     async def restart(self, name: str, by: str, reason: str, *, token: str = "") -> None:
         self.asked.append(("restart", name, by, reason))
@@ -124,9 +136,6 @@ class FakeController:
 
     def problems(self) -> list[str]:
         return self.troubles
-
-    def scheduler_problem(self) -> str:
-        return ""
 
     def revision(self) -> RevisionRecord | None:
         return self.records[0] if self.records else None

@@ -43,6 +43,8 @@ class FakeScheduler:
         self.log: list[tuple[str, str]] = []
         self.refused: dict[str, str] = {}
         self.conflicts: Counter[str] = Counter()
+        self.older: set[str] = set()
+        """Bots whose jobs an older herdsman rendered."""
         self.slow_stops = False
         self.down = False
         self.opened = False
@@ -100,7 +102,13 @@ class FakeScheduler:
             self.conflicts[name] -= 1
             raise Conflict(f"{name} was changed in between")
         self._check(name, expected)
+        self.older.discard(name)
         return self._accept(launch)
+
+    async def outdated(self, launch: Launch) -> bool:
+        self._call("outdated")
+        self._own(launch.spec.name)
+        return launch.spec.name in self.older
 
     async def stop(self, name: str, expected: str | None, reason: str) -> None:
         self._call("stop")

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from gitops.bundle import Bundle
+from gitops.compiling.records import BuildRecords
 from telemetry.latest import Latest
 from telemetry.live import Broadcaster
 from telemetry.prometheus import Registry
@@ -95,6 +96,7 @@ async def make_services(folder: Path, url: str, **changes: Any) -> tuple[Service
         rows=Rows(Latest()),
         intake=FakeIntake(),
         bundles=Shelf(),
+        builds=BuildRecords(folder / "builds"),
         bundle_key=BUNDLE_KEY,
         registry=Registry(),
         dashboard=DashboardFiles(settings.static),

@@ -60,6 +60,8 @@ class Tokens:
     def __init__(self, store: TokenStore) -> None:
         self._store = store
         self._by_digest: dict[str, Token] = {}
+        self.revocations = 0
+        """How many tokens this process has seen end; open streams look at it."""
         self._writing: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
@@ -136,6 +138,7 @@ class Tokens:
             names = ", ".join(token.name for token in self.all()) or "none"
             raise NotFound(f'there is no token "{identity}"; herdsman has: {names}')
         self._by_digest.pop(token.digest, None)
+        self.revocations += 1
         await self._store.revoke_token(token, by, now)
 
 

@@ -5,9 +5,9 @@ import hmac
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-from litestar import HttpMethod, Response, asgi, route
+from litestar import HttpMethod, Response, route
 from litestar.params import PathParameter
 from litestar.response import Stream
 
@@ -15,10 +15,6 @@ from schemas.errors import NotFound
 from web.access.scopes import PUBLIC
 from web.access.secrets import same
 from web.routes.parameters import AnyRequest, Wired
-
-if TYPE_CHECKING:
-    from litestar.handlers import ASGIRouteHandler
-    from litestar.types import ASGIApp, Receive, Send
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
@@ -58,18 +54,6 @@ async def bundle(
     if found is None:
         raise NotFound(_GONE)
     return _part(found.path, found.size, digest, request.headers.get("range", ""))
-
-
-def mount(leader: "ASGIApp") -> "ASGIRouteHandler":
-    """Return the route of a process that has no bundles itself, and hands requests on to the leader."""
-
-    @asgi("/bundles", is_mount=True, copy_scope=True, opt={"access": PUBLIC})
-    async def bundles(scope: Any, receive: "Receive", send: "Send") -> None:
-        """Hand a request on; the leader looks whether its address gives the right."""
-        scope["path"] = f"/bundles{scope['path'].rstrip('/')}"
-        await leader(scope, receive, send)
-
-    return bundles
 
 
 def _part(path: Path, size: int, digest: str, wanted: str) -> Response[Any]:

@@ -1,11 +1,11 @@
 """What an operator asks for; each is recorded with who and why by the controller."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 from litestar.response import Stream
 
 from controller.passes import Pass
@@ -16,6 +16,7 @@ from web.documents import (
     AuditDocument,
     OperationAnswer,
     OperationRequest,
+    OutdatedAnswer,
     RecoverAnswer,
     SyncAnswer,
     SyncRequest,
@@ -81,6 +82,30 @@ async def resume(
     by = _who(request)
     await services.controller.resume(name, by, _reason(data), token=by)
     return OperationAnswer(name, "resume", by, services.clock())
+
+
+@get("/api/v1/outdated", opt={"access": Scope.READ}, tags=["operations"])
+async def outdated(
+    services: Wired,
+    bot: Annotated[
+        list[str] | None, QueryParameter(description="Of these bots alone; may be given several times.")
+    ] = None,
+) -> OutdatedAnswer:
+    """Return the bots whose jobs would be rendered otherwise now, which a refresh would restart."""
+    for name in bot or ():
+        known_bot(services, name)
+    return OutdatedAnswer(await services.controller.outdated(bot or ()))
+
+
+@post("/api/v1/bots/{name:str}/refresh", opt={"access": Scope.OPERATE}, tags=["operations"], status_code=202)
+async def refresh(
+    services: Wired, request: AnyRequest, name: BotName, data: JSONBody[OperationRequest | None] = None
+) -> OperationAnswer:
+    """Apply a bot's job as it is rendered now; where that changes it, the bot is stopped and started anew."""
+    known_bot(services, name)
+    by = _who(request)
+    changed = await services.controller.refresh(name, by, _reason(data), token=by)
+    return OperationAnswer(name, "refresh", by, services.clock(), changed)
 
 
 @post("/api/v1/recover", opt={"access": Scope.OPERATE}, tags=["operations"], status_code=200)

@@ -11,6 +11,7 @@ from web.services import Services
 Wired = NamedDependency[SkipValidation[Services]]
 AnyRequest = Request[Any, Any, Any]
 BotName = Annotated[str, PathParameter(description="The bot's name.")]
+ProgramOrBot = Annotated[str, PathParameter(description="The name of a bot, or of a program.")]
 Start = Annotated[str, QueryParameter(description='Unix seconds, RFC 3339, or ago such as "-1h".')]
 End = Annotated[str, QueryParameter(description='As `start`; default "now".')]
 Words = Annotated[str, QueryParameter(description="Words that the text holds.")]

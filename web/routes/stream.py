@@ -42,7 +42,13 @@ async def stream(
     subscription = services.live.subscribe(wanted, last)
     if SYSTEM in wanted:
         services.system.tell(services.live)
-    messages = event_stream(subscription, services.settings.recheck, lambda: services.access.holds(principal))
+    access = services.access
+    messages = event_stream(
+        subscription,
+        services.settings.recheck,
+        lambda: access.holds(principal),
+        lambda: access.tokens.revocations,
+    )
     return Stream(messages, media_type="text/event-stream", headers=_HEADERS)
 
 

@@ -37,9 +37,10 @@ async def create_token(services: Wired, request: AnyRequest, data: JSONBody[Toke
 
 @delete("/api/v1/tokens/{token_id:str}", opt={"access": Scope.ADMIN}, tags=["access"])
 async def revoke_token(services: Wired, request: AnyRequest, token_id: FromPath[str]) -> None:
-    """Revoke a token by its id or name; the sessions that came from it end with it."""
+    """Revoke a token by its id or name; its sessions and streams end with it at once."""
     by = authenticated(principal_of(request)).name
     await services.access.tokens.revoke(token_id, services.access.clock(), by=by)
+    services.live.beat()
 
 
 def _scope(text: str) -> Scope:

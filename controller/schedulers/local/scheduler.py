@@ -155,6 +155,12 @@ class LocalScheduler:
                 driver.ask(job)
             return job.token
 
+    async def outdated(self, launch: Launch) -> bool:
+        """Compare a bot's order with what it would be now."""
+        job = self._own(launch.spec.name).job
+        order = self._order(launch, job.allocation).document()
+        return bool(dict(job.order) != json.loads(json.dumps(order)))  # the kept one may come from its file
+
     async def stop(self, name: str, expected: str | None, reason: str) -> None:
         """Mark a bot as stopped; its driver ends it."""
         async with self._locks.setdefault(name, asyncio.Lock()):

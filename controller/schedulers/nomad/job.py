@@ -40,6 +40,8 @@ NODE_PYTHON = "herdsman_python"
 """Node metadata: the path of an interpreter; with a version, such as `herdsman_python_3_11`, of that one."""
 NODE_NODEJS = "herdsman_node"
 """Node metadata: the path of the Node.js that runs bots there; with a major version, of that one."""
+NODE_GLIBC = "herdsman_glibc"
+"""Node metadata: the version of the node's C library, which built programs need to be new enough."""
 INTERPRETER_VARIABLE = "HERDSMAN_INTERPRETER"
 NODE_STATE = "herdsman_state_root"
 NODE_CACHE = "herdsman_cache_root"
@@ -149,13 +151,15 @@ def _runs_on_node(launch: Launch) -> bool:
 
 def _launchers_python(launch: Launch) -> str:
     """Return the metadata of the Python of the launcher: the bot's own where it is a Python bot, else any."""
-    return python_key("" if _runs_on_node(launch) else launch.python)
+    return python_key(launch.python if launch.spec.program.runtime.startswith("python") else "")
 
 
 def _constraints(launch: Launch, settings: NomadSettings) -> list[dict[str, str]]:
     wanted = [("${attr.kernel.name}", "=", "linux"), (f"${{meta.{_launchers_python(launch)}}}", "is_set", "")]
     if _runs_on_node(launch):
         wanted.append((f"${{meta.{NODE_NODEJS}}}", "is_set", ""))
+    if launch.spec.program.compiled and settings.glibc:
+        wanted.append((f"${{meta.{NODE_GLIBC}}}", "version", f">= {settings.glibc}"))
     if settings.driver == "raw_exec":
         wanted += [(f"${{meta.{key}}}", "is_set", "") for key in (NODE_STATE, NODE_CACHE)]
     if launch.dependencies is not None and settings.architecture:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import httpx
 
-from controller.schedulers.nomad.job import NODE_CACHE, NODE_STATE, node_key, python_key
+from controller.schedulers.nomad.job import NODE_CACHE, NODE_GLIBC, NODE_STATE, node_key, python_key
 from schemas.errors import SchedulerRefused, SchedulerUnavailable
 
 STATE_ROOT = "/var/lib/herdsman/state"
@@ -16,12 +16,13 @@ def metadata(
     state_root: str = STATE_ROOT,
     cache_root: str = CACHE_ROOT,
     nodes: Mapping[int, str] | None = None,
+    glibc: str = "",
 ) -> dict[str, str | None]:
     """Return the node metadata for interpreters: minor version ("3.11") to path on the node.
 
     The newest of them is also published as the one for bots that need no particular version. `nodes` are
     the same of Node.js by major version, whose oldest is the one for bots; None takes back what was
-    published.
+    published. `glibc` is the version of the node's C library, "" for another.
     """
     published: dict[str, str | None] = {python_key(minor): path for minor, path in interpreters.items()}
     published |= {node_key(major): path for major, path in (nodes or {}).items()}
@@ -29,7 +30,7 @@ def metadata(
     if interpreters:
         newest = max(interpreters, key=lambda version: tuple(int(part) for part in version.split(".")))
         published[python_key("")] = interpreters[newest]
-    return published | {NODE_STATE: state_root, NODE_CACHE: cache_root}
+    return published | {NODE_STATE: state_root, NODE_CACHE: cache_root, NODE_GLIBC: glibc or None}
 
 
 async def publish_interpreters(
@@ -37,6 +38,7 @@ async def publish_interpreters(
     interpreters: Mapping[str, str],
     *,
     nodes: Mapping[int, str] | None = None,
+    glibc: str = "",
     token: str = "",
     state_root: str = STATE_ROOT,
     cache_root: str = CACHE_ROOT,
@@ -50,7 +52,7 @@ async def publish_interpreters(
     """
     transport = httpx.AsyncHTTPTransport(uds=socket or None, verify=ca_file or True)
     headers = {"X-Nomad-Token": token} if token else {}
-    body = {"Meta": metadata(interpreters, state_root, cache_root, nodes)}
+    body = {"Meta": metadata(interpreters, state_root, cache_root, nodes, glibc)}
     try:
         async with httpx.AsyncClient(transport=transport, headers=headers, timeout=10.0) as client:
             answer = await client.post(f"{address.rstrip('/')}/v1/client/metadata", json=body)

@@ -163,6 +163,12 @@ def _why(metric: Mapping[str, Any]) -> tuple[str, str]:
             "no node offers the Node.js 20 or newer that this bot needs: install it on a node and run "
             "`herdsman agent` there"
         )
+    if any("herdsman_glibc" in text for text in filtered) and not exhausted:
+        needed = next(text for text in filtered if "herdsman_glibc" in text).rpartition(" version ")[2]
+        return "no_runtime", (
+            f"no node can run what was built for it: it needs glibc {needed or 'of its own'}; run `herdsman "
+            "agent` on a node that has it, or herdsman itself on a machine as old as the nodes"
+        )
     if any("herdsman_python" in text for text in filtered) and not exhausted:
         return "no_runtime", (
             "no node offers the Python that this bot needs: run `herdsman agent` on a node that has it"

@@ -112,6 +112,12 @@ class NomadScheduler:
         self._known.take(job_record({**job, "JobModifyIndex": registered}))
         return str(registered)
 
+    async def outdated(self, launch: Launch) -> bool:
+        """Have Nomad compare the bot's job with what would be registered now."""
+        await self._own_job(launch.spec.name)
+        job = render(launch, self._settings, self._launcher, self._url_of, self._clock())
+        return await self._api.differs(job)
+
     async def _clear_for_other_kind(self, name: str, index: int, *, stopped: bool) -> None:
         """Purge a stopped job that stands in the way of one of another kind; Conflict until it has ended."""
         job = await self._own_job(name)

@@ -4,6 +4,7 @@ import platform
 import re
 from dataclasses import dataclass, field
 
+from gitops.libc import glibc
 from schemas.errors import UsageError
 
 DEFAULT_ADDRESS = "http://127.0.0.1:4646"
@@ -51,6 +52,8 @@ class NomadSettings:
     """Seconds that Nomad gives the launcher beyond the bot's `kill_timeout`, to end it and free its lease."""
     architecture: str = field(default_factory=lambda: architecture_of(platform.machine()))
     """Nomad's word for the processors that dependency layers are built for; "" for any."""
+    glibc: str = field(default_factory=glibc)
+    """The C library that compiled programs are built with, such as "2.36": a node needs it or a newer one."""
     log_files: int = 10
     log_file_mb: int = 10
 

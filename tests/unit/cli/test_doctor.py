@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.checkup.finding import Finding, State
-from cli.checkup.machine import folder, inotify, port
+from cli.checkup.machine import compilers, folder, inotify, port
 from cli.checkup.running import node_finding
 from cli.doctor import lines_of
 from cli.operations import moment, suspended_text
@@ -53,6 +53,20 @@ def test_a_node_without_runtimes_is_named() -> None:
     assert "herdsman agent --print-job" in node_finding(bare).advice
     published = bare | {"Meta": {"herdsman_python_3_11": "/usr/bin/python3.11"}}
     assert node_finding(published).found == "python 3.11"
+    published["Meta"] |= {"herdsman_node": "/n", "herdsman_node_22": "/n", "herdsman_glibc": "2.36"}
+    assert node_finding(published).found == "python 3.11; node 22; glibc 2.36"
+
+
+def test_compilers_are_named_or_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only compiled programs need them, so that a machine without is not at fault."""
+    found = {finding.subject: finding for finding in compilers()}
+    assert found["cargo"].found.startswith("rustc 1.")
+    assert found["cmake and g++"].found.startswith("g++ 1")
+    monkeypatch.setattr("gitops.compiling.toolchains._folders", lambda: [tmp_path])
+    found = {finding.subject: finding for finding in compilers()}
+    assert {finding.state for finding in found.values()} == {State.OPTIONAL}
+    assert found["cargo"].advice.startswith("for programs with the runtime rust-stable: install Rust (https:")
+    assert "apt install g++" in found["cmake and g++"].advice
 
 
 def test_advice_stands_under_what_is_missing() -> None:

@@ -16,6 +16,7 @@ from controller.status import BotStatus, Health
 from gitops.bundle import Bundle
 from gitops.desired import DesiredState
 from gitops.revision import Revision
+from gitops.sources import OneSource
 from schemas.bot import BotSpec, ProgramVersion
 from schemas.errors import BuildFailed, HerdsmanError, RuntimeMissing, SourceUnavailable
 from tests.fakes.clock import FakeClock, settle
@@ -26,7 +27,7 @@ T = TypeVar("T")
 SETTINGS = Settings(python="3.11", backoff_jitter=0.0, poll_jitter=0.0)
 
 
-class FakeSource:
+class FakeSource(OneSource):
     """A source and its desired states in one: `push` makes a revision."""
 
     repository = Path("/nowhere")
@@ -59,6 +60,8 @@ class FakeBundles:
         self.broken: set[str] = set()
         self.without_runtime = ""
         self.gate: asyncio.Event | None = None
+        self.compiling = asyncio.Event()
+        """Set once the compiled programs are built."""
         self.built: list[str] = []
 
     async def code(self, repository: Path, program: ProgramVersion) -> Bundle:
@@ -67,12 +70,20 @@ class FakeBundles:
             await self.gate.wait()
         if program.version == self.without_runtime:
             raise RuntimeMissing("there is no Node.js here")
-        if program.version in self.broken:
+        if program.version in self.broken and not program.compiled:
             raise BuildFailed(f"program {program.name} {program.version} cannot be built", "the log")
         return Bundle(program.tree, f"digest-{program.tree}", Path("/nowhere"), 1)
 
-    async def dependencies(self, repository: Path, program: ProgramVersion, python: str) -> Bundle | None:
-        return None
+    async def dependencies(
+        self, repository: Path, program: ProgramVersion, python: str, progress: Callable[[str], None]
+    ) -> Bundle | None:
+        if not program.compiled:
+            return None
+        progress("compiling maker")
+        await self.compiling.wait()
+        if program.version in self.broken:
+            raise BuildFailed("The build failed: no such price (main.cpp:2:10)", "main.cpp:2:10: error")
+        return Bundle(f"built-{program.tree}", f"digest-built-{program.tree}", Path("/nowhere"), 1)
 
 
 class Heard:

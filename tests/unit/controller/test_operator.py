@@ -124,3 +124,34 @@ async def test_sync_by_hand_is_recorded(running):
     await running.controller.request_pass("operator", by="ada").wait()
     entry = (await running.controller.audit())[0]
     assert (entry.who, entry.action) == ("ada", "sync")
+
+
+async def test_refresh_applies_the_newest_rendering_of_what_runs(running):
+    """An outdated job is applied again with the content that runs, which is no drift, and is recorded."""
+    controller, scheduler = running.controller, running.scheduler
+    scheduler.older = {"a"}
+    before = scheduler.jobs["b"].seen.token
+    assert await controller.outdated() == ["a"]
+    assert await controller.refresh("a", "ops", "upgraded")
+    await running.until(lambda: running.health("a") is Health.PROGRESSING)
+    await running.clock.advance(120)
+    assert running.health("a") is Health.HEALTHY
+    assert (await controller.outdated(), scheduler.jobs["b"].seen.token) == ([], before)
+    assert not any(status.reason is Reason.DRIFTED for status in running.heard.statuses)
+    entry = (await controller.audit())[0]
+    assert (entry.who, entry.action, entry.subject, entry.why) == ("ops", "refresh", "a", "upgraded")
+
+
+async def test_refresh_restarts_no_bot_without_need(running):
+    """A job that is as it would be rendered now is left alone, and so is a suspended bot."""
+    calls = running.scheduler.calls["apply"]
+    assert not await running.controller.refresh("a", "ops")
+    await running.controller.suspend("b", "ops", "why")
+    await running.until(lambda: running.health("b") is Health.SUSPENDED)
+    running.scheduler.older = {"b"}
+    assert await running.controller.outdated() == []
+    with pytest.raises(UsageError, match="does not run"):
+        await running.controller.refresh("b", "ops")
+    with pytest.raises(NotFound):
+        await running.controller.outdated(["nobody"])
+    assert running.scheduler.calls["apply"] == calls

@@ -324,6 +324,7 @@ async def test_operations_are_passed_on_with_who_and_why(web: Running):
         until = 9_999_999_999.0
         bodies = [
             ("/api/v1/bots/sma-btc/restart", {"reason": "stuck"}),
+            ("/api/v1/bots/sma-btc/refresh", {"reason": "upgraded"}),
             ("/api/v1/bots/sma-btc/suspend", {"reason": "maintenance", "until": until}),
             ("/api/v1/bots/sma-btc/resume", None),
         ]
@@ -338,6 +339,7 @@ async def test_operations_are_passed_on_with_who_and_why(web: Running):
         assert past.status_code == 400
     assert web.controller.asked == [
         ("restart", "sma-btc", "operate", "stuck"),
+        ("refresh", "sma-btc", "operate", "upgraded"),
         ("suspend", "sma-btc", "operate", "maintenance", until),
         ("resume", "sma-btc", "operate", ""),
         ("recover", "operate", "lost disk"),

@@ -9,8 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from telemetry.live import Broadcaster
 from tests.fakes.web import Running, running
 from web.access.scopes import Scope
+from web.settings import WebSettings
 
 
 class Reader:
@@ -149,3 +151,24 @@ async def test_service_stops_cleanly_with_fifty_streams_open(tmp_path: Path):
         assert {reader.result() for reader in readers} == {("end of stream", None)}
         with pytest.raises(httpx.ConnectError):
             await web.client(None).get("/livez")
+
+
+async def test_a_revoked_token_ends_its_stream_at_once(tmp_path: Path):
+    """Without waiting for the next look at rights, the stream of a revoked token ends; others go on."""
+    settings = WebSettings(url="", version="1", static=tmp_path / "static", recheck=3600.0)
+    async with running(tmp_path, settings=settings, live=Broadcaster(heartbeat=3600.0)) as web:
+        token, secret = await web.services.access.tokens.create("brief", Scope.READ, 0.0, by="test")
+        async with (
+            web.client(None, headers={"Authorization": f"Bearer {secret}"}) as brief,
+            web.client(Scope.ADMIN) as admin,
+            brief.stream("GET", "/api/v1/stream") as answer,
+            open_stream(web) as other,
+        ):
+            reader = Reader(answer)
+            await reader.opened()
+            await other.opened()
+            assert (await admin.delete(f"/api/v1/tokens/{token.id}")).status_code == 204
+            event, _ = await reader.next()
+            assert event == "end"
+            publish(web, 1)
+            assert await other.next() == ("status", {"n": 1})

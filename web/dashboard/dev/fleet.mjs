@@ -114,37 +114,156 @@ export function stir(bot) {
   bot.last_data_at = time;
 }
 
+const FIELDS = [
+  [
+    { name: "fast", before: "10", after: "12" },
+    { name: "risk.max_drawdown", before: null, after: "0.08" },
+    { name: "api_key", before: "(hidden)", after: "(hidden)" },
+  ],
+  [{ name: "program", before: "sma 1.4.2", after: "sma 1.5.0" }],
+  [
+    { name: "program", before: null, after: "grid 2.0.1" },
+    { name: "symbol", before: null, after: "SOL/USDT" },
+  ],
+];
+
+const MISTAKE = {
+  file: "bots/prod/sma-btc.yaml",
+  line: 7,
+  column: 1,
+  pointer: "/volatilty",
+  message: 'unknown parameter "volatilty" of program sma 1.5.0',
+  suggestion: "volatility",
+};
+
+const tally = (changes, key) =>
+  changes.reduce((found, one) => {
+    found[one[key]] = (found[one[key]] ?? 0) + 1;
+    return found;
+  }, {});
+
+/** `HELD=1`: the newest one waits for a word. */
 export function revisions(bots) {
-  return REVISIONS.map(([id, message, ago], index) => ({
-    id,
-    author: ["alice", "bob", "carol"][index],
-    message,
-    committed_at: now() - ago - 20,
-    received_at: now() - ago,
-    finished_at: now() - ago + 1.2,
-    state: index === 1 ? "failed" : "applied",
-    changes: bots.slice(index * 2, index * 2 + 3).map((bot, at) => ({
+  return REVISIONS.map(([id, message, ago], index) => {
+    const held = index === 0 && process.env.HELD;
+    const changes = bots.slice(index * 2, index * 2 + 3).map((bot, at) => ({
       bot: bot.name,
       action: ["update", "update", "create"][at],
       summary: ["fast 10 -> 12", "program sma 1.4.2 -> 1.5.0", "realtime, 64 MiB"][at],
       state: index === 1 && at === 1 ? "failed" : at === 0 ? "healthy" : "running",
       message: index === 1 && at === 1 ? "no interpreter python3.11 on any ready node" : "",
       seconds: 0.7 + at / 5,
-    })),
-    errors:
-      index === 1
-        ? [
-            {
-              file: "bots/prod/sma-btc.yaml",
-              line: 7,
-              column: 1,
-              pointer: "/volatilty",
-              message: 'unknown parameter "volatilty" of program sma 1.5.0',
-              suggestion: "volatility",
-            },
-          ]
-        : [],
-  }));
+      fields: FIELDS[at],
+    }));
+    return {
+      id,
+      author: ["alice <alice@desk.example>", "bob", "carol"][index],
+      message,
+      committed_at: now() - ago - 20,
+      received_at: now() - ago,
+      finished_at: held ? null : now() - ago + 1.2,
+      state: held ? "pending" : index === 1 ? "failed" : "applied",
+      trigger: ["push", "push", "poll"][index],
+      by: ["desk-ops", "ci", ""][index],
+      branch: "main",
+      held: held ? "9 of 24 bots would be removed, more than 30%: held until it is confirmed" : "",
+      actions: tally(changes, "action"),
+      results: tally(changes, "state"),
+      changes,
+      errors: index === 1 ? [MISTAKE] : [],
+    };
+  });
+}
+
+const fact = (name, value, unit = "", hint = "") => ({ name, value, unit, hint });
+
+export function system() {
+  const part = (name, state, message, facts = [], table = null, next = "") => ({
+    name,
+    state,
+    message,
+    next,
+    facts,
+    table,
+  });
+  return {
+    time: now(),
+    state: "warning",
+    version: "0.1.0",
+    fleet: "desk-abc123",
+    parts: [
+      part("controller", "ok", "last pass asked for by push of desk-ops", [
+        fact("last pass", now() - 4, "at"),
+        fact("took", 0.31, "s"),
+        fact("bots it changed", 3),
+        fact("changes under way", 0),
+      ]),
+      part("source", "ok", "herdsman's own git remote", [
+        fact("branch", "main"),
+        fact("last look", now() - 4, "at"),
+        fact("next look", now() + 26, "at"),
+        fact("revision", "3f9a2c1"),
+      ]),
+      part("scheduler", "ok", "it answers", [fact("kind", "nomad"), fact("observed", 3.2, "s")], {
+        columns: ["node", "bots"],
+        units: ["", ""],
+        rows: [
+          ["node-1", 14],
+          ["node-2", 10],
+        ],
+      }),
+      part("intake", "ok", "what bots print arrives in time", [
+        fact("lines", 1234.5 + Math.random() * 40, "per_second"),
+        fact("lag", 0.08, "s"),
+        fact("waiting", 0, "bytes"),
+        fact("pushed back", 0),
+      ]),
+      part(
+        "agents",
+        "warning",
+        "nothing heard of node-2 for a while",
+        [],
+        {
+          columns: ["agent", "last heard", "lag", "lines", "not taken"],
+          units: ["", "at", "s", "", ""],
+          rows: [
+            ["node-1", now() - 2, 0.1, 120034, 0],
+            ["node-2", now() - 400, 12, 90311, 3],
+          ],
+        },
+        "is `herdsman agent` running there, and does its token still hold?",
+      ),
+      part("events", "ok", "it takes and answers", [
+        fact("size", 4.1 * 2 ** 30, "bytes", "at most 8 GiB"),
+        fact("disk free", 61 * 2 ** 30, "bytes"),
+        fact("kept", "30 d"),
+      ]),
+      part("process", "ok", "Python 3.11.7", [
+        fact("up", 184003, "s"),
+        fact("CPU", 3.4, "percent"),
+        fact("memory", 96 * 2 ** 20, "bytes"),
+        fact("open files", 47),
+      ]),
+    ],
+    notes: [
+      {
+        time: now() - 40,
+        level: "warning",
+        source: "herdsman.agent",
+        message: "the intake does not take the bots' output, which waits in its files: it answered 503",
+        times: 3,
+        first: now() - 300,
+      },
+      {
+        time: now() - 4000,
+        level: "error",
+        source: "controller.reconcile",
+        message: "pass-7 (poll): the source cannot be read",
+        times: 1,
+        first: now() - 4000,
+      },
+    ],
+  };
 }
 
 export function fleetDocument(bots) {
@@ -318,5 +437,6 @@ export function detail(bot, bots) {
         ? { by: "desk-ops", reason: "exchange maintenance", until: now() + 9e3 }
         : null,
     revision: { id, author, message, committed_at },
+    removed: null,
   };
 }

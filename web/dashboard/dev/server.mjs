@@ -2,8 +2,9 @@
  * A mock of the herdsman service for work on the dashboard alone: the built files from web/static, the API
  * with a made-up fleet, and a live stream. BOTS=1000 PORT=8421 node dev/server.mjs
  *
- * EMPTY=1: no bots. DENY=1: no session. BROKEN=1: the API fails. SILENT=1: nothing moves. RATE: prints a bot
- * and second (default 0.3).
+ * EMPTY=1: no bots. DENY=1: no session. READER=1: a token that may only read. BROKEN=1: the API fails. HELD=1:
+ * removals wait. GONE=1: the first bot was removed. SILENT=1: nothing moves. RATE: prints a bot and second
+ * (default 0.3).
  */
 
 import { existsSync, readFileSync } from "node:fs";
@@ -17,7 +18,7 @@ const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-const { EMPTY, DENY, BROKEN, SILENT, PORT = "8421", BOTS = "24", RATE = "0.3" } = process.env;
+const { EMPTY, DENY, READER, BROKEN, GONE, SILENT, PORT = "8421", BOTS = "24", RATE = "0.3" } = process.env;
 const bots = data.makeBots(EMPTY ? 0 : Number(BOTS));
 const byName = new Map(bots.map((bot) => [bot.name, bot]));
 const kept = new Map();
@@ -67,15 +68,32 @@ function kindsWanted(query) {
   return (name) => kind.split(",").includes(name);
 }
 
+function revisionsFor(query) {
+  const bot = query.get("bot");
+  if (bots.length === 0 || query.get("before")) return [];
+  return data.revisions(bots).filter((one) => !bot || one.changes.some((change) => change.bot === bot));
+}
+
+function gone(bot) {
+  const { id } = data.revisions(bots)[0];
+  return { ...data.detail(bot, bots), removed: { revision: id, at: data.now() - 3600 } };
+}
+
 function answer(path, query) {
   if (path === "/api/v1/fleet") return data.fleetDocument(bots);
   if (path === "/api/v1/bots") return bots;
-  if (path === "/api/v1/revisions") return bots.length === 0 ? [] : data.revisions(bots);
+  if (path === "/api/v1/whoami") return { name: "desk-ops", scope: READER ? "read" : "admin", session: true };
+  if (path === "/api/v1/system") return data.system();
+  if (path === "/api/v1/plan")
+    return { actions: bots.slice(0, 9).map(({ name }) => ({ bot: name, action: "remove" })) };
+  if (path === "/api/v1/revisions") return revisionsFor(query);
+  if (path.startsWith("/api/v1/revisions/"))
+    return data.revisions(bots).find(({ id }) => id.startsWith(path.split("/")[4])) ?? null;
   if (path === "/api/v1/events") return search(byName.get(query.get("bot")), query, kindsWanted(query));
   const [, name, rest = ""] = /^\/api\/v1\/bots\/([^/]+)(?:\/(\w+))?$/.exec(path) ?? [];
   const bot = byName.get(decodeURIComponent(name ?? ""));
   if (bot === undefined) return null;
-  if (rest === "") return data.detail(bot, bots);
+  if (rest === "") return GONE && bot === bots[0] ? gone(bot) : data.detail(bot, bots);
   if (rest === "runs") return data.runs(bot);
   if (rest === "logs") return search(bot, query, (kind) => kind === "log");
   if (rest !== "series") return null;
@@ -149,6 +167,7 @@ function printOne(bot) {
 }
 
 function tick(second) {
+  if (second % 2 === 0) publish("system", "system", data.system());
   for (const reader of readers) {
     for (const topic of reader.topics) {
       const bot = byName.get(topic.replace(/^bot:/, ""));
@@ -165,7 +184,7 @@ function tick(second) {
 if (!SILENT) {
   let second = 0;
   setInterval(() => tick(second++), 1000);
-  const alive = bots.filter((bot) => bot.health === "Healthy");
+  const alive = bots.filter((bot) => bot.health === "Healthy" && !(GONE && bot === bots[0]));
   const each = Math.max(1, Math.round((alive.length * Number(RATE)) / 20));
   if (alive.length > 0) {
     setInterval(() => {

@@ -5,7 +5,7 @@ import { startRouter } from "./state/router";
 import { applySettings } from "./state/settings";
 import { App } from "./ui/app";
 import { startKeys } from "./ui/keys";
-import { loadBotPage } from "./ui/lazy_bot_page";
+import { botPage } from "./ui/lazy_pages";
 
 applySettings(document.documentElement);
 startClock();
@@ -14,4 +14,4 @@ startKeys();
 const root = document.getElementById("app");
 if (root !== null) render(<App />, root);
 // Read the charts while nobody waits for them, so that opening a bot takes no round trip.
-addEventListener("load", () => setTimeout(() => loadBotPage().catch(() => undefined), 500));
+addEventListener("load", () => setTimeout(() => botPage.load().catch(() => undefined), 500));

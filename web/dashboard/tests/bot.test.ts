@@ -2,7 +2,6 @@ import { signal } from "@preact/signals";
 import { expect, test, vi } from "vitest";
 import { BotState } from "../src/state/bot";
 import { parseRange, type Range } from "../src/state/range";
-import { RevisionsState } from "../src/state/revisions";
 import {
   type Answers,
   botAnswers,
@@ -12,7 +11,6 @@ import {
   logDocument,
   NOW,
   Refusal,
-  revisionDocument,
   serve,
 } from "./fakes";
 
@@ -90,7 +88,7 @@ test("a moved state shows at once and its conditions are read anew", async () =>
   state.apply("status", botDocument("other", { health: "Missing" }));
   clock.pass();
   expect(state.bot.value?.health).toBe("Degraded");
-  await vi.waitFor(() => expect(asked.slice(before)).toEqual(["/api/v1/bots/sma-btc"]));
+  await vi.waitFor(() => expect(asked.slice(before)).toEqual(["/api/v1/bots/sma-btc?removed=true"]));
 });
 
 test("a mere change of numbers reads nothing", async () => {
@@ -160,21 +158,4 @@ test("errors and fills of the range are read with it", async () => {
   const { state } = await loaded({ "/api/v1/events": answer });
   await vi.waitFor(() => expect(state.fills.value).toHaveLength(1));
   expect(state.marks.value.at(-1)?.text).toBe("bad");
-});
-
-test("the newest revision comes with the header and replaces itself while it runs", async () => {
-  serve({
-    "/api/v1/fleet": fleetDocument({ revision: revisionDocument("bbb", { state: "running" }) }),
-    "/api/v1/revisions": [revisionDocument("aaa")],
-  });
-  const state = new RevisionsState();
-  await state.load(quiet());
-  expect(state.revisions.value.map(({ id, state: is }) => [id, is])).toEqual([
-    ["bbb", "running"],
-    ["aaa", "applied"],
-  ]);
-  state.apply("fleet", fleetDocument({ revision: revisionDocument("bbb") }));
-  state.apply("fleet", fleetDocument({ revision: null }));
-  expect(state.find("bb")?.state).toBe("applied");
-  expect(state.find("zz")).toBeNull();
 });

@@ -5,11 +5,11 @@ import {
   decodeBots,
   decodeEvents,
   decodeFleet,
-  decodeRevisions,
   decodeRuns,
   decodeSamples,
   decodeSeries,
 } from "../src/api/documents";
+import { decodeRevisions } from "../src/api/revisions";
 import { botDocument, fleetDocument, NOW, revisionDocument } from "./fakes";
 
 describe("a document is read tolerantly", () => {

@@ -165,9 +165,19 @@ export function revisionDocument(id: string, changes: Record<string, unknown> = 
         state: "healthy",
         message: "",
         seconds: 0.7,
+        fields: [
+          { name: "fast", before: "10", after: "12" },
+          { name: "slow", before: null, after: "30" },
+        ],
       },
     ],
     errors: [],
+    trigger: "push",
+    by: "desk-ops",
+    branch: "main",
+    held: "",
+    actions: { update: 1 },
+    results: { healthy: 1 },
     ...changes,
   };
 }

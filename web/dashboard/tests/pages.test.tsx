@@ -5,55 +5,16 @@ import { pnlColours, zone } from "../src/state/settings";
 import { App } from "../src/ui/app";
 import { helpOpen, startKeys } from "../src/ui/keys";
 import { SignIn, signIn } from "../src/ui/sign_in";
-import { FakeEventSource, fleetDocument, revisionDocument, serve } from "./fakes";
+import { FakeEventSource, fleetDocument, serve } from "./fakes";
 
-async function open(path: string, revisions: unknown[], fleet = fleetDocument({ revision: null })) {
-  serve({ "/api/v1/fleet": fleet, "/api/v1/revisions": revisions });
+async function open(path: string) {
+  serve({ "/api/v1/fleet": fleetDocument({ revision: null }), "/api/v1/bots": [], "/api/v1/revisions": [] });
   navigate(path);
   render(<App />);
+  await vi.waitFor(() => expect(FakeEventSource.opened.length).toBeGreaterThan(0));
   FakeEventSource.last.open();
   await screen.findByTestId("sync-age");
 }
-
-test("revisions are listed, newest first, with what came of them", async () => {
-  await open("/revisions", [
-    revisionDocument("aaaaaaaaaa"),
-    revisionDocument("bbbbbbbbbb", { state: "failed" }),
-  ]);
-  expect(screen.getByTestId("revision-row-aaaaaaa").textContent).toContain("appliedtighter stopsalice1 bot");
-  expect(screen.getByTestId("revision-row-bbbbbbb").textContent).toContain("failed");
-});
-
-test("a fleet without revisions says how the first one is made", async () => {
-  await open("/revisions", []);
-  expect(screen.getByText("No revisions yet")).toBeTruthy();
-});
-
-test("a revision says what changed on each bot, the result and its errors", async () => {
-  const errors = [
-    { file: "bots/a.yaml", line: 7, message: 'unknown parameter "volatilty"', suggestion: "volatility" },
-  ];
-  await open("/r/aaaaaaa", [revisionDocument("aaaaaaaaaa", { errors })]);
-  const text = screen.getByTestId("revision-page").textContent ?? "";
-  expect(text).toContain("aaaaaaa tighter stops");
-  expect(text).toContain("Agreed on Friday.");
-  expect(text).toContain('bots/a.yaml:7 unknown parameter "volatilty" (did you mean "volatility"?)');
-  expect(screen.getByTestId("change-sma-btc").textContent).toBe("sma-btcupdatefast 10 -> 12healthy0.7 s");
-});
-
-test("a running revision changes on the page by itself", async () => {
-  await open("/r/aaaaaaa", [
-    revisionDocument("aaaaaaaaaa", { state: "running", finished_at: null, changes: [] }),
-  ]);
-  expect(screen.getByTestId("revision-page").textContent).toContain("This revision changed no bot.");
-  FakeEventSource.last.send("fleet", fleetDocument({ revision: revisionDocument("aaaaaaaaaa") }));
-  await screen.findByTestId("change-sma-btc");
-});
-
-test("a revision that is not known is told", async () => {
-  await open("/r/fff", []);
-  expect(screen.getByText("Revision fff is not known here")).toBeTruthy();
-});
 
 test("an address that names nothing says so", () => {
   navigate("/what/is/this");
@@ -97,9 +58,11 @@ test("the sign-in page leads to the fleet", async () => {
 test("g r and g f go to pages, ? shows the keys, settings are set there", async () => {
   const stop = startKeys();
   HTMLDialogElement.prototype.showModal ??= () => {};
-  await open("/r/x", []);
+  await open("/");
   for (const key of ["g", "r"]) fireEvent.keyDown(document.body, { key });
   expect(place.value.page.name).toBe("revisions");
+  for (const key of ["g", "s"]) fireEvent.keyDown(document.body, { key });
+  expect(place.value.page.name).toBe("system");
   for (const key of ["g", "f"]) fireEvent.keyDown(document.body, { key });
   expect(place.value.page.name).toBe("fleet");
   fireEvent.keyDown(document.body, { key: "f" });

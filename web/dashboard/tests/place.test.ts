@@ -16,10 +16,15 @@ test("an address names a page", () => {
   expect(page("/bots/%")).toEqual({ name: "bot", bot: "%" });
   expect(page("/revisions")).toEqual({ name: "revisions" });
   expect(page("/r/3f9a")).toEqual({ name: "revision", revision: "3f9a" });
+  expect(page("/revisions/3f9a")).toEqual({ name: "revision", revision: "3f9a" });
+  expect(page("/system")).toEqual({ name: "system" });
   expect(page("/sign-in")).toEqual({ name: "sign-in" });
   expect(page("/what")).toEqual({ name: "nowhere", path: "/what" });
   expect(page("/bots/a/b")).toMatchObject({ name: "nowhere" });
-  expect([botUrl("a b"), revisionUrl("3f9a2c1d8e7b6a5f")]).toEqual(["/bots/a%20b", "/r/3f9a2c1d8e7b"]);
+  expect([botUrl("a b"), revisionUrl("3f9a2c1d8e7b6a5f")]).toEqual([
+    "/bots/a%20b",
+    "/revisions/3f9a2c1d8e7b",
+  ]);
 });
 
 test("the query changes in place and keeps the rest", () => {

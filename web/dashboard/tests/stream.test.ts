@@ -37,29 +37,38 @@ test("a message is handed on decoded, and one that is no JSON is dropped", () =>
   expect(handlers.received.mock.calls).toEqual([["status", { name: "a" }]]);
 });
 
-test("a lost line is resumed by the browser without a new reading", () => {
+test.each([false, true])("a lost line goes on after the last message (given up: %s)", async (gaveUp) => {
   const { stream, handlers } = startedStream();
   const source = FakeEventSource.last;
   source.open();
   source.send("status", {}, "e-7");
-  source.fail(false);
+  source.fail(gaveUp);
   expect(stream.state.value).toBe("lost");
-  source.open();
-  expect(stream.state.value).toBe("live");
-  expect(handlers.opened.mock.calls).toEqual([[true], [false]]);
-  expect(FakeEventSource.opened).toHaveLength(1);
-});
-
-test("a stream that the browser gave up goes on after the last message", async () => {
-  const { handlers } = startedStream();
-  FakeEventSource.last.open();
-  FakeEventSource.last.send("status", {}, "e-7");
-  FakeEventSource.last.fail(true);
+  expect(source.readyState).toBe(2);
   await vi.advanceTimersByTimeAsync(500);
   expect(FakeEventSource.opened).toHaveLength(2);
   expect(FakeEventSource.last.url).toContain("&last_event_id=e-7");
   FakeEventSource.last.open();
-  expect(handlers.opened.mock.calls.at(-1)).toEqual([false]);
+  expect(stream.state.value).toBe("live");
+  expect(handlers.opened.mock.calls).toEqual([[true], [false]]);
+});
+
+test("the reader sees since when the line is lost and when it is tried again, and may try at once", async () => {
+  const { stream } = startedStream();
+  FakeEventSource.last.open();
+  const lost = Date.now();
+  FakeEventSource.last.fail(true);
+  await vi.advanceTimersByTimeAsync(0);
+  expect([stream.lostAt.value, stream.retryAt.value]).toEqual([lost, lost + 500]);
+  stream.retry();
+  expect(FakeEventSource.opened).toHaveLength(2);
+  expect(stream.retryAt.value).toBeNull();
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(FakeEventSource.opened).toHaveLength(2);
+  FakeEventSource.last.open();
+  expect([stream.state.value, stream.lostAt.value]).toEqual(["live", null]);
+  stream.retry();
+  expect(FakeEventSource.opened).toHaveLength(2);
 });
 
 test("a server that stays away is asked ever more rarely", async () => {
@@ -84,6 +93,10 @@ test("without a session nothing more is tried", async () => {
   await vi.advanceTimersByTimeAsync(60_000);
   expect(stream.state.value).toBe("denied");
   expect(FakeEventSource.opened).toHaveLength(1);
+  stream.retry();
+  expect(FakeEventSource.opened).toHaveLength(2);
+  FakeEventSource.last.open();
+  expect(stream.state.value).toBe("live");
 });
 
 test("a closed stream opens no other", async () => {

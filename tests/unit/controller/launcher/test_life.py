@@ -359,15 +359,32 @@ async def test_an_interpreter_that_is_not_there_is_reported(station: Stations) -
 
 
 async def test_a_compiled_program_is_executed(station: Stations) -> None:
-    """Any runtime but Python's and Node's is a binary at the entrypoint."""
+    """Its layer's link names the binary, which runs by itself in the program's folder."""
     place = station("")
-    binary = place.code / "bot"
-    binary.write_text('#!/bin/sh\necho "hello $BOT_ID from $PWD"\nsleep 600 & wait\n')
+    binary = place.folder / "layer" / "built" / "maker"
+    binary.parent.mkdir(parents=True)
+    binary.write_text('#!/bin/sh\necho "hello $BOT_ID from $PWD as $0 $#"\nsleep 600 & wait\n')
     binary.chmod(0o755)
-    launcher = place.start(place.order(changes={"runtime": "gcc13", "entrypoint": "bot"}))
-    assert await place.line("stdout", "hello ") == f"alpha from {place.code}"
+    (place.folder / "layer" / "bot").symlink_to("built/maker")
+    layer = {"digest": "l", "url": "", "path": str(place.folder / "layer")}
+    launcher = place.start(
+        place.order(changes={"runtime": "gcc13", "entrypoint": "main.cpp", "dependencies": layer})
+    )
+    assert await place.line("stdout", "hello ") == f"alpha from {place.code} as {binary} 0"
     launcher.terminate()
     assert await ended(launcher) == 0
+
+
+async def test_a_compiled_program_that_was_not_built_does_not_start(station: Stations) -> None:
+    """Without its layer the launch fails and names the runtime; nothing else is run instead."""
+    place = station("")
+    (place.code / "main.cpp").write_text("#!/bin/sh\necho hello\n")
+    (place.code / "main.cpp").chmod(0o755)
+    launcher = place.start(place.order(changes={"runtime": "gcc13", "entrypoint": "main.cpp"}))
+    (failed, *_) = await place.report("failed")
+    assert failed.message == "the runtime gcc13 is not available here: main.cpp"
+    launcher.terminate()
+    await ended(launcher)
 
 
 async def test_labels_say_whose_output_it_is(station: Stations) -> None:

@@ -25,8 +25,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(json.dumps({"pid": os.getpid()}).encode())
+server = http.server.HTTPServer(("0.0.0.0", int(os.environ["THE0_QUERY_PORT"])), Handler)
 print("listening", os.getpid(), flush=True)
-http.server.HTTPServer(("0.0.0.0", int(os.environ["THE0_QUERY_PORT"])), Handler).serve_forever()
+server.serve_forever()
 """
 
 

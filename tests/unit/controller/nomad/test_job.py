@@ -133,6 +133,19 @@ def test_node_bot_runs_where_a_nodejs_is_published():
     assert order_of(job)["interpreter"] == "$HERDSMAN_INTERPRETER"
 
 
+def test_compiled_bot_runs_where_the_c_library_is_new_enough():
+    """It needs the processor and the C library that it was built for, and no particular Python."""
+    spec = make_spec("maker")
+    program = replace(spec.program, runtime="rust-stable", entrypoint="src/main.rs")
+    settings = NomadSettings(FLEET, architecture="amd64", glibc="2.36")
+    job = rendered(replace(spec, program=program), layer=LAYER, settings=settings)
+    conditions = {(item["LTarget"], item["Operand"], item["RTarget"]) for item in job["Constraints"]}
+    assert ("${meta.herdsman_glibc}", "version", ">= 2.36") in conditions
+    assert ("${attr.cpu.arch}", "=", "amd64") in conditions
+    assert task_of(job)["Config"]["command"] == "${meta.herdsman_python}"
+    assert order_of(job)["interpreter"] == ""
+
+
 def test_bot_without_a_layer_runs_on_any_architecture():
     """Only built dependencies tie a bot to a kind of processor."""
     assert not any("cpu.arch" in item["LTarget"] for item in rendered()["Constraints"])

@@ -16,6 +16,7 @@ def test_interpreters_are_published_by_minor_version():
         "herdsman_python_3_12": "/c",
         "herdsman_python": "/c",
         "herdsman_node": None,
+        "herdsman_glibc": None,
         "herdsman_state_root": "/state",
         "herdsman_cache_root": "/cache",
     }
@@ -27,6 +28,12 @@ def test_nodejs_is_published_by_major_version():
     assert published["herdsman_node_20"] == "/a"
     assert published["herdsman_node_22"] == "/b"
     assert published["herdsman_node"] == "/a"
+
+
+def test_the_c_library_is_published():
+    """Compiled bots are placed where it is new enough; another C library publishes none."""
+    assert metadata({}, glibc="2.36")["herdsman_glibc"] == "2.36"
+    assert metadata({})["herdsman_glibc"] is None
 
 
 def test_agent_runs_on_every_node_and_its_job_holds_no_token():

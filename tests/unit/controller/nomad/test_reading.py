@@ -26,6 +26,13 @@ def test_missing_nodejs_is_no_runtime():
     assert "Node.js 20" in found.message
 
 
+def test_an_older_c_library_is_no_runtime():
+    """What a compiled bot waits for is said with its version."""
+    found = blockage(evaluation(ConstraintFiltered={"${meta.herdsman_glibc} version >= 2.36": 1}))
+    assert found.reason == "no_runtime"
+    assert "it needs glibc >= 2.36" in found.message
+
+
 def test_full_cluster_is_no_capacity():
     """What is exhausted is counted per node."""
     found = blockage(evaluation(DimensionExhausted={"memory": 3}))

@@ -3,6 +3,9 @@
  * becomes its empty value, an unknown one is left out, so that page and server may differ by a version.
  */
 
+import { labels, list, maybe, number, object, text } from "./json";
+import { decodeRevision, type Revision } from "./revisions";
+
 export type Health = "Healthy" | "Progressing" | "Degraded" | "Suspended" | "Missing" | "Unknown";
 
 /** The healths, worst first: the order of the table and of the header. */
@@ -110,6 +113,8 @@ export interface BotDetail {
   attempts: Attempt[];
   suspended: Record<string, unknown> | null;
   revision: CommitNote | null;
+  /** For a bot that is gone: the revision that removed it, and when. */
+  removed: { revision: string; at: number | null } | null;
 }
 
 export interface LogEvent {
@@ -127,34 +132,6 @@ export interface LogEvent {
 export interface EventsPage {
   events: LogEvent[];
   nextCursor: string;
-}
-
-export interface Change {
-  bot: string;
-  action: string;
-  summary: string;
-  state: string;
-  message: string;
-  seconds: number | null;
-}
-
-export interface Mistake {
-  file: string;
-  line: number | null;
-  message: string;
-  suggestion: string;
-}
-
-export interface Revision {
-  id: string;
-  author: string;
-  message: string;
-  committedAt: number | null;
-  receivedAt: number | null;
-  finishedAt: number | null;
-  state: string;
-  changes: Change[];
-  errors: Mistake[];
 }
 
 export interface Fleet {
@@ -179,38 +156,8 @@ export interface SeriesData {
   points: [number, number][];
 }
 
-type Json = Record<string, unknown>;
-
-function object(value: unknown): Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function number(value: unknown): number | null {
-  return typeof value === "number" && Number.isFinite(value) ? value : null;
-}
-
-function list(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function maybe<T>(value: unknown, decode: (value: unknown) => T): T | null {
-  return typeof value === "object" && value !== null ? decode(value) : null;
-}
-
 function health(value: unknown): Health {
   return (HEALTHS as readonly unknown[]).includes(value) ? (value as Health) : "Unknown";
-}
-
-function labels(value: unknown): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const [key, label] of Object.entries(object(value))) {
-    if (typeof label === "string") found[key] = label;
-  }
-  return found;
 }
 
 function decodeResources(value: unknown): Resources {
@@ -337,6 +284,10 @@ export function decodeBotDetail(value: unknown): BotDetail {
     attempts: list(it.attempts).map(decodeAttempt),
     suspended: maybe(it.suspended, object),
     revision: maybe(it.revision, decodeCommitNote),
+    removed: maybe(it.removed, (value) => {
+      const gone = object(value);
+      return { revision: text(gone.revision), at: number(gone.at) };
+    }),
   };
 }
 
@@ -358,48 +309,6 @@ export function decodeLogEvent(value: unknown): LogEvent {
 export function decodeEvents(value: unknown): EventsPage {
   const it = object(value);
   return { events: list(it.events).map(decodeLogEvent), nextCursor: text(it.next_cursor) };
-}
-
-function decodeChange(value: unknown): Change {
-  const it = object(value);
-  return {
-    bot: text(it.bot),
-    action: text(it.action),
-    summary: text(it.summary),
-    state: text(it.state),
-    message: text(it.message),
-    seconds: number(it.seconds),
-  };
-}
-
-function decodeMistake(value: unknown): Mistake {
-  const it = object(value);
-  return {
-    file: text(it.file),
-    line: number(it.line),
-    message: text(it.message),
-    suggestion: text(it.suggestion),
-  };
-}
-
-export function decodeRevision(value: unknown): Revision {
-  const it = object(value);
-  return {
-    id: text(it.id),
-    author: text(it.author),
-    message: text(it.message),
-    committedAt: number(it.committed_at),
-    receivedAt: number(it.received_at),
-    finishedAt: number(it.finished_at),
-    state: text(it.state) || "pending",
-    changes: list(it.changes).map(decodeChange),
-    errors: list(it.errors).map(decodeMistake),
-  };
-}
-
-/** Revisions as a bare list or under a `revisions` key. */
-export function decodeRevisions(value: unknown): Revision[] {
-  return list(Array.isArray(value) ? value : object(value).revisions).map(decodeRevision);
 }
 
 export function decodeFleet(value: unknown): Fleet {

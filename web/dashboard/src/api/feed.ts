@@ -44,6 +44,20 @@ export class Feed {
     return this.stream.state;
   }
 
+  get lostAt(): Signal<number | null> {
+    return this.stream.lostAt;
+  }
+
+  get retryAt(): Signal<number | null> {
+    return this.stream.retryAt;
+  }
+
+  /** Go on now: after a sign-in, or because the reader does not want to wait. */
+  resume(): void {
+    this.stream.retry();
+    if (this.problem.value !== null) void this.read();
+  }
+
   start(): void {
     this.stream.start();
     this.patience = setTimeout(() => void this.read(), PATIENCE_MS);

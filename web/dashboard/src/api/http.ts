@@ -12,9 +12,9 @@ export class ApiProblem extends Error {
     super(detail === "" ? title : `${title}: ${detail}`);
   }
 
-  /** The reader has no session, or one that may not do this. */
+  /** The reader has no session (any more). */
   get denied(): boolean {
-    return this.status === 401 || this.status === 403;
+    return this.status === 401;
   }
 }
 
@@ -52,6 +52,22 @@ export async function getJson<T>(
   }
   if (!response.ok) throw await problemOf(response);
   return decode(await response.json());
+}
+
+/** Ask for something to be done. Throws ApiProblem. */
+export async function post(path: string, body: unknown): Promise<void> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method: "POST",
+      headers: { accept: "application/json", "content-type": "application/json" },
+      credentials: "same-origin",
+      body: JSON.stringify(body),
+    });
+  } catch {
+    throw new ApiProblem(0, "The server does not answer", "Nothing was done as far as this page knows.");
+  }
+  if (!response.ok) throw await problemOf(response);
 }
 
 /** Build an address from a path and those parameters that are not empty. */

@@ -1,6 +1,6 @@
 /**
- * One EventSource a page. The browser itself reconnects and resumes after a lost line (Last-Event-ID); where
- * it gives up (an answer that is no stream), we find out why, and go on after the last message with backoff.
+ * One EventSource a page. Where its line is lost we go on after the last message ourselves, with backoff:
+ * the reader sees when, may try at once, and an ended session is found out before anything is tried again.
  */
 
 import { type Signal, signal } from "@preact/signals";
@@ -9,7 +9,17 @@ import { ApiProblem } from "./http";
 /** `denied`: the session is gone; nothing more is tried until the reader signs in. */
 export type StreamState = "connecting" | "live" | "lost" | "denied";
 
-export const STREAM_EVENTS = ["status", "fleet", "samples", "log", "event", "run", "reset"] as const;
+export const STREAM_EVENTS = [
+  "status",
+  "fleet",
+  "samples",
+  "log",
+  "event",
+  "run",
+  "revision",
+  "system",
+  "reset",
+] as const;
 export type StreamEvent = (typeof STREAM_EVENTS)[number];
 
 export interface StreamHandlers {
@@ -26,10 +36,13 @@ export interface StreamEnvironment {
 }
 
 const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 20_000;
+const LONGEST_DELAY_MS = 10_000;
 
 export class LiveStream {
   readonly state: Signal<StreamState> = signal("connecting");
+  /** When the line was lost, and when it is tried again, both in ms of this machine's clock. */
+  readonly lostAt: Signal<number | null> = signal(null);
+  readonly retryAt: Signal<number | null> = signal(null);
   private source: EventSource | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
@@ -44,6 +57,8 @@ export class LiveStream {
   ) {}
 
   start(): void {
+    clearTimeout(this.timer);
+    this.retryAt.value = null;
     const topics = this.topics.map(encodeURIComponent).join(",");
     const after = this.lastId === "" ? "" : `&last_event_id=${encodeURIComponent(this.lastId)}`;
     const url = `/api/v1/stream?topics=${topics}${after}`;
@@ -64,6 +79,7 @@ export class LiveStream {
 
   private opened(): void {
     this.failures = 0;
+    this.lostAt.value = null;
     this.state.value = "live";
     // Until a message came there is no place to go on from, so a stream that opens then is a first one again.
     this.handlers.opened(this.fresh || this.lastId === "");
@@ -82,9 +98,11 @@ export class LiveStream {
   }
 
   private failed(source: EventSource): void {
-    if (this.closed) return;
+    if (this.closed || source !== this.source) return;
+    source.close();
+    this.source = null;
     this.state.value = "lost";
-    if (source.readyState !== source.CLOSED) return;
+    this.lostAt.value ??= Date.now();
     void this.findOutWhy();
   }
 
@@ -97,7 +115,19 @@ export class LiveStream {
         return;
       }
     }
-    if (!this.closed) this.timer = setTimeout(() => this.start(), this.nextDelay());
+    // Somebody may have asked to try at once meanwhile.
+    if (this.closed || this.source !== null) return;
+    const delay = this.nextDelay();
+    this.retryAt.value = Date.now() + delay;
+    this.timer = setTimeout(() => this.start(), delay);
+  }
+
+  /** Try now: the reader does not want to wait, or has signed in again. */
+  retry(): void {
+    if (this.closed || this.state.peek() === "live") return;
+    this.source?.close();
+    if (this.state.peek() === "denied") this.state.value = "lost";
+    this.start();
   }
 
   /** Doubling with a cap, and half of it random, so that a thousand pages do not return at once. */

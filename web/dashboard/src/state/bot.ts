@@ -101,7 +101,7 @@ export class BotState {
   async load(abort: AbortSignal): Promise<void> {
     const [fleet, detail, runs] = await Promise.all([
       getJson("/api/v1/fleet", decodeFleet, abort),
-      getJson(this.path, decodeBotDetail, abort),
+      getJson(`${this.path}?removed=true`, decodeBotDetail, abort),
       getJson(address(`${this.path}/runs`, { limit: RUNS_SHOWN }), decodeRuns, abort),
       this.logs.load(abort),
       this.events.load(abort),
@@ -111,7 +111,7 @@ export class BotState {
       this.newest = detail.bot;
       this.bot.value = detail.bot;
       this.detail.value = detail;
-      this.removed.value = false;
+      this.removed.value = detail.removed !== null;
       this.runs.value = runs;
       for (const name of detail.metrics) this.names.add(name);
       this.panels.value = panelsOf([...this.names], detail.bot.currency);
@@ -205,6 +205,7 @@ export class BotState {
     if (bot.name !== this.name) return;
     if ((data as { removed?: unknown }).removed === true) {
       this.removed.value = true;
+      void this.reloadDetail();
       return;
     }
     this.removed.value = false;
@@ -268,7 +269,7 @@ export class BotState {
     const reading = new AbortController();
     this.detailReading = reading;
     try {
-      this.detail.value = await getJson(this.path, decodeBotDetail, reading.signal);
+      this.detail.value = await getJson(`${this.path}?removed=true`, decodeBotDetail, reading.signal);
     } catch {
       // The header shows the new state; the next change, or the next reading of the page, brings the rest.
     }

@@ -70,7 +70,8 @@ function reading(metric: string, currency: string): Pick<Panel, "unit" | "format
 /** Series that repeat a limit: shown as the line in their panel, not as a panel. */
 const HIDDEN = /_limit(_bytes|_percent)?$/;
 
-function place(metric: string): number {
+/** Where there is no equity, the bot's own metrics say how it does: they come before its resources. */
+function place(metric: string, hasEquity: boolean): number {
   if (metric === "bot_equity") return 0;
   if (/^bot_(equity_|pnl|portfolio)/.test(metric)) return 1;
   if (metric === "bot_price") return 2;
@@ -78,13 +79,15 @@ function place(metric: string): number {
   if (metric === "bot_memory_bytes") return 4;
   if (metric === "bot_up") return 9;
   if (RESOURCE.test(metric)) return 5;
-  return 6;
+  return hasEquity ? 6 : 2.5;
 }
 
-/** Equity and P&L, price, resources against their limits, then every other metric by name. */
+/** Equity and P&L, price, resources against their limits, then every other metric by name (see `place`). */
 export function panelsOf(metrics: readonly string[], currency: string): Panel[] {
+  const hasEquity = metrics.includes("bot_equity");
+  const order = (metric: string) => place(metric, hasEquity);
   return [...new Set(metrics)]
     .filter((metric) => !HIDDEN.test(metric))
-    .sort((left, right) => place(left) - place(right) || (left < right ? -1 : 1))
+    .sort((left, right) => order(left) - order(right) || (left < right ? -1 : 1))
     .map((metric) => panelFor(metric, currency));
 }

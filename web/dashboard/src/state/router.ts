@@ -7,6 +7,7 @@ export type Page =
   | { name: "bot"; bot: string }
   | { name: "revisions" }
   | { name: "revision"; revision: string }
+  | { name: "system" }
   | { name: "sign-in" }
   | { name: "nowhere"; path: string };
 
@@ -26,7 +27,9 @@ function parsePage(path: string): Page {
   if (first === "bots" && second === "") return { name: "fleet" };
   if (first === "bots") return { name: "bot", bot: second };
   if (first === "revisions" && second === "") return { name: "revisions" };
-  if (first === "r" && second !== "") return { name: "revision", revision: second };
+  if ((first === "revisions" || first === "r") && second !== "")
+    return { name: "revision", revision: second };
+  if (first === "system" && second === "") return { name: "system" };
   if (first === "sign-in") return { name: "sign-in" };
   return { name: "nowhere", path };
 }
@@ -84,4 +87,5 @@ export function startRouter(): () => void {
 }
 
 export const botUrl = (name: string): string => `/bots/${encodeURIComponent(name)}`;
-export const revisionUrl = (id: string): string => `/r/${encodeURIComponent(id.slice(0, 12))}`;
+export const revisionUrl = (id: string): string => `/revisions/${encodeURIComponent(id.slice(0, 12))}`;
+export const revisionsOf = (bot: string): string => `/revisions?bot=${encodeURIComponent(bot)}`;

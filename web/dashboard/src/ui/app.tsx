@@ -3,9 +3,8 @@
 import { navigate, place } from "../state/router";
 import { FleetPage } from "./fleet_page";
 import { Help } from "./help";
-import { LazyBotPage } from "./lazy_bot_page";
+import { botPage, revisionPage, revisionsPage, systemPage } from "./lazy_pages";
 import { Note } from "./notes";
-import { RevisionPage, RevisionsPage } from "./revisions_page";
 import { SignIn } from "./sign_in";
 
 export function App() {
@@ -18,11 +17,15 @@ export function App() {
 }
 
 function CurrentPage() {
-  const { page } = place.value;
+  const { page, query } = place.value;
   if (page.name === "fleet") return <FleetPage key="fleet" />;
-  if (page.name === "bot") return <LazyBotPage key={`bot ${page.bot}`} name={page.bot} />;
-  if (page.name === "revisions") return <RevisionsPage key="revisions" />;
-  if (page.name === "revision") return <RevisionPage key={`r ${page.revision}`} id={page.revision} />;
+  if (page.name === "bot") return <botPage.Page key={`bot ${page.bot}`} name={page.bot} />;
+  if (page.name === "revisions") {
+    const bot = query.get("bot") ?? "";
+    return <revisionsPage.Page key={`revisions ${bot}`} bot={bot} />;
+  }
+  if (page.name === "revision") return <revisionPage.Page key={`r ${page.revision}`} id={page.revision} />;
+  if (page.name === "system") return <systemPage.Page key="system" />;
   if (page.name === "sign-in") return <SignIn done={() => navigate("/")} />;
   return (
     <Note title="There is no page here">

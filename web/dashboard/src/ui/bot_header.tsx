@@ -6,9 +6,11 @@ import { bytes, bytesOf, money, NOTHING, percent, signed } from "../format/numbe
 import { longDuration, moment } from "../format/times";
 import { authorName, healthWord, reasonWords, shellWord, syncWord } from "../format/words";
 import { now } from "../state/clock";
+import { revisionsOf } from "../state/router";
 import { RevisionLink } from "./fleet_row";
 import { Age, Glow, isStale } from "./live";
 import { ModeWord, pnlClass } from "./money";
+import { Operate, WhyNot } from "./operate";
 import { HealthShape } from "./shape";
 
 export function BotHeader({
@@ -25,22 +27,81 @@ export function BotHeader({
     <header class={`bot-header${stale ? " stale" : ""}`}>
       <div class="bot-title">
         <h1>{bot.name}</h1>
-        <span class="state" data-testid={`health-${bot.name}`} data-health={bot.health}>
-          <HealthShape health={bot.health} />
-          <span class={`is-${bot.health}`}>{healthWord(bot.health)}</span>
+        <span class="state" data-testid={`health-${bot.name}`} data-health={removed ? "Removed" : bot.health}>
+          <HealthShape health={removed ? "Suspended" : bot.health} />
+          <span class={removed ? "is-Suspended" : `is-${bot.health}`}>
+            {removed ? "removed" : healthWord(bot.health)}
+          </span>
           <span class="muted">
-            <Age at={bot.since} />
+            <Age at={removed ? (detail?.removed?.at ?? null) : bot.since} />
           </span>
         </span>
-        <span class="muted">
-          <ModeWord mode={bot.mode} />, {bot.type} {bot.program} {bot.version}
-          {bot.environment === "" ? "" : `, ${bot.environment}`}
-        </span>
+        {bot.program === "" ? null : (
+          <span class="muted">
+            <ModeWord mode={bot.mode} />, {bot.type} {bot.program} {bot.version}
+            {bot.environment === "" ? "" : `, ${bot.environment}`}
+          </span>
+        )}
+        <span class="spacer" />
+        {removed ? null : <Operations bot={bot} suspended={detail?.suspended != null} />}
       </div>
-      {removed ? <p class="why">This bot was removed from the fleet. What stands here is its past.</p> : null}
-      {detail?.suspended ? <Suspension suspended={detail.suspended} /> : <Why bot={bot} />}
-      <Facts bot={bot} detail={detail} stale={stale} />
+      {removed ? <Removal detail={detail} /> : null}
+      {removed ? null : detail?.suspended ? <Suspension suspended={detail.suspended} /> : <Why bot={bot} />}
+      {removed ? null : <Facts bot={bot} detail={detail} stale={stale} />}
     </header>
+  );
+}
+
+function Operations({ bot, suspended }: { bot: Bot; suspended: boolean }) {
+  const path = `/api/v1/bots/${encodeURIComponent(bot.name)}`;
+  const body = (reason: string) => ({ reason });
+  return (
+    <span class="buttons">
+      <WhyNot />
+      {suspended ? (
+        <Operate
+          text="Resume"
+          effect={`${bot.name} becomes again what git says.`}
+          path={`${path}/resume`}
+          body={body}
+          asksReason
+          testId="resume"
+        />
+      ) : (
+        <>
+          <Operate
+            text="Restart"
+            effect={`${bot.name} is ended as at a stop, and started again with the same content.`}
+            path={`${path}/restart`}
+            body={body}
+            asksReason
+            testId="restart"
+          />
+          <Operate
+            text="Suspend"
+            effect={`${bot.name} is stopped and stays so, whatever git says, until it is resumed.`}
+            path={`${path}/suspend`}
+            body={body}
+            asksReason
+            testId="suspend"
+          />
+        </>
+      )}
+    </span>
+  );
+}
+
+/** A bot that is gone: its page is its past. */
+function Removal({ detail }: { detail: BotDetail | null }) {
+  const gone = detail?.removed ?? null;
+  return (
+    <p class="why" data-testid="removed">
+      This bot was removed from the fleet
+      {gone === null ? "" : " by revision "}
+      {gone === null ? null : <RevisionLink id={gone.revision} />}
+      {gone === null || gone.at === null ? "" : `, ${moment(gone.at)}`}. Its charts, output, events and runs
+      stay readable while they are kept.
+    </p>
   );
 }
 
@@ -106,8 +167,10 @@ function Facts({ bot, detail, stale }: { bot: Bot; detail: BotDetail | null; sta
       <Fact name="Last data">
         {bot.lastDataAt === null ? (
           "none yet"
+        ) : stale ? (
+          `none since ${moment(bot.lastDataAt)}`
         ) : (
-          <>{stale ? `none since ${moment(bot.lastDataAt)}` : <Age at={bot.lastDataAt} suffix=" ago" />}</>
+          <Age at={bot.lastDataAt} suffix=" ago" />
         )}
       </Fact>
       <Fact name="Sync">
@@ -125,7 +188,10 @@ function Facts({ bot, detail, stale }: { bot: Bot; detail: BotDetail | null; sta
               by {authorName(revision.author)}, <Age at={revision.committedAt} suffix=" ago" />
             </span>
           </span>
-        ) : null}
+        ) : null}{" "}
+        <a href={revisionsOf(bot.name)} data-page class="muted plain-link" data-testid="revisions-of">
+          all its revisions
+        </a>
       </Fact>
     </dl>
   );

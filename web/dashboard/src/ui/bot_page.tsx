@@ -9,7 +9,8 @@ import { BotState } from "../state/bot";
 import { parseRange, rangeQuery } from "../state/range";
 import { place, setQuery } from "../state/router";
 import { BotHeader } from "./bot_header";
-import { Dock } from "./dock";
+import { chosenTab, Dock, NARROW_TABS, Output, Tabs } from "./dock";
+import { narrow } from "./media";
 import { RangeBar } from "./range_bar";
 import { Shell, useFeed } from "./shell";
 
@@ -24,6 +25,7 @@ export function BotPage({ name }: { name: string }) {
   useEffect(() => () => state.close(), [state]);
   useEffect(watchTheme, []);
   useReloadOnRange(state, JSON.stringify(range.value));
+  useRangeOfRemoved(state);
   const bot = state.bot.value;
   const select = (from: number, to: number) =>
     setQuery(rangeQuery({ kind: "between", from, to: Math.max(to, from + 1) }), true);
@@ -32,15 +34,18 @@ export function BotPage({ name }: { name: string }) {
       {bot === null ? null : (
         <main class="bot">
           <BotHeader bot={bot} detail={state.detail.value} removed={state.removed.value} />
-          <section class="charts" aria-label="Charts">
-            <RangeBar range={range.value} />
-            <TimeStrip range={range} earliest={state.earliest.value} marks={state.marks.value} />
-            {state.panels.value.map((panel) => (
-              <Chart key={panel.metric} state={state} panel={panel} range={range} select={select} />
-            ))}
-            {state.panels.value.length === 0 ? <NoMetrics /> : null}
-          </section>
-          <Dock state={state} />
+          {narrow.value ? <Tabs names={NARROW_TABS} /> : null}
+          {narrow.value && chosenTab(NARROW_TABS) !== "charts" ? null : (
+            <section class="charts" aria-label="Charts">
+              <RangeBar range={range.value} />
+              <TimeStrip range={range} earliest={state.earliest.value} marks={state.marks.value} />
+              {state.panels.value.map((panel) => (
+                <Chart key={panel.metric} state={state} panel={panel} range={range} select={select} />
+              ))}
+              {state.panels.value.length === 0 ? <NoMetrics /> : null}
+            </section>
+          )}
+          {narrow.value ? <Output state={state} tab={chosenTab(NARROW_TABS)} /> : <Dock state={state} />}
         </main>
       )}
     </Shell>
@@ -55,6 +60,20 @@ function useReloadOnRange(state: BotState, range: string): void {
     read.current = range;
     state.reloadHistory();
   }, [state, range]);
+}
+
+/** Seconds before the end of a removed bot that its page shows at first. */
+const LAST_OF_REMOVED = 900;
+
+/** The last quarter of an hour says nothing of a bot that was removed last week: begin with its own last. */
+function useRangeOfRemoved(state: BotState): void {
+  const at = state.detail.value?.removed?.at ?? null;
+  const asked = place.value.query;
+  const free = !asked.has("range") && !asked.has("from");
+  useEffect(() => {
+    if (at !== null && free)
+      setQuery(rangeQuery({ kind: "between", from: at - LAST_OF_REMOVED, to: at + 15 }));
+  }, [at, free]);
 }
 
 function NoMetrics() {

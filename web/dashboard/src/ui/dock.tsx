@@ -4,47 +4,76 @@ import { useRef } from "preact/hooks";
 import type { BotState } from "../state/bot";
 import { place, setQuery } from "../state/router";
 import { dockHeight } from "../state/settings";
-import { EventsTab } from "./events_tab";
+import { lazyPart } from "./lazy";
 import { LogsTab } from "./logs_tab";
-import { narrow } from "./media";
-import { RunsTab } from "./runs_tab";
-import { StatusTab } from "./status_tab";
+import { Skeleton } from "./notes";
 
-const TABS = ["logs", "events", "runs", "status"] as const;
-type Tab = (typeof TABS)[number];
+export const TABS = ["logs", "events", "runs", "status"] as const;
+/** On a phone the charts are one of the tabs, so that the output is not far below them. */
+export const NARROW_TABS = ["charts", ...TABS] as const;
+export type Tab = (typeof NARROW_TABS)[number];
+
+const moreTabs = lazyPart(
+  async () => (await import("./more_tabs")).MoreTabs,
+  () => <Skeleton page="lines" />,
+);
 
 const SMALLEST = 120;
 /** What of the window stays for the charts, in px. */
 const REST = 240;
 const STEP = 24;
 
-export function Dock({ state }: { state: BotState }) {
+/** The tab that the address names, the first one where it names none of these. */
+export function chosenTab(names: readonly Tab[]): Tab {
   const asked = place.value.query.get("tab");
-  const tab: Tab = TABS.find((name) => name === asked) ?? "logs";
-  const style = narrow.value ? {} : { height: `${bounded(dockHeight.value)}px` };
+  return names.find((name) => name === asked) ?? (names[0] as Tab);
+}
+
+export function Dock({ state }: { state: BotState }) {
   return (
-    <section class="dock" id="dock" style={style} aria-label="Output">
+    <section class="dock" style={{ height: `${bounded(dockHeight.value)}px` }} aria-label="Output">
       <Handle />
-      <div class="tabs" role="tablist">
-        {TABS.map((name) => (
-          <button
-            key={name}
-            type="button"
-            role="tab"
-            aria-selected={tab === name}
-            onClick={() => setQuery({ tab: name === "logs" ? null : name })}
-            data-testid={`tab-${name}`}
-          >
-            {name}
-          </button>
-        ))}
-      </div>
-      {tab === "logs" ? <LogsTab list={state.logs} /> : null}
-      {tab === "events" ? <EventsTab list={state.events} /> : null}
-      {tab === "runs" ? <RunsTab runs={state.runs.value} /> : null}
-      {tab === "status" ? <StatusTab detail={state.detail.value} /> : null}
+      <Tabs names={TABS} />
+      <Output state={state} tab={chosenTab(TABS)} />
     </section>
   );
+}
+
+/** Arrow keys walk along the tabs, as everywhere. */
+export function Tabs({ names }: { names: readonly Tab[] }) {
+  const tab = chosenTab(names);
+  const choose = (name: Tab) => setQuery({ tab: name === names[0] ? null : name });
+  const walk = (event: KeyboardEvent) => {
+    const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    if (step === 0) return;
+    event.preventDefault();
+    const next = names[(names.indexOf(tab) + step + names.length) % names.length] as Tab;
+    choose(next);
+    const list = event.currentTarget as HTMLElement;
+    list.querySelector<HTMLElement>(`[data-testid="tab-${next}"]`)?.focus();
+  };
+  return (
+    <div class="tabs" role="tablist" onKeyDown={walk}>
+      {names.map((name) => (
+        <button
+          key={name}
+          type="button"
+          role="tab"
+          aria-selected={tab === name}
+          tabIndex={tab === name ? 0 : -1}
+          onClick={() => choose(name)}
+          data-testid={`tab-${name}`}
+        >
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+export function Output({ state, tab }: { state: BotState; tab: Tab }) {
+  if (tab === "logs") return <LogsTab list={state.logs} />;
+  return tab === "charts" ? null : <moreTabs.Page state={state} tab={tab} />;
 }
 
 export function bounded(height: number): number {

@@ -10,7 +10,7 @@ import { ProblemLine, Skeleton } from "./notes";
 export function EventsTab({ list }: { list: EventList }) {
   const [kind, setKind] = useState("");
   const [open, setOpen] = useState("");
-  if (!list.loaded.value) return <Skeleton rows={6} />;
+  if (!list.loaded.value) return <Skeleton page="lines" />;
   const events = list.events.value;
   const kinds = [...new Set(events.map((event) => event.kind))].sort();
   const shown = events.filter((event) => kind === "" || event.kind === kind).reverse();

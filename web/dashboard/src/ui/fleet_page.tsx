@@ -48,11 +48,14 @@ function titleOf(state: FleetState): string {
 function EmptyFleet() {
   return (
     <Note title="No bots yet">
-      <p>This fleet has no revision with a bot in it. In the folder of your fleet repository:</p>
+      <p>A first bot in two commands, in a terminal of this machine:</p>
+      <Command>{"herdsman init my-fleet\ncd my-fleet && git push herdsman main"}</Command>
+      <p>A fleet repository of your own, from anywhere that reaches this address:</p>
       <Command>{`git remote add herdsman ${location.origin}/git/fleet.git\ngit push herdsman main`}</Command>
       <p class="muted">
-        No repository yet? <code>herdsman init</code> makes one with a first bot. The bots show here as they
-        start, without reloading.
+        Git asks for a user and a password: <code>herdsman</code>, and a token.{" "}
+        <code>herdsman init --connect-only</code> sets both up. The bots show here as they start, without
+        reloading.
       </p>
     </Note>
   );

@@ -1,6 +1,7 @@
 /** The three answers over the table. Sums of a whole fleet always move, so they change without a glow. */
 
-import { HEALTHS, type Revision } from "../api/documents";
+import { HEALTHS } from "../api/documents";
+import { changed, type Revision } from "../api/revisions";
 import { count, money, signed } from "../format/numbers";
 import { authorName, healthWord } from "../format/words";
 import type { FleetState } from "../state/fleet";
@@ -95,7 +96,7 @@ function LastChange({ revision }: { revision: Revision | null }) {
       </p>
       <p class="muted">
         <span class={GONE_WRONG.has(revision.state) ? "is-Missing" : ""}>{revision.state}</span>,{" "}
-        {count(revision.changes.length, "bot")} changed, by {authorName(revision.author)},{" "}
+        {count(changed(revision), "bot")} changed, by {authorName(revision.author)},{" "}
         <Age at={at} suffix=" ago" />
       </p>
     </div>

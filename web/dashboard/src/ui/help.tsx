@@ -10,6 +10,7 @@ const KEYS: [string, string][] = [
   ["Enter", "open the bot"],
   ["g f", "go to the fleet"],
   ["g r", "go to the revisions"],
+  ["g s", "go to herdsman itself"],
   ["Esc", "leave the search, let go of the row"],
   ["?", "this list"],
 ];

@@ -89,7 +89,7 @@ function LogLines({ list }: { list: EventList }) {
     if (list.paused.value !== below > EDGE) list.pause(below > EDGE);
     if (element.scrollTop < EDGE && below > EDGE) void list.loadOlder();
   };
-  if (!list.loaded.value) return <Skeleton rows={6} />;
+  if (!list.loaded.value) return <Skeleton page="lines" />;
   return (
     <div class="log-lines" ref={box} onScroll={onScroll} data-testid="log-lines" role="log">
       {list.older.value === "" ? null : (

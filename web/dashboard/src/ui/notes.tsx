@@ -3,16 +3,29 @@
 import type { ComponentChildren } from "preact";
 import type { ApiProblem } from "../api/http";
 
-/** Grey bars where rows will be; the style sheet shows them only after 300 ms. */
-export function Skeleton({ rows }: { rows: number }) {
+/** Grey bars where the page's own lines will be; the style sheet shows them only after 300 ms. */
+export function Skeleton({ page }: { page: string }) {
+  const shape = SHAPES[page] ?? ["line", "line", "line"];
   return (
-    <div class="skeleton" role="status" aria-label="Loading" data-testid="loading">
-      {Array.from({ length: rows }, (_, index) => (
-        <div key={index} class="skeleton-row" />
+    <div class={`skeleton skeleton-${page}`} role="status" aria-label="Loading" data-testid="loading">
+      {shape.map((kind, index) => (
+        <div key={index} class={`bone bone-${kind}`} />
       ))}
     </div>
   );
 }
+
+const rows = (kind: string, number: number) => Array.from({ length: number }, () => kind);
+
+/** What each page is made of, from top to bottom, in the heights that it will have. */
+const SHAPES: Record<string, string[]> = {
+  fleet: ["summary", "toolbar", ...rows("row", 16)],
+  bot: ["header", "toolbar", ...rows("panel", 4)],
+  revisions: ["title", ...rows("entry", 10)],
+  revision: ["title", "header", ...rows("row", 8)],
+  system: ["title", ...rows("entry", 10)],
+  lines: rows("line", 8),
+};
 
 export function Note({ title, children }: { title: string; children: ComponentChildren }) {
   return (
@@ -29,10 +42,18 @@ export function ProblemNote({ problem, retry }: { problem: ApiProblem; retry: ()
       <h1>{problem.title}</h1>
       {problem.detail === "" ? null : <p>{problem.detail}</p>}
       {problem.next === "" ? null : <p>{problem.next}</p>}
-      {problem.status === 404 ? (
+      {problem.status === 403 ? (
+        <p>
+          Sign in with a token that may read this: <a href="/sign-in">another token</a>.
+        </p>
+      ) : problem.status === 404 ? (
         <p>
           <a href="/" data-page>
             All bots of the fleet
+          </a>
+          {" or "}
+          <a href="/revisions" data-page>
+            all revisions
           </a>
         </p>
       ) : (

@@ -30,9 +30,6 @@ export function RangeBar({ range }: { range: Range }) {
           live; drag over a chart to look closer
         </span>
       )}
-      <a class="chip-link narrow-only" href="#dock">
-        to the output
-      </a>
     </fieldset>
   );
 }

@@ -1,187 +1,195 @@
-/** The revisions: what each changed, and what came of it. */
+/** The timeline of revisions: who brought what, what it changed, and what came of it. */
 
+import "../styles/revisions.css";
 import { useMemo } from "preact/hooks";
-import type { Change, Revision } from "../api/documents";
-import { count } from "../format/numbers";
-import { moment, took } from "../format/times";
-import { authorName } from "../format/words";
+import type { Revision } from "../api/revisions";
+import { day } from "../format/times";
 import { RevisionsState } from "../state/revisions";
-import { botUrl, revisionUrl } from "../state/router";
+import { botUrl, navigate, revisionsOf, revisionUrl } from "../state/router";
 import { Age } from "./live";
-import { Command, Note } from "./notes";
-import { type Outcome, OutcomeMark } from "./shape";
+import { Command, Note, ProblemLine } from "./notes";
+import { Operate, WhyNot } from "./operate";
+import { actionsText, actionWord, Progress, ResultMark, RevisionMark, whoText } from "./revision_words";
 import { Shell, useFeed } from "./shell";
 
-function useRevisions() {
-  const state = useMemo(() => new RevisionsState(), []);
+/** Changes named in one entry of the timeline; the rest is counted. */
+const NAMED = 3;
+
+export function RevisionsPage({ bot }: { bot: string }) {
+  const state = useMemo(() => new RevisionsState(bot), [bot]);
   const feed = useFeed({
-    topics: ["fleet"],
+    topics: ["fleet", "revisions"],
     load: (abort) => state.load(abort),
     apply: (event, data) => state.apply(event, data),
   });
-  return { state, feed };
-}
-
-const STATES: Record<string, Outcome> = {
-  pending: "busy",
-  running: "busy",
-  applied: "good",
-  failed: "bad",
-  refused: "bad",
-  superseded: "off",
-  waiting: "busy",
-  healthy: "good",
-  removed: "off",
-};
-
-function StateMark({ state }: { state: string }) {
-  return <OutcomeMark outcome={STATES[state] ?? "off"} text={state} />;
-}
-
-export function RevisionsPage() {
-  const { state, feed } = useRevisions();
   const revisions = state.revisions.value;
   return (
-    <Shell feed={feed} fleet={state.fleet.value} title="Revisions">
-      {revisions.length === 0 ? (
-        <Note title="No revisions yet">
-          <p>Every push of the fleet repository becomes one:</p>
-          <Command>git push herdsman main</Command>
-        </Note>
+    <Shell feed={feed} fleet={state.fleet.value} title={bot === "" ? "Revisions" : `Revisions of ${bot}`}>
+      {revisions.length === 0 && bot === "" ? (
+        <NoRevisions />
       ) : (
         <main class="revisions">
-          <h1>Revisions</h1>
-          <ol class="revision-list">
-            {revisions.map((revision) => (
-              <RevisionRow key={revision.id} revision={revision} />
-            ))}
-          </ol>
+          <Head bot={bot} />
+          {revisions.length === 0 ? (
+            <p class="nothing-found muted">
+              No revision that is kept changed a bot of this name. <a href="/revisions">All revisions</a>
+            </p>
+          ) : null}
+          <Timeline revisions={revisions} bot={bot} />
+          <ProblemLine problem={state.problem.value} />
+          {state.more.value ? (
+            <p class="older">
+              <button type="button" disabled={state.loadingMore.value} onClick={() => void state.loadMore()}>
+                Older revisions
+              </button>
+            </p>
+          ) : revisions.length > 0 ? (
+            <p class="older muted">These are all that are kept.</p>
+          ) : null}
         </main>
       )}
     </Shell>
   );
 }
 
-function RevisionRow({ revision }: { revision: Revision }) {
-  const at = revision.receivedAt ?? revision.committedAt;
+function Head({ bot }: { bot: string }) {
+  const choose = (event: SubmitEvent) => {
+    event.preventDefault();
+    const name = String(new FormData(event.currentTarget as HTMLFormElement).get("bot") ?? "").trim();
+    navigate(name === "" ? "/revisions" : revisionsOf(name));
+  };
   return (
-    <li data-testid={`revision-row-${revision.id.slice(0, 7)}`}>
-      <a href={revisionUrl(revision.id)} data-page class="rev">
-        {revision.id.slice(0, 7)}
-      </a>
-      <StateMark state={revision.state} />
-      <span class="message">{revision.message.split("\n", 1)[0]}</span>
-      <span class="muted">{authorName(revision.author)}</span>
-      <span class="muted num">{count(revision.changes.length, "bot")}</span>
-      <span class="muted num">
-        <Age at={at} suffix=" ago" />
+    <div class="page-head">
+      <h1>
+        Revisions
+        {bot === "" ? null : (
+          <>
+            {" of "}
+            <a href={botUrl(bot)} data-page>
+              {bot}
+            </a>
+          </>
+        )}
+      </h1>
+      <form class="filter" onSubmit={choose}>
+        <input
+          type="search"
+          name="bot"
+          placeholder="Of one bot"
+          aria-label="Of one bot"
+          defaultValue={bot}
+          autocomplete="off"
+          data-search
+          data-testid="bot-filter"
+        />
+        {bot === "" ? null : (
+          <a href="/revisions" data-page>
+            all bots
+          </a>
+        )}
+      </form>
+      <span class="spacer" />
+      <WhyNot />
+      <Operate
+        text="Sync now"
+        effect="herdsman looks at the source and at every bot now, and puts right what differs."
+        path="/api/v1/sync"
+        body={() => ({})}
+        testId="sync"
+      />
+    </div>
+  );
+}
+
+function NoRevisions() {
+  return (
+    <Note title="No revisions yet">
+      <p>Every push of the fleet repository becomes one. In its folder:</p>
+      <Command>git push herdsman main</Command>
+      <p class="muted">
+        No repository yet? <code>herdsman init my-fleet</code> makes one with a first bot, and connects it.
+      </p>
+    </Note>
+  );
+}
+
+function Timeline({ revisions, bot }: { revisions: readonly Revision[]; bot: string }) {
+  let before = "";
+  return (
+    <ol class="timeline">
+      {revisions.map((revision) => {
+        const date = day(revision.receivedAt ?? revision.committedAt ?? 0);
+        const first = date !== before;
+        before = date;
+        return <Entry key={revision.id} revision={revision} bot={bot} heading={first ? date : ""} />;
+      })}
+    </ol>
+  );
+}
+
+function Entry({ revision, bot, heading }: { revision: Revision; bot: string; heading: string }) {
+  const short = revision.id.slice(0, 7);
+  const { errors, held } = revision;
+  return (
+    <li class="entry" data-testid={`revision-row-${short}`}>
+      {heading === "" ? null : <h2 class="muted entry-day">{heading}</h2>}
+      <RevisionMark state={revision.state} />
+      <div class="entry-text">
+        <p class="entry-title">
+          <a href={revisionUrl(revision.id)} data-page class="rev">
+            {short}
+          </a>{" "}
+          <span class="message">{revision.message.split("\n", 1)[0]}</span>
+        </p>
+        <p class="muted">
+          {actionsText(revision.actions)}; {whoText(revision)}
+        </p>
+        {held === "" ? null : <p class="is-Degraded">{held}</p>}
+        {errors.length === 0 ? null : (
+          <p class="is-Missing">
+            {errors[0]?.file}
+            {errors[0]?.line ? `:${errors[0].line}` : ""} {errors[0]?.message}
+            {errors.length > 1 ? ` and ${errors.length - 1} more` : ""}
+          </p>
+        )}
+        <Named revision={revision} bot={bot} />
+      </div>
+      <Progress revision={revision} />
+      <span class="muted num entry-age">
+        <Age at={revision.receivedAt ?? revision.committedAt} suffix=" ago" />
       </span>
     </li>
   );
 }
 
-export function RevisionPage({ id }: { id: string }) {
-  const { state, feed } = useRevisions();
-  const revision = state.find(id);
+/** The changes that matter most: what failed, what is on its way; then the others as far as there is room. */
+function Named({ revision, bot }: { revision: Revision; bot: string }) {
+  const shown = revision.changes.slice(0, NAMED);
+  const all = Object.values(revision.actions).reduce((sum, bots) => sum + bots, 0);
+  const rest = bot === "" ? all - shown.length : 0;
+  if (shown.length === 0) return null;
   return (
-    <Shell feed={feed} fleet={state.fleet.value} title={`Revision ${id.slice(0, 7)}`}>
-      {revision === null ? (
-        <Note title={`Revision ${id.slice(0, 7)} is not known here`}>
-          <p>
-            herdsman keeps the newest ones. <a href="/revisions">All that there are</a>
-          </p>
-        </Note>
-      ) : (
-        <RevisionView revision={revision} />
-      )}
-    </Shell>
-  );
-}
-
-function RevisionView({ revision }: { revision: Revision }) {
-  const [subject = "", ...rest] = revision.message.split("\n");
-  const body = rest.join("\n").trim();
-  const { receivedAt, finishedAt } = revision;
-  return (
-    <main class="revision" data-testid="revision-page">
-      <h1>
-        <span class="rev">{revision.id.slice(0, 7)}</span> {subject}
-      </h1>
-      <p>
-        <StateMark state={revision.state} />
-        {receivedAt !== null && finishedAt !== null ? ` in ${took(finishedAt - receivedAt)}` : ""}
-        <span class="muted">
-          , {count(revision.changes.length, "bot")} changed, by {authorName(revision.author)}
-          {receivedAt === null ? "" : `, ${moment(receivedAt)}`}
-        </span>
-      </p>
-      {body === "" ? null : <pre class="commit-body">{body}</pre>}
-      <p class="muted code">{revision.id}</p>
-      <Errors revision={revision} />
-      {revision.changes.length === 0 ? (
-        <p class="muted">This revision changed no bot.</p>
-      ) : (
-        <div class="scroll">
-          <table class="list changes">
-            <thead>
-              <tr>
-                <th>Bot</th>
-                <th>Change</th>
-                <th class="fill">What</th>
-                <th>Result</th>
-                <th class="num">Took</th>
-              </tr>
-            </thead>
-            <tbody>
-              {revision.changes.map((change) => (
-                <ChangeRow key={change.bot} change={change} />
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-    </main>
-  );
-}
-
-function ChangeRow({ change }: { change: Change }) {
-  return (
-    <tr data-testid={`change-${change.bot}`}>
-      <td>
-        <a href={botUrl(change.bot)} data-page>
-          {change.bot}
-        </a>
-      </td>
-      <td>{change.action}</td>
-      <td class="fill">
-        {change.summary}
-        {change.message === "" ? null : <span class="muted"> {change.message}</span>}
-      </td>
-      <td>
-        <StateMark state={change.state} />
-      </td>
-      <td class="num">{change.seconds === null ? "" : took(change.seconds)}</td>
-    </tr>
-  );
-}
-
-function Errors({ revision }: { revision: Revision }) {
-  if (revision.errors.length === 0) return null;
-  return (
-    <section>
-      <h2>{count(revision.errors.length, "error")}</h2>
-      <ul class="errors">
-        {revision.errors.map((error) => (
-          <li key={`${error.file} ${error.line} ${error.message}`}>
-            <span class="code">
-              {error.file}
-              {error.line ? `:${error.line}` : ""}
-            </span>{" "}
-            {error.message}
-            {error.suggestion === "" ? "" : ` (did you mean "${error.suggestion}"?)`}
-          </li>
-        ))}
-      </ul>
-    </section>
+    <ul class="named">
+      {shown.map((change) => (
+        <li key={change.bot}>
+          <a href={botUrl(change.bot)} data-page>
+            {change.bot}
+          </a>
+          <span class="muted">{actionWord(change.action)}</span>
+          <span>{change.summary}</span>
+          <ResultMark change={change} />
+          <span class="muted" title={change.message}>
+            {change.message}
+          </span>
+        </li>
+      ))}
+      {rest > 0 ? (
+        <li>
+          <a href={revisionUrl(revision.id)} data-page class="muted more">
+            and {rest.toLocaleString("en-US")} more
+          </a>
+        </li>
+      ) : null}
+    </ul>
   );
 }

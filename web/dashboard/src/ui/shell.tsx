@@ -1,18 +1,17 @@
 /** What every page has around it: the bar with the fleet and the stream, and the banners. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Fleet } from "../api/documents";
 import { browserStream } from "../api/environment";
 import { Feed, type FeedSource } from "../api/feed";
-import type { StreamState } from "../api/stream";
-import { clock, zoneLabel } from "../format/times";
-import { serverNow } from "../state/clock";
+import { clock, duration, zoneLabel } from "../format/times";
+import { now } from "../state/clock";
 import { place } from "../state/router";
-import { helpOpen } from "./keys";
-import { Age } from "./live";
+import { learnViewer } from "../state/viewer";
+import { Bar } from "./frame";
 import { ProblemNote, Skeleton } from "./notes";
-import { SignIn } from "./sign_in";
+import { SignIn, SignInForm } from "./sign_in";
 
 /** A feed that lives as long as the component; `source` is taken once. */
 export function useFeed(source: FeedSource): Feed {
@@ -23,13 +22,6 @@ export function useFeed(source: FeedSource): Feed {
   }, [feed]);
   return feed;
 }
-
-const STATE_WORDS: Record<StreamState, string> = {
-  connecting: "connecting",
-  live: "live",
-  lost: "reconnecting",
-  denied: "signed out",
-};
 
 interface ShellProps {
   feed: Feed;
@@ -44,83 +36,79 @@ export function Shell({ feed, fleet, title, children }: ShellProps) {
   }, [title]);
   const state = feed.state.value;
   const problem = feed.problem.value;
-  if (state === "denied" || problem?.denied) return <SignIn />;
+  const loaded = feed.loaded.value;
+  useEffect(() => {
+    if (loaded) void learnViewer();
+  }, [loaded]);
+  const denied = state === "denied" || problem?.denied === true;
+  if (denied && !loaded) return <SignIn />;
   return (
-    <div class={`page${state === "lost" ? " lost" : ""}`}>
+    <div class={`page${state === "lost" || denied ? " lost" : ""}`}>
       <Bar state={state} fleet={fleet} />
-      {state === "lost" ? <LostBanner /> : null}
+      {state === "lost" ? <LostBanner feed={feed} /> : null}
+      {denied ? <SignInAgain feed={feed} /> : null}
       {(fleet?.problems ?? []).map((text) => (
         <p key={text} class="banner problem" role="alert">
           {text}
         </p>
       ))}
-      {feed.loaded.value ? (
+      {loaded ? (
         children
       ) : problem !== null ? (
         <ProblemNote problem={problem} retry={() => void feed.read()} />
       ) : (
-        <Skeleton rows={12} />
+        <Skeleton page={place.value.page.name} />
       )}
     </div>
   );
 }
 
-function Bar({ state, fleet }: { state: StreamState; fleet: Fleet | null }) {
-  const page = place.value.page.name;
-  return (
-    <header class="bar">
-      <a class="brand" href="/" data-page>
-        {fleet?.fleet || "herdsman"}
-      </a>
-      <nav>
-        <NavLink href="/" text="Fleet" current={page === "fleet" || page === "bot"} />
-        <NavLink href="/revisions" text="Revisions" current={page === "revisions" || page === "revision"} />
-      </nav>
-      <span class="spacer" />
-      {fleet === null ? null : (
-        <span class="muted wide-only" data-testid="sync-age">
-          {fleet.syncedAt === null ? (
-            "not synced yet"
-          ) : (
-            <>
-              synced <Age at={fleet.syncedAt} suffix=" ago" />
-            </>
-          )}
-        </span>
-      )}
-      <span class={`stream is-${state}`} data-testid="stream-state" role="status">
-        {STATE_WORDS[state]}
-      </span>
-      <button
-        type="button"
-        class="plain"
-        aria-label="Keys and settings"
-        title="Keys and settings (?)"
-        onClick={() => {
-          helpOpen.value = true;
-        }}
-      >
-        ?
-      </button>
-    </header>
-  );
-}
-
-function NavLink({ href, text, current }: { href: string; text: string; current: boolean }) {
-  return (
-    <a href={href} data-page {...(current ? { "aria-current": "page" as const } : {})}>
-      {text}
-    </a>
-  );
-}
-
 /** The style sheet shows it after a second: a reconnection that takes less is nobody's business. */
-function LostBanner() {
-  const [since] = useState(serverNow);
+function LostBanner({ feed }: { feed: Feed }) {
+  const since = (feed.lostAt.value ?? Date.now()) / 1000;
+  const next = feed.retryAt.value;
+  // Read so that the countdown moves with the page's clock.
+  const left = now.value > 0 && next !== null ? Math.ceil((next - Date.now()) / 1000) : 0;
   return (
     <p class="banner lost-banner" role="alert" data-testid="lost-banner">
-      No connection since {clock(since)} {zoneLabel(since)}. What stands here is the last that is known; the
-      page reconnects by itself and catches up.
+      <span>
+        No connection since {clock(since)} {zoneLabel(since)}. What stands here is the last that is known; the
+        page reconnects by itself and catches up.
+      </span>
+      <span class="retry" data-testid="retry">
+        {left > 0 ? `Next try in ${duration(left)}. ` : "Trying now. "}
+        <button type="button" class="link" onClick={() => feed.resume()}>
+          Try now
+        </button>
+      </span>
     </p>
+  );
+}
+
+/** The session ended while the page was read: it stays as it is, and goes on after a sign-in. */
+function SignInAgain({ feed }: { feed: Feed }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const element = dialog.current;
+    element?.showModal();
+    return () => element?.close();
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      class="help"
+      data-testid="sign-in-again"
+      aria-labelledby="sign-in-again-title"
+      onCancel={(event) => event.preventDefault()}
+    >
+      <h1 id="sign-in-again-title">Your session has ended</h1>
+      <p>The page under this is the last that is known. Sign in, and it goes on from here.</p>
+      <SignInForm
+        done={() => {
+          void learnViewer(true);
+          feed.resume();
+        }}
+      />
+    </dialog>
   );
 }

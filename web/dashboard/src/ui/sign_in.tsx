@@ -23,14 +23,6 @@ export async function signIn(token: string): Promise<string> {
 }
 
 export function SignIn({ done = () => location.reload() }: { done?: () => void }) {
-  const [problem, setProblem] = useState("");
-  const submit = async (event: SubmitEvent) => {
-    event.preventDefault();
-    const token = new FormData(event.currentTarget as HTMLFormElement).get("token");
-    const why = await signIn(String(token ?? "").trim());
-    setProblem(why);
-    if (why === "") done();
-  };
   return (
     <main class="sign-in" data-testid="sign-in">
       <h1>herdsman</h1>
@@ -38,7 +30,30 @@ export function SignIn({ done = () => location.reload() }: { done?: () => void }
         This page needs a token. Paste one, or open the sign-in link that <code>herdsman up</code> prints at
         its start.
       </p>
-      <form method="post" action="/sign-in" onSubmit={(event) => void submit(event)}>
+      <SignInForm done={done} />
+      <p class="muted">
+        On the machine that runs herdsman, <code>herdsman sign-in</code> prints a new link; the file{" "}
+        <code>admin-token</code> in its data folder holds a token.
+      </p>
+    </main>
+  );
+}
+
+export function SignInForm({ done }: { done: () => void }) {
+  const [problem, setProblem] = useState("");
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const token = new FormData(event.currentTarget as HTMLFormElement).get("token");
+    setBusy(true);
+    const why = await signIn(String(token ?? "").trim());
+    setBusy(false);
+    setProblem(why);
+    if (why === "") done();
+  };
+  return (
+    <>
+      <form class="token-form" method="post" action="/sign-in" onSubmit={(event) => void submit(event)}>
         <label for="token">Token</label>
         <input
           id="token"
@@ -49,7 +64,7 @@ export function SignIn({ done = () => location.reload() }: { done?: () => void }
           required
           data-testid="token"
         />
-        <button type="submit" class="primary">
+        <button type="submit" class="primary" disabled={busy}>
           Sign in
         </button>
       </form>
@@ -58,9 +73,6 @@ export function SignIn({ done = () => location.reload() }: { done?: () => void }
           {problem}
         </p>
       )}
-      <p class="muted">
-        On the machine that runs herdsman, the file <code>admin-token</code> in its data folder holds one.
-      </p>
-    </main>
+    </>
   );
 }

@@ -1,0 +1,164 @@
+"""Where the fleet comes from: our own git remote, one source elsewhere, a folder, or several sources."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cli.service.options import UpOptions
+from controller.loop import Controller
+from controller.ports import DesiredStates, RevisionSource
+from gitops.folder_source import FolderSource, is_work_folder
+from gitops.git_source import GitSource
+from gitops.hosted import HostedRepository
+from gitops.references import DEFAULT_BRANCH, make_reference
+from gitops.source_set import Member, SourceSet
+from gitops.sources import HostedSource
+from gitops.ssh import SshKeys
+from gitops.states import FleetStates
+from gitops.transport import Credentials, Transport
+from schemas.errors import InvalidManifests, UsageError
+from schemas.source_list import DeclaredSource, parse_sources
+from web.webhooks import Hook, check_secret_file
+
+ONE = "fleet"
+"""What the one source is called where a name is needed: in the address of its webhook."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where revisions come from, and how their desired states are built."""
+
+    source: RevisionSource
+    states: DesiredStates
+    hosted: HostedRepository | None = None
+    """Our own repository, None where the fleet lies elsewhere."""
+    hosted_states: FleetStates | None = None
+    webhooks: Mapping[str, Hook] = field(default_factory=dict)
+    """The webhooks that there are, by source."""
+    follows: tuple[str, ...] = ()
+    """A line for people about each source elsewhere."""
+
+
+def open_origin(options: UpOptions, controller: Callable[[], Controller]) -> Origin:
+    """Open the sources that were asked for; `controller` is called once it lives. Raises UsageError."""
+    if options.sources:
+        return _several(options, read_sources(options.sources), controller)
+    if options.source:
+        return _one(options, controller)
+    hosted = HostedRepository(options.data / "git" / "fleet.git", options.branch or "main")
+    hosted.create()
+    source = HostedSource(hosted.path, hosted.branch, options.subfolder, options.poll_interval)
+    states = FleetStates(source, ran=lambda: controller().programs_ran())
+    return Origin(source, states, hosted, states)
+
+
+def read_sources(file: Path) -> tuple[DeclaredSource, ...]:
+    """Return the sources that a file declares. Raises InvalidManifests, UsageError."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"--sources {file} cannot be read: {error.strerror}") from error
+    declared, errors = parse_sources(str(file), content, file.absolute().parent)
+    if errors:
+        raise InvalidManifests(tuple(errors))
+    return declared
+
+
+def _one(options: UpOptions, controller: Callable[[], Controller]) -> Origin:
+    declared = DeclaredSource(
+        name=ONE,
+        url=options.source,
+        branch=options.branch,
+        tag=options.tag,
+        semver=options.semver,
+        commit=options.commit,
+        accept_moved_tags=options.accept_moved_tags,
+        subfolder=options.subfolder,
+        known_hosts=options.source_known_hosts,
+        key_file=options.source_key_file,
+        token_file=options.source_token_file,
+        ca_file=options.source_ca_file,
+        webhook_secret_file=options.webhook_secret_file,
+    )
+    source = make_source(declared, options)
+    states = FleetStates(
+        source, ran=lambda: controller().programs_ran(), development=isinstance(source, FolderSource)
+    )
+    return Origin(source, states, webhooks=_webhooks((declared,), (source,)), follows=(_line(source),))
+
+
+def _several(
+    options: UpOptions, declared: tuple[DeclaredSource, ...], controller: Callable[[], Controller]
+) -> Origin:
+    members = [_member(one, options, controller) for one in declared]
+    everything = SourceSet(
+        members,
+        options.data / "git" / "sources.git",
+        current=lambda: controller().desired(),
+        owners=lambda: controller().owners(),
+        clock=time.time,
+    )
+    everything.prepare()
+    follows = tuple(f"{member.name}: {_line(member.source)}" for member in members)
+    return Origin(
+        everything, everything, webhooks=_webhooks(declared, [one.source for one in members]), follows=follows
+    )
+
+
+def _member(one: DeclaredSource, options: UpOptions, controller: Callable[[], Controller]) -> Member:
+    source = make_source(one, options)
+    states = FleetStates(
+        source,
+        ran=lambda: controller().programs_ran(one.name),
+        development=isinstance(source, FolderSource),
+    )
+    return Member(one.name, source, states)
+
+
+def make_source(declared: DeclaredSource, options: UpOptions) -> GitSource | FolderSource:
+    """Return one source elsewhere, mirrored in the data folder. Raises UsageError."""
+    mirror = options.data / "git" / "mirrors" / f"{declared.name}.git"
+    interval = declared.poll_interval or options.poll_interval
+    reference = make_reference(
+        branch=declared.branch, tag=declared.tag, semver=declared.semver, commit=declared.commit
+    )
+    if reference == DEFAULT_BRANCH and is_work_folder(declared.url):
+        folder = Path(declared.url).resolve()
+        if options.data.resolve().is_relative_to(folder):
+            raise UsageError(
+                f"the data folder {options.data} lies in the source {folder}, which is watched: every change "
+                "herdsman makes would be one of the fleet; choose another --data"
+            )
+        return FolderSource(folder, declared.subfolder, mirror=mirror, interval=interval)
+    transport = Transport(
+        declared.url,
+        Credentials(token_file=declared.token_file),
+        declared.ca_file,
+        SshKeys(declared.known_hosts, declared.key_file),
+    )
+    return GitSource(
+        transport,
+        reference,
+        declared.subfolder,
+        mirror=mirror,
+        interval=interval,
+        moved_tags=declared.accept_moved_tags,
+    )
+
+
+def _webhooks(declared: Sequence[DeclaredSource], sources: Sequence[object]) -> dict[str, Hook]:
+    """Return the webhooks of the sources that have a secret. Raises UsageError for one that is no secret."""
+    hooks = {}
+    for one, source in zip(declared, sources, strict=True):
+        if one.webhook_secret_file and isinstance(source, GitSource | FolderSource):
+            check_secret_file(one.webhook_secret_file)
+            hooks[one.name] = Hook(one.webhook_secret_file, source.concerns)
+    return hooks
+
+
+def _line(source: object) -> str:
+    if isinstance(source, FolderSource):
+        return f"{source.url}, its files as they are (development: versions may change content)"
+    assert isinstance(source, GitSource)
+    return f"{source.url}, {source.follows}"

@@ -1,0 +1,67 @@
+"""Applying jobs as they are rendered now, their bots' content unchanged: what an upgrade changed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from controller.apply import placing
+from controller.content import Contents
+from controller.database import Database
+from controller.database.inventory import save_entries
+from controller.fleet import Fleet
+from controller.records import InventoryEntry
+from controller.schedulers.protocol import Launch, Scheduler
+from controller.watch import Watch
+from schemas.bot import BotSpec
+
+
+class Refresher:
+    """Compares and applies bots' last launches. Methods raise BuildFailed and the scheduler's errors."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        scheduler: Scheduler,
+        contents: Contents,
+        database: Database,
+        watch: Watch,
+        python: str,
+        touch: Callable[[str], None],
+    ) -> None:
+        self._fleet = fleet
+        self._scheduler = scheduler
+        self._contents = contents
+        self._database = database
+        self._watch = watch
+        self._python = python
+        self._touch = touch
+
+    async def outdated(self, name: str) -> bool:
+        """Say whether a bot's job would be rendered otherwise now; False for one that was never applied."""
+        entry = self._fleet.inventory.get(name)
+        if entry is None or entry.spec is None or entry.halted or name not in self._fleet.observed:
+            return False
+        return await self._scheduler.outdated(await self._launch(entry, entry.spec))
+
+    async def refresh(self, entry: InventoryEntry, spec: BotSpec) -> bool:
+        """Apply what is applied once more, as it is rendered now; say whether that changed the bot's job."""
+        launch = await self._launch(entry, spec)
+        if not await self._scheduler.outdated(launch):
+            return False
+        name = entry.bot
+        with self._watch.changing(name):
+            seen = self._fleet.observed.get(name)
+            token = await self._scheduler.apply(launch, seen.token if seen else None)
+            self._watch.expect(placing(seen, spec, self._fleet.id, entry.revision, token))
+            layer = launch.dependencies.key if launch.dependencies else ""
+            fresh = replace(entry, token=token, code=launch.code.key, dependencies=layer)
+            self._fleet.inventory[name] = fresh
+        self._touch(name)
+        await self._database.run(lambda connection: save_entries(connection, [fresh]))
+        return True
+
+    async def _launch(self, entry: InventoryEntry, spec: BotSpec) -> Launch:
+        """Return the launch of a bot as it was applied last."""
+        code, dependencies = await self._contents.of(spec.program, lambda _text: None)
+        if spec.renamed_from and self._fleet.is_used(spec.renamed_from):
+            spec = replace(spec, renamed_from="")
+        return Launch(spec, entry.revision, code, dependencies, self._python if dependencies else "")

@@ -1,0 +1,9 @@
+/** Pages that bring code of their own are read when they are opened; the fleet is usable before them. */
+
+import { Frame } from "./frame";
+import { lazyPart } from "./lazy";
+
+export const botPage = lazyPart(async () => (await import("./bot_page")).BotPage, Frame);
+export const revisionsPage = lazyPart(async () => (await import("./revisions_page")).RevisionsPage, Frame);
+export const revisionPage = lazyPart(async () => (await import("./revision_page")).RevisionPage, Frame);
+export const systemPage = lazyPart(async () => (await import("./system_page")).SystemPage, Frame);

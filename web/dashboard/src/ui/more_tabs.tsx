@@ -1,0 +1,12 @@
+/** The tabs that are not open at first, read when one of them is chosen. */
+
+import type { BotState } from "../state/bot";
+import { EventsTab } from "./events_tab";
+import { RunsTab } from "./runs_tab";
+import { StatusTab } from "./status_tab";
+
+export function MoreTabs({ state, tab }: { state: BotState; tab: string }) {
+  if (tab === "events") return <EventsTab list={state.events} />;
+  if (tab === "runs") return <RunsTab runs={state.runs.value} />;
+  return <StatusTab detail={state.detail.value} />;
+}

@@ -1,0 +1,175 @@
+import { fireEvent, render, screen } from "@testing-library/preact";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { panelsOf } from "../src/state/panels";
+import { navigate, place } from "../src/state/router";
+import { learnViewer, viewer, whyNot } from "../src/state/viewer";
+import { App } from "../src/ui/app";
+import { lazyPart } from "../src/ui/lazy";
+import { narrow } from "../src/ui/media";
+import {
+  type Answers,
+  botAnswers,
+  botDocument,
+  FakeEventSource,
+  fleetDocument,
+  NOW,
+  Refusal,
+  serve,
+} from "./fakes";
+
+beforeEach(() => {
+  HTMLDialogElement.prototype.showModal = function showModal() {
+    this.open = true;
+  };
+});
+afterEach(() => {
+  narrow.value = false;
+  viewer.value = null;
+  vi.useRealTimers();
+});
+
+async function openBot(changes: Answers = {}, path = "/bots/sma-btc") {
+  serve(botAnswers(changes));
+  navigate(path);
+  render(<App />);
+  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1));
+  FakeEventSource.last.open();
+  await screen.findByRole("heading", { name: "sma-btc" });
+}
+
+const removedAnswer = {
+  bot: botDocument("sma-btc", { program: "", health: "Unknown", reason: "Removed" }),
+  metrics: ["bot_equity"],
+  removed: { revision: "3f9a2c1d8e", at: NOW },
+};
+
+test("a removed bot's page says so, shows its last quarter of an hour, and offers nothing to do", async () => {
+  await openBot({ "/api/v1/bots/sma-btc": removedAnswer });
+  expect(screen.getByTestId("removed").textContent).toContain("removed from the fleet by revision 3f9a2c1");
+  expect(screen.getByTestId("health-sma-btc").textContent).toContain("removed");
+  expect(screen.queryByTestId("restart")).toBeNull();
+  await vi.waitFor(() => expect(place.value.query.get("from")).not.toBeNull());
+  expect(screen.getByTestId("log-lines").textContent).toContain("first line");
+});
+
+test("on a phone the charts are one of the tabs, and the arrow keys walk along them", async () => {
+  narrow.value = true;
+  await openBot();
+  expect(screen.getByTestId("tab-charts").getAttribute("aria-selected")).toBe("true");
+  expect(screen.queryByTestId("log-lines")).toBeNull();
+  fireEvent.keyDown(screen.getByTestId("tab-charts"), { key: "ArrowRight" });
+  expect(place.value.query.get("tab")).toBe("logs");
+  expect(screen.getByTestId("log-lines")).toBeTruthy();
+  expect(screen.queryByTestId("chart-bot_equity")).toBeNull();
+  fireEvent.keyDown(screen.getByTestId("tab-logs"), { key: "ArrowLeft" });
+  fireEvent.keyDown(screen.getByTestId("tab-charts"), { key: "ArrowLeft" });
+  expect(place.value.query.get("tab")).toBe("status");
+  await screen.findByText("Conditions");
+});
+
+test("without equity a bot's own metrics come before its resources", () => {
+  const names = ["bot_cpu_percent", "bot_up", "bot_spread", "bot_price"];
+  expect(panelsOf(names, "").map(({ metric }) => metric)).toEqual([
+    "bot_price",
+    "bot_spread",
+    "bot_cpu_percent",
+    "bot_up",
+  ]);
+  expect(panelsOf([...names, "bot_equity"], "").map(({ metric }) => metric)).toEqual([
+    "bot_equity",
+    "bot_price",
+    "bot_cpu_percent",
+    "bot_spread",
+    "bot_up",
+  ]);
+});
+
+test("a lost connection says since when, counts down, and is tried at once where that is wanted", async () => {
+  await openBot();
+  FakeEventSource.last.fail(true);
+  const retry = await screen.findByTestId("retry");
+  await vi.waitFor(() => expect(retry.textContent).toMatch(/Next try in|Trying now/));
+  expect(screen.getByTestId("lost-banner").textContent).toContain("No connection since");
+  expect(document.querySelector(".page")?.classList.contains("lost")).toBe(true);
+  const before = FakeEventSource.opened.length;
+  fireEvent.click(screen.getByText("Try now"));
+  expect(FakeEventSource.opened.length).toBeGreaterThan(before);
+  FakeEventSource.last.open();
+  await vi.waitFor(() => expect(screen.queryByTestId("lost-banner")).toBeNull());
+});
+
+test("a session that ends leaves the page, asks for a token over it, and goes on after it", async () => {
+  await openBot();
+  const answers = botAnswers();
+  serve({ "/api/v1/fleet": new Refusal(401, { title: "Sign in first" }) });
+  FakeEventSource.last.fail(true);
+  const dialog = await screen.findByTestId("sign-in-again");
+  expect(screen.getByRole("heading", { name: "sma-btc" })).toBeTruthy();
+  expect(screen.getByTestId("log-lines").textContent).toContain("first line");
+  fireEvent(dialog, new Event("cancel", { cancelable: true }));
+  serve({ ...answers, "/api/v1/whoami": { name: "desk", scope: "read" }, "/sign-in": {} });
+  fireEvent.input(screen.getByTestId("token"), { target: { value: "secret" } });
+  fireEvent.submit(dialog.querySelector("form") as HTMLFormElement);
+  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(2));
+  FakeEventSource.last.open();
+  await vi.waitFor(() => expect(screen.queryByTestId("sign-in-again")).toBeNull());
+  await vi.waitFor(() => expect(viewer.value).toEqual({ name: "desk", scope: "read" }));
+  expect((screen.getByTestId("suspend") as HTMLButtonElement).disabled).toBe(true);
+});
+
+test("a page that one may not read says with what to sign in", async () => {
+  serve({ "/api/v1/fleet": new Refusal(403, { title: "Not allowed", detail: "this takes read" }) });
+  navigate("/");
+  render(<App />);
+  FakeEventSource.last.open();
+  const problem = await screen.findByTestId("problem");
+  expect(problem.textContent).toContain("Not allowed");
+  expect(problem.textContent).toContain("another token");
+});
+
+test("who looks is learnt once, and again where it could not be", async () => {
+  serve({});
+  await learnViewer(true);
+  expect(viewer.value).toBeNull();
+  serve({ "/api/v1/whoami": { name: "a", scope: "operate" } });
+  await learnViewer();
+  expect(viewer.value?.scope).toBe("operate");
+  serve({ "/api/v1/whoami": { name: "b", scope: "read" } });
+  await learnViewer();
+  expect(viewer.value?.name).toBe("a");
+  expect([whyNot(null), whyNot({ name: "a", scope: "admin" })]).toEqual(["", ""]);
+});
+
+test("a suspended bot can be resumed, any other restarted and suspended, each with a reason", async () => {
+  await openBot();
+  const posted: unknown[] = [];
+  vi.stubGlobal("fetch", async (path: string, init?: RequestInit) => {
+    posted.push([path, JSON.parse(String(init?.body ?? "null"))]);
+    return new Response("{}", { status: 202 });
+  });
+  fireEvent.click(screen.getByTestId("suspend"));
+  const dialog = screen.getByRole("dialog", { name: "Suspend" });
+  const input = dialog.querySelector("input") as HTMLInputElement;
+  fireEvent.input(input, { target: { value: " exchange maintenance " } });
+  fireEvent.submit(dialog.querySelector("form") as HTMLFormElement);
+  await vi.waitFor(() =>
+    expect(posted).toEqual([["/api/v1/bots/sma-btc/suspend", { reason: "exchange maintenance" }]]),
+  );
+});
+
+test("a part whose code cannot be read says so", async () => {
+  const { Page } = lazyPart(
+    () => Promise.reject(new Error("gone")),
+    () => <p>waiting</p>,
+  );
+  render(<Page />);
+  expect(screen.getByText("waiting")).toBeTruthy();
+  await screen.findByText("This part of the page could not be read");
+});
+
+test("a page shows its frame while its code is read", async () => {
+  serve({ "/api/v1/fleet": fleetDocument() });
+  navigate("/");
+  render(<App />);
+  expect(screen.getByTestId("loading").className).toContain("skeleton-fleet");
+});

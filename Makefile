@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DASHBOARD := web/static/index.html
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup run test check bench engines lock docs dist dashboard test-dashboard format faults clean
+.PHONY: help setup run test check bench engines lock docs screenshots dist dashboard test-dashboard format faults clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
@@ -75,6 +75,9 @@ dist: $(VENV)/.ready ## Build the wheel, with the dashboard in it, and its locke
 
 docs: $(VENV)/.ready ## Write the pages of docs/ that are made from the program itself
 	@$(BIN)/python -m docs.reference
+
+screenshots: setup engines ## Take the pictures of docs/images anew, from the demo fleet
+	@$(BIN)/python -m docs.screenshots
 
 clean: ## Remove what was built here (not the caches, not .data)
 	rm -rf $(VENV) dist web/static web/dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache

@@ -18,7 +18,7 @@ from cli.output import output_option, print_data
 @click.option("--with-telemetry", is_flag=True, help="Series, events and logs too: far larger.")
 @output_option
 def backup(file: Path, data: Path | None, with_telemetry: bool, output: str) -> None:
-    r"""Write everything that a data folder of this machine keeps to FILE, also while herdsman runs on it.
+    """Write everything that a data folder of this machine keeps to FILE, also while herdsman runs on it.
 
     In it: the database (bots, revisions, suspensions, tokens as digests, audit), the fleet's repository,
     bundles, the bots' kept state, keys and the admin token. It holds secrets: FILE is for its owner alone
@@ -27,7 +27,7 @@ def backup(file: Path, data: Path | None, with_telemetry: bool, output: str) -> 
     \b
     herdsman backup /backup/herdsman-2026-01-31.tar.gz
     herdsman restore /backup/herdsman-2026-01-31.tar.gz --data /var/lib/herdsman
-    """
+    """  # noqa: D301
     from cli.archive.writing import write_backup
 
     folder = data or path_of("HERDSMAN_DATA") or known_folder() or default_data()

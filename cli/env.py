@@ -47,13 +47,13 @@ class Listed:
 
 @click.group()
 def env() -> None:
-    r"""Work with services by name: `--env NAME` on any command, or one as the current one.
+    """Work with services by name: `--env NAME` on any command, or one as the current one.
 
     \b
     herdsman env add desk --url https://herdsman.desk.example --protected
     herdsman env use desk
     herdsman status --env desk
-    """
+    """  # noqa: D301
 
 
 @env.command()
@@ -81,12 +81,12 @@ def add(
     store: str,
     replace: bool,
 ) -> None:
-    r"""Add the service at --url as NAME. Its token is asked for, or read from --token-file or standard input.
+    """Add the service at --url as NAME. Its token is asked for, or read from --token-file or standard input.
 
     \b
     herdsman env add desk --url https://herdsman.desk.example --protected
     herdsman token create laptop --scope operate | herdsman env add here --url http://127.0.0.1:8420
-    """
+    """  # noqa: D301
     environments = read_environments()
     before = environments.known.get(checked_name(name))
     if before and not replace:

@@ -94,7 +94,7 @@ def restart(bot: str, reason: str, no_wait: bool, output: str, **service: Any) -
 @output_option
 @service_options
 def recover(reason: str, output: str, **service: Any) -> None:
-    r"""Take over the jobs of this fleet that the database does not know, after it was lost or restored.
+    """Take over the jobs of this fleet that the database does not know, after it was lost or restored.
 
     Until then herdsman only observes, so that a healthy bot is not stopped by a lost database. After it
     every bot becomes what git says: what that changes is shown, and asked about (--yes in scripts).
@@ -103,7 +103,7 @@ def recover(reason: str, output: str, **service: Any) -> None:
     git push herdsman main                    what the restored repository lacks
     herdsman plan                             what would change then
     herdsman recover --reason "disk lost"
-    """
+    """  # noqa: D301
     client = client_of(service)
     found = client.get("/api/v1/plan", PlanDocument)
     if changing(found):

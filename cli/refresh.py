@@ -34,7 +34,7 @@ def refresh(
     output: str,
     **service: Any,
 ) -> None:
-    r"""Apply the current rendering of jobs, which an upgrade of herdsman changed: the bots restart.
+    """Apply the current rendering of jobs, which an upgrade of herdsman changed: the bots restart.
 
     An upgrade itself restarts nobody; a new rendering applies at a bot's next change, or by this. Bots that
     are not live come first. It waits for each to get healthy, and stops at the first that does not. Without
@@ -44,7 +44,7 @@ def refresh(
     herdsman refresh
     herdsman refresh sma-btc --reason "new launcher"
     herdsman refresh --all --at-once 3 --yes
-    """
+    """  # noqa: D301
     if bots and everyone:
         raise UsageError("name bots or give --all, not both")
     if at_once < 1:

@@ -22,7 +22,7 @@ from cli.backup import described
 )
 @click.option("--reason", default="", help="Why, for the record and for whoever looks next.")
 def restore(file: Path, data: Path, reason: str) -> None:
-    r"""Make the data folder DIR from the backup in FILE, whole or not at all, every checksum checked first.
+    """Make the data folder DIR from the backup in FILE, whole or not at all, every checksum checked first.
 
     Where bots went on since the backup (on Nomad they do), herdsman then only observes: nothing is stopped,
     started or restarted until you have pushed what git lacks, looked at `herdsman plan`, and said
@@ -31,7 +31,7 @@ def restore(file: Path, data: Path, reason: str) -> None:
     \b
     herdsman restore /backup/herdsman-2026-01-31.tar.gz --data /var/lib/herdsman --reason "disk lost"
     herdsman up --data /var/lib/herdsman
-    """
+    """  # noqa: D301
     from cli.archive.reading import restore_backup
 
     click.echo("checking every file ...", err=True)

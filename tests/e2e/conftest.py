@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.fleet import Fleet, new_fleet
-from tests.e2e.installation import build_wheel, install
+from tests.e2e.installation import build_wheel, install, newer_sources
 from tests.e2e.service import CHECKOUT, Service
 
 
@@ -43,5 +43,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path) -> Iterator[Path]:
     """Install herdsman from its wheel where a task of Nomad may run it too, and return the command."""
     with tempfile.TemporaryDirectory(prefix="herdsman-installed-") as folder:
+        Path(folder).chmod(0o755)
+        yield install(wheel, Path(folder) / "herdsman")
+
+
+@pytest.fixture(scope="session")
+def newer_installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Install a later version of herdsman likewise, and return its command."""
+    built = tmp_path_factory.mktemp("newer")
+    wheel = build_wheel(newer_sources(built / "sources"), built / "wheel")
+    with tempfile.TemporaryDirectory(prefix="herdsman-newer-") as folder:
         Path(folder).chmod(0o755)
         yield install(wheel, Path(folder) / "herdsman")

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.cluster import wait_published
 from tests.e2e.fleet import Fleet, bot_text, new_fleet
 from tests.e2e.hosting import DEPLOY, Hosting
-from tests.e2e.installation import NEWER, build_wheel, install, newer_sources
+from tests.e2e.installation import NEWER
 from tests.e2e.lives import assert_never_two, by_bot, read_lives
 from tests.e2e.service import Service, wait_for
 from tests.engines.nomad import nomad_agent
@@ -135,14 +135,18 @@ def test_the_controllers_policy_opens_nothing_else(hosting: Hosting) -> None:
 
 
 def test_an_upgrade_restarts_no_bot(
-    root: Path, hosting: Hosting, service: Service, fleet: Fleet, settings: dict[str, object]
+    root: Path,
+    hosting: Hosting,
+    service: Service,
+    fleet: Fleet,
+    settings: dict[str, object],
+    newer_installed: Path,
 ) -> None:
     """A newer herdsman with another launcher and other jobs touches no bot, until a bot changes."""
     before = hosting.bots()
     lives = by_bot(read_lives(root / "lives"))
-    newer = install(build_wheel(newer_sources(root / "newer"), root / "newer-wheel"), root / "newer-herdsman")
     index = hosting.index("herdsman")
-    hosting.start("herdsman", **settings | {"command": newer})
+    hosting.start("herdsman", **settings | {"command": newer_installed})
     wait_for(lambda: hosting.index("herdsman") > index, "the job to be replaced")
     wait_for(lambda: version(service) == NEWER, "the newer herdsman", 90, 0.2)
     for name in ("one", "two"):

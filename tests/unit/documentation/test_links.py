@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.screenshots import LARGEST
 from tests.unit.documentation.pages import CHECKOUT, PAGES
 
 PLACES = [*PAGES, CHECKOUT / "CHANGELOG.md", *sorted(CHECKOUT.glob("deploy/**/*.md"))]
@@ -32,3 +33,10 @@ def headings(page: Path) -> set[str]:
     """Return the names under which a page's headings can be linked to."""
     titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_pictures_are_small() -> None:
+    """A picture is fetched with its page and kept in the repository for ever: at most 200 kB each."""
+    pictures = list((CHECKOUT / "docs" / "images").glob("*"))
+    assert pictures
+    assert {path.name: path.stat().st_size for path in pictures if path.stat().st_size > LARGEST} == {}

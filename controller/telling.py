@@ -160,7 +160,9 @@ class Telling:
             for revision, changes in moved.items():
                 save_changes(connection, revision, changes)
             for record in unsaved:
-                finish_revision(connection, record.revision.key, record.state, record.finished_at)
+                finish_revision(
+                    connection, record.revision.key, record.state, record.finished_at, record.held
+                )
 
         if not (pairs or moved or unsaved):
             return

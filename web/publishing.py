@@ -24,6 +24,8 @@ from web.rows import Rows
 
 FLEET = "fleet"
 REVISIONS = "revisions"
+_TOLD = 32
+"""Revisions whose changes are remembered as they were told: each source may have one under way."""
 HEADER_EVERY = 1.0
 """Least seconds between two sendings of the fleet's header."""
 HEADER_AGAIN = 10.0
@@ -103,9 +105,8 @@ class LivePublisher:
         self._rows_every = rows_every
         self._header_again = header_again
         self._again: asyncio.TimerHandle | None = None
-        self._told_of = ""
-        self._told: dict[str, Change] = {}
-        """The changes of the revision that was told of last, by bot, as they were then."""
+        self._told: dict[str, dict[str, Change]] = {}
+        """The changes of the revisions that were told of last, by bot, as they were then."""
         self._paced = Paced(self._emit_row)
         self._paced_header = Paced(self._emit_header)
 
@@ -124,9 +125,10 @@ class LivePublisher:
 
     def revision_changed(self, record: RevisionRecord) -> None:
         """Send the revision with those of its changes that moved, and the header that shows the newest."""
-        before = self._told if self._told_of == record.revision.id else {}
-        self._told_of = record.revision.id
-        self._told = {change.bot: change for change in record.changes}
+        before = self._told.pop(record.revision.key, {})
+        self._told[record.revision.key] = {change.bot: change for change in record.changes}
+        if len(self._told) > _TOLD:
+            del self._told[next(iter(self._told))]
         moved = [change for change in record.changes if before.get(change.bot) != change]
         self._publish(REVISIONS, "revision", partial(moved_revision_document, record, moved))
         self.header_changed()

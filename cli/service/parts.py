@@ -141,7 +141,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         fleet=header,
         checks=make_checks(controller, telemetry),
         git=cast("ASGIApp | None", git),
-        system=make_system(options, fleet, settings.version, controller, telemetry, intake),
+        system=make_system(options, fleet, settings.version, origin, controller, telemetry, intake),
         webhooks=Webhooks(origin.webhooks, controller.announce, time.time, telemetry.health.registry),
     )
     admin = await ensure_admin_token(access.tokens, options.data / "admin-token", time.time())

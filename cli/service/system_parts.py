@@ -10,8 +10,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cli.service.options import UpOptions
+from cli.service.sources import Origin
 from cli.service.telemetry_parts import Telemetry
 from controller.loop import Controller
+from controller.ports import RevisionSource
+from gitops.source_set import SourceSet
 from telemetry.embedded.retention import Retention
 from telemetry.intake import AgentHeard, Intake
 from telemetry.victoriametrics import VictoriaMetricsStore
@@ -30,7 +33,13 @@ _LEAST_FREE = 1 << 30
 
 
 def make_system(
-    options: UpOptions, fleet: str, version: str, controller: Controller, telemetry: Telemetry, intake: Intake
+    options: UpOptions,
+    fleet: str,
+    version: str,
+    origin: Origin,
+    controller: Controller,
+    telemetry: Telemetry,
+    intake: Intake,
 ) -> SystemHealth:
     """Return the health of everything that `herdsman up` runs."""
     notes = RecentNotes()
@@ -39,7 +48,7 @@ def make_system(
     return SystemHealth(
         {
             "controller": controller_probe(controller),
-            "source": source_probe(options, controller),
+            "source": source_probe(origin, controller),
             "scheduler": scheduler_probe(options, controller),
             "intake": intake_probe(telemetry),
             "agents": agents_probe(intake),
@@ -82,28 +91,41 @@ def controller_probe(controller: Controller) -> Probe:
     return probe
 
 
-def source_probe(options: UpOptions, controller: Controller) -> Probe:
+def source_probe(origin: Origin, controller: Controller) -> Probe:
     """Return what tells of where revisions come from; no secret of an address is shown."""
+    where = "; ".join(origin.follows) or "herdsman's own git remote"
 
     async def probe() -> SystemPart:
         work, revision = controller.work(), controller.revision()
-        failed = work.last.error if work.last else ""
-        where = shown_address(options.source) if options.source else "herdsman's own git remote"
+        table, problems = source_table(origin.source)
+        failed = "; ".join(problems) or (work.last.error if work.last else "")
         return SystemPart(
             "source",
             "failing" if failed else "ok",
             failed or where,
             "it is looked at again by itself" if failed else "",
             facts=[
-                SystemFact("where", where),
-                SystemFact("branch", options.branch or "main"),
+                SystemFact("branch", revision.revision.branch or None if revision else None),
                 SystemFact("last look", work.synced_at, "at"),
                 SystemFact("next look", work.next_look_at, "at", "a push does not wait for it"),
                 SystemFact("revision", revision.revision.short if revision else None),
             ],
+            table=table,
         )
 
     return probe
+
+
+def source_table(source: RevisionSource) -> tuple[SystemTable | None, list[str]]:
+    """Return a line for each of several sources, and what is wrong with them; no table for a single one."""
+    if not isinstance(source, SourceSet):
+        return None, []
+    rows: list[list[float | str | None]] = [
+        [one.name, one.state.revision.short if one.state else None, one.seen_at, one.problem or "ok"]
+        for one in source.members
+    ]
+    problems = [f"{one.name}: {one.problem}" for one in source.members if one.problem]
+    return SystemTable(["source", "revision", "last look", "state"], ["", "", "at", ""], rows), problems
 
 
 def shown_address(url: str) -> str:

@@ -37,10 +37,10 @@ def save_changes(connection: Connection, revision: str, made: Sequence[Change]) 
 
 
 def finish_revision(
-    connection: Connection, revision: str, state: RevisionState, finished_at: float | None
+    connection: Connection, revision: str, state: RevisionState, finished_at: float | None, held: str = ""
 ) -> None:
-    """Write how a revision ended."""
-    row = {"state": state.value, "finished_at": finished_at}
+    """Write how a revision ended, or how far it is; `held` says why it waits for a person."""
+    row = {"state": state.value, "finished_at": finished_at, "held": held}
     connection.execute(update(revisions).where(revisions.c.id == revision).values(row))
 
 

@@ -120,6 +120,10 @@ async def test_large_prune_is_held_until_it_is_confirmed(world):
         assert set(world.scheduler.jobs) == {*(f"bot-{n:03}" for n in range(5)), "new"}
         await world.clock.advance(1)
         assert (await controller.revisions())[0].state is RevisionState.APPLIED
+        await world.push(bots(6), 3)
+        await world.clock.advance(5)
+        held = {one.revision.id: one.held for one in await controller.revisions()}
+        assert set(held.values()) == {""}
         assert controller.problems() == []
 
 

@@ -185,7 +185,15 @@ test("a revision shows each field before and after, its errors and who brought i
 test("a new bot's fields are what it is, and stay closed", async () => {
   const fields = [{ name: "program", before: null, after: "grid 2.0.1" }];
   const made = change("grid", { action: "create", state: "removed", fields, message: "stopped", seconds: 2 });
-  await open("/r/aaaaaaaaaa", one(revisionDocument("aaaaaaaaaa", { changes: [made] })));
+  const revision = revisionDocument("aaaaaaaaaa", {
+    changes: [made],
+    rewritten: "ffffffffff",
+    source: "desk",
+  });
+  await open("/r/aaaaaaaaaa", one(revision));
+  expect((await screen.findByTestId("rewritten")).textContent).toContain(
+    "replaces fffffff without following it",
+  );
   const details = (await screen.findByTestId("change-grid")).querySelector("details");
   expect(details?.open).toBe(false);
   expect(details?.textContent).toContain("1 field, what it is");

@@ -55,8 +55,8 @@ test("every part says how it is, with its figures and what to do", async () => {
   await open(systemDocument());
   expect(FakeEventSource.last.url).toBe("/api/v1/stream?topics=fleet,system");
   expect(screen.getByText("something wants a look")).toBeTruthy();
-  expect(screen.getByTestId("intake-lines").textContent).toBe("12.30/s");
-  expect(screen.getByTestId("intake-lag").textContent).toBe("12.30 ms");
+  expect(screen.getByTestId("intake-lines").textContent).toBe("12.3/s");
+  expect(screen.getByTestId("intake-lag").textContent).toBe("12.3 ms");
   expect(screen.getByTestId("intake-next look").textContent).toMatch(/^in (29|30) s$/);
   expect(screen.getByTestId("intake-address").textContent).toBe("\u2013");
   const agents = screen.getByTestId("part-agents");

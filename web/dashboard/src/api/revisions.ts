@@ -41,6 +41,10 @@ export interface Revision {
   /** The token that pushed it, or asked for it. */
   by: string;
   branch: string;
+  /** The name of its source, where the fleet has several. */
+  source: string;
+  /** The commit that it replaces without following it: history was rewritten. */
+  rewritten: string;
   /** Why its removals wait to be confirmed. */
   held: string;
   /** All changed bots, counted by action and by the state of their change. */
@@ -101,6 +105,8 @@ export function decodeRevision(value: unknown): Revision {
     trigger: text(it.trigger),
     by: text(it.by),
     branch: text(it.branch),
+    source: text(it.source),
+    rewritten: text(it.rewritten),
     held: text(it.held),
     actions: tally(it.actions),
     results: tally(it.results),

@@ -28,12 +28,25 @@ export function RevisionPage({ id }: { id: string }) {
   const revision = state.revision.value;
   return (
     <Shell feed={feed} fleet={state.fleet.value} title={`Revision ${id.slice(0, 7)}`}>
-      {revision === null ? null : <RevisionView revision={revision} removals={state.removals.value} />}
+      {revision === null ? null : (
+        <RevisionView
+          revision={revision}
+          removals={state.removals.value}
+          told={state.fleet.value?.problems ?? []}
+        />
+      )}
     </Shell>
   );
 }
 
-function RevisionView({ revision, removals }: { revision: Revision; removals: readonly string[] }) {
+interface ViewProps {
+  revision: Revision;
+  removals: readonly string[];
+  /** What the banners over the page say already. */
+  told: readonly string[];
+}
+
+function RevisionView({ revision, removals, told }: ViewProps) {
   const [subject = "", ...rest] = revision.message.split("\n");
   const body = rest.join("\n").trim();
   return (
@@ -52,9 +65,14 @@ function RevisionView({ revision, removals }: { revision: Revision; removals: re
       </p>
       {body === "" ? null : <pre class="commit-body">{body}</pre>}
       <Facts revision={revision} />
-      <Held revision={revision} removals={removals} />
+      {revision.rewritten === "" ? null : (
+        <p class="is-Degraded" data-testid="rewritten">
+          History was rewritten: this revision replaces {revision.rewritten.slice(0, 7)} without following it.
+        </p>
+      )}
+      <Held revision={revision} removals={removals} told={told} />
       <Errors revision={revision} />
-      <Changes changes={revision.changes} />
+      <Changes changes={revision.changes} held={revision.state === "pending"} />
     </main>
   );
 }
@@ -72,13 +90,14 @@ const TRIGGERS: Record<string, string> = {
 function Facts({ revision }: { revision: Revision }) {
   const { receivedAt, finishedAt } = revision;
   const facts: [string, string][] = [
-    ["Brought by", revision.by || TRIGGERS[revision.trigger] || "not known"],
+    ["Brought by", revision.by],
     ["By way of", TRIGGERS[revision.trigger] ?? (revision.trigger || "not known")],
     ["Written by", authorName(revision.author) || "not known"],
     ["Received", receivedAt === null ? "" : moment(receivedAt)],
     ["Took", receivedAt === null || finishedAt === null ? "" : took(finishedAt - receivedAt)],
     ["Committed", revision.committedAt === null ? "" : moment(revision.committedAt)],
     ["Branch", revision.branch],
+    ["Source", revision.source],
   ];
   return (
     <dl class="facts">
@@ -99,12 +118,12 @@ function Facts({ revision }: { revision: Revision }) {
 }
 
 /** Removals that wait for a word: which, and how to give it. */
-function Held({ revision, removals }: { revision: Revision; removals: readonly string[] }) {
-  if (revision.held === "") return null;
+function Held({ revision, removals, told }: ViewProps) {
+  if (revision.held === "" || revision.state !== "pending") return null;
   return (
     <section class="held" data-testid="held">
       <h2 class="is-Degraded">Held until it is confirmed</h2>
-      <p>{revision.held}</p>
+      {told.includes(revision.held) ? null : <p>{revision.held}</p>}
       {removals.length === 0 ? null : (
         <p>
           To be removed: {removals.slice(0, 20).join(", ")}
@@ -129,13 +148,14 @@ function Held({ revision, removals }: { revision: Revision; removals: readonly s
   );
 }
 
-function Changes({ changes }: { changes: readonly Change[] }) {
+function Changes({ changes, held }: { changes: readonly Change[]; held: boolean }) {
   const [query, setQuery] = useState("");
   const wanted = query.trim().toLowerCase();
   const found =
     wanted === "" ? changes : changes.filter((change) => change.bot.toLowerCase().includes(wanted));
   const shown = found.slice(0, SHOWN);
-  if (changes.length === 0) return <p class="muted">This revision changed no bot.</p>;
+  if (changes.length === 0)
+    return <p class="muted">{held ? "It has changed no bot yet." : "This revision changed no bot."}</p>;
   return (
     <section aria-label="Changes">
       {changes.length < MANY ? null : (
@@ -173,7 +193,7 @@ function ChangeEntry({ change, open }: { change: Change; open: boolean }) {
       </a>
       <span class="change-action">{actionWord(change.action)}</span>
       <span class="change-what">
-        {change.summary}
+        {change.summary === actionWord(change.action) ? null : change.summary}
         {change.message === "" ? null : (
           <span class={change.state === "failed" ? "is-Missing" : "muted"}> {change.message}</span>
         )}

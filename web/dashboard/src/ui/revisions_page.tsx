@@ -144,7 +144,8 @@ function Entry({ revision, bot, heading }: { revision: Revision; bot: string; he
         <p class="muted">
           {actionsText(revision.actions)}; {whoText(revision)}
         </p>
-        {held === "" ? null : <p class="is-Degraded">{held}</p>}
+        {held === "" || revision.state !== "pending" ? null : <p class="is-Degraded">{held}</p>}
+        {revision.rewritten === "" ? null : <p class="is-Degraded">history was rewritten</p>}
         {errors.length === 0 ? null : (
           <p class="is-Missing">
             {errors[0]?.file}
@@ -176,7 +177,7 @@ function Named({ revision, bot }: { revision: Revision; bot: string }) {
             {change.bot}
           </a>
           <span class="muted">{actionWord(change.action)}</span>
-          <span>{change.summary}</span>
+          <span>{change.summary === actionWord(change.action) ? null : change.summary}</span>
           <ResultMark change={change} />
           <span class="muted" title={change.message}>
             {change.message}

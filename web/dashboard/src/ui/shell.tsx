@@ -107,6 +107,7 @@ function SignInAgain({ feed }: { feed: Feed }) {
         done={() => {
           void learnViewer(true);
           feed.resume();
+          void feed.read(); // what was asked for meanwhile was refused
         }}
       />
     </dialog>

@@ -3,7 +3,7 @@
 import "../styles/system.css";
 import { useMemo } from "preact/hooks";
 import type { Cell, Fact, Part, PartTable, System, SystemNote } from "../api/system";
-import { bytes, NOTHING, percent, quantity } from "../format/numbers";
+import { bytes, NOTHING, percent, plain } from "../format/numbers";
 import { duration, longDuration, moment, took } from "../format/times";
 import { now } from "../state/clock";
 import { SystemState } from "../state/system";
@@ -88,18 +88,22 @@ function withCode(text: string) {
 
 function Figure({ value, unit }: Pick<Fact, "value" | "unit">) {
   if (typeof value !== "number") return <>{value ?? NOTHING}</>;
-  if (unit === "at" && value > now.value) return <>in {duration(value - now.value)}</>;
+  if (unit === "at" && value > now.value + 2) return <>in {duration(value - now.value)}</>;
   if (unit === "at") return <Age at={value} suffix=" ago" />;
   return <>{figureText(value, unit)}</>;
 }
 
 export function figureText(value: number, unit: string): string {
-  if (unit === "s") return value < 0.1 ? `${quantity(Math.round(value * 1e4) / 10)} ms` : elapsed(value);
+  if (unit === "s") return value < 0.1 ? `${plain(rounded(value * 1000))} ms` : elapsed(value);
   if (unit === "bytes") return bytes(value);
   if (unit === "percent") return percent(value);
-  if (unit === "per_second")
-    return `${quantity(value < 100 ? Math.round(value * 10) / 10 : Math.round(value))}/s`;
-  return quantity(value);
+  if (unit === "per_second") return `${plain(rounded(value))}/s`;
+  return plain(value);
+}
+
+/** One decimal below a hundred, none above. */
+function rounded(value: number): number {
+  return value < 100 ? Math.round(value * 10) / 10 : Math.round(value);
 }
 
 function elapsed(seconds: number): string {

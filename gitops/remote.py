@@ -54,6 +54,12 @@ class GitRemote:
         self._prefix = prefix
         self._turn = asyncio.Lock()
         self._following: set[asyncio.Task[None]] = set()
+        self._pushes = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody is pushing right now."""
+        return self._pushes > 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of a git client."""
@@ -70,7 +76,11 @@ class GitRemote:
             return
         user = str((scope.get("state") or {}).get("user", ""))
         if path == "git-receive-pack":
-            await self._receive_pack(scope, receive, send, user)
+            self._pushes += 1
+            try:
+                await self._receive_pack(scope, receive, send, user)
+            finally:
+                self._pushes -= 1
         else:
             environment = cgi_environment(scope, self._repository.path, path, service, user, {})
             await _exchange(await Backend.start(environment), receive, send)

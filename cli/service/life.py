@@ -16,6 +16,7 @@ from cli.service.folder import announce, take_folder
 from cli.service.options import UpOptions
 from cli.service.parts import Parts, put_together
 from cli.service.seed import seed
+from gitops.upkeep import keep_packed
 from web.access.listen import Listen
 from web.app import create_app
 from web.server import address_of, bind, serve
@@ -70,10 +71,12 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
     controller.add_done_callback(lambda _: stop.set())
     if agent:
         agent.add_done_callback(report_agent)
+    packing = asyncio.create_task(keep_packed(parts.repositories, lambda: bool(parts.git and parts.git.busy)))
     try:
         await parts.controller.ready()
         yield
     finally:
+        packing.cancel()
         controller.cancel()
         (ended,) = await asyncio.gather(controller, return_exceptions=True)
         if parts.agent and agent and not agent.done():

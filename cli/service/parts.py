@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -68,6 +69,8 @@ class Parts:
     services: Services
     follows: tuple[str, ...] = ()
     """A line for people about each source elsewhere."""
+    repositories: tuple[Path, ...] = ()
+    """Our own git repositories."""
 
 
 async def put_together(options: UpOptions, listening: Listen) -> Parts:
@@ -167,6 +170,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         git,
         services,
         origin.follows,
+        origin.repositories,
     )
 
 

@@ -38,6 +38,8 @@ class Origin:
     """The webhooks that there are, by source."""
     follows: tuple[str, ...] = ()
     """A line for people about each source elsewhere."""
+    repositories: tuple[Path, ...] = ()
+    """Our own repositories, which grow and are packed now and then."""
 
 
 def open_origin(options: UpOptions, controller: Callable[[], Controller]) -> Origin:
@@ -50,7 +52,7 @@ def open_origin(options: UpOptions, controller: Callable[[], Controller]) -> Ori
     hosted.create()
     source = HostedSource(hosted.path, hosted.branch, options.subfolder, options.poll_interval)
     states = FleetStates(source, ran=lambda: controller().programs_ran())
-    return Origin(source, states, hosted, states)
+    return Origin(source, states, hosted, states, repositories=(hosted.path,))
 
 
 def read_sources(file: Path) -> tuple[DeclaredSource, ...]:
@@ -85,7 +87,13 @@ def _one(options: UpOptions, controller: Callable[[], Controller]) -> Origin:
     states = FleetStates(
         source, ran=lambda: controller().programs_ran(), development=isinstance(source, FolderSource)
     )
-    return Origin(source, states, webhooks=_webhooks((declared,), (source,)), follows=(_line(source),))
+    return Origin(
+        source,
+        states,
+        webhooks=_webhooks((declared,), (source,)),
+        follows=(_line(source),),
+        repositories=(source.repository,),
+    )
 
 
 def _several(
@@ -101,8 +109,13 @@ def _several(
     )
     everything.prepare()
     follows = tuple(f"{member.name}: {_line(member.source)}" for member in members)
+    mirrors = [member.source for member in members]
     return Origin(
-        everything, everything, webhooks=_webhooks(declared, [one.source for one in members]), follows=follows
+        everything,
+        everything,
+        webhooks=_webhooks(declared, mirrors),
+        follows=follows,
+        repositories=tuple(source.repository for source in mirrors),
     )
 
 

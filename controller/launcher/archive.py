@@ -20,6 +20,7 @@ _FILES = (
     "controller/launcher/fence.py",
     "controller/launcher/fetch.py",
     "controller/launcher/files.py",
+    "controller/launcher/guard.py",
     "controller/launcher/keeper.py",
     "controller/launcher/loop.py",
     "controller/launcher/preparation.py",

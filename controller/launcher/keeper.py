@@ -4,6 +4,8 @@ import posix
 import time
 
 from controller.launcher.fence import LONGEST_CALL, Fence
+from controller.launcher.guard import Guard
+from controller.launcher.processes import StartFailed
 from controller.launcher.surroundings import deadline_file, has_state
 
 TYPE_CHECKING = False
@@ -31,6 +33,8 @@ class Keeper:
         self.fence = Fence(order["lease"])
         self._order, self._lease, self._now = order, lease, clock
         self._kill_after = order["lease"]["kill_after"]
+        # A lease that the bot holds with us cannot end before it: nobody has to see to that.
+        self._guard = None if lease.deadline_free else Guard(order["lease"], clock)
 
     @property
     def reason(self) -> str:
@@ -81,6 +85,8 @@ class Keeper:
 
     def _granted(self, sent: float) -> None:
         self.fence.granted(sent)
+        if self._guard is not None:
+            self._guard.extend(self.fence.terminate_at, self.fence.kill_at)
         self._publish(time.time() + self._kill_after - (self._now() - sent))
 
     def _publish(self, deadline: float) -> None:
@@ -96,6 +102,31 @@ class Keeper:
             return
         finally:
             posix.close(descriptor)
+
+    def stand_guard(self) -> None:
+        """Have what is started next ended in time though we stand still. Raises StartFailed."""
+        if self._guard is not None:
+            self._guard.begin(self.fence.terminate_at, self.fence.kill_at)
+
+    def attend_guard(self, ended: dict[int, int]) -> None:
+        """Replace a guard that has ended; `ended` are our children's exit codes."""
+        if self._guard is None or self._guard.pid not in ended:
+            return
+        try:
+            del ended[self._guard.pid]
+            self._guard.begin(self.fence.terminate_at, self.fence.kill_at)
+        except StartFailed:  # tried again at the next turn
+            ended[self._guard.pid] = 0
+
+    def has_asked(self) -> None:
+        """Tell the guard that the bot has been asked to end: many take a second signal for impatience."""
+        if self._guard is not None:
+            self._guard.extend(self.fence.kill_at, self.fence.kill_at)
+
+    def stand_down(self) -> None:
+        """Let the guard go: what it guarded has ended."""
+        if self._guard is not None:
+            self._guard.end()
 
     def lost(self) -> bool:
         """Return whether the bot must end, because the lease may not be ours for much longer."""

@@ -51,15 +51,20 @@ def start(program: Program, streams: tuple[int, int], inherited: tuple[int, ...]
     return child
 
 
+def die_with(parent: int) -> None:
+    """Let the kernel kill this process with its parent, which may have died a moment ago."""
+    _prctl(_PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+    if posix.getppid() != parent:
+        posix._exit(1)  # noqa: SLF001 - its documented name
+
+
 def _become(
     program: Program, streams: tuple[int, int], inherited: tuple[int, ...], parent: int, trouble: int
 ) -> None:
     """Turn this forked child into the program; tell the parent through `trouble` where that fails."""
     try:
         posix.setsid()
-        _prctl(_PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
-        if posix.getppid() != parent:  # it died before the request was in place
-            posix._exit(1)  # noqa: SLF001 - its documented name
+        die_with(parent)
         for number in (_SIGPIPE, _SIGXFSZ, SIGTERM, SIGINT, _SIGHUP, _SIGCHLD):
             _signal.signal(number, _signal.SIG_DFL)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
@@ -117,7 +122,7 @@ def _children() -> list[int]:
     try:
         descriptor = posix.open(f"/proc/{own}/task/{own}/children", posix.O_RDONLY | posix.O_CLOEXEC)
     except OSError:
-        return [number for number in _processes() if _parent(number) == own]
+        return [number for number in _processes() if _standing(number)[1] == own]
     try:
         found = b""
         while chunk := posix.read(descriptor, 65536):
@@ -127,16 +132,30 @@ def _children() -> list[int]:
         posix.close(descriptor)
 
 
+def descendants(ancestor: int, but: int) -> list[int]:
+    """Return the processes below another that still run, without one and what is below that."""
+    known = {process: _standing(process) for process in _processes() if process != but}
+    parents = {process: parent for process, (state, parent) in known.items() if state != "Z"}
+    found = [ancestor]
+    for process in found:  # grows while it is walked
+        found += [child for child, parent in parents.items() if parent == process and child not in found]
+    return found[1:]
+
+
 def _processes() -> list[int]:
     return [int(entry) for entry in posix.listdir("/proc") if entry.isdigit()]
 
 
-def _parent(process: int) -> int:
+def _standing(process: int) -> tuple[str, int]:
+    """Return a process's state letter and its parent's id; ("", 0) once it is gone."""
     try:
         descriptor = posix.open(f"/proc/{process}/stat", posix.O_RDONLY | posix.O_CLOEXEC)
     except OSError:
-        return 0
+        return "", 0
     try:
-        return int(posix.read(descriptor, 4096).rpartition(b")")[2].split()[1])
+        state, parent = posix.read(descriptor, 4096).rpartition(b")")[2].split()[:2]
+    except OSError:
+        return "", 0
     finally:
         posix.close(descriptor)
+    return state.decode(), int(parent)

@@ -127,8 +127,10 @@ class Supervisor:
         streams = (pumps[0].writing, pumps[1].writing) if pumps else (1, 2)
         self._loop.carry(pumps)
         try:
+            self._keeper.stand_guard()
             pid = start(program, streams, self._keeper.inherited)
         except StartFailed:
+            self._keeper.stand_down()
             for pump in pumps:
                 pump.hand_over()
             self._loop.finish_streams()
@@ -161,11 +163,13 @@ class Supervisor:
         """Stay with a run until it and all that it started are gone; return the pause after it."""
         while run.pid not in self._loop.ended:
             self._urge(run)
+            self._keeper.attend_guard(self._loop.ended)
             self._queries.attend(self._loop.ended)
             self._loop.turn(min(run.next_event(), self._keeper.next_event(), self._queries.next_event()))
         run.code = self._loop.ended.pop(run.pid)
         run.clear_group()
         end_strays()
+        self._keeper.stand_down()
         self._queries.end()
         self._loop.finish_streams()
         self._keeper.settle()
@@ -176,6 +180,7 @@ class Supervisor:
         if self._loop.stop:
             run.ask_to_end(STOP)
         if self._keeper.lost() and run.ask_to_end(LEASE):
+            self._keeper.has_asked()
             self._reports.write("lease_lost", **run.identity(), message=self._keeper.reason)
         if self._keeper.over():
             run.kill()

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import psutil
 import pytest
 
 from controller.schedulers.protocol import Phase
@@ -115,3 +116,34 @@ async def test_leaders_death_ends_no_bot(tmp_path, report) -> None:
             assert bot.alive()
             assert len(lives(bot.record)) == 1
             report(bot.check())
+
+
+async def test_frozen_launcher_does_not_keep_its_bot_alive(stage: Stage, report) -> None:
+    """Only the launcher stands still, its node is cut off: its bot is dead before another may live."""
+    cluster, bot = stage.cluster, stage.actor("orphaned")
+    first, second = cluster.clients
+    cluster.only(first)
+    await bot.apply("one", None)
+    await bot.living("one", 40)
+    await bot.phase(Phase.RUNNING, 10)
+    cluster.only(None)
+    launcher = launcher_of(bot)
+    launcher.suspend()
+    try:
+        cluster.cut(first)
+        await bot.phase(Phase.LOST, 40)
+        updated_by_a_stranger(cluster, bot)
+        await until(lambda: moved(bot, second), 60, "the bot on the other node")
+        await asyncio.sleep(3)
+        report(bot.check())
+    finally:
+        launcher.resume()
+        cluster.plug(first)
+
+
+def launcher_of(bot: Actor) -> psutil.Process:
+    """Return the process that holds the lease of a bot's only life."""
+    (record,) = bot.record.iterdir()
+    launcher = psutil.Process(int(record.name.partition("-")[0])).parent()
+    assert launcher is not None
+    return launcher

@@ -1,0 +1,129 @@
+"""The guard of a lease, beside a launcher that stands still: real processes, real signals."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+LAUNCHER = """
+import posix, sys, time
+from controller.launcher.guard import Guard
+from controller.launcher.keeper import now
+from controller.launcher.processes import Program, start
+
+record, terminate, kill = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
+guard = Guard({"ttl": 10.0, "kill_after": 9.9}, now)
+guard.begin(now() + terminate, now() + kill)
+bot = start(Program([sys.executable, "-c", sys.argv[4], record], {}, "/"), (1, 2))
+print(guard.pid, bot, flush=True)
+for line in sys.stdin:
+    guard.extend(*(now() + float(word) for word in line.split()))
+    print("told", flush=True)
+"""
+BOT = """
+import signal, subprocess, sys, time
+def note(*_):
+    with open(sys.argv[1], "a") as record:
+        record.write("asked\\n")
+signal.signal(signal.SIGTERM, note)
+subprocess.Popen(["sleep", "600"], start_new_session=True)
+with open(sys.argv[1], "a") as record:
+    record.write("ready\\n")
+time.sleep(600)
+"""
+
+
+class Scene:
+    """A launcher with its guard and a bot that does not listen, which has a child in a session of its own."""
+
+    def __init__(self, folder: Path, terminate: float, kill: float) -> None:
+        self.record = folder / "record"
+        self.family: list[psutil.Process] = []
+        command = [sys.executable, "-c", LAUNCHER, str(self.record), str(terminate), str(kill), BOT]
+        self.launcher = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.launcher.stdout is not None
+        self.guard, self.bot = (psutil.Process(int(pid)) for pid in self.launcher.stdout.readline().split())
+
+    def ready(self) -> list[psutil.Process]:
+        """Wait until the bot listens to signals; return its processes."""
+        while not (self.record.exists() and self.bot.children()):
+            assert self.bot.is_running()
+        self.family = [self.bot, *self.bot.children()]
+        return self.family
+
+    def tell(self, terminate: float, kill: float) -> None:
+        """Move the deadlines."""
+        assert self.launcher.stdin is not None
+        assert self.launcher.stdout is not None
+        self.launcher.stdin.write(f"{terminate} {kill}\n")
+        self.launcher.stdin.flush()
+        assert self.launcher.stdout.readline() == "told\n"
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        family = [*self.family, *psutil.Process(self.launcher.pid).children(recursive=True)]
+        self.launcher.kill()
+        for process in family:
+            if process.is_running():
+                process.kill()
+        self.launcher.communicate()
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    played = Scene(tmp_path, 60, 90)
+    yield played
+    played.close()
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    """Wait for processes to have ended; a zombie has, though its launcher cannot collect it."""
+    for process in processes:
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            pass
+    return True
+
+
+def test_bot_of_a_standing_launcher_is_asked_and_then_killed(scene: Scene) -> None:
+    """All that the bot has started ends with it, wherever it hid."""
+    processes = scene.ready()
+    scene.tell(0.5, 1.0)
+    scene.launcher.send_signal(signal.SIGSTOP)
+    assert gone(processes)
+    assert scene.record.read_text() == "ready\nasked\n"
+
+
+def test_bot_that_was_asked_already_is_not_asked_again(scene: Scene) -> None:
+    """Where both deadlines are one, the guard only kills."""
+    processes = scene.ready()
+    scene.tell(0.5, 0.5)
+    scene.launcher.send_signal(signal.SIGSTOP)
+    assert gone(processes)
+    assert scene.record.read_text() == "ready\n"
+
+
+def test_told_deadlines_replace_the_older_ones(tmp_path: Path) -> None:
+    """A lease that was renewed in time costs nobody anything."""
+    scene = Scene(tmp_path, 2.0, 2.0)
+    try:
+        processes = scene.ready()
+        scene.tell(60, 90)
+        scene.guard.send_signal(signal.SIGTERM)  # meant for the launcher's group: no concern of the guard's
+        with pytest.raises(psutil.TimeoutExpired):
+            scene.guard.wait(3)
+        assert all(process.is_running() for process in processes)
+    finally:
+        scene.close()
+
+
+def test_guard_holds_nothing_and_ends_with_its_launcher(scene: Scene) -> None:
+    """It keeps no stream or lock open, has a session of its own, and is gone when the launcher is."""
+    scene.ready()
+    assert scene.guard.num_fds() == 1
+    assert scene.guard.pid != scene.launcher.pid
+    scene.launcher.kill()
+    assert gone([scene.guard])

@@ -19,7 +19,7 @@ from web.documents import PlanDocument
 def sync(
     confirm_prune: bool, output: str, url: str | None, token_file: Path | None, data: Path | None
 ) -> None:
-    """Reconcile now and show what changed; fails where a bot could not be changed."""
+    """Reconcile now and show what changed; fails where a bot could not be changed, or crashed."""
     client = Client(find_service(url, token_file, data))
     client.approve(*plan_lines(client.get("/api/v1/plan", PlanDocument)))
     click.echo("reconciling ...", err=True)
@@ -28,7 +28,7 @@ def sync(
         print_data(answer, output)
     else:
         click.echo("\n".join(sync_lines(answer)))
-    if any(change["state"] == "failed" for change in answer.get("changes", ())):
+    if any(change["state"] in ("failed", "degraded") for change in answer.get("changes", ())):
         raise SystemExit(1)
 
 

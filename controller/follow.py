@@ -262,11 +262,12 @@ class Followed:
 
 def _same_aim(old: _Track, new: _Track) -> bool:
     """Say whether a change under way is simply asked for once more."""
-    waits = old.change.state in (ChangeState.WAITING, ChangeState.FAILED)
+    waits = old.change.state in (ChangeState.WAITING, ChangeState.FAILED, ChangeState.DEGRADED)
     return waits and (old.aim.action, old.aim.digest) == (new.aim.action, new.aim.digest)
 
 
 def _state(states: set[ChangeState], held: str) -> RevisionState:
+    """Return how far a revision has come; a bot that crashes by itself makes no revision fail."""
     if ChangeState.WAITING in states:
         return RevisionState.RUNNING
     if held:

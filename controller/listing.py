@@ -7,7 +7,7 @@ from controller.records import Change, ChangeState, RevisionRecord, Tally
 
 MOST = 100
 """Changes of one revision in a list: a push may change ten thousand bots."""
-_URGENCY = {ChangeState.FAILED: 0, ChangeState.WAITING: 1}
+_URGENCY = {ChangeState.FAILED: 0, ChangeState.DEGRADED: 1, ChangeState.WAITING: 2}
 
 
 def listed(record: RevisionRecord, bot: str = "", most: int = MOST) -> RevisionRecord:
@@ -22,8 +22,8 @@ def listed(record: RevisionRecord, bot: str = "", most: int = MOST) -> RevisionR
 
 
 def urgency(change: Change) -> tuple[int, str]:
-    """Return by what changes are sorted: what failed first, then what is waited for, then by name."""
-    return _URGENCY.get(change.state, 2), change.bot
+    """Return by what changes are sorted: what failed, what crashed, what is waited for, then by name."""
+    return _URGENCY.get(change.state, 3), change.bot
 
 
 def tally_of(changes: tuple[Change, ...]) -> tuple[Tally, ...]:

@@ -82,7 +82,8 @@ def _realtime(aim: Aim, evidence: Evidence) -> tuple[ChangeState, str]:
         if told is not None:
             return told
     if _current(aim, evidence) and status is not None and status.reason in _HOPELESS:
-        return ChangeState.FAILED, status.message
+        crashes = status.reason is Reason.CRASH_LOOP
+        return (ChangeState.DEGRADED if crashes else ChangeState.FAILED), status.message
     if evidence.placed_for is not None and evidence.placed_for >= evidence.report_grace:
         return ChangeState.RUNNING, NO_REPORT
     return ChangeState.WAITING, _placing(evidence.seen)
@@ -98,7 +99,7 @@ def _told(aim: Aim, process: ProcessState, status: BotStatus | None) -> tuple[Ch
         healthy = status is not None and status.health is Health.HEALTHY
         return (ChangeState.HEALTHY if healthy else ChangeState.RUNNING), ""
     if process.last_error and process.ended == process.run:
-        return ChangeState.FAILED, f"crashed: {process.last_error}"
+        return ChangeState.DEGRADED, f"crashed: {process.last_error}"
     return None
 
 

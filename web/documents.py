@@ -167,9 +167,10 @@ class RevisionDocument(Struct):
     changes: list[dict[str, Any]]
     """`{"bot", "action", "summary", "state", "message", "seconds"}`.
 
-    state: waiting, running, healthy, failed, removed, unchanged. A list of revisions holds at most 100 of
-    each, the failed ones first; one revision by its id holds all, each with `fields`: `[{"name", "before",
-    "after"}]`, what differs in the manifest, null where a side lacks it, and never a secret's value.
+    state: waiting, running, healthy, degraded, failed, removed, unchanged. A list of revisions holds at most
+    100 of each, the failed ones first; one revision by its id holds all, each with `fields`: `[{"name",
+    "before", "after"}]`, what differs in the manifest, null where a side lacks it, never a secret's
+    value.
     """
     errors: list[dict[str, Any]]
     trigger: str = ""

@@ -105,7 +105,7 @@ def header_line(plan: Plan) -> str:
 
 
 def change_lines(change: Change, width: Widths) -> list[str]:
-    """Return one bot's line, and its reason under it where it failed."""
+    """Return one bot's line, and its reason under it where it failed or crashed."""
     summary = change.summary
     if len(summary) > width.summary:
         summary = summary[: width.summary - 1] + "…"
@@ -113,7 +113,7 @@ def change_lines(change: Change, width: Widths) -> list[str]:
         f"  {change.bot:<{width.bot}}  {_WORDS.get(change.action, change.action):<7}  "
         f"{summary:<{width.summary}}  {change.state.value:<9} {change.seconds:.1f} s"
     )
-    if change.state is ChangeState.FAILED:
+    if change.state in (ChangeState.FAILED, ChangeState.DEGRADED):
         return [line, *(f"    {part}" for part in change.message.splitlines()[:_MOST_REASON_LINES])]
     return [line]
 
@@ -126,12 +126,15 @@ def build_line(change: Change, width: Widths) -> str:
 def final_line(changes: Sequence[Change], told: int, seconds: float, url: str, held: int = 0) -> str:
     """Return how it went and where to look on; `held` changes wait for a person."""
     failed = sum(change.state is ChangeState.FAILED for change in changes)
+    crashed = sum(change.state is ChangeState.DEGRADED for change in changes)
     left = len(changes) - told
     if left:
         bots = _number(len(changes), "bot")
         return f"{left} of {bots} not there after {seconds:.1f} s; it goes on. Watch: {_watch(url)}"
     if failed:
         return f"{failed} of {_number(len(changes), 'bot')} failed. See: herdsman status   {url}"
+    if crashed:
+        return f"applied; {crashed} of {_number(len(changes), 'bot')} crashed. See: herdsman status   {url}"
     if held:
         waits = f"{_number(held, 'change')} {'waits' if held == 1 else 'wait'} to be confirmed"
         return f"{len(changes)} applied, {waits}. Watch: {_watch(url)}"

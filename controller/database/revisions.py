@@ -114,8 +114,9 @@ def trim_changes(connection: Connection, keep: int) -> None:
 
 _URGENCY = case(
     (changes.c.state == ChangeState.FAILED.value, 0),
-    (changes.c.state == ChangeState.WAITING.value, 1),
-    else_=2,
+    (changes.c.state == ChangeState.DEGRADED.value, 1),
+    (changes.c.state == ChangeState.WAITING.value, 2),
+    else_=3,
 )
 """What a person wants to see first of many changes."""
 

@@ -29,6 +29,8 @@ _PATIENCE = 5.0
 """Seconds that a query waits for a server that is being started."""
 _RETRY = 0.05
 _TAIL = 16384
+_PRINTING = 0.5
+"""Seconds that a trace may take from the program to its file."""
 
 
 def ask_live(order: dict[str, Any], path: str, params: Any, seconds: float) -> dict[str, Any]:
@@ -37,16 +39,17 @@ def ask_live(order: dict[str, Any], path: str, params: Any, seconds: float) -> d
         port = int(Path(port_file(order)).read_text())
     except (OSError, ValueError):
         return failure(NOT_RUNNING, "the bot does not run here now, so that nobody can answer")
+    printed = _Printed(order)
     try:
         with _at_most(seconds):
             if order.get("query_entrypoint"):
                 _refresh_state(order)
-            return _post(order, port, path, params)
+            return _post(order, port, path, params, printed)
     except TimeoutError:
-        return failure(TIMED_OUT, f"the query was not answered within {seconds:g} s", _trace(order))
+        return failure(TIMED_OUT, f"the query was not answered within {seconds:g} s", printed.trace())
     except (TooLarge, OSError, http.client.HTTPException) as error:
         what = f"{type(error).__name__}: {error}".rstrip(": ")
-        return failure(NO_ANSWER, f"the bot's query server gave no answer ({what})", _trace(order))
+        return failure(NO_ANSWER, f"the bot's query server gave no answer ({what})", printed.trace())
 
 
 def _refresh_state(order: dict[str, Any]) -> None:
@@ -57,10 +60,10 @@ def _refresh_state(order: dict[str, Any]) -> None:
         refresh(Path(order["paths"]["state"]), folder / "state")
 
 
-def _post(order: dict[str, Any], port: int, path: str, params: Any) -> dict[str, Any]:
-    connection = _connected(port)
+def _post(order: dict[str, Any], port: int, path: str, params: Any, printed: "_Printed") -> dict[str, Any]:
+    connection = _connected(port, _PATIENCE if order.get("query_entrypoint") else 0.0)
     if connection is None:
-        return _nobody(order)
+        return _nobody(order, printed)
     with_length = json.dumps(params).encode()
     connection.request("POST", path, with_length, {"Content-Type": "application/json"})
     answer = connection.getresponse()
@@ -69,7 +72,7 @@ def _post(order: dict[str, Any], port: int, path: str, params: Any) -> dict[str,
     if len(text) > MOST_BYTES:
         return failure(TOO_LARGE, f"the answer is larger than {MOST_BYTES >> 20} MiB: ask for less of it")
     failed = answer.status >= 400
-    trace = _trace(order) if failed else ""
+    trace = printed.trace() if failed else ""
     try:
         return meaning(parse(text), failed=failed, trace=trace)
     except ValueError:
@@ -77,9 +80,9 @@ def _post(order: dict[str, Any], port: int, path: str, params: Any) -> dict[str,
         return failure(NO_ANSWER, f"the query server's answer ({answer.status}) is no JSON: {shown}", trace)
 
 
-def _connected(port: int) -> http.client.HTTPConnection | None:
+def _connected(port: int, patience: float) -> http.client.HTTPConnection | None:
     """Return a connection to the server, waiting a little where it is being started; None without one."""
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + patience
     while True:
         connection = http.client.HTTPConnection("127.0.0.1", port)
         try:
@@ -92,25 +95,57 @@ def _connected(port: int) -> http.client.HTTPConnection | None:
             return connection
 
 
-def _nobody(order: dict[str, Any]) -> dict[str, Any]:
+def _nobody(order: dict[str, Any], printed: "_Printed") -> dict[str, Any]:
     if order.get("query_entrypoint"):
-        return failure(NO_ANSWER, "the bot's query server does not answer", _trace(order))
+        return failure(NO_ANSWER, "the bot's query server does not answer", printed.last_trace())
     text = "its program has no entrypoints.query, and nothing answers on the bot's own THE0_QUERY_PORT"
     return failure(NO_QUERIES, text)
 
 
-def _trace(order: dict[str, Any]) -> str:
-    """Return the newest trace in what the query server printed, "" where there is none."""
-    folder, name = f"{order['paths']['allocation']}/logs", f"{order['task']}.query"
-    try:
-        newest = indices(folder, name)[-1]
-        with Path(f"{folder}/{name}.{newest}").open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - _TAIL))
-            text = file.read().decode("utf-8", "replace")
-    except (OSError, IndexError):
-        return ""
-    begin = text.rfind("Traceback (most recent call last):")
-    return text[begin:] if begin >= 0 else ""
+class _Printed:
+    """What the query server prints from now on."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self._folder, self._name = f"{order['paths']['allocation']}/logs", f"{order['task']}.query"
+        self._file, self._begin = self._newest()
+
+    def _newest(self) -> tuple[str, int]:
+        try:
+            path = f"{self._folder}/{self._name}.{indices(self._folder, self._name)[-1]}"
+            return path, Path(path).stat().st_size
+        except (OSError, IndexError):
+            return "", 0
+
+    def trace(self) -> str:
+        """Return the newest trace, waiting a moment until the whole of it is there; "" without one."""
+        until = time.monotonic() + _PRINTING
+        while True:
+            found = self._found()
+            if _is_whole(found) or time.monotonic() >= until:
+                return found
+            time.sleep(_RETRY)
+
+    def last_trace(self) -> str:
+        """Return the newest trace, from whenever it is: why a server is not there."""
+        self._begin = 0
+        return self._found()
+
+    def _found(self) -> str:
+        path, size = self._newest()
+        begin = max(self._begin if path == self._file else 0, size - _TAIL)
+        try:
+            with Path(path).open("rb") as file:
+                file.seek(begin)
+                text = file.read(_TAIL).decode("utf-8", "replace")
+        except OSError:
+            return ""
+        head = text.rfind("Traceback (most recent call last):")
+        return text[head:] if head >= 0 else ""
+
+
+def _is_whole(trace: str) -> bool:
+    """Say whether a trace has come to its exception's line."""
+    return any(line and not line.startswith(" ") for line in trace.splitlines()[1:]) and trace.endswith("\n")
 
 
 @contextmanager

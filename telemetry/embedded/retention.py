@@ -1,7 +1,8 @@
-"""What the embedded stores forget: by age, and the oldest events where the file grows too large."""
+"""What the embedded stores forget: what is old, and of a file too large the loudest bot's oldest events."""
 
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ _SOURCES_EVERY = 60
 """Rounds between two searches for files of which no event is left."""
 _AT_ONCE = 2000
 _DAY = 86400.0
+_LOOKS = 500
+_ROW = 120
+"""Bytes that an event takes beside its texts, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,8 @@ class Retention:
     rollup_1m_days: float = 730
     events_days: float = 30
     most_bytes: int = 8 << 30
-    """Above it the oldest events go, however young they are."""
+    """Above it the oldest events of the bot that has the most go, however young they are: a bot that floods
+    its log loses its own past and nobody else's."""
 
 
 class RetentionWork:
@@ -75,7 +80,7 @@ class RetentionWork:
         (size,) = connection.execute("PRAGMA page_size").fetchone()
         if (pages - free) * size <= self._retention.most_bytes:
             return False
-        return _delete_events(connection, "1", ())
+        return _delete_events(connection, "bot = ?", (loudest(connection),))
 
     def _forget_sources(self, connection: sqlite3.Connection) -> bool:
         """Forget the files and allocations of which no event is left."""
@@ -88,6 +93,21 @@ class RetentionWork:
         )
         self._forget()
         return False
+
+
+def loudest(connection: sqlite3.Connection) -> str:
+    """Return the bot whose events take the most room, by a look at some that are spread over all."""
+    low, high = connection.execute("SELECT min(n), max(n) FROM events").fetchone()
+    room: Counter[str] = Counter()
+    if low is not None:
+        for number in range(low, high + 1, max(1, (high - low) // _LOOKS)):
+            bot, size = connection.execute(
+                "SELECT bot, length(message) + coalesce(length(data), 0) + ? FROM events "
+                "WHERE n >= ? ORDER BY n LIMIT 1",
+                (_ROW, number),
+            ).fetchone()
+            room[bot] += size
+    return max(room, key=lambda bot: room[bot], default="")
 
 
 def _old_samples(table: str, series: int, before: int) -> Callable[[sqlite3.Connection], bool]:
@@ -118,7 +138,7 @@ def _old_events(before: float) -> Callable[[sqlite3.Connection], bool]:
     return step
 
 
-def _delete_events(connection: sqlite3.Connection, where: str, values: tuple[float, ...]) -> bool:
+def _delete_events(connection: sqlite3.Connection, where: str, values: tuple[float | str, ...]) -> bool:
     """Delete some of the oldest events, with their text in the index; True where there may be more.
 
     The row written last stays, so that no number is given out twice.

@@ -52,7 +52,16 @@ def test_make_run_in_a_fresh_clone_shows_a_living_fleet(tmp_path: Path) -> None:
 
         def all_well() -> bool:
             found = health()
-            lively = ("sma-btc", "sma-eth", "mm-eth", "noisy-xrp", "rebalance", "basis-btc")
+            lively = (
+                "sma-btc",
+                "sma-eth",
+                "mm-eth",
+                "noisy-xrp",
+                "rebalance",
+                "basis-btc",
+                "leaky-sol",
+                "loud-ada",
+            )
             return all(found.get(name, "").startswith("Healthy") for name in lively) and (
                 found["flaky-doge"] == "Degraded CrashLoop"
             )

@@ -74,8 +74,23 @@ async def test_bot_that_crashes_at_once_fails_the_wait_for_healthy(world):
         await asked.wait()
         world.scheduler.crash("a", "ConnectionError: refused")
         changes = await asyncio.wait_for(asked.wait("healthy"), 5)
-        assert changes[0].state is ChangeState.FAILED
+        assert changes[0].state is ChangeState.DEGRADED
         assert "ConnectionError: refused" in changes[0].message
+
+
+async def test_a_bot_that_crashes_makes_no_revision_fail(world):
+    """What was asked for was applied: the revision says so, and the bot that it does not keep running."""
+    async with world.life() as controller:
+        await world.push([spec("a"), spec("b")], 1)
+        for _ in range(6):
+            world.scheduler.crash("a", "ValueError: no")
+            await world.clock.advance(1)
+        await world.until(lambda: world.health("a") is Health.DEGRADED)
+        await world.clock.advance(12)
+        record = (await controller.revisions())[0]
+        assert record.state is RevisionState.APPLIED
+        states = {change.bot: change.state for change in record.changes}
+        assert states == {"a": ChangeState.DEGRADED, "b": ChangeState.HEALTHY}
 
 
 async def test_scheduled_bot_is_done_when_it_is_registered(world):

@@ -53,7 +53,7 @@ def well(health, reason=Reason.RUNNING):
         ({}, ChangeState.WAITING, ""),
         ({"process": after(started())}, ChangeState.RUNNING, ""),
         ({"process": after(started()), "status": well(Health.HEALTHY)}, ChangeState.HEALTHY, ""),
-        ({"process": after(started(), exited())}, ChangeState.FAILED, "crashed: ValueError: no"),
+        ({"process": after(started(), exited())}, ChangeState.DEGRADED, "crashed: ValueError: no"),
         ({"process": after(started(1, NOW, "sma-btc-a0"), allocation="sma-btc-a0")}, ChangeState.WAITING, ""),
         (
             {"process": after(LauncherReport(NOW, ReportKind.FAILED, message="no python"))},

@@ -318,6 +318,18 @@ async def test_a_second_name_of_anothers_file_is_not_read(node: Node) -> None:
     assert told[2:] == ["and mine"]
 
 
+async def test_a_bot_that_floods_its_log_keeps_no_other_waiting(node: Node) -> None:
+    """Of megabytes that wait, a quiet bot's line is among the first that are stored; nothing is left out."""
+    loud, quiet = node.bot("a1", bot="loud"), node.bot("a2", bot="quiet")
+    line = "x" * 99 + "\n"
+    loud.print(line * 20_000)
+    quiet.print("a word\n")
+    await node.read_out()
+    messages = [event.message for event in node.told.seen]
+    assert messages.index("a word") < 6_000
+    assert len(messages) == 20_001
+
+
 async def test_the_query_servers_lines_are_the_bots(node: Node) -> None:
     """What a query server prints is kept as a stream of its own."""
     bot = node.bot("a1", bot="alpha")

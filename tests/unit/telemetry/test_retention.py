@@ -66,6 +66,25 @@ async def test_raw_samples_go_and_their_steps_stay(database: TelemetryDatabase) 
     assert raw.points == [(NOW - 5, NOW - 5)]
 
 
+async def test_a_bot_that_floods_its_log_costs_nobody_else_his(database: TelemetryDatabase) -> None:
+    """Where the file grows too large, the loudest bot loses its oldest events; older ones of others stay."""
+    store = EmbeddedEventStore(database)
+    quiet = [
+        Event(f"q/stdout/0/{number * 9}", "quiet", NOW + number, "log", "info", "y" * 100)
+        for number in range(100)
+    ]
+    loud = [
+        Event(f"l/stdout/0/{number * 9}", "loud", NOW + 1000 + number, "log", "info", "x" * 500)
+        for number in range(8000)
+    ]
+    await store.append([*quiet, *loud])
+    await one_round(database, Retention(events_days=1e6, most_bytes=2_000_000))
+    assert len((await store.search(EventQuery(bot="quiet", limit=1000))).events) == 100
+    left = (await store.search(EventQuery(bot="loud", limit=10_000))).events
+    assert 0 < len(left) < 8000
+    assert left[0].time == NOW + 1000 + 7999
+
+
 async def test_a_file_that_grows_too_large_loses_its_oldest_events(database: TelemetryDatabase) -> None:
     """Above the size, the oldest events go first, until it fits."""
     store = EmbeddedEventStore(database)

@@ -10,7 +10,7 @@ import { RevisionState } from "../state/revisions";
 import { botUrl, revisionsOf } from "../state/router";
 import { Command } from "./notes";
 import { Operate, WhyNot } from "./operate";
-import { actionsText, actionWord, Progress, ResultMark, RevisionMark } from "./revision_words";
+import { actionsText, actionWord, GONE_WRONG, Progress, ResultMark, RevisionMark } from "./revision_words";
 import { Shell, useFeed } from "./shell";
 
 /** Changes shown at once; a revision may hold ten thousand. */
@@ -195,7 +195,7 @@ function ChangeEntry({ change, open }: { change: Change; open: boolean }) {
       <span class="change-what">
         {change.summary === actionWord(change.action) ? null : change.summary}
         {change.message === "" ? null : (
-          <span class={change.state === "failed" ? "is-Missing" : "muted"}> {change.message}</span>
+          <span class={GONE_WRONG.has(change.state) ? "is-Missing" : "muted"}> {change.message}</span>
         )}
       </span>
       <span class="change-result">

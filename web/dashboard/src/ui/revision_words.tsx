@@ -10,6 +10,7 @@ const STATES: Record<string, Outcome> = {
   pending: "warn",
   running: "busy",
   applied: "good",
+  degraded: "warn",
   failed: "bad",
   refused: "bad",
   superseded: "off",
@@ -17,6 +18,9 @@ const STATES: Record<string, Outcome> = {
   healthy: "good",
   removed: "off",
 };
+
+/** States of a change that come with a reason. */
+export const GONE_WRONG = new Set(["failed", "degraded"]);
 
 const STATE_WORDS: Record<string, string> = { pending: "held", running: "under way" };
 
@@ -32,7 +36,7 @@ export function ResultMark({ change }: { change: Change }) {
   const took_ = change.seconds;
   const ended = took_ !== null && took_ > 0 && change.state !== "waiting" && change.state !== "unchanged";
   const word = RESULT_WORDS[change.state] ?? change.state;
-  const text = ended ? `${word} ${change.state === "failed" ? "after" : "in"} ${took(took_)}` : word;
+  const text = ended ? `${word} ${GONE_WRONG.has(change.state) ? "after" : "in"} ${took(took_)}` : word;
   return <OutcomeMark outcome={outcome} text={text} />;
 }
 

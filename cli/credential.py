@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cli.environments import LOCAL, read_environments
-from cli.known_service import Service, find_service, named
+from cli.known_service import Service, find_service, implied_environment, local_url, named
 from schemas.errors import HerdsmanError
 
 
@@ -42,13 +42,21 @@ def service_for(
     """
     if url or token_file or data or named.get() or address(os.environ.get("HERDSMAN_URL", "")) == asked:
         return find_service(url, token_file, data)
-    known = read_environments().known.values()
-    here = next((one.name for one in known if address(one.url) == asked), LOCAL)
-    before = named.set(here)
+    before = named.set(name_at(asked))
     try:
         return find_service()
     finally:
         named.reset(before)
+
+
+def name_at(asked: tuple[str, str]) -> str:
+    """Return the environment at an address: the one that commands mean, where more than one is there."""
+    known = list(read_environments().known.values())
+    implied = implied_environment()
+    if implied is None and address(local_url()) == asked:
+        return LOCAL
+    ordered = sorted(known, key=lambda one: one != implied)
+    return next((one.name for one in ordered if address(one.url) == asked), LOCAL)
 
 
 def address(url: str) -> tuple[str, str]:

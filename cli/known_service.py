@@ -120,6 +120,12 @@ def find_token(url: str, token_file: Path | None, folder: Path | None, known: di
     raise UsageError(f"no token for {url}: give --token-file, or set HERDSMAN_TOKEN")
 
 
+def local_url() -> str:
+    """Return the address of the service that is found by itself on this machine, "" where there is none."""
+    folder = path_of("HERDSMAN_DATA") or known_folder()
+    return str(((read_service(folder) if folder else None) or {}).get("url", ""))
+
+
 def known_folder() -> Path | None:
     """Return the data folder of the service started last, if it is recorded."""
     try:

@@ -1,6 +1,7 @@
 """`herdsman status`: the fleet at a glance, or one bot with its reasons; live with --watch."""
 
 import time
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -155,7 +156,8 @@ def show_bot(detail: BotDetail, output: str) -> None:
     if output in ("json", "yaml"):
         print_data(detail, output)
         return
-    click.echo("\n".join(bot_lines(detail, time.time())))
+    lines = bot_lines(detail, time.time())
+    click.echo("\n".join([*lines, *attempt_lines(detail)] if output == "wide" else lines))
 
 
 def bot_lines(detail: BotDetail, now: float) -> list[str]:
@@ -186,6 +188,23 @@ def bot_lines(detail: BotDetail, now: float) -> list[str]:
         for condition in detail.conditions
     ]
     return lines + failure_lines(detail)
+
+
+def attempt_lines(detail: BotDetail) -> list[str]:
+    """Return the last applies of a bot, newest first, and what its newest state and content are called."""
+    bot = detail.bot
+    lines = [
+        f"{'allocation':<12}{bot.allocation or '-'}",
+        f"{'account':<12}{bot.account or '-'}",
+        f"{'environment':<12}{bot.environment or '-'}",
+        "",
+        "the last attempts:",
+    ]
+    for one in detail.attempts:
+        moment = datetime.fromtimestamp(one["ended_at"]).astimezone()
+        how = "applied" if one["ok"] else printable(str(one["message"]).partition("\n")[0])
+        lines.append(f"  {moment:%Y-%m-%d %H:%M:%S}  {one['revision'][:7]}  {how}")
+    return lines
 
 
 def failure_lines(detail: BotDetail) -> list[str]:

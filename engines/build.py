@@ -109,6 +109,19 @@ def install_postgresql(target: Path) -> None:
     target.symlink_to(servers[-1])
 
 
+def install_shell(name: str) -> Callable[[Path], None]:
+    """Return what makes one of Debian's shells ready and links it."""
+
+    def install(target: Path) -> None:
+        if not shutil.which(name):
+            if not shutil.which("apt-get") or os.geteuid() != 0:
+                raise EngineMissing(f"the tests of completion need {name}: apt-get install {name}")
+            install_debian(name)
+        target.symlink_to(str(shutil.which(name)))
+
+    return install
+
+
 def _release(server: Path) -> int:
     return int(server.parts[-3])
 
@@ -149,6 +162,8 @@ ENGINES: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "chromium": ("", install_chromium, "Chromium from Debian"),
     "sshd": ("", install_sshd, "sshd from Debian"),
     "postgres": ("", install_postgresql, "PostgreSQL from Debian"),
+    "zsh": ("", install_shell("zsh"), "zsh from Debian"),
+    "fish": ("", install_shell("fish"), "fish from Debian"),
 }
 
 

@@ -46,8 +46,15 @@ class ManifestError:
     def __str__(self) -> str:
         """Return `file:line:column  message`, the form that editors and people can follow."""
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        tail = f' (did you mean "{self.suggestion}"?)' if self.suggestion else ""
+        tail = f" ({self.advice})" if self.suggestion else ""
         return f"{place}  {self.message}{tail}"
+
+    @property
+    def advice(self) -> str:
+        """Return the suggestion in words: a name as a question, a sentence as it is."""
+        if self.suggestion is None or " " in self.suggestion:
+            return self.suggestion or ""
+        return f'did you mean "{self.suggestion}"?'
 
 
 class HerdsmanError(Exception):

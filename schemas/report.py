@@ -21,7 +21,7 @@ def render_error(error: ManifestError) -> list[str]:
     """Return one error as one to three lines without colours."""
     place = f"{error.file}:{error.line}:{error.column}" if error.line else error.file
     lines = [f"{'warning' if error.warning else 'error'}: {printable(place)}  {printable(error.message)}"]
-    advice = f'did you mean "{printable(error.suggestion)}"?' if error.suggestion else ""
+    advice = printable(error.advice)
     if error.excerpt is None or not error.excerpt.strip() or not error.line:
         return [*lines, f"     | {advice}"] if advice else lines
     before, marked, after = _cut(error.excerpt, error.column)

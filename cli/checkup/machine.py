@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import socket
 import stat
@@ -15,9 +16,12 @@ OLDEST_GIT = (2, 30)
 """The oldest git whose http-backend, quarantine and push options are known to work here."""
 FEWEST_INSTANCES = 128
 FEWEST_WATCHES = 8192
+FEWEST_FILES = 1024
 LEAST_DISK = 1 << 30
 COMFORTABLE_DISK = 5 << 30
-SECRETS = ("admin-token", "herdsman.db", "telemetry.db")
+SECRETS = ("admin-token", "herdsman.db", "telemetry.db", "bundle-key", "sessions.json")
+PRIVATE = ("git", "local")
+"""Folders with what bots run on and keep: for their owner alone."""
 _PATIENCE = 10.0
 
 
@@ -28,7 +32,9 @@ def machine_findings(data: Path, listen: str, service_runs: bool) -> Iterator[Fi
     yield uv_tool()
     yield node()
     yield from compilers()
+    yield time_zones()
     yield from inotify(Path("/proc/sys/fs/inotify"))
+    yield open_files(resource.getrlimit(resource.RLIMIT_NOFILE))
     yield from folder(data)
     yield disk(data)
     yield port(listen, service_runs)
@@ -111,6 +117,27 @@ def inotify(folder: Path) -> Iterator[Finding]:
             yield Finding(f"inotify {name}", State.WARNING, str(limit), advice)
 
 
+def time_zones() -> Finding:
+    """Look for the time zone data that schedules are read by: the system's, else our own copy."""
+    import zoneinfo
+
+    known = zoneinfo.available_timezones()
+    if "Europe/Paris" in known:
+        return Finding("time zones", State.OK, f"{len(known)} known")
+    return Finding("time zones", State.MISSING, "none", "install the package tzdata, or herdsman again")
+
+
+def open_files(limits: tuple[int, int]) -> Finding:
+    """Look how many files a process of this user may open: each bot, page and connection takes some."""
+    soft, hard = limits
+    subject, found = "open files", f"{soft} ({'no limit' if hard < 0 else hard} at most)"
+    if soft < 0 or soft >= FEWEST_FILES:
+        return Finding(subject, State.OK, found)
+    return Finding(
+        subject, State.WARNING, found, f"`ulimit -n {FEWEST_FILES}`, or LimitNOFILE in the service's unit"
+    )
+
+
 def folder(data: Path) -> Iterator[Finding]:
     """Look at the data folder: writable for this user, and what is secret in it for nobody else."""
     place = nearest(data)
@@ -119,12 +146,13 @@ def folder(data: Path) -> Iterator[Finding]:
         yield Finding("data folder", State.MISSING, f"{place} cannot be written", advice)
         return
     yield Finding("data folder", State.OK, str(data) if data.exists() else f"{data} (not made yet)")
-    for name in SECRETS:
+    for name in (*SECRETS, *PRIVATE):
         file = data / name
         if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
             mode = f"{stat.S_IMODE(file.stat().st_mode):04o}"
+            right = "700" if name in PRIVATE else "600"
             yield Finding(
-                f"data {name}", State.MISSING, f"others may read it ({mode})", f"`chmod 600 {file}`"
+                f"data {name}", State.MISSING, f"others may read it ({mode})", f"`chmod {right} {file}`"
             )
 
 

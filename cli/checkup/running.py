@@ -1,14 +1,23 @@
 """What the running service says of itself, and what Nomad knows of its nodes."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Set
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 
 from cli.checkup.finding import Finding, State
-from cli.connection import trust
+from cli.connection import Client, trust
 from cli.known_service import Service
+from cli.output import ago
+from schemas.errors import HerdsmanError
+from web.documents import SystemDocument
 
 _PATIENCE = 5.0
+MOST_SKEW = 2.0
+"""Seconds that two clocks may be apart."""
+PART_STATES = {"ok": State.OK, "warning": State.WARNING, "failing": State.MISSING}
 
 
 def service_findings(service: Service) -> Iterator[Finding]:
@@ -32,6 +41,39 @@ def service_findings(service: Service) -> Iterator[Finding]:
             yield Finding(f"service {part}", State.OK, "ready")
         else:
             yield Finding(f"service {part}", State.MISSING, state, "what the service logs says more")
+    yield from system_findings(service, set(checks))
+
+
+def system_findings(service: Service, told: Set[str]) -> Iterator[Finding]:
+    """Tell of the service's parts that its readiness does not speak of, of its agents, and of its clock."""
+    try:
+        found = Client(service, patience=_PATIENCE).get("/api/v1/system", SystemDocument)
+    except HerdsmanError as error:
+        yield Finding(
+            "service parts", State.WARNING, str(error).partition("\n")[0], "use a token that may read"
+        )
+        return
+    yield skew("clock", found.time - time.time(), "this machine's and the service's")
+    for part in found.parts:
+        if part.name not in told and (part.state != "ok" or part.name == "agents"):
+            state = PART_STATES.get(part.state, State.WARNING)
+            yield Finding(f"service {part.name}", state, part.message, part.next)
+    for name, at in agents_of(found).items():
+        yield Finding(f"agent {name}", State.OK, f"heard {ago(found.time - at)} ago")
+
+
+def agents_of(found: SystemDocument) -> dict[str, float]:
+    """Return the nodes whose agents report, and when each was heard last (Unix seconds)."""
+    table = next((part.table for part in found.parts if part.name == "agents"), None)
+    return {str(row[0]): float(row[1] or 0.0) for row in table.rows} if table else {}
+
+
+def skew(subject: str, seconds: float, whose: str) -> Finding:
+    """Tell how far two clocks are apart: schedules, leases and charts go by them."""
+    found = f"{whose} differ by {abs(seconds):.1f} s"
+    if abs(seconds) < MOST_SKEW:
+        return Finding(subject, State.OK, found)
+    return Finding(subject, State.WARNING, found, "keep both by NTP: `timedatectl set-ntp true`")
 
 
 def nomad_findings(address: str) -> Iterator[Finding]:
@@ -43,15 +85,58 @@ def nomad_findings(address: str) -> Iterator[Finding]:
     try:
         with httpx.Client(base_url=address, headers=headers, timeout=_PATIENCE, verify=verify) as nomad:
             leader = nomad.get("/v1/status/leader").raise_for_status().json()
-            nodes = nomad.get("/v1/nodes").raise_for_status().json()
+            answer = nomad.get("/v1/nodes").raise_for_status()
+            nodes = answer.json()
             yield Finding(
                 "nomad", State.OK if leader else State.MISSING, f"{address}, leader {leader or 'none'}"
             )
+            if "Date" in answer.headers:
+                theirs = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+                # The header knows whole seconds alone.
+                yield skew("nomad clock", theirs + 0.5 - time.time(), "this machine's and Nomad's")
+            yield from access_findings(nomad)
             for node in nodes:
-                yield node_finding(nomad.get(f"/v1/node/{node['ID']}").raise_for_status().json())
+                whole = nomad.get(f"/v1/node/{node['ID']}").raise_for_status().json()
+                yield node_finding(whole)
+                yield from driver_findings(whole)
     except (httpx.HTTPError, OSError, ValueError) as error:
         advice = "give its address with --nomad-address or NOMAD_ADDR, its token in NOMAD_TOKEN"
         yield Finding("nomad", State.MISSING, f"{address}: {error or type(error).__name__}", advice)
+
+
+def access_findings(nomad: Any) -> Iterator[Finding]:
+    """Look whether our token may do what herdsman does, where access control is on."""
+    if nomad.get("/v1/acl/token/self").status_code != HTTPStatus.OK:
+        return  # access control is off, or the token is refused, which the calls before have told
+    answer = nomad.get("/v1/vars", params={"prefix": "herdsman/"})
+    if answer.status_code == HTTPStatus.FORBIDDEN:
+        advice = "give it the policy deploy/nomad/policies/controller.hcl"
+        yield Finding(
+            "nomad leases", State.MISSING, "this token may not read the variables of leases", advice
+        )
+        return
+    advice = (
+        "launchers take leases by the policy deploy/nomad/policies/bots.hcl: without it bots wait for ever"
+    )
+    yield Finding("nomad leases", State.OPTIONAL, "access control is on", advice)
+
+
+def driver_findings(node: dict[str, Any]) -> Iterator[Finding]:
+    """Look which task drivers of ours a node has: bots run by one of them."""
+    if node.get("Status") != "ready":
+        return
+    drivers = {name: (node.get("Drivers") or {}).get(name) or {} for name in ("raw_exec", "exec")}
+    sound = [name for name, one in drivers.items() if one.get("Detected") and one.get("Healthy")]
+    subject = f"node {node.get('Name') or node['ID'][:8]} drivers"
+    if "raw_exec" in sound:
+        yield Finding(subject, State.OK, ", ".join(sound))
+        return
+    advice = (
+        'enable it in the client\'s configuration: plugin "raw_exec" { config { enabled = true } }; '
+        "`herdsman up --nomad-driver exec` runs bots by exec, the agent needs raw_exec"
+    )
+    said = drivers["raw_exec"].get("HealthDescription") or "raw_exec is not enabled"
+    yield Finding(subject, State.WARNING if sound else State.MISSING, said, advice)
 
 
 def node_finding(node: dict[str, Any]) -> Finding:

@@ -53,6 +53,9 @@ async def live(options: UpOptions) -> None:
             starting.cancel()
             announce(options.data, parts.url, parts.fleet)
             click.echo(greeting(parts))
+            trouble = await parts.telemetry.check()
+            if trouble != "ok":
+                click.echo(f"  warning    {trouble}", err=True)
             await serving
             click.echo("stopping; a second Ctrl-C ends everything at once", err=True)
     finally:

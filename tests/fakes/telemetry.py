@@ -27,6 +27,8 @@ class MemorySeries:
         return self.found
 
     async def metrics(self, bot: str) -> list[str]:
+        if self.down:
+            raise StoreUnavailable("the series store does not answer")
         return ["bot_equity"]
 
     async def newest(self, since: float) -> list[Sample]:

@@ -9,7 +9,7 @@ from litestar.params import QueryParameter
 
 from controller.records import PastBot
 from controller.status import BotStatus
-from schemas.errors import NotFound
+from schemas.errors import NotFound, StoreUnavailable
 from telemetry.stores import EventQuery
 from web.access.scopes import Scope
 from web.documents import STREAM_POSITION, Bot, BotDetail, EventsAnswer, Run, SeriesAnswer
@@ -141,10 +141,18 @@ async def _encoded_rows(services: Services, statuses: list[BotStatus]) -> Any:
     return b"[" + b",".join(shares) + b"]"
 
 
+async def metrics_of(services: Services, bot: str) -> list[str]:
+    """Return the names of a bot's series; none while their store is away, which hides nothing else of it."""
+    try:
+        return await services.series.metrics(bot)
+    except StoreUnavailable:
+        return []
+
+
 async def _detail(services: Wired, status: BotStatus) -> BotDetail:
     controller = services.controller
     metrics, attempts = await asyncio.gather(
-        services.series.metrics(status.name), controller.attempts(status.name)
+        metrics_of(services, status.name), controller.attempts(status.name)
     )
     return BotDetail(
         bot=services.rows.of(status),
@@ -160,7 +168,7 @@ async def _detail(services: Wired, status: BotStatus) -> BotDetail:
 
 async def _past_detail(services: Services, past: PastBot) -> BotDetail:
     """Return what is left of a bot that is gone."""
-    metrics = await services.series.metrics(past.name)
+    metrics = await metrics_of(services, past.name)
     return BotDetail(
         bot=past_row(past),
         path="",

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cli.checkup.finding import Finding, State
-from cli.checkup.machine import compilers, folder, inotify, port
-from cli.checkup.running import node_finding
+from cli.checkup.machine import compilers, folder, inotify, open_files, port
+from cli.checkup.running import driver_findings, node_finding, skew
 from cli.doctor import lines_of
 from cli.operations import moment, suspended_text
 from schemas.errors import UsageError
@@ -118,3 +118,30 @@ def test_help_imports_no_server_and_no_http_client() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_clocks_that_are_apart_are_told_of() -> None:
+    """Two seconds are the most that schedules and leases should have to bear."""
+    assert skew("clock", -0.4, "two").state is State.OK
+    apart = skew("clock", 75.0, "two")
+    assert (apart.state, apart.found) == (State.WARNING, "two differ by 75.0 s")
+    assert "NTP" in apart.advice
+
+
+def test_few_open_files_come_with_the_way_to_more() -> None:
+    """A limit below what a service needs is a warning; no limit at all is none."""
+    assert open_files((256, 4096)).state is State.WARNING
+    assert "ulimit -n 1024" in open_files((256, 4096)).advice
+    assert open_files((-1, -1)).state is State.OK
+
+
+def test_a_node_without_our_drivers_is_named() -> None:
+    """Without raw_exec the agent cannot run there, without either no bot can."""
+    node = {"ID": "1234", "Name": "n1", "Status": "ready", "Drivers": {}}
+    healthy = {"Detected": True, "Healthy": True}
+    states = []
+    for drivers in ({}, {"exec": healthy}, {"raw_exec": healthy}):
+        (finding,) = driver_findings(node | {"Drivers": drivers})
+        states.append(finding.state)
+    assert states == [State.MISSING, State.WARNING, State.OK]
+    assert list(driver_findings(node | {"Status": "down"})) == []

@@ -164,6 +164,15 @@ async def test_wrong_parameter_is_a_problem_that_says_what_to_give(web: Running,
     assert expected in answer.json()["detail"]
 
 
+async def test_a_bot_is_shown_while_the_series_store_is_down(web: Running):
+    """Its state, reason and attempts need no series: only their names are missing."""
+    web.services.series.down = True
+    async with web.client(Scope.READ) as client:
+        answer = await client.get("/api/v1/bots/sma-btc")
+    assert answer.status_code == 200
+    assert (answer.json()["bot"]["name"], answer.json()["metrics"]) == ("sma-btc", [])
+
+
 async def test_store_that_is_down_is_a_503_with_retry_after(web: Running):
     """Trouble below is named, and the client is told to come again."""
     web.services.series.down = True

@@ -37,8 +37,11 @@ LISTEN ?= 127.0.0.1:8420
 run: setup ## Run herdsman with the demo fleet (stop with Ctrl-C)
 	@exec $(BIN)/herdsman up --data .data/demo --listen $(LISTEN) --seed examples/fleet --fleet demo
 
+# Most tests wait for servers: two at a time keep two cores busy. A file's tests share servers, so it is one's work.
+WORKERS ?= 2
+
 test: setup engines ## Run every test, on real servers and in a real browser
-	$(PYTEST) tests
+	$(PYTEST) tests -n $(WORKERS) --dist loadfile
 	@$(MAKE) --no-print-directory test-dashboard
 
 test-dashboard: setup ## Run the dashboard's own tests

@@ -16,13 +16,18 @@ from schemas.errors import NotFound, SourceUnavailable
 
 _LOG = logging.getLogger(__name__)
 TIMEOUT = 60.0
-"""Seconds that one conversation with a git server may take."""
+"""Seconds that a git server has to list its refs, and that a transfer may stand still."""
+
+FETCH_TIMEOUT = 600.0
+"""Seconds that fetching may take where data comes in; by http, one that stands still ends much earlier."""
 
 CHECK_TIMEOUT = 300.0
 """Seconds that checking a mirror of ours may take."""
 
 RENEW_INTERVAL = 600.0
 """Seconds between two times that a mirror is made anew."""
+
+_ACCEPT = "accept it (--accept-moved-tags; accept_moved_tags in the sources' file)"
 
 
 class Damaged(SourceUnavailable):
@@ -153,8 +158,7 @@ class GitSource(OneSource):
         if gone and is_older(self._reference, tip.name, before.name):
             raise SourceUnavailable(
                 f"{self.url} has no tag {before.name} any more, which is deployed; {tip.name} would be next, "
-                "and nothing is rolled back on its own: what runs goes on. Push a newer tag, or start with "
-                "--accept-moved-tags"
+                f"and nothing is rolled back on its own: what runs goes on. Push a newer tag, or {_ACCEPT}"
             )
 
     def _check_moved(self, tip: Tip, before: Followed | None) -> None:
@@ -166,7 +170,7 @@ class GitSource(OneSource):
             return
         raise SourceUnavailable(
             f"The tag {tip.name} of {self.url} was moved from {before.commit[:7]} to {tip.commit[:7]}; a tag "
-            "should never move, so what runs goes on. Make a new tag, or start with --accept-moved-tags"
+            f"should never move, so what runs goes on. Make a new tag, or {_ACCEPT}"
         )
 
     async def _fetch(self, tip: Tip) -> None:
@@ -211,8 +215,9 @@ class GitSource(OneSource):
     async def _git(self, *arguments: str) -> Finished:
         command = ["git", "--git-dir", str(self.repository), *arguments]
         environment = self._transport.environment(self._timeout)
+        patience = max(self._timeout, FETCH_TIMEOUT) if arguments[0] == "fetch" else self._timeout
         try:
-            finished = await run_async(command, environment=environment, timeout=self._timeout)
+            finished = await run_async(command, environment=environment, timeout=patience)
         except (CommandTimedOut, OSError) as error:
             self._made = False  # what was killed may have left locks
             raise SourceUnavailable(f"Cannot read {self.url}: {error}") from error

@@ -140,7 +140,7 @@ def _quoted(path: Path) -> str:
 
 def explain(text: str, address: SshAddress, keys: SshKeys) -> str:
     """Return what ssh's complaint means and what to do about it, "" where it is none that we know."""
-    file = keys.known_hosts or "~/.ssh/known_hosts"
+    file = keys.known_hosts.absolute() if keys.known_hosts else "~/.ssh/known_hosts"
     compare = "compare its fingerprint with the one that the server's owner publishes (ssh-keygen -lf -)"
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:
         return (

@@ -2,6 +2,7 @@ import asyncio
 import base64
 import contextlib
 
+import psutil
 import pytest
 
 from gitops.git_source import GitSource
@@ -212,6 +213,8 @@ async def test_a_server_that_never_answers_is_given_up(tmp_path):
     with pytest.raises(SourceUnavailable, match="took longer than"):
         await source.fetch()
     assert connected.is_set()
+    left = [child.name() for child in psutil.Process().children(recursive=True)]
+    assert not any(name.startswith("git") for name in left)
     server.close()
     await server.wait_closed()
 

@@ -36,7 +36,7 @@ from controller.recovery import unheard_of
 from controller.refreshing import Refresher
 from controller.reports import Reported, Reports
 from controller.restoring import restore
-from controller.schedulers.protocol import Phase, Scheduler
+from controller.schedulers.protocol import NodeReport, Phase, Scheduler
 from controller.settings import Settings
 from controller.status import BotStatus
 from controller.telling import Telling
@@ -291,6 +291,10 @@ class Controller:
         passes = (self._reconciler.problem, self._reconciler.watch_problem, *self._source.problems())
         found = (ended, self._fleet.recovery, self._fleet.unavailable, *passes, self._reconciler.held)
         return list(dict.fromkeys(text for text in found if text))
+
+    async def nodes(self) -> list[NodeReport]:
+        """Return the machines that bots may run on. Raises SchedulerUnavailable."""
+        return await self._scheduler.nodes()
 
     def scheduler_problem(self) -> str:
         """Return why the scheduler cannot be used now, "" where it can."""

@@ -73,6 +73,12 @@ def nodes() -> dict[int, Node]:
     return dict(sorted(found.items()))
 
 
+def offered() -> tuple[str, ...]:
+    """Return what this machine offers to bots, as people say it: "python 3.11", "node 20"."""
+    pythons = [f"python {one.minor}" for one in interpreters().values()]
+    return (*pythons, *(f"node {major}" for major in nodes()))
+
+
 def find_node(purpose: str = "run this bot") -> Node:
     """Return the Node.js nearest to what programs ask for: the oldest that may be used.
 

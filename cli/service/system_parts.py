@@ -1,11 +1,12 @@
 """What each part of the whole service says of itself on the system page."""
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +15,9 @@ from cli.service.sources import Origin
 from cli.service.telemetry_parts import Telemetry
 from controller.loop import Controller
 from controller.ports import RevisionSource
+from controller.schedulers.protocol import NodeReport
 from gitops.source_set import SourceSet
+from schemas.errors import HerdsmanError
 from telemetry.embedded.retention import Retention
 from telemetry.intake import AgentHeard, Intake
 from telemetry.victoriametrics import VictoriaMetricsStore
@@ -26,6 +29,8 @@ from web.system.rates import Rate
 
 _SILENT = 90.0
 """Seconds after which an agent that said nothing is told of: each speaks every 30 s."""
+_NODES_EVERY = 60.0
+"""Seconds between two looks at what the nodes offer: on a cluster it costs a call for each."""
 _LATE = 10.0
 """Seconds of lag from which output counts as late."""
 _LEAST_FREE = 1 << 30
@@ -139,11 +144,19 @@ def shown_address(url: str) -> str:
 
 def scheduler_probe(options: UpOptions, controller: Controller) -> Probe:
     """Return what tells of the scheduler, and of the nodes that bots run on."""
+    known: list[NodeReport] = []
+    looked_at = -_NODES_EVERY
+
+    async def nodes() -> list[NodeReport]:
+        nonlocal known, looked_at
+        if time.monotonic() - looked_at >= _NODES_EVERY:
+            with contextlib.suppress(HerdsmanError):  # told as the scheduler's own problem
+                known, looked_at = await controller.nodes(), time.monotonic()
+        return known
 
     async def probe() -> SystemPart:
         problem, work = controller.scheduler_problem(), controller.work()
-        statuses = controller.statuses()
-        placed = Counter(status.node for status in statuses if status.node)
+        placed = Counter(status.node for status in controller.statuses() if status.node)
         facts = [
             SystemFact("kind", options.scheduler),
             SystemFact("last observed", work.observed_ago, "s", "since all bots were last looked at"),
@@ -156,14 +169,21 @@ def scheduler_probe(options: UpOptions, controller: Controller) -> Probe:
             problem or ("Nomad answers" if options.scheduler == "nomad" else "bots are children of herdsman"),
             "bots run on as they are; it is asked again by itself" if problem else "",
             facts=facts,
-            table=SystemTable(
-                ["node", "bots"], ["", ""], [[node, float(bots)] for node, bots in sorted(placed.items())]
-            )
-            if placed
-            else None,
+            table=node_table([] if problem else await nodes(), placed),
         )
 
     return probe
+
+
+def node_table(nodes: Sequence[NodeReport], placed: Mapping[str, int]) -> SystemTable | None:
+    """Return a line for each node, also for one that has bots and is not told of (any more)."""
+    told = {node.name for node in nodes}
+    lost = [NodeReport(name, "not known to the scheduler") for name in sorted(placed.keys() - told)]
+    rows: list[list[float | str | None]] = [
+        [node.name, float(placed.get(node.name, 0)), node.state, ", ".join(node.runtimes) or None]
+        for node in (*nodes, *(lost if nodes else [NodeReport(name, "") for name in sorted(placed)]))
+    ]
+    return SystemTable(["node", "bots", "state", "runtimes"], ["", "", "", ""], rows) if rows else None
 
 
 def intake_probe(telemetry: Telemetry) -> Probe:

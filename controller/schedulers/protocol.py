@@ -53,6 +53,18 @@ class ObservedBot:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeReport:
+    """One machine that bots may run on; `state` is "ready" where it takes bots, else the scheduler's word.
+
+    `runtimes` are what it offers to bots, such as "python 3.11" or "node 20".
+    """
+
+    name: str
+    state: str
+    runtimes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """All bots of this fleet at one moment, by name, and the index to compare moments with."""
 
@@ -109,6 +121,10 @@ class Scheduler(Protocol):
 
     async def observe(self) -> Observation:
         """Return every bot of this fleet, in one call to the scheduler whatever their number."""
+        ...
+
+    async def nodes(self) -> list[NodeReport]:
+        """Return the machines that bots may run on, by name. Raises SchedulerUnavailable."""
         ...
 
     async def observe_bot(self, name: str) -> ObservedBot | None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sys
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,17 @@ async def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         fleet = Fleet(harness)
         yield fleet
         assert_never_two(fleet.record)
+
+
+async def test_nodes_are_told_with_what_they_offer(fleet: Fleet) -> None:
+    """Each machine that takes bots is told by name, with the interpreters that bots find there."""
+    python = f"python {sys.version_info.major}.{sys.version_info.minor}"
+
+    async def told() -> bool:
+        (node,) = await fleet.harness.scheduler.nodes()
+        return bool(node.name) and node.state == "ready" and python in node.runtimes
+
+    await until(told)
 
 
 async def test_a_bot_is_started_and_observed(fleet: Fleet) -> None:

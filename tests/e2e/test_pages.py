@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -124,6 +125,19 @@ def test_the_fleet_page_answers_what_is_wrong_first(visit: Open) -> None:
         expect_to_move(page.get_by_test_id("cell-metric-sma-btc"))
         assert len([one for one in watched.requests if one.is_navigation_request()]) == 1
         shoot_all(page, "fleet")
+
+
+def test_the_first_page_needs_little_script(service: Service) -> None:
+    """What a browser reads before it shows anything stays small; pages bring the rest."""
+    page = httpx.get(f"{service.url}/", timeout=30).text
+    names = re.findall(r"/assets/[\w.-]+\.js", page)
+    assert names
+    sizes = []
+    for name in names:
+        with httpx.stream("GET", f"{service.url}{name}", headers={"Accept-Encoding": "gzip"}) as answer:
+            assert answer.headers["content-encoding"] == "gzip"
+            sizes.append(len(b"".join(answer.iter_raw())))
+    assert sum(sizes) < 30_000
 
 
 def test_states_in_the_header_filter_the_table(visit: Open) -> None:

@@ -5,7 +5,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
-from controller.schedulers.protocol import Launch, Observation, ObservedBot, Phase, Question, SchedulerEvent
+from controller.schedulers.protocol import (
+    Launch,
+    NodeReport,
+    Observation,
+    ObservedBot,
+    Phase,
+    Question,
+    SchedulerEvent,
+)
 from schemas.bot import BotType
 from schemas.errors import Conflict, NotFound, SchedulerRefused, SchedulerUnavailable
 from schemas.labels import AllocationLabels
@@ -69,6 +77,10 @@ class FakeScheduler:
     async def observe(self) -> Observation:
         self._call("observe")
         return Observation({name: job.seen for name, job in self.jobs.items()}, self._tokens)
+
+    async def nodes(self) -> list[NodeReport]:
+        self._call("nodes")
+        return [NodeReport("here", "ready", ("python 3.11",))]
 
     async def observe_bot(self, name: str) -> ObservedBot | None:
         self._call("observe_bot")

@@ -28,8 +28,16 @@ from controller.schedulers.local.claim import Claim
 from controller.schedulers.local.driver import Driver
 from controller.schedulers.local.folders import Folders
 from controller.schedulers.local.registry import BundleFile, Job, Registry
-from controller.schedulers.protocol import Launch, Observation, ObservedBot, Question, SchedulerEvent
+from controller.schedulers.protocol import (
+    Launch,
+    NodeReport,
+    Observation,
+    ObservedBot,
+    Question,
+    SchedulerEvent,
+)
 from gitops.bundle import Bundle
+from gitops.runtimes import offered
 from schemas.errors import Conflict, NotFound, QueryRefused, RuntimeMissing, SchedulerRefused
 
 _LOG = logging.getLogger(__name__)
@@ -129,6 +137,10 @@ class LocalScheduler:
         """Return every bot of this fleet."""
         bots = {name: driver.observed() for name, driver in self._drivers.items()}
         return Observation(bots, self._announcements.count)
+
+    async def nodes(self) -> list[NodeReport]:
+        """Return this machine, with the interpreters that were found on it."""
+        return [NodeReport(self.node, "ready", await asyncio.to_thread(offered))]
 
     async def observe_bot(self, name: str) -> ObservedBot | None:
         """Return one bot."""

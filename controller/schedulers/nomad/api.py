@@ -144,6 +144,11 @@ class NomadApi:
         stubs = await self._call(lambda: self._client.nodes.get_nodes())
         return [node_record(stub) for stub in stubs]
 
+    async def node(self, node_id: str) -> dict[str, Any]:
+        """Return one node whole, with its metadata."""
+        found: dict[str, Any] = await self._call(lambda: self._client.node.get_node(_quoted(node_id)))
+        return found
+
     async def blockages(self, prefix: str) -> list[Blockage]:
         """List why evaluations of jobs whose id begins with `prefix` wait for a node."""
         query = f'Status == "blocked" and JobID matches {_regular(prefix)}'

@@ -1,14 +1,26 @@
-"""What `herdsman agent` tells Nomad about its node: interpreters and folders, as dynamic node metadata."""
+"""What `herdsman agent` tells Nomad about its node, as dynamic node metadata, and how it is read again."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import httpx
 
-from controller.schedulers.nomad.job import NODE_CACHE, NODE_GLIBC, NODE_STATE, node_key, python_key
+from controller.schedulers.nomad.job import (
+    NODE_CACHE,
+    NODE_GLIBC,
+    NODE_NODEJS,
+    NODE_PYTHON,
+    NODE_STATE,
+    node_key,
+    python_key,
+)
+from controller.schedulers.protocol import NodeReport
 from schemas.errors import SchedulerRefused, SchedulerUnavailable
 
 STATE_ROOT = "/var/lib/herdsman/state"
 CACHE_ROOT = "/var/lib/herdsman/cache"
+_PUBLISHED = {"python": f"{NODE_PYTHON}_", "node": f"{NODE_NODEJS}_"}
+"""What people call a runtime, and the metadata that names each version of it."""
 
 
 def metadata(
@@ -64,3 +76,18 @@ async def publish_interpreters(
         )
     if not answer.is_success:
         raise SchedulerUnavailable(f"Nomad's agent at {address}: {answer.status_code} {answer.text.strip()}")
+
+
+def node_report(node: Mapping[str, Any]) -> NodeReport:
+    """Return a whole node as people see it: its runtimes are what the agent there published."""
+    meta = node.get("Meta") or {}
+    runtimes = [
+        f"{word} {key.removeprefix(prefix).replace('_', '.')}"
+        for word, prefix in _PUBLISHED.items()
+        for key in sorted(meta)
+        if key.startswith(prefix)
+    ]
+    ready = node.get("SchedulingEligibility", "eligible") == "eligible"
+    status = node.get("Status") or "unknown"
+    state = status if ready or status != "ready" else "takes no new bots"
+    return NodeReport(node.get("Name") or node["ID"][:8], state, tuple(runtimes))

@@ -18,6 +18,7 @@ from controller.schedulers.nomad.asking import ask_running, ask_scheduled
 from controller.schedulers.nomad.events import Gap, NomadEvent, stream
 from controller.schedulers.nomad.job import job_id, lease_path, render
 from controller.schedulers.nomad.knowledge import Knowledge
+from controller.schedulers.nomad.node import node_report
 from controller.schedulers.nomad.observing import is_ours, may_live, observed, out_of_reach, schedule_of
 from controller.schedulers.nomad.reading import (
     META_BOT,
@@ -25,15 +26,24 @@ from controller.schedulers.nomad.reading import (
     META_STOPPED,
     TASK,
     JobRecord,
+    NodeRecord,
     Placement,
     job_record,
 )
 from controller.schedulers.nomad.settings import NomadSettings
-from controller.schedulers.protocol import Launch, Observation, ObservedBot, Question, SchedulerEvent
+from controller.schedulers.protocol import (
+    Launch,
+    NodeReport,
+    Observation,
+    ObservedBot,
+    Question,
+    SchedulerEvent,
+)
 from gitops.bundle import Bundle
 from schemas.errors import Conflict, HerdsmanError, NotFound, SchedulerUnavailable
 
 _LOG = logging.getLogger(__name__)
+_NODES_AT_ONCE = 8
 _TOKEN = re.compile(r"(\d+)(s?)")
 
 
@@ -83,6 +93,17 @@ class NomadScheduler:
         bots = [self._observed(job, known) for job in ours]
         index = max((job.modify_index for job in ours), default=0)
         return Observation({bot.name: bot for bot in bots}, index)
+
+    async def nodes(self) -> list[NodeReport]:
+        """Return the cluster's nodes: one call for each of them beside the listing."""
+        slots = asyncio.Semaphore(_NODES_AT_ONCE)
+
+        async def whole(record: NodeRecord) -> NodeReport:
+            async with slots:
+                return node_report(await self._api.node(record.id))
+
+        reports = await asyncio.gather(*(whole(record) for record in await self._api.nodes()))
+        return sorted(reports, key=lambda report: report.name)
 
     async def observe_bot(self, name: str) -> ObservedBot | None:
         """Return one bot as Nomad has it now: without any call while events flow, but for a stopped one."""

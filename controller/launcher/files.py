@@ -4,6 +4,8 @@ import posix
 
 _SLACK = 1024 * 1024
 """How far beyond its size a file may grow so that a line is not cut in two: the longest line there is."""
+_MOST_MESSAGE = 20
+"""Lines that may follow the first one of an exception's message."""
 _ODD = frozenset((40, 21, 6, 13))
 """Errors of a link, a folder, a pipe without a reader and another's file: ELOOP, EISDIR, ENXIO, EACCES."""
 _TYPE, _PLAIN = 0o170000, 0o100000
@@ -122,8 +124,22 @@ def last_line(folder: str, name: str) -> str:
         if lines and lines[-1].startswith("note: run with `RUST_BACKTRACE"):
             return _panic(lines[:-1])
         if lines:
+            lines = _without_rest(lines)
             return lines[-1].strip() + _place(lines)
     return ""
+
+
+def _without_rest(lines: list[str]) -> list[str]:
+    """Return the lines up to the first of an exception's message, where they end with one of several."""
+    heads = [index for index, line in enumerate(lines) if line == "Traceback (most recent call last):"]
+    for index in range(heads[-1] + 1 if heads else len(lines), len(lines)):
+        if not lines[index].startswith(" "):
+            rest = lines[index + 1 :]
+            announced = lines[index].endswith((":", ",", "(", "[")) or " validation error" in lines[index]
+            belongs = all(announced or line.startswith((" ", "[", "(", "]", ")", "}", "-")) for line in rest)
+            odd = len(rest) > _MOST_MESSAGE or any(line.startswith("{") for line in rest)
+            return lines[: index + 1] if belongs and not odd else lines
+    return lines
 
 
 def _place(lines: list[str]) -> str:

@@ -197,6 +197,13 @@ SyntaxError: invalid syntax
             "SyntaxError: invalid syntax (main.py:3)",
         ),
         (TRACE + "bye\n", "bye"),
+        (TRACE + "[SQL: SELECT 1]\n(more)\n", "ConnectionError: connection refused (feeds/live.py:7)"),
+        (
+            TRACE.replace("connection refused", "2 validation errors for Order")
+            + "price\n  not a number\nsize\n",
+            "ConnectionError: 2 validation errors for Order (feeds/live.py:7)",
+        ),
+        (TRACE.replace("refused", "refused:") + '{"level": "info"}\n', '{"level": "info"}'),
         ("Traceback (most recent call last):\nValueError: x\n", "ValueError: x"),
         ("no money\n", "no money"),
     ],

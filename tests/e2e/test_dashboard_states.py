@@ -127,7 +127,9 @@ def test_a_held_prune_is_confirmed_on_its_page(
     with visited(browser, service, f"/revisions/{revision}") as watched:
         page = watched.page
         held = page.get_by_test_id("held")
-        expect(held).to_contain_text(re.compile("5 of [0-9]+ bots would be removed"))
+        expect(page.locator(".banner.problem")).to_contain_text(
+            re.compile("5 of [0-9]+ bots would be removed")
+        )
         expect(held).to_contain_text("bot0, bot1, bot2, bot3, bot4")
         expect(held).to_contain_text("herdsman sync --confirm-prune")
         shoot_all(page, "revision-held")

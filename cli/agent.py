@@ -140,7 +140,7 @@ async def carry(
 async def publish(nomad_address: str, state_root: str, cache_root: str) -> None:
     """Tell Nomad what this node offers, again every few minutes (a node may come back without it)."""
     from controller.schedulers.nomad.node import publish_interpreters
-    from gitops.libc import glibc
+    from gitops.platforms import glibc
     from gitops.runtimes import interpreters, nodes
     from schemas.errors import HerdsmanError
 

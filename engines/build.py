@@ -126,6 +126,27 @@ def _release(server: Path) -> int:
     return int(server.parts[-3])
 
 
+def install_cargo(target: Path) -> None:
+    """Make cargo ready, which builds the tests' Rust programs, and link it."""
+    if not shutil.which("cargo"):
+        if not shutil.which("apt-get") or os.geteuid() != 0:
+            raise EngineMissing(
+                "the tests of Rust bots need cargo: https://rustup.rs, or apt-get install cargo"
+            )
+        install_debian("cargo")
+    target.symlink_to(str(shutil.which("cargo")))
+
+
+def install_cmake(target: Path) -> None:
+    """Make CMake, g++ and make ready, which build the tests' C++ programs, and link CMake."""
+    if not all(map(shutil.which, ("cmake", "g++", "make"))):
+        if not shutil.which("apt-get") or os.geteuid() != 0:
+            raise EngineMissing("the tests of C++ bots need CMake and g++: apt-get install cmake g++ make")
+        for package in ("g++", "make", "cmake"):
+            install_debian(package)
+    target.symlink_to(str(shutil.which("cmake")))
+
+
 def install_debian(package: str, *options: str) -> None:
     """Install one of Debian's packages, with what it needs and no more."""
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
@@ -164,6 +185,8 @@ ENGINES: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "postgres": ("", install_postgresql, "PostgreSQL from Debian"),
     "zsh": ("", install_shell("zsh"), "zsh from Debian"),
     "fish": ("", install_shell("fish"), "fish from Debian"),
+    "cargo": ("", install_cargo, "cargo, as it is here or from Debian"),
+    "cmake": ("", install_cmake, "CMake and g++, as they are here or from Debian"),
 }
 
 

@@ -20,9 +20,9 @@ from gitops.compiling.compiler import Compiler
 from gitops.compiling.steps import BuildLimits, Progress
 from gitops.compiling.toolchains import Toolchain, find_toolchain
 from gitops.dependencies import INSTALL_TIMEOUT, install, is_empty, refers_to_files
-from gitops.libc import glibc
 from gitops.node_dependencies import install_modules, is_empty_lock, lock_refers_to_files
 from gitops.objects import ObjectStream
+from gitops.platforms import glibc
 from gitops.process import git
 from gitops.programs import leads_out, link_target
 from gitops.reading import parse_listing
@@ -47,16 +47,20 @@ class BundleStore:
 
     Two requests for the same bundle share one build. A build goes on when a request for it is cancelled, but
     for that of a compiled program: it ends with the last request, since it may take minutes of the machine.
-    `compiler` builds those; their records and logs are its own.
+    `compiler` builds those; their records and logs are its own, and they do not see `hidden` folders.
     Methods that build raise BuildFailed, RuntimeMissing where the machine lacks what to build with, or
     SourceUnavailable where git cannot give the content.
     """
 
     def __init__(
-        self, root: Path, install_timeout: float = INSTALL_TIMEOUT, limits: BuildLimits | None = None
+        self,
+        root: Path,
+        install_timeout: float = INSTALL_TIMEOUT,
+        limits: BuildLimits | None = None,
+        hidden: tuple[Path, ...] = (),
     ) -> None:
         root = root.absolute()  # uv gets paths in it, and works in another folder
-        self.compiler = Compiler(root / "builds", limits or BuildLimits())
+        self.compiler = Compiler(root / "builds", limits or BuildLimits(), hidden)
         self._content = root / "content"
         self._keys = root / "keys"
         self._install_timeout = install_timeout

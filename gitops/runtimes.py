@@ -7,14 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from gitops.platforms import OLDEST, OLDEST_NODE
 from gitops.process import CommandTimedOut, plain_environment, run
 from schemas.errors import RuntimeMissing
-
-OLDEST = (3, 11)
-"""The oldest minor version of Python that a bot may run on."""
-
-OLDEST_NODE = 20
-"""The oldest major version of Node.js that a bot may run on."""
 
 _NAME = re.compile(r"python3\.(\d+)")
 _ASK = "import sys; print('%d.%d.%d' % sys.version_info[:3])"

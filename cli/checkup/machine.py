@@ -42,7 +42,8 @@ def machine_findings(data: Path, listen: str, service_runs: bool) -> Iterator[Fi
 
 def pythons() -> Finding:
     """Look for interpreters that bots can run on."""
-    from gitops.runtimes import OLDEST, interpreters
+    from gitops.platforms import OLDEST
+    from gitops.runtimes import interpreters
 
     found = interpreters()
     advice = f"install Python {OLDEST[0]}.{OLDEST[1]} or newer, for example `uv python install 3.11`"
@@ -91,15 +92,23 @@ def node() -> Finding:
 
 def compilers() -> Iterator[Finding]:
     """Look for what builds compiled programs, which only those need."""
+    from gitops.compiling.seclusion import possible
     from gitops.compiling.toolchains import find_toolchain
     from schemas.errors import RuntimeMissing
 
+    there = 0
     for subject, runtime in (("cargo", "rust-stable"), ("cmake and g++", "gcc13")):
         try:
             yield Finding(subject, State.OK, find_toolchain(runtime).described)
+            there += 1
         except RuntimeMissing as missing:
             advice = f"for programs with the runtime {runtime}: {str(missing).partition(': ')[2] or missing}"
             yield Finding(subject, State.OPTIONAL, "none", advice)
+    if there and possible():
+        yield Finding("builds", State.OK, "hidden from herdsman's files, processes and network")
+    elif there:
+        advice = "a program's build can read this user's files: allow user namespaces (unshare, mount)"
+        yield Finding("builds", State.WARNING, "not hidden from herdsman's files", advice)
 
 
 def inotify(folder: Path) -> Iterator[Finding]:

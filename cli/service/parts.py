@@ -82,6 +82,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     bundles = BundleStore(
         options.data / "bundles",
         limits=BuildLimits(options.build_timeout, options.build_memory << 20, options.build_jobs),
+        hidden=(options.data, Path.home()),
     )
     bundle_key = read_secret(options.data / "bundle-key")
     advertised = (options.advertise_url or url).rstrip("/")

@@ -22,7 +22,7 @@ async def build_cpp(shop: Workshop, gcc: Gcc, entrypoints: Sequence[str]) -> lis
     query = shop.out / _API / "query" / "codemodel-v2"
     query.parent.mkdir(parents=True)
     query.touch()
-    await carry_out(shop, _configure(shop, gcc), environment, _progress)
+    await carry_out(shop, _configure(shop, gcc), environment, _progress, online=True)
     found = _executables(shop.out / _API / "reply")
     wanted = [choose(entrypoint, found, CMAKE_BUILT, "CMakeLists.txt") for entrypoint in entrypoints]
     build = [str(gcc.cmake), "--build", str(shop.out), "--parallel", str(shop.limits.jobs), "--target"]

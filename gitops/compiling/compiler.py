@@ -12,6 +12,7 @@ from gitops.compiling.cmake import build_cpp
 from gitops.compiling.log import BuildLog
 from gitops.compiling.records import BUILT, FAILED, INTERRUPTED, BuildRecord, BuildRecords, begun
 from gitops.compiling.rust import build_rust
+from gitops.compiling.seclusion import Seclusion
 from gitops.compiling.steps import BuildLimits, Progress, Workshop
 from gitops.compiling.toolchains import Rust, Toolchain
 from schemas.bot import ProgramVersion
@@ -35,10 +36,18 @@ class _Failed:
 class Compiler:
     """Builds programs, one at a time: bots that run must not starve, and one build uses several cores.
 
-    `folder` keeps the builds' records and logs, and cargo's downloads.
+    `folder` keeps the builds' records and logs, and cargo's downloads. `hidden` are folders that no build
+    sees, where the machine can hide them.
     """
 
-    def __init__(self, folder: Path, limits: BuildLimits, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limits: BuildLimits,
+        hidden: tuple[Path, ...] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._hidden = hidden
         self.records = BuildRecords(folder / "logs")
         self._cargo_home = folder / "cargo"
         self._cargo_home.mkdir(parents=True, exist_ok=True)
@@ -105,7 +114,8 @@ class Compiler:
         self.records.note(record)
         ends_at = asyncio.get_running_loop().time() + self._limits.seconds
         log = BuildLog(self.records.log_path(program.name, program.tree), folder / "program")
-        shop = Workshop(folder, self._limits, log, progress, ends_at)
+        seclusion = Seclusion(self._hidden, (self._cargo_home, *toolchain.folders))
+        shop = Workshop(folder, self._limits, log, progress, ends_at, seclusion)
         try:
             log.write(f"{program.name} {program.version} ({program.runtime}), built with {toolchain.name}")
             await asyncio.to_thread(check_out, shop.program)

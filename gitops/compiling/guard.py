@@ -2,8 +2,9 @@
 
 It keeps the command and everything that it starts within their time and memory, out of the bots' way, and
 ends them all with herdsman: its standard input is a pipe that closes when herdsman dies. ORDER is a JSON
-object of `command`, `memory` (bytes, of all processes together) and `seconds`. What the command prints goes
-to the guard's standard output. The exit code is the command's, 128 + a signal's number, or one of these.
+object of `command`, `memory` (bytes, of all processes together), `seconds`, and, where it runs in namespaces
+of its own (`seclusion.py`), `hide` and `keep`. What the command prints goes to the guard's standard output.
+The exit code is the command's, 128 + a signal's number, or one of these.
 """
 
 import ctypes
@@ -22,6 +23,7 @@ TIME_OVER, MEMORY_OVER, NOT_STARTED, ABANDONED = 240, 241, 242, 243
 
 _LOOK_EVERY = 0.2
 _SET_CHILD_SUBREAPER = 36
+_BIND, _WITH_ALL_BELOW = 0x1000, 0x4000
 _LARGEST_FILE = 4 << 30
 _ROOM = 4
 """Addresses are not memory: a process may reserve so many times what all may use."""
@@ -33,15 +35,38 @@ def guard(order: "dict[str, object]") -> int:
     """Run the command to its end and return the exit code that tells it."""
     memory, seconds, command = int(str(order["memory"])), float(str(order["seconds"])), order["command"]
     assert isinstance(command, list)
-    _prepare(memory)
     try:
+        _hide(order.get("hide"), order.get("keep"))
+        _prepare(memory)
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     except OSError as trouble:
-        sys.stdout.write(f"{command[0]}: {trouble.strerror}\n")
+        sys.stdout.write(f"{trouble.filename or command[0]}: {trouble.strerror}\n")
         return NOT_STARTED
     code = _watch(child, memory, time.monotonic() + seconds)
     _end_all()
     return code
+
+
+def _hide(hidden: object, kept: object) -> None:
+    """Put an empty folder over each that is hidden, and what is kept of it back into its place."""
+    if not isinstance(hidden, list) or not isinstance(kept, list):
+        return
+    libc, here = ctypes.CDLL(None, use_errno=True), Path.cwd()
+
+    def mount(source: str, target: str, kind: "bytes | None", flags: int) -> None:
+        if libc.mount(source.encode(), target.encode(), kind, ctypes.c_ulong(flags), None):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), target)
+
+    places = [(path, os.open(path, os.O_PATH)) for path in kept if Path(path).exists()]
+    for path in hidden:
+        mount("none", path, b"tmpfs", 0)
+    for path, descriptor in places:
+        if any(Path(path).is_relative_to(one) for one in hidden):
+            Path(path).mkdir(parents=True, exist_ok=True)
+            mount(f"/proc/self/fd/{descriptor}", path, None, _BIND | _WITH_ALL_BELOW)
+        os.close(descriptor)
+    os.chdir(here)
 
 
 def _prepare(memory: int) -> None:

@@ -21,7 +21,7 @@ async def build_rust(
     """Build the binaries of these entrypoints and return them in their order. Raises BuildFailed."""
     environment = rust_environment(shop, rust, cargo_home)
     cargo = str(rust.cargo)
-    await carry_out(shop, [cargo, "fetch", "--locked"], environment, _progress)
+    await carry_out(shop, [cargo, "fetch", "--locked"], environment, _progress, online=True)
     describing = [cargo, "metadata", "--format-version=1", "--no-deps", "--locked", "--offline"]
     binaries = _binaries(await output_of(shop, describing, environment), shop.program)
     wanted = [choose(entrypoint, binaries, CARGO_BUILT, "Cargo.toml") for entrypoint in entrypoints]

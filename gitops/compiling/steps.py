@@ -13,7 +13,8 @@ from pathlib import Path
 from gitops.compiling import guard
 from gitops.compiling.failure import Failure, explain
 from gitops.compiling.log import BuildLog
-from gitops.process import CommandTimedOut, end_child, plain_environment, run_async, spawn
+from gitops.compiling.seclusion import Seclusion
+from gitops.process import end_child, plain_environment, spawn
 from schemas.errors import BuildFailed
 
 _GUARD = Path(guard.__file__)
@@ -52,6 +53,8 @@ class Workshop:
     progress: Progress
     ends_at: float
     """When its time is over, by the loop's clock."""
+    seclusion: Seclusion
+    """What its commands do not see."""
 
     @property
     def program(self) -> Path:
@@ -96,10 +99,13 @@ async def carry_out(
     command: Sequence[str | Path],
     environment: Mapping[str, str],
     progress: Callable[[str], str] = lambda _: "",
+    *,
+    online: bool = False,
 ) -> None:
     """Run one command in the program's folder. Raises BuildFailed with what went wrong.
 
-    `progress` makes a few words of a line that tells how far it has come, "" of any other.
+    `progress` makes a few words of a line that tells how far it has come, "" of any other; `online` says
+    whether the command needs the network.
     """
     shop.log.write(f"$ {' '.join(map(str, command))}")
     loop = asyncio.get_running_loop()
@@ -107,8 +113,10 @@ async def carry_out(
         "command": [str(part) for part in command],
         "memory": shop.limits.memory,
         "seconds": max(0.0, shop.ends_at - loop.time()),
+        **shop.seclusion.order(shop.folder),
     }
-    guarded: list[str | Path] = [sys.executable, "-I", "-S", _GUARD, json.dumps(order)]
+    alone = await asyncio.to_thread(shop.seclusion.command, online=online)
+    guarded: list[str | Path] = [*alone, sys.executable, "-I", "-S", _GUARD, json.dumps(order)]
     idle = shutil.which("ionice")
     child = await spawn([idle, "-c3", *guarded] if idle else guarded, environment, cwd=shop.program)
     try:
@@ -158,14 +166,7 @@ def _check(shop: Workshop, name: str, code: int, printed: Sequence[str]) -> None
 
 
 async def output_of(shop: Workshop, command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Return what a command prints that only describes the program. Raises BuildFailed with what it says."""
-    try:
-        finished = await run_async(
-            command, cwd=shop.program, environment=environment, timeout=shop.limits.seconds
-        )
-    except CommandTimedOut as error:
-        raise BuildFailed(f"The build failed: {error}") from error
-    if finished.code != 0:
-        lines = [shop.log.write(line) for line in finished.text.splitlines()]
-        _check(shop, Path(command[0]).name, finished.code, lines)
-    return finished.stdout.decode(errors="replace")
+    """Return what a command prints on its standard output alone. Raises BuildFailed with what it says."""
+    place = shop.folder / "tmp" / "output"
+    await carry_out(shop, ["sh", "-c", 'exec "$@" >"$0"', place, *command], environment)
+    return await asyncio.to_thread(place.read_text, errors="replace")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from gitops.libc import glibc
+from gitops.platforms import glibc
 from gitops.process import CommandTimedOut, plain_environment, run
 from schemas.errors import RuntimeMissing
 
@@ -42,6 +42,11 @@ class Rust:
         """Return the toolchain and where it is."""
         return f"{self.name} ({self.cargo})"
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Return the folders that it needs."""
+        return self.cargo.parent.parent, self.rustc.parent.parent
+
 
 @dataclass(frozen=True, slots=True)
 class Gcc:
@@ -63,6 +68,11 @@ class Gcc:
     def described(self) -> str:
         """Return the toolchain and where it is."""
         return f"{self.name} ({self.cxx}), {self.cmake}, {self.maker}"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Return the folders that it needs."""
+        return tuple(path.resolve().parent.parent for path in (self.cxx, self.cmake, self.maker))
 
 
 Toolchain = Rust | Gcc

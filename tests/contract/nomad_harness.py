@@ -16,7 +16,7 @@ from controller.schedulers.nomad.node import publish_interpreters
 from controller.schedulers.nomad.scheduler import NomadScheduler
 from controller.schedulers.nomad.settings import NomadSettings
 from gitops.bundle import Bundle
-from gitops.libc import glibc
+from gitops.platforms import glibc
 from gitops.runtimes import Node, nodes
 from tests.engines.launching import BundleServer, bundle_server, make_bundle, this_python
 from tests.engines.nomad import NomadAgent
@@ -47,6 +47,16 @@ class NomadHarness:
             state_root=str(state_root(self.agent)),
             cache_root=str(self.agent.data / "cache"),
         )
+
+    async def offers(self, key: str, value: str) -> None:
+        """Wait until Nomad's servers know what the node published: its client tells them after a while."""
+        async with asyncio.timeout(60):
+            while any(node["Meta"].get(key, "") != value for node in await self._nodes()):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+
+    async def _nodes(self) -> list[Any]:
+        listed = await asyncio.to_thread(self.agent.get, "nodes")
+        return [await asyncio.to_thread(self.agent.get, f"node/{node['ID']}") for node in listed]
 
     async def store(self, content: Bundle) -> None:
         shutil.copy(content.path, self._server.folder)

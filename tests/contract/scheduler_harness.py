@@ -178,14 +178,18 @@ else:
 '''
 
 
-def bundle(folder: Path, files: dict[str, str]) -> Bundle:
-    """Pack files into a bundle in a folder."""
+def bundle(folder: Path, files: dict[str, str], links: dict[str, str] | None = None) -> Bundle:
+    """Pack files (executable), and links by their targets, into a bundle in a folder."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as archive:
         for name, text in files.items():
             member = tarfile.TarInfo(name)
-            member.size, member.mode = len(text.encode()), 0o644
+            member.size, member.mode = len(text.encode()), 0o755
             archive.addfile(member, io.BytesIO(text.encode()))
+        for name, target in (links or {}).items():
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            archive.addfile(member)
     digest = hashlib.sha256(content.getvalue()).hexdigest()
     path = folder / f"{digest}.tar.gz"
     path.write_bytes(content.getvalue())

@@ -4,6 +4,7 @@ import asyncio
 import re
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ import pytest
 from controller.schedulers.nomad.agent_job import render_agent, variable_path
 from controller.schedulers.nomad.scheduler import NomadScheduler
 from controller.schedulers.nomad.settings import NomadSettings
-from controller.schedulers.protocol import ObservedBot, Phase, SchedulerEvent
+from controller.schedulers.protocol import Launch, ObservedBot, Phase, SchedulerEvent
 from gitops.bundle import Bundle
+from gitops.platforms import glibc
+from gitops.runtimes import nodes
 from schemas.errors import Conflict, NotFound, SchedulerRefused, SchedulerUnavailable
 from tests.contract.nomad_harness import NomadHarness, nomad_harness
-from tests.contract.scheduler_harness import Fleet, until
+from tests.contract.scheduler_harness import Fleet, bundle, until
 from tests.engines.nomad import NomadAgent
 from tests.engines.processes import free_ports
 
@@ -263,3 +266,44 @@ async def test_agents_job_publishes_what_its_node_offers(harness: NomadHarness, 
 
     await until(published)
     assert (await harness.scheduler.observe()).bots == {}
+
+
+def _of(launch: Launch, runtime: str, layer: Bundle | None = None) -> Launch:
+    program = replace(launch.spec.program, runtime=runtime, entrypoint="bot.mjs")
+    return replace(launch, spec=replace(launch.spec, program=program), dependencies=layer, python="")
+
+
+async def test_a_bot_waits_until_a_node_offers_node(fleet: Fleet, harness: NomadHarness, listening) -> None:
+    """It says what its node must offer, and runs as soon as a node's agent tells of a Node.js."""
+    await harness.publish(None)
+    await harness.offers("herdsman_node", "")
+    launch = await fleet.launch("alpha")
+    code = bundle(harness.work, {"bot.mjs": "setInterval(() => {}, 1000)\n"})
+    await harness.store(code)
+    await fleet.scheduler.apply(replace(_of(launch, "nodejs20"), code=code), None)
+    bot = await observed(fleet, "alpha", lambda bot: bot.reason == "no_runtime")
+    assert bot.phase is Phase.PENDING
+    assert bot.message.startswith(
+        "no node offers all that it needs: Node.js 20 or newer, Python 3.11 or newer;"
+    )
+    await harness.publish(nodes())
+    await fleet.phase("alpha", Phase.RUNNING)
+
+
+async def test_a_compiled_bot_waits_for_a_node_that_is_new_enough(
+    fleet: Fleet, harness: NomadHarness, listening
+) -> None:
+    """A node with an older C library than what it was built with does not get it, and the bot says so."""
+    await harness.publish(nodes(), libc="2.3")
+    await harness.offers("herdsman_glibc", "2.3")
+    launch = await fleet.launch("alpha")
+    script = "#!/bin/sh\nsleep 600 & trap 'kill $!' TERM; wait\n"
+    layer = bundle(harness.work, {"built/maker": script}, links={"bot": "built/maker"})
+    await harness.store(layer)
+    await fleet.scheduler.apply(_of(launch, "gcc13", layer), None)
+    bot = await observed(fleet, "alpha", lambda bot: bot.reason == "no_runtime")
+    assert bot.phase is Phase.PENDING
+    assert f"no node offers all that it needs: glibc {glibc()} or newer" in bot.message
+    await harness.publish(nodes())
+    await fleet.phase("alpha", Phase.RUNNING)
+    await fleet.report("alpha", "started")

@@ -16,6 +16,10 @@ from tests.e2e.service import CHECKOUT, Service, free_port, wait_for
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
+COMPILED = ("grid-sol", "breakout-avax")
+"""The demo bots in Rust and C++, built at the first start."""
+
+
 def test_make_run_in_a_fresh_clone_shows_a_living_fleet(tmp_path: Path) -> None:
     """It installs itself, answers, the demo bots are as they should be; Ctrl-C leaves no process."""
     clone = tmp_path / "clone"
@@ -61,6 +65,7 @@ def test_make_run_in_a_fresh_clone_shows_a_living_fleet(tmp_path: Path) -> None:
                 "basis-btc",
                 "leaky-sol",
                 "loud-ada",
+                *COMPILED,
             )
             return all(found.get(name, "").startswith("Healthy") for name in lively) and (
                 found["flaky-doge"] == "Degraded CrashLoop"

@@ -20,6 +20,7 @@ from controller.launcher.order import (
 from controller.schedulers.nomad.reading import (
     META_BOT,
     META_FLEET,
+    META_NEEDS,
     META_REVISION,
     META_SCHEDULE,
     META_SPEC,
@@ -30,6 +31,7 @@ from controller.schedulers.nomad.reading import (
 from controller.schedulers.nomad.settings import HOST_VOLUME, NomadSettings
 from controller.schedulers.protocol import Launch
 from gitops.bundle import Bundle
+from gitops.platforms import OLDEST, OLDEST_NODE
 from schemas.bot import BotSpec, BotType, Resources
 from schemas.errors import SchedulerRefused
 
@@ -100,7 +102,7 @@ def render(
         "Priority": min(max(spec.priority, 1), 100),
         "Datacenters": list(settings.datacenters),
         "NodePool": launch.extra.get("node_pool") or settings.node_pool,
-        "Meta": _meta(launch, settings.fleet),
+        "Meta": _meta(launch, settings.fleet) | {META_NEEDS: needs(launch, settings)},
         "Constraints": _constraints(launch, settings),
         "TaskGroups": [_group(launch, settings, launcher, url_of, now)],
     }
@@ -165,6 +167,19 @@ def _constraints(launch: Launch, settings: NomadSettings) -> list[dict[str, str]
     if launch.dependencies is not None and settings.architecture:
         wanted.append(("${attr.cpu.arch}", "=", settings.architecture))
     return [{"LTarget": left, "Operand": operand, "RTarget": right} for left, operand, right in wanted]
+
+
+def needs(launch: Launch, settings: NomadSettings) -> str:
+    """Return in words what the constraints of a bot ask of a node."""
+    runtime = launch.spec.program.runtime
+    wanted = [f"Node.js {OLDEST_NODE} or newer"] if _runs_on_node(launch) else []
+    if launch.spec.program.compiled and settings.glibc:
+        wanted.append(f"glibc {settings.glibc} or newer")
+    own = launch.python if runtime.startswith("python") else ""
+    wanted.append(f"Python {own}" if own else f"Python {OLDEST[0]}.{OLDEST[1]} or newer")
+    if launch.dependencies is not None and settings.architecture:
+        wanted.append(f"{settings.architecture} processors")
+    return ", ".join(wanted)
 
 
 def _group(

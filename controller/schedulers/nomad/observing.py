@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from controller.schedulers.nomad.reading import (
     META_BOT,
     META_FLEET,
+    META_NEEDS,
     META_REVISION,
     META_SCHEDULE,
     META_SPEC,
@@ -110,10 +111,22 @@ def _phase(
     if live:
         return _placed(live)
     if blocked is not None:
-        return Phase.PENDING, blocked.reason, blocked.message
+        return Phase.PENDING, blocked.reason, _waits_for(job, blocked)
     if job.periodic:
         return Phase.IDLE, "", ""
     return Phase.PENDING, "placing", "Nomad is looking for a node"
+
+
+def _waits_for(job: JobRecord, blocked: Blockage) -> str:
+    """Return why a bot is not placed; a missing runtime as all that its node must offer.
+
+    Nomad tells what was missing at its last complete evaluation, which is old news where a node has offered
+    a part of it since.
+    """
+    needs = job.meta.get(META_NEEDS, "")
+    if blocked.reason != "no_runtime" or not needs:
+        return blocked.message
+    return f"no node offers all that it needs: {needs}; `herdsman agent` on a node tells what is there"
 
 
 def _placed(live: Sequence[Placement]) -> tuple[Phase, str, str]:

@@ -16,6 +16,8 @@ META_REVISION = "herdsman.revision"
 META_TYPE = "herdsman.type"
 META_SCHEDULE = "herdsman.schedule"
 META_TIMEZONE = "herdsman.timezone"
+META_NEEDS = "herdsman.needs"
+"""What a bot's node must offer, in words."""
 META_STOPPED = "herdsman.stopped"
 """The reason that a stopped job of ours was stopped for."""
 
@@ -158,6 +160,8 @@ def blockage(evaluation: Mapping[str, Any]) -> Blockage:
 def _why(metric: Mapping[str, Any]) -> tuple[str, str]:
     filtered = metric.get("ConstraintFiltered") or {}
     exhausted = metric.get("DimensionExhausted") or {}
+    if any("cpu.arch" in text for text in filtered) and not exhausted:
+        return "no_runtime", f"no node has the processor that it was built for: {_counts(filtered)}"
     if any("herdsman_node" in text for text in filtered) and not exhausted:
         return "no_runtime", (
             "no node offers the Node.js 20 or newer that this bot needs: install it on a node and run "

@@ -4,7 +4,7 @@ import platform
 import re
 from dataclasses import dataclass, field
 
-from gitops.libc import glibc
+from gitops.platforms import glibc
 from schemas.errors import UsageError
 
 DEFAULT_ADDRESS = "http://127.0.0.1:4646"

@@ -1,18 +1,19 @@
 """Programs in Rust and C++, built by the real cargo, CMake and g++, without any network."""
 
 import asyncio
-import os
 import subprocess
 import tarfile
 from contextlib import suppress
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from gitops.build import build_desired_state
 from gitops.bundle import Bundle
 from gitops.bundles import BundleStore
 from gitops.compiling.records import BUILT, FAILED, INTERRUPTED, BuildRecords
+from gitops.compiling.seclusion import possible
 from gitops.compiling.steps import BuildLimits
 from gitops.reading import CommitReader
 from schemas.errors import BuildFailed, RuntimeMissing
@@ -171,14 +172,12 @@ async def test_a_build_has_so_much_memory(clone, tmp_path):
 
 async def test_a_build_has_so_much_time(clone, tmp_path):
     """A build that hangs is ended with everything that it started, also what left its session."""
-    stay = f'execute_process(COMMAND sh -c "setsid sleep 987 & echo $! > {tmp_path}/pid; sleep 987")\n'
+    stay = 'execute_process(COMMAND sh -c "setsid sleep 987 & sleep 987")\n'
     store = BundleStore(tmp_path / "bundles", limits=BuildLimits(seconds=3))
     files = cpp_files(**{"CMakeLists.txt": f"{CMAKE}{stay}"})
     with pytest.raises(BuildFailed, match=r"longer than 3 s \(herdsman up --build-timeout\)"):
         await store.dependencies(clone.store, program(clone, **files), "")
-    pid = int((tmp_path / "pid").read_text())
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "987"]]
 
 
 async def test_a_build_sees_nothing_of_ours(clone, store, monkeypatch):
@@ -194,6 +193,41 @@ async def test_a_build_sees_nothing_of_ours(clone, store, monkeypatch):
     assert "warning: maker@1.0.0: HOME 0" in log
     (stat,) = [line for line in log.splitlines() if ": NICE " in line]
     assert stat.rpartition(")")[2].split()[16] == "19"
+
+
+SEEING = """
+fn main() {
+    for place in ["HIDDEN/secret", "HIDDEN/bundles"] {
+        println!("cargo:warning={place} {}", std::path::Path::new(place).exists());
+    }
+    println!("cargo:warning=PROCESSES {}", std::fs::read_dir("/proc").unwrap()
+        .filter(|one| one.as_ref().unwrap().file_name().to_string_lossy().parse::<u32>().is_ok()).count());
+    let networks = std::fs::read_to_string("/proc/net/dev").unwrap().lines().count() - 2;
+    println!("cargo:warning=NETWORKS {}", networks);
+}
+"""
+
+
+@pytest.mark.parametrize("can_hide", [True, False])
+async def test_a_build_sees_no_files_processes_and_network_of_the_machine(
+    clone, tmp_path, monkeypatch, can_hide
+):
+    """Where the machine lets us hide them; elsewhere it is built all the same."""
+    if not can_hide:
+        monkeypatch.setattr("gitops.compiling.seclusion.possible", lambda: False)
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "secret").write_text("hush-hush")
+    store = BundleStore(data / "bundles", hidden=(tmp_path, data))
+    files = rust_files(**{"build.rs": SEEING.replace("HIDDEN", str(data))})
+    layer = await store.dependencies(clone.store, program(clone, **files), "")
+    assert "bot" in names(layer)
+    log = store.compiler.records.log(store.compiler.records.all()[0])
+    hides = can_hide and possible()
+    assert f"{data}/secret {str(not hides).lower()}" in log
+    (processes,) = [int(line.split()[-1]) for line in log.splitlines() if "PROCESSES" in line]
+    assert (processes < 15) is hides
+    assert ("NETWORKS 1" in log) is hides
 
 
 async def until(condition) -> None:

@@ -54,6 +54,7 @@ def test_job_carries_the_fleets_mark():
         "herdsman.spec": "digest-1",
         "herdsman.revision": "c0ffee",
         "herdsman.type": "realtime",
+        "herdsman.needs": "Python 3.11",
     }
 
 
@@ -144,6 +145,22 @@ def test_compiled_bot_runs_where_the_c_library_is_new_enough():
     assert ("${attr.cpu.arch}", "=", "amd64") in conditions
     assert task_of(job)["Config"]["command"] == "${meta.herdsman_python}"
     assert order_of(job)["interpreter"] == ""
+
+
+def test_a_bot_carries_what_its_node_must_offer():
+    """In words, for as long as no node does."""
+    settings = NomadSettings(FLEET, architecture="amd64", glibc="2.36")
+    spec = make_spec("maker")
+    needed = {}
+    for runtime in ("python3.11", "nodejs20", "gcc13"):
+        program = replace(spec.program, runtime=runtime)
+        job = rendered(replace(spec, program=program), layer=LAYER, settings=settings)
+        needed[runtime] = job["Meta"]["herdsman.needs"]
+    assert needed == {
+        "python3.11": "Python 3.11, amd64 processors",
+        "nodejs20": "Node.js 20 or newer, Python 3.11 or newer, amd64 processors",
+        "gcc13": "glibc 2.36 or newer, Python 3.11 or newer, amd64 processors",
+    }
 
 
 def test_bot_without_a_layer_runs_on_any_architecture():

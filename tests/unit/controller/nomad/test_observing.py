@@ -75,6 +75,17 @@ def test_unplaced_bot_says_why():
     assert phase(job()) == (Phase.PENDING, "placing")
 
 
+def test_missing_runtime_is_told_as_all_that_is_needed():
+    """What an old evaluation lacked may be there since; another reason keeps its own words."""
+    needy = job(meta=META | {"herdsman.needs": "Node.js 20 or newer, Python 3.11 or newer"})
+    old = Blockage("demo-abc234.maker", "no_runtime", "no node offers the Python that this bot needs", 3)
+    message = observed(needy, [], READY, old, None).message
+    assert message.startswith("no node offers all that it needs: Node.js 20 or newer, Python 3.11 or newer")
+    assert "herdsman agent" in message
+    full = Blockage("demo-abc234.maker", "no_capacity", "no node has room", 3)
+    assert observed(needy, [], READY, full, None).message == "no node has room"
+
+
 def test_artifact_failure_is_the_reason_of_waiting():
     """Nomad's words of the last event become the message."""
     bot = observed(job(), [placed("pending", "pending", event="Failed Artifact Download")], READY, None, None)

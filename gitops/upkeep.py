@@ -5,9 +5,11 @@ what it is rolled back to.
 """
 
 import asyncio
+import fcntl
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from gitops.process import CommandTimedOut, git_environment, run_async
@@ -24,26 +26,56 @@ PACK_TIMEOUT = 1800.0
 BUSY_WAIT = 60.0
 """Seconds until the next try, where somebody pushes."""
 
+_LOCK = "packing.lock"
 _LEFTOVERS_AFTER = 24 * 3600.0
 """Seconds after which the half-written pack of a process that was killed is removed."""
 
 
 async def keep_packed(
+    folder: Path,
     repositories: Sequence[Path],
     busy: Callable[[], bool],
     *,
     every: float = EVERY,
     busy_wait: float = BUSY_WAIT,
 ) -> None:
-    """Pack what needs it, for ever, one repository after another and never while `busy` says so."""
+    """Pack what needs it, for ever, one repository after another and never while `busy` says so.
+
+    `folder` holds the repositories: nothing in it is packed while somebody keeps its packs.
+    """
     while True:
         await asyncio.sleep(every)
         waiting = list(repositories)
         while waiting:
-            if busy():
-                await asyncio.sleep(busy_wait)
-            else:
-                await _look_after(waiting.pop(0))
+            with _alone(folder) as alone:
+                if alone and not busy():
+                    await _look_after(waiting.pop(0))
+                    continue
+            await asyncio.sleep(busy_wait)
+
+
+@contextmanager
+def packs_kept(folder: Path) -> Iterator[None]:
+    """Keep all packs in a folder's repositories, such as for a backup; blocks while one is packed."""
+    if not folder.is_dir():
+        yield
+        return
+    with (folder / _LOCK).open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Say whether packs may be replaced while the block runs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
 
 
 async def _look_after(repository: Path) -> None:

@@ -17,6 +17,7 @@ import msgspec
 
 from cli.archive.contents import DATABASE, TURNS, contents, is_sqlite
 from cli.archive.manifest import FOLDER, FORMAT, NAME, FileEntry, Manifest
+from gitops.upkeep import packs_kept
 from schemas.errors import HerdsmanError, UsageError
 
 _IN_MEMORY = 8 << 20
@@ -38,7 +39,11 @@ def write_backup(data: Path, target: Path, *, telemetry: bool, version: str) -> 
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            with tarfile.open(fileobj=file, mode="w:gz", compresslevel=3) as archive:
+            # While git's packs are replaced by one, a listing of them is soon wrong.
+            with (
+                packs_kept(data / "git"),
+                tarfile.open(fileobj=file, mode="w:gz", compresslevel=3) as archive,
+            ):
                 manifest = _fill(archive, data, target.parent, telemetry, version)
             file.flush()
             os.fsync(file.fileno())

@@ -74,7 +74,11 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
     controller.add_done_callback(lambda _: stop.set())
     if agent:
         agent.add_done_callback(report_agent)
-    packing = asyncio.create_task(keep_packed(parts.repositories, lambda: bool(parts.git and parts.git.busy)))
+    packing = asyncio.create_task(
+        keep_packed(
+            parts.options.data / "git", parts.repositories, lambda: bool(parts.git and parts.git.busy)
+        )
+    )
     try:
         await parts.controller.ready()
         yield

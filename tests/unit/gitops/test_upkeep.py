@@ -9,7 +9,7 @@ from gitops.git_source import GitSource
 from gitops.objects import ObjectStream
 from gitops.references import make_reference
 from gitops.transport import Transport
-from gitops.upkeep import keep_packed, needs_packing, pack
+from gitops.upkeep import keep_packed, needs_packing, pack, packs_kept
 from tests.unit.gitops.fleets import Clone
 
 
@@ -86,11 +86,33 @@ async def test_nothing_is_packed_while_somebody_pushes(clone, source, monkeypatc
         return pushing[0]
 
     nowhere = source.repository.with_name("nowhere.git")
-    running = asyncio.create_task(keep_packed([nowhere, source.repository], busy, every=0.0, busy_wait=0.0))
+    running = asyncio.create_task(
+        keep_packed(source.repository.parent, [nowhere, source.repository], busy, every=0.0, busy_wait=0.0)
+    )
     await asked.wait()
     packs = source.repository / "objects" / "pack"
     assert not list(packs.glob("*.pack"))
     pushing[0] = False
+    while not await asyncio.to_thread(lambda: list(packs.glob("*.pack"))):
+        assert not running.done()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_nothing_is_packed_while_a_backup_reads(clone, source, monkeypatch):
+    """Whoever has the packs kept finds all of them; they are packed once that is over."""
+    monkeypatch.setattr(upkeep, "MOST_LOOSE", 0)
+    clone.commit({"a": "1"})
+    await source.fetch()
+    packs = source.repository / "objects" / "pack"
+    folder = source.repository.parent
+    with packs_kept(folder):
+        running = asyncio.create_task(
+            keep_packed(folder, [source.repository], lambda: False, every=0.0, busy_wait=0.0)
+        )
+        await asyncio.wait({running}, timeout=0.3)
+        assert not await asyncio.to_thread(lambda: list(packs.glob("*.pack")))
     while not await asyncio.to_thread(lambda: list(packs.glob("*.pack"))):
         assert not running.done()
     running.cancel()

@@ -1,5 +1,6 @@
 """The wheel on its own: installed outside of the checkout, it is the whole product."""
 
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import httpx
 import pytest
 
 from tests.e2e.fleet import bot_text, new_fleet
-from tests.e2e.service import Service
+from tests.e2e.service import CHECKOUT, Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -38,11 +39,23 @@ def test_the_wheel_has_what_is_not_python(wheel: Path) -> None:
 
 
 def test_an_installed_herdsman_runs_a_pushed_bot(elsewhere: Service, tmp_path: Path) -> None:
-    """`up`, `init`, a push, `status` and the dashboard work from the wheel alone."""
+    """`up`, `init`, a push, `status` and the dashboard work from the wheel alone, with documented series."""
     fleet = new_fleet(tmp_path / "fleet", elsewhere)
     fleet.write("bots/one.yaml", bot_text("one", tmp_path / "lives"))
     fleet.commit("one bot")
     assert "running" in fleet.push()
     elsewhere.wait_health("one", "Healthy")
     assert elsewhere.status()["one"]["health"] == "Healthy"
+    assert undocumented(elsewhere) == []
     assert "<!doctype html>" in httpx.get(elsewhere.url, timeout=10, follow_redirects=True).text.lower()
+
+
+def undocumented(service: Service) -> list[str]:
+    """Return the series that a running service tells of and docs/series.md does not name."""
+    headers = {"Authorization": f"Bearer {service.token}"}
+    told = httpx.get(f"{service.url}/metrics", headers=headers, timeout=10).text
+    names = set(re.findall(r"^# TYPE (\w+) ", told, re.MULTILINE))
+    names |= set(service.get("/api/v1/bots/one")["metrics"]) - {"bot_counter"}
+    assert len(names) > 10
+    listed = (CHECKOUT / "docs" / "series.md").read_text()
+    return sorted(name for name in names if f"| `{name}` |" not in listed)

@@ -48,6 +48,8 @@ HEALTH: Mapping[str, str] = {
     "herdsman_agent_files": "Log files that the agent in this process holds open",
     "herdsman_agent_batches_total": "Batches that the agent in this process had acknowledged",
     "herdsman_agent_missed_files_total": "Log files that were deleted before they could be read",
+    "herdsman_leading": "1 on the `herdsman controller` that leads, 0 on a stand-by and on any other process",
+    "herdsman_leadership_epoch": "How many leaders there were, on the `herdsman controller` that leads",
 }
 """Herdsman's own, as telemetry and the web service count it."""
 HISTOGRAMS = frozenset({"herdsman_http_request_seconds"})

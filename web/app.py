@@ -20,6 +20,7 @@ from web.routes import (
     git,
     health,
     ingest,
+    leader,
     operations,
     query,
     revisions,
@@ -68,8 +69,6 @@ ROUTES = (
     sign_in.style,
     ingest.ingest,
     stream.stream,
-    bundles.bundle,
-    webhooks.webhook,
     documentation.openapi,
     documentation.reference,
     dashboard.dashboard,
@@ -95,7 +94,11 @@ class _Unserved(Router):
 def create_app(services: Services) -> Litestar:
     """Return the application over these services; every request passes `Front` before any route."""
     app = Litestar(
-        route_handlers=[*ROUTES, git.mount(services)],
+        route_handlers=[
+            *ROUTES,
+            git.mount(services.git),
+            *(leader.mounts(services.leader) if services.leader else (bundles.bundle, webhooks.webhook)),
+        ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         guards=[require_access],
         exception_handlers=EXCEPTION_HANDLERS,

@@ -437,11 +437,13 @@ class SystemDocument(Struct):
     """The newest first."""
 
 
-class Readiness(Struct):
+class Readiness(Struct, omit_defaults=True):
     """`GET /readyz`: 200 when every check is "ok", else 503."""
 
     ready: bool
     checks: dict[str, str]
+    role: str = ""
+    """Of a process of `herdsman controller`: "leader" or "standby"; any other has none."""
 
 
 # Stream (GET /api/v1/stream?topics=fleet,bot:NAME), one `data:` JSON object an event:

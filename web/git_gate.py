@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from controller.passes import Pass, Until
 from controller.records import Change, ChangeState
@@ -10,7 +11,7 @@ from gitops.desired import DesiredState
 from gitops.push import Push, Say
 from gitops.reading import CommitReader
 from gitops.revision import Revision
-from schemas.errors import HerdsmanError
+from schemas.errors import HerdsmanError, ManifestError
 from web.progress import follow
 from web.push_lines import (
     Verdict,
@@ -22,11 +23,29 @@ from web.push_lines import (
     judge,
     verdict_lines,
 )
-from web.services import FleetController
 from web.settings import WebSettings
 
 BuildState = Callable[[CommitReader, DesiredState | None], DesiredState]
 """Builds the desired state of the commit that is read, from an earlier state where that saves work."""
+
+
+class TakesPushes(Protocol):
+    """The part of the controller that a push speaks to."""
+
+    def desired(self) -> DesiredState | None:
+        """Return the desired state that holds now, None before the first."""
+        ...
+
+    def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
+        """Ask for a pass as soon as it can be."""
+        ...
+
+    async def record_refusal(
+        self, revision: Revision, errors: tuple[ManifestError, ...], by: str = ""
+    ) -> None:
+        """Keep a pushed revision that was refused, for the history."""
+        ...
+
 
 WAIT_HEALTHY = "wait=healthy"
 CONFIRM_PRUNE = "confirm-prune"
@@ -35,7 +54,7 @@ CONFIRM_PRUNE = "confirm-prune"
 class GitGate:
     """The `PushGate` of our own remote: validates before a push is let in, applies and reports after it."""
 
-    def __init__(self, controller: FleetController, build: BuildState, settings: WebSettings) -> None:
+    def __init__(self, controller: TakesPushes, build: BuildState, settings: WebSettings) -> None:
         self._controller = controller
         self._build = build
         self._settings = settings

@@ -10,6 +10,8 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec import UNSET
 
+from controller.database import DatabaseUnavailable
+from controller.remote.trouble import NoController
 from gitops.sources import NothingPushed
 from schemas.errors import (
     BuildFailed,
@@ -87,6 +89,13 @@ _KINDS: dict[type[HerdsmanError], tuple[int, str, str, str]] = {
     QueryFailed: (502, "QueryFailed", "The bot's query program failed", ""),
     QueryTimedOut: (504, "QueryTimedOut", "The query took too long", "ask for less at once"),
     TooBusy: (429, "TooBusy", "Too much at once; send it again later", ""),
+    NoController: (503, "NoController", "No controller leads", "ask again once one does"),
+    DatabaseUnavailable: (
+        503,
+        "DatabaseUnavailable",
+        "The database does not answer",
+        "ask again once it does",
+    ),
     StoreUnavailable: (
         503,
         "StoreUnavailable",

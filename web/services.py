@@ -12,9 +12,7 @@ from controller.status import BotStatus
 from gitops.bundle import Bundle
 from gitops.compiling.records import BuildRecord
 from gitops.desired import DesiredState
-from gitops.revision import Revision
 from schemas.bot import BotSpec
-from schemas.errors import ManifestError
 from telemetry.intake import IngestAnswer
 from telemetry.live import Broadcaster
 from telemetry.prometheus import Registry
@@ -76,18 +74,8 @@ class FleetController(Protocol):
         """Ask for a pass as soon as it can be."""
         ...
 
-    def announce(self, source: str) -> None:
-        """Look at a source soon, since somebody said that it moved. Raises NotFound."""
-        ...
-
     async def plan(self) -> Plan:
         """Return what a pass would do now."""
-        ...
-
-    async def record_refusal(
-        self, revision: Revision, errors: tuple[ManifestError, ...], by: str = ""
-    ) -> None:
-        """Keep a pushed revision that was refused, for the history."""
         ...
 
     async def outdated(self, names: Sequence[str] = ()) -> list[str]:
@@ -200,11 +188,15 @@ class Services:
     """Returns each part's state by name, "ok" or what is wrong in words."""
     git: "ASGIApp | None" = None
     """Serves `/git/fleet.git`, None where the fleet's source is elsewhere."""
+    leader: "ASGIApp | None" = None
+    """Serves bundles and webhooks where another process has them, None where `bundles` and `webhooks` do."""
     clock: Callable[[], float] = time.time
     system: SystemHealth = field(default_factory=SystemHealth)
     """How each part of herdsman is."""
     webhooks: Webhooks = field(default_factory=no_webhooks)
     """Takes the deliveries of git servers."""
+    role: Callable[[], str] = str
+    """Returns what this process is among several; see `documents.Readiness`."""
 
     def sign_in_url(self, token: str) -> str:
         """Return an address that signs a browser in once, with the rights of the token of this id."""

@@ -35,6 +35,22 @@ def take_folder(data: Path) -> IO[str]:
     return lock
 
 
+def share_folder(data: Path) -> IO[str]:
+    """Make the folder as `take_folder` does, and hold it together with other controllers of one fleet.
+
+    Which of them acts on it is decided by the database; `herdsman up` must have it alone.
+    """
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keep_private(data)
+    lock = (data / "lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise UsageError(f"{data} is in use by `herdsman up`: choose another --data") from error
+    return lock
+
+
 def keep_private(data: Path) -> None:
     """Make what is secret in the folder unreadable to others, also where the folder itself was there before.
 

@@ -43,7 +43,7 @@ from web.git_gate import GitGate
 from web.publishing import LivePublisher
 from web.routes.bundles import bundle_path
 from web.rows import Rows
-from web.services import Services
+from web.services import FleetController, Services
 from web.settings import WebSettings
 from web.webhooks import Webhooks
 
@@ -224,7 +224,7 @@ def own_names(options: UpOptions, listening: Listen) -> frozenset[str]:
     return frozenset(name for name in (listening.host, advertised) if name)
 
 
-def find_status(controller: Controller, name: str) -> BotStatus | None:
+def find_status(controller: FleetController, name: str) -> BotStatus | None:
     """Return a bot's status, None where it has none."""
     try:
         return controller.status(name)

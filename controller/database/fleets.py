@@ -5,6 +5,7 @@ import secrets
 
 from sqlalchemy import Connection, insert, select, update
 
+from controller.database.opening import take_turns
 from controller.database.tables import fleet
 
 
@@ -16,6 +17,9 @@ def fleet_id(connection: Connection) -> str | None:
 def ensure_fleet(connection: Connection, name: str, now: float, known: str = "") -> str:
     """Return the fleet id, made now where there is none; `known` is an id kept elsewhere, taken then."""
     found = fleet_id(connection)
+    if found is None:
+        take_turns(connection)
+        found = fleet_id(connection)
     if found:
         return found
     made = known or f"{name}-{new_suffix()}"

@@ -23,9 +23,9 @@ from controller.database.trouble import UnusableDatabase, damaged, explain, name
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_MS = 10_000
-_MIGRATION_LOCK = 0x68657264
-"""The PostgreSQL advisory lock under which one process at a time migrates."""
-KEEP_ALIVE = {
+_TURNS = 0x68657264
+"""The PostgreSQL advisory lock under which one process at a time migrates, or makes what is made once."""
+KEEP_ALIVE: dict[str, Any] = {
     "connect_timeout": 10,
     "keepalives_idle": 5,
     "keepalives_interval": 5,
@@ -50,6 +50,16 @@ def parse_address(address: str) -> URL:
     return url
 
 
+def libpq_address(address: str) -> str:
+    """Return a PostgreSQL database's URL as psycopg itself takes it. Raises UnusableDatabase."""
+    url = parse_address(address)
+    if url.get_backend_name() != "postgresql":
+        raise UnusableDatabase(
+            "several processes meet in PostgreSQL: give postgresql://USER@HOST/NAME, or run `herdsman up`"
+        )
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 def open_engine(address: str) -> Engine:
     """Connect, refuse what cannot be used in words, and run the missing migrations."""
     engine = _engine(parse_address(address))
@@ -68,7 +78,9 @@ def open_engine(address: str) -> Engine:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
-        arguments: dict[str, Any] = {"application_name": "herdsman", **KEEP_ALIVE}
+        # A process that freezes inside a transaction must not keep the next leader waiting.
+        session = "-c idle_in_transaction_session_timeout=10s"
+        arguments: dict[str, Any] = {"application_name": "herdsman", "options": session, **KEEP_ALIVE}
         return create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=arguments)
     engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"check_same_thread": False})
     event.listen(engine, "connect", _prepare_sqlite)
@@ -97,7 +109,7 @@ def _check(connection: Connection, url: URL) -> None:
         if found != "ok":
             raise UnusableDatabase(damaged(url.render_as_string(), str(found)))
     else:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        take_turns(connection)
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     here = MigrationContext.configure(connection).get_current_heads()
     newer = [revision for revision in here if revision not in known]
@@ -106,6 +118,12 @@ def _check(connection: Connection, url: URL) -> None:
             f"the database {name_of(url.render_as_string())} was written by a newer herdsman (its version "
             f"{newer[0]} is unknown here): start that herdsman, or restore a backup made by this one"
         )
+
+
+def take_turns(connection: Connection) -> None:
+    """Let one process at a time come past here, until its transaction ends; for what is made only once."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TURNS})
 
 
 def _migrate(connection: Connection) -> None:

@@ -6,11 +6,13 @@ Times are Unix seconds. Values of ours that are read back whole are JSON text (`
 import re
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table
 from sqlalchemy import Text as AnyText
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
+_Number = BigInteger().with_variant(Integer, "sqlite")
+"""Numbers that the database gives out; SQLite does so for its own kind of integer alone."""
 _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -175,4 +177,74 @@ programs = Table(
     Column("version", String, primary_key=True),
     Column("tree", String, nullable=False),
     Column("ran_at", Float, nullable=False),
+)
+
+leadership = Table(
+    "leadership",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("holder", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("since", Float, nullable=False),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("who", String, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("token", String, nullable=False),
+    Column("asked_at", Float, nullable=False),
+    Column("state", String, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("ended_at", Float),
+    Column("answer", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Index("requests_state", "state", "asked_at"),
+)
+
+request_steps = Table(
+    "request_steps",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("request", String, nullable=False),
+    Column("step", Text, nullable=False),
+    Index("request_steps_request", "request", "id"),
+)
+
+pending_reports = Table(
+    "pending_reports",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("report", Text, nullable=False),
+)
+
+views = Table(
+    "views",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Index("views_number", "number"),
+)
+
+drains = Table(
+    "drains",
+    metadata,
+    Column("bot", String, primary_key=True),
+    Column("asked_at", Float, nullable=False),
+    Column("answered_at", Float),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False),
 )

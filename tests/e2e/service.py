@@ -49,6 +49,8 @@ class Service:
     process: "subprocess.Popen[bytes] | None" = None
     command: str = COMMAND
     """The installed herdsman: this checkout's, where nothing else is said."""
+    process_kind: str = "up"
+    """up, controller or web."""
 
     @property
     def data(self) -> Path:
@@ -64,7 +66,7 @@ class Service:
 
     @property
     def log(self) -> Path:
-        return self.home / "up.log"
+        return self.home / f"{self.process_kind}-{self.port}.log"
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a person with an empty home."""
@@ -90,7 +92,7 @@ class Service:
         self.home.mkdir(parents=True, exist_ok=True)
         command = [
             self.command,
-            "up",
+            self.process_kind,
             "--data",
             str(self.data),
             "--listen",

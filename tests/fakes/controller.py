@@ -137,6 +137,9 @@ class FakeController:
     def problems(self) -> list[str]:
         return self.troubles
 
+    def scheduler_problem(self) -> str:
+        return ""
+
     def revision(self) -> RevisionRecord | None:
         return self.records[0] if self.records else None
 

@@ -9,29 +9,28 @@ from litestar.connection import ASGIConnection
 from schemas.errors import NotFound
 from web.access.guard import principal_of, require
 from web.access.scopes import PUBLIC, Scope
-from web.routes.parameters import Wired
 
 if TYPE_CHECKING:
     from litestar.handlers import ASGIRouteHandler
-    from litestar.types import Receive, Send
+    from litestar.types import ASGIApp, Receive, Send
 
 MOUNT = "/git"
 _PUSH = "git-receive-pack"
 
 
-def mount(services: Wired) -> "ASGIRouteHandler":
+def mount(remote: "ASGIApp | None") -> "ASGIRouteHandler":
     """Return the route that hands git's requests on, once they are allowed."""
 
     @asgi(MOUNT, is_mount=True, copy_scope=True, opt={"access": PUBLIC})
     async def git(scope: Any, receive: "Receive", send: "Send") -> None:
         """Serve git: reading takes the scope read, pushing the scope operate."""
-        if services.git is None:
+        if remote is None:
             raise NotFound("this herdsman follows a git repository elsewhere and serves none of its own")
         path = scope["path"].rstrip("/")
         require(principal_of(ASGIConnection(scope)), wanted_scope(path, scope["query_string"]))
         # The framework cut the mount's address off and put a slash at the end; git's own form is expected.
         scope["path"] = f"{MOUNT}{path}"
-        await services.git(scope, receive, send)
+        await remote(scope, receive, send)
 
     return git
 

@@ -27,7 +27,7 @@ async def readyz(services: Wired, request: AnyRequest) -> Response[Readiness]:
     principal = principal_of(request)
     if principal is None or not allows(principal.scope, Scope.READ):
         checks = {part: state if state == "ok" else "failing" for part, state in checks.items()}
-    return Response(Readiness(ready, dict(checks)), status_code=200 if ready else 503)
+    return Response(Readiness(ready, dict(checks), services.role()), status_code=200 if ready else 503)
 
 
 @get(

@@ -1,0 +1,130 @@
+"""What only the leader has: the controller itself, its scheduler, the git remote, its doors to the web."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from cli.service.relay import Relay
+from cli.service.scheduling import make_scheduler, python_version
+from cli.service.sources import open_origin
+from cli.service.standby import Standby
+from controller.clock import SystemClock
+from controller.database import Database
+from controller.database.drains import ask_drained
+from controller.loop import Controller
+from controller.remote.fenced import FencedScheduler
+from controller.remote.leadership import Lead
+from controller.remote.receiving import Receiving
+from controller.remote.serving import Serving
+from controller.remote.showing import Showing
+from controller.settings import Settings
+from gitops.bundle import Bundle
+from gitops.bundles import BundleStore
+from gitops.compiling.steps import BuildLimits
+from gitops.remote import GitRemote
+from web.git_gate import GitGate
+from web.routes.bundles import bundle_path
+from web.settings import WebSettings
+from web.webhooks import Webhooks
+
+
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """A controller that may act, for one lead."""
+
+    lead: Lead
+    database: Database
+    controller: Controller
+    showing: Showing
+    serving: Serving
+    receiving: Receiving
+    webhooks: Webhooks
+    git: GitRemote | None
+
+
+async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> Leading:
+    """Put together a controller whose every write and change is fenced by this lead."""
+    options, clock = standby.options.up, SystemClock()
+    database = await Database.open(standby.options.database)
+    database.guard = lead.guard
+    bundles = BundleStore(
+        options.data / "bundles",
+        limits=BuildLimits(options.build_timeout, options.build_memory << 20, options.build_jobs),
+    )
+    advertised = (options.advertise_url or standby.url).rstrip("/")
+
+    def url_of(bundle: Bundle) -> str:
+        return advertised + bundle_path(standby.bundle_key, bundle.digest)
+
+    async def logs_acknowledged(bot: str) -> bool:
+        return await database.run(lambda connection: ask_drained(connection, bot, clock.time()))
+
+    scheduler = FencedScheduler(await make_scheduler(options, standby.fleet, bundles, url_of), lead.check)
+    origin = open_origin(options, lambda: controller)
+    relay = Relay()
+    controller: Controller
+    controller = Controller(
+        scheduler,
+        origin.source,
+        origin.states,
+        bundles,
+        database,
+        clock,
+        Settings(python=python_version(options.python), poll_interval=options.poll_interval),
+        relay,
+        name=options.fleet,
+        logs_acknowledged=logs_acknowledged,
+    )
+    showing = Showing(controller, database, clock)
+    relay.target = showing
+    git = None
+    if origin.hosted and origin.hosted_states:
+        git = GitRemote(origin.hosted, GitGate(controller, origin.hosted_states.build_from, settings))
+    return Leading(
+        lead,
+        database,
+        controller,
+        showing,
+        Serving(controller, database, standby.bell, clock, lead.epoch),
+        Receiving(controller.record, database, standby.bell, clock),
+        Webhooks(origin.webhooks, controller.announce, time.time, standby.services.registry),
+        git,
+    )
+
+
+async def lead_until(standby: Standby, leading: Leading, stop: asyncio.Event) -> None:
+    """Lead until told to stop. Raises what ended it before, NotLeading where the lead was lost."""
+    controller = asyncio.create_task(leading.controller.run())
+    tasks = [controller, asyncio.create_task(leading.lead.hold())]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        ready = asyncio.create_task(leading.controller.ready())
+        await asyncio.wait({ready, *tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.cancel():
+            ready.result()
+            tasks += [
+                asyncio.create_task(part.run())
+                for part in (leading.showing, leading.serving, leading.receiving)
+            ]
+            standby.git.remote, standby.webhooks.leading = leading.git, leading.webhooks
+            await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        standby.git.remote, standby.webhooks.leading = None, None
+        stopping.cancel()
+        await end(leading, controller, tasks)
+
+
+async def end(leading: Leading, controller: "asyncio.Task[None]", tasks: "list[asyncio.Task[None]]") -> None:
+    """End what leads, the controller before its doors, and let go of the lead last of all."""
+    controller.cancel()
+    await asyncio.gather(controller, return_exceptions=True)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if leading.git:
+        await leading.git.close()
+    await leading.database.close()
+    await leading.lead.close()

@@ -1,0 +1,19 @@
+"""Secrets that all controllers of a fleet share, such as the one under which bundles' addresses are made."""
+
+import secrets
+
+from sqlalchemy import Connection, insert, select
+
+from controller.database.opening import take_turns
+from controller.database.tables import keys
+
+
+def shared_key(connection: Connection, name: str) -> bytes:
+    """Return a key of 32 bytes, made at the first time."""
+    take_turns(connection)
+    found = connection.execute(select(keys.c.value).where(keys.c.name == name)).scalar()
+    if found:
+        return bytes.fromhex(found)
+    made = secrets.token_bytes(32)
+    connection.execute(insert(keys).values(name=name, value=made.hex()))
+    return made

@@ -1,0 +1,216 @@
+"""The controller as the web sees it where it is another process: read from the mirror and the database."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
+
+from controller.database import Database
+from controller.database.attempts import load_attempts
+from controller.database.audit import load_audit
+from controller.database.pending_reports import add_reports
+from controller.database.revisions import find_past_bot, find_revision, load_revisions
+from controller.database.runs import load_runs
+from controller.listing import MOST, listed
+from controller.passes import Pass
+from controller.plan import Plan
+from controller.records import (
+    Attempt,
+    AuditEntry,
+    Change,
+    PastBot,
+    RevisionRecord,
+    RunRecord,
+    Suspension,
+)
+from controller.remote.asking import Asking
+from controller.remote.documents import Arguments, Delivered, Planned, decode, encode
+from controller.remote.mirror import Mirror
+from controller.remote.trouble import NoController
+from controller.reports import Reported
+from controller.status import BotStatus
+from gitops.desired import DesiredState
+from gitops.revision import Revision
+from schemas.bot import BotSpec
+from schemas.errors import HerdsmanError, NotFound
+
+
+class RemoteController:
+    """What the routes call. Reading costs no other process anything; asking goes to the leader."""
+
+    def __init__(self, mirror: Mirror, asking: Asking, database: Database, fleet: str) -> None:
+        self._mirror = mirror
+        self._asking = asking
+        self._database = database
+        self._fleet = fleet
+        self._following: set[asyncio.Task[None]] = set()
+
+    @property
+    def fleet_id(self) -> str:
+        """Return the fleet's id."""
+        return self._fleet
+
+    @property
+    def synced_at(self) -> float | None:
+        """Return when the leader last saw the source, in Unix seconds."""
+        return self._mirror.fleet.synced_at
+
+    def statuses(self) -> list[BotStatus]:
+        """Return every bot's status, sorted by name."""
+        return [self._mirror.bots[name].status for name in sorted(self._mirror.bots)]
+
+    def status(self, name: str) -> BotStatus:
+        """Return one bot's status. Raises NotFound."""
+        found = self._mirror.bots.get(name)
+        if found is None:
+            raise NotFound(f"there is no bot {name} in this fleet")
+        return found.status
+
+    def desired(self) -> DesiredState | None:
+        """Return what every bot of the newest revision should be, None before the first."""
+        record = self._mirror.revision()
+        if record is None:
+            return None
+        specs = {name: one.spec for name, one in self._mirror.bots.items() if one.spec is not None}
+        return DesiredState(Revision(record.revision.id), bots=specs)
+
+    def spec(self, name: str) -> BotSpec | None:
+        """Return what a bot should be, else what was applied last."""
+        found = self._mirror.bots.get(name)
+        return found.spec if found else None
+
+    def suspension(self, name: str) -> Suspension | None:
+        """Return a bot's suspension."""
+        found = self._mirror.bots.get(name)
+        return found.suspension if found else None
+
+    def problems(self) -> list[str]:
+        """Return what keeps the fleet from being looked after, in words."""
+        return self._mirror.problems()
+
+    def scheduler_problem(self) -> str:
+        """Return why the scheduler cannot be used now, as the leader says."""
+        return self._mirror.fleet.scheduler_problem
+
+    def revision(self) -> RevisionRecord | None:
+        """Return the newest revision's record."""
+        return self._mirror.revision()
+
+    def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
+        """Ask the leader for a pass; what becomes of it is told by the pass that is returned.
+
+        Raises NoController where nobody leads: the answer of who asks without waiting must not be a promise.
+        """
+        if self._mirror.leader is None:
+            raise NoController(
+                "no controller leads, so nothing was begun: start `herdsman controller`, or wait until a "
+                "stand-by has taken over, then ask again"
+            )
+        asked = Pass(trigger, by, confirm_prune=confirm_prune, asked_at=0.0)
+        arguments = Arguments(trigger=trigger, confirm_prune=confirm_prune)
+        self._in_background(self._follow(asked, arguments))
+        return asked
+
+    async def plan(self) -> Plan:
+        """Return what a pass would do now. Raises NoController, SourceUnavailable."""
+        return decode(await self._asking.ask("plan", Arguments()), Plan)
+
+    async def restart(self, name: str, by: str, reason: str, *, token: str = "") -> None:
+        """Restart a bot's process. Raises what the leader raises, NoController."""
+        await self._asking.ask("restart", Arguments(name), who=by, why=reason, token=token)
+
+    async def suspend(
+        self, name: str, by: str, reason: str, until: float | None = None, *, token: str = ""
+    ) -> None:
+        """Keep a bot from running until it is resumed, or until a Unix time."""
+        await self._asking.ask("suspend", Arguments(name, until), who=by, why=reason, token=token)
+
+    async def resume(self, name: str, by: str, reason: str = "", *, token: str = "") -> None:
+        """End a bot's suspension."""
+        await self._asking.ask("resume", Arguments(name), who=by, why=reason, token=token)
+
+    async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
+        """Take over jobs that the database does not know; return their bots."""
+        answer = await self._asking.ask("recover", Arguments(), who=by, why=reason, token=token)
+        return decode(answer, list[str])
+
+    async def outdated(self, names: Sequence[str] = ()) -> list[str]:
+        """Return the bots whose jobs would be rendered otherwise now. Raises what the leader raises."""
+        return decode(await self._asking.ask("outdated", Arguments(names=tuple(names))), list[str])
+
+    async def refresh(self, name: str, by: str, reason: str = "", *, token: str = "") -> bool:
+        """Apply a bot's job as it is rendered now; say whether it changed."""
+        answer = await self._asking.ask("refresh", Arguments(name), who=by, why=reason, token=token)
+        return decode(answer, bool)
+
+    async def query(self, name: str, path: str, params: Mapping[str, Any]) -> str:
+        """Return what a bot's query program answers, as JSON text; the answer is not kept."""
+        arguments = Arguments(name, path=path, params=dict(params))
+        return await self._asking.ask("query", arguments, forget=True)
+
+    async def revisions(self, limit: int = 50, *, before: str = "", bot: str = "") -> list[RevisionRecord]:
+        """Return revisions newest first; see `controller.loop.Controller.revisions`."""
+        mark = (await self.find_revision(before)).revision.id if before else ""
+        found = await self._database.run(
+            lambda connection: load_revisions(connection, limit, before=mark, bot=bot, most=MOST)
+        )
+        current = self._mirror.revision()
+        return [
+            listed(current, bot) if current and current.revision.id == one.revision.id else one
+            for one in found
+        ]
+
+    async def past(self, name: str) -> PastBot | None:
+        """Return what is remembered of a bot that may be gone."""
+        return await self._database.run(lambda connection: find_past_bot(connection, name))
+
+    async def find_revision(self, revision: str) -> RevisionRecord:
+        """Return one revision by its id or the first digits of it. Raises NotFound."""
+        current = self._mirror.revision()
+        if current is not None and revision and current.revision.id.startswith(revision):
+            return current
+        found = await self._database.run(lambda connection: find_revision(connection, revision))
+        if found is None:
+            raise NotFound(f"revision {revision} has never been seen here")
+        return found
+
+    async def runs(self, bot: str, limit: int = 50) -> list[RunRecord]:
+        """Return a bot's newest runs, newest first."""
+        return await self._database.run(lambda connection: load_runs(connection, bot, limit))
+
+    async def attempts(self, bot: str) -> list[Attempt]:
+        """Return a bot's last applies, newest first."""
+        return await self._database.run(lambda connection: load_attempts(connection, bot))
+
+    async def audit(self, limit: int = 100) -> list[AuditEntry]:
+        """Return what was done by whom, newest first."""
+        return await self._database.run(lambda connection: load_audit(connection, limit))
+
+    async def record(self, reports: Sequence[Reported]) -> None:
+        """Leave launchers' reports for the leader; return once they are in the database."""
+        kept = [encode(Delivered(labels, report)) for labels, report in reports]
+        await self._database.run(lambda connection: add_reports(connection, kept))
+
+    async def close(self) -> None:
+        """Follow no pass any longer."""
+        for task in self._following:
+            task.cancel()
+        await asyncio.gather(*self._following, return_exceptions=True)
+
+    async def _follow(self, asked: Pass, arguments: Arguments) -> None:
+        try:
+            async for document in self._asking.follow("sync", arguments, who=asked.by):
+                if asked.plan is None:
+                    planned = decode(document, Planned)
+                    asked.begin(planned.plan, planned.changes)
+                else:
+                    asked.update(decode(document, Change))
+        except HerdsmanError as error:
+            asked.fail(error)
+        except asyncio.CancelledError:
+            asked.fail(HerdsmanError("herdsman is stopping"))
+            raise
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._following.add(task)
+        task.add_done_callback(self._following.discard)

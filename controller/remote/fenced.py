@@ -1,0 +1,83 @@
+"""The scheduler of a controller that leads: where it does not lead any more, nothing is changed."""
+
+from collections.abc import AsyncIterator, Callable
+
+from controller.schedulers.protocol import (
+    Launch,
+    NodeReport,
+    Observation,
+    ObservedBot,
+    Question,
+    Scheduler,
+    SchedulerEvent,
+)
+
+
+class FencedScheduler:
+    """A `Scheduler` that calls `check` before every change; what it raises keeps the change from being made.
+
+    A change that is on its way when the lead is lost meets the scheduler's own compare-and-set.
+    """
+
+    def __init__(self, scheduler: Scheduler, check: Callable[[], None]) -> None:
+        self._scheduler = scheduler
+        self._check = check
+
+    @property
+    def kind(self) -> str:
+        """Return the scheduler's own kind."""
+        return self._scheduler.kind
+
+    async def open(self) -> None:
+        """Connect."""
+        self._check()
+        await self._scheduler.open()
+
+    async def observe(self) -> Observation:
+        """Return every bot."""
+        return await self._scheduler.observe()
+
+    async def nodes(self) -> list[NodeReport]:
+        """Return the machines that bots may run on."""
+        return await self._scheduler.nodes()
+
+    async def observe_bot(self, name: str) -> ObservedBot | None:
+        """Return one bot."""
+        return await self._scheduler.observe_bot(name)
+
+    async def apply(self, launch: Launch, expected: str | None) -> str:
+        """Start or update a bot."""
+        self._check()
+        return await self._scheduler.apply(launch, expected)
+
+    async def outdated(self, launch: Launch) -> bool:
+        """Say whether a bot's job would be rendered otherwise now."""
+        return await self._scheduler.outdated(launch)
+
+    async def stop(self, name: str, expected: str | None, reason: str) -> None:
+        """Ask a bot to stop."""
+        self._check()
+        await self._scheduler.stop(name, expected, reason)
+
+    async def restart(self, name: str, reason: str) -> None:
+        """Restart a bot's process."""
+        self._check()
+        await self._scheduler.restart(name, reason)
+
+    async def query(self, name: str, question: Question) -> str:
+        """Ask a bot's query program."""
+        self._check()
+        return await self._scheduler.query(name, question)
+
+    async def remove(self, name: str) -> None:
+        """Forget a stopped bot's job."""
+        self._check()
+        await self._scheduler.remove(name)
+
+    def events(self) -> AsyncIterator[SchedulerEvent]:
+        """Yield moves as they happen."""
+        return self._scheduler.events()
+
+    async def close(self) -> None:
+        """Let go."""
+        await self._scheduler.close()

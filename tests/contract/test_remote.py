@@ -1,0 +1,315 @@
+"""The controller and the web as two processes: what passes between them through a real PostgreSQL."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from controller.clock import SystemClock
+from controller.database import Database
+from controller.database.drains import answer_drained, ask_drained, open_drains
+from controller.database.fleets import ensure_fleet
+from controller.database.keys import shared_key
+from controller.database.notices import Channel
+from controller.database.pending_reports import load_reports
+from controller.database.requests import Request, add_request, find_request, take_requests
+from controller.plan import Action, ActionKind, Plan
+from controller.records import Change, ChangeState, RevisionRecord, RevisionState, RunRecord, Suspension
+from controller.remote.asking import Asking
+from controller.remote.bell import Bell, rung
+from controller.remote.controller import RemoteController
+from controller.remote.leadership import Leadership
+from controller.remote.mirror import Mirror
+from controller.remote.receiving import Receiving
+from controller.remote.serving import Serving
+from controller.remote.showing import Showing
+from controller.remote.trouble import NoController
+from controller.status import Health
+from schemas.errors import Conflict, HerdsmanError, NotFound, QueryFailed
+from tests.fakes.controller import FakeController, bot_status
+from tests.unit.controller.examples import NOW, desired, exited, labels, revision, spec, started
+
+BOT = spec("sma-btc")
+
+
+class Heard:
+    """A listener that notes what it hears, and can be waited for."""
+
+    def __init__(self):
+        self.told = asyncio.Queue()
+
+    def status_changed(self, status):
+        self.told.put_nowait(("status", status.name, status.health))
+
+    def bot_removed(self, name):
+        self.told.put_nowait(("removed", name))
+
+    def revision_changed(self, record):
+        self.told.put_nowait(("revision", record))
+
+    def run_changed(self, bot, run):
+        self.told.put_nowait(("run", bot, run.id))
+
+    async def next(self, kind):
+        while True:
+            one = await asyncio.wait_for(self.told.get(), 10)
+            if one[0] == kind:
+                return one
+
+
+class Pair:
+    """A leader over a fake controller, and the web that asks it."""
+
+    def __init__(self, address, leaders, webs):
+        self.address, self.leaders, self.webs = address, leaders, webs
+        self.controller = FakeController({"sma-btc": bot_status()}, state=desired([BOT]))
+        self.bells = (Bell(address), Bell(address))
+        self.heard = Heard()
+        self.mirror = Mirror(webs, self.bells[1])
+        self.mirror.listener = self.heard
+        self.asking = Asking(webs, self.bells[1], patience=5.0)
+        self.web = RemoteController(self.mirror, self.asking, webs, "desk-abc123")
+        self.reports = []
+        self.recorded = asyncio.Event()
+
+    async def record(self, reports):
+        self.reports += reports
+        self.recorded.set()
+
+    async def have_reports(self, count):
+        """Wait until so many reports were handed on, and are forgotten where they waited."""
+        while len(self.reports) < count or await self.webs.run(lambda db: load_reports(db, 1)):
+            self.recorded.clear()
+            await rung(self.recorded, 0.1)
+
+    @asynccontextmanager
+    async def leading(self, *, serve=True):
+        """Lead for the length of a block; yield what hears of the controller."""
+        clock = SystemClock()
+        lead = await Leadership(self.address, "leader", "http://leader").win()
+        self.leaders.guard = lead.guard
+        showing = Showing(self.controller, self.leaders, clock)
+        parts = [showing, Receiving(self.record, self.leaders, self.bells[0], clock)]
+        if serve:
+            parts.append(Serving(self.controller, self.leaders, self.bells[0], clock, lead.epoch))
+        tasks = [asyncio.create_task(part.run()) for part in (*parts, lead)[:-1]]
+        tasks.append(asyncio.create_task(lead.hold()))
+        try:
+            yield showing
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await lead.close()
+
+
+@pytest.fixture
+async def pair(postgres):
+    address = postgres.new_database()
+    leaders, webs = await asyncio.gather(Database.open(address), Database.open(address))
+    made = Pair(address, leaders, webs)
+    bells = [asyncio.create_task(bell.run()) for bell in made.bells]
+    yield made
+    for task in bells:
+        task.cancel()
+    await made.web.close()
+    await leaders.close()
+    await webs.close()
+
+
+@asynccontextmanager
+async def following(pair):
+    """Let the web follow for the length of a block."""
+    await pair.mirror.load()
+    task = asyncio.create_task(pair.mirror.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_the_leader_shows_the_web_says(pair):
+    """Status, spec, suspension, revision and problems are the same in both processes, and told of live."""
+    pair.controller.suspensions["sma-btc"] = Suspension("sma-btc", "ada", "maintenance", NOW)
+    change = Change("sma-btc", "create", "new")
+    record = RevisionRecord(revision(1), RevisionState.RUNNING, NOW, changes=(change,))
+    pair.controller.records = [record]
+    async with pair.leading() as leader, following(pair):
+        await pair.heard.next("status")
+        await pair.heard.next("revision")
+        assert pair.web.statuses() == pair.controller.statuses()
+        assert pair.web.spec("sma-btc") == BOT
+        assert pair.web.suspension("sma-btc").reason == "maintenance"
+        assert pair.web.revision() == record
+        assert pair.web.desired().bots.keys() == {"sma-btc"}
+        with pytest.raises(NotFound):
+            pair.web.status("other")
+
+        worse = bot_status(health=Health.DEGRADED)
+        pair.controller.bots["sma-btc"] = worse
+        leader.status_changed(worse)
+        assert await pair.heard.next("status") == ("status", "sma-btc", Health.DEGRADED)
+        done = change.to(ChangeState.HEALTHY, "", 1.0)
+        leader.revision_changed(replace(record, changes=(done,)))
+        assert (await pair.heard.next("revision"))[1].changes == (done,)
+        leader.run_changed("sma-btc", RunRecord("r1", "sma-btc", "a1", "n1", "r"))
+        assert await pair.heard.next("run") == ("run", "sma-btc", "r1")
+        pair.controller.troubles.append("the source does not answer")
+        del pair.controller.bots["sma-btc"]
+        leader.bot_removed("sma-btc")
+        await pair.heard.next("removed")
+        assert not pair.web.statuses()
+        assert pair.web.problems() == ["the source does not answer"]
+
+
+async def test_a_new_leader_shows_what_differs_and_what_is_gone(pair):
+    """A leader that died before it showed everything leaves nothing wrong behind for ever."""
+    pair.controller.bots["gone"] = bot_status("gone")
+    async with pair.leading(), following(pair):
+        while len(pair.web.statuses()) < 2:
+            await pair.heard.next("status")
+    del pair.controller.bots["gone"]
+    pair.controller.bots["sma-btc"] = bot_status(health=Health.UNKNOWN)
+    async with pair.leading(), following(pair):
+        assert await pair.heard.next("removed") == ("removed", "gone")
+        assert [status.health for status in pair.web.statuses()] == [Health.UNKNOWN]
+
+
+async def test_a_web_that_starts_later_knows_everything(pair):
+    """What was shown before is read at the start, also where nobody leads any more."""
+    async with pair.leading(), following(pair):
+        await pair.heard.next("status")
+    later = Mirror(pair.webs, pair.bells[1])
+    await later.load()
+    while later.leader:  # the server ends a closed session when it comes to it
+        await later.load()
+    assert [view.status for view in later.bots.values()] == pair.controller.statuses()
+    assert "no controller leads" in later.problems()[0]
+
+
+async def test_requests_are_carried_out_with_who_and_why(pair):
+    """Each thing that an operator asks for reaches the leader's controller whole."""
+    async with pair.leading(), following(pair):
+        await pair.web.suspend("sma-btc", "ada", "maintenance", 5.0, token="t")
+        await pair.web.resume("sma-btc", "ada", "done")
+        await pair.web.restart("sma-btc", "ada", "stuck")
+        assert await pair.web.recover("ada", "lost") == ["sma-btc"]
+        assert await pair.web.plan() == pair.controller.next_plan
+    assert pair.controller.asked == [
+        ("suspend", "sma-btc", "ada", "maintenance", 5.0),
+        ("resume", "sma-btc", "ada", "done"),
+        ("restart", "sma-btc", "ada", "stuck"),
+        ("recover", "ada", "lost"),
+    ]
+
+
+@pytest.mark.parametrize("error", [NotFound("no bot"), Conflict("busy"), QueryFailed("no", "trace", ("/a",))])
+async def test_errors_of_the_leader_are_raised_as_they_are(pair, error):
+    """Whoever asks hears the leader's own words, by the same kind of error."""
+
+    async def fails(*_args, **_more):
+        raise error
+
+    pair.controller.restart = fails
+    async with pair.leading(), following(pair):
+        with pytest.raises(type(error), match=str(error)) as raised:
+            await pair.web.restart("sma-btc", "ada", "")
+    assert vars(raised.value) == vars(error)
+
+
+async def test_an_unforeseen_error_tells_only_its_kind(pair):
+    """A defect of the controller's shows nothing of its inside, and keeps nobody else from being served."""
+
+    async def fails(*_args, **_more):
+        raise KeyError("secret")
+
+    pair.controller.restart = fails
+    async with pair.leading(), following(pair):
+        with pytest.raises(HerdsmanError, match=r"KeyError.*log") as raised:
+            await pair.web.restart("sma-btc", "ada", "")
+        assert "secret" not in str(raised.value)
+        await pair.web.resume("sma-btc", "ada")
+
+
+async def test_a_sync_is_followed_to_its_end(pair):
+    """The pass that the web returns has the leader's plan, then each change as it happens."""
+    change = Change("sma-btc", "create", "new")
+    plan = Plan(revision(1), (Action("sma-btc", ActionKind.CREATE, "new"),), total=1)
+    pair.controller.plan_at_once = (plan, [change])
+    async with pair.leading(), following(pair):
+        await pair.mirror._read()
+        asked = pair.web.request_pass("operator", by="ada", confirm_prune=True)
+        assert await asyncio.wait_for(asked.planned(), 10) == plan
+        assert asked.changes == [change]
+        assert not asked.ended
+        pair.controller.passes[0].update(change.to(ChangeState.RUNNING, "", 0.5))
+        (running,) = await asyncio.wait_for(asked.wait(), 10)
+        assert running.state is ChangeState.RUNNING
+    assert (pair.controller.passes[0].by, pair.controller.passes[0].confirm_prune) == ("ada", True)
+
+
+async def test_without_a_leader_requests_are_withdrawn(pair):
+    """Nobody carries out later what was refused: the text says so, and the row says withdrawn."""
+    pair.asking._patience = 0.1
+    with pytest.raises(NoController, match="was not done and will not be"):
+        await pair.web.restart("sma-btc", "ada", "stuck")
+    with pytest.raises(NoController, match="nothing was begun"):
+        pair.web.request_pass("operator")
+    async with pair.leading():
+        await pair.web.record([(labels(BOT), started())])
+        await pair.have_reports(1)
+    assert not pair.controller.asked
+
+
+async def test_what_a_dead_leader_had_taken_is_answered_by_the_next(pair):
+    """A request whose leader died is neither lost in silence nor carried out twice."""
+    request = Request("1", "restart", '{"name": "sma-btc"}', "ada", "", "", NOW)
+    await pair.webs.run(lambda connection: add_request(connection, request))
+    await pair.webs.run(lambda connection: take_requests(connection, 0))
+    async with pair.leading():
+        ended = pair.bells[1].next(Channel.ANSWERS)
+        found = await pair.webs.run(lambda connection: find_request(connection, "1"))
+        if not found.error:
+            await asyncio.wait_for(ended.wait(), 10)
+    found = await pair.webs.run(lambda connection: find_request(connection, "1"))
+    assert "look whether it was done" in found.error
+    assert not pair.controller.asked
+
+
+async def test_reports_wait_for_a_leader_and_keep_their_order(pair):
+    """What was acknowledged while nobody led is taken in by the next leader, once and in order."""
+    first = [(labels(BOT), started(1)), (labels(BOT), exited(1))]
+    await pair.web.record(first)
+    await pair.web.record([(labels(BOT), started(2))])
+    async with pair.leading():
+        await pair.have_reports(3)
+    assert pair.reports == [*first, (labels(BOT), started(2))]
+    assert await pair.webs.run(lambda connection: load_reports(connection, 10)) == []
+
+
+async def test_drained_lines_are_asked_for_and_answered(pair):
+    """The leader hears that a stopped bot's lines have arrived only after the web has said so."""
+
+    async def asked(now):
+        return await pair.leaders.run(lambda connection: ask_drained(connection, "a", now))
+
+    assert not await asked(NOW)
+    assert not await asked(NOW)
+    assert await pair.webs.run(open_drains) == ["a"]
+    await pair.webs.run(lambda connection: answer_drained(connection, "a", NOW))
+    assert await asked(NOW)
+    assert not await asked(NOW)
+
+
+async def test_what_is_made_once_is_made_once(pair):
+    """Processes that start at the same moment agree on the fleet's id and on the shared key."""
+
+    async def both(function):
+        return await asyncio.gather(pair.leaders.run(function), pair.webs.run(function))
+
+    ids = await both(lambda connection: ensure_fleet(connection, "desk", NOW))
+    keys = await both(lambda connection: shared_key(connection, "bundles"))
+    assert ids[0] == ids[1]
+    assert keys[0] == keys[1]

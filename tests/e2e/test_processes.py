@@ -1,0 +1,288 @@
+"""herdsman as several processes: controllers, a web and an agent on real PostgreSQL, Nomad, VictoriaMetrics.
+
+Controllers share a data folder that the node cannot see; bundles and git go through the web, output through
+the agent, everything else through the database.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.cluster import install_on_node, start_agent
+from tests.e2e.fleet import Fleet, bot_text, new_fleet
+from tests.e2e.lives import assert_never_two, by_bot, read_lives
+from tests.e2e.service import CHECKOUT, Service, wait_for
+from tests.engines.nomad import NomadAgent, nomad_agent
+from tests.engines.postgresql import postgresql
+from tests.engines.victoriametrics import victoriametrics
+
+pytestmark = [pytest.mark.e2e, pytest.mark.nomad, pytest.mark.victoriametrics, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def root() -> Iterator[Path]:
+    """Hold everything of this module in one folder that Nomad's tasks may enter."""
+    with tempfile.TemporaryDirectory(prefix="herdsman-e2e-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def nomad(root: Path) -> Iterator[NomadAgent]:
+    """Run Nomad so that it and its tasks see neither herdsman's data nor the checkout."""
+    hidden = [root / "controllers" / "data", root / "web" / "data", CHECKOUT]
+    for folder in hidden[:2]:
+        folder.mkdir(parents=True)
+    with nomad_agent(hide=hidden) as agent:
+        yield agent
+
+
+@pytest.fixture(scope="module")
+def database(root: Path) -> Iterator[Path]:
+    """Run PostgreSQL and return the file that says where it is, with its password."""
+    with postgresql() as server:
+        file = root / "database-url"
+        file.write_text(f"{server.new_database()}\n")
+        file.chmod(0o600)
+        yield file
+
+
+class Controllers:
+    """Two controllers on one data folder, and a web; each may be killed and started again."""
+
+    def __init__(self, root: Path, database: Path, nomad: NomadAgent, series: str) -> None:
+        shared = ("--database-file", str(database))
+        self.web = Service(root / "web", (*shared, "--victoriametrics", series), process_kind="web")
+        options = (*shared, "--nomad-address", nomad.address, "--fleet", "desk")
+        options += ("--advertise-url", self.web.url, "--web-url", self.web.url)
+        self.all = [
+            Service(root / "controllers", (*options, "--name", name), process_kind="controller")
+            for name in ("first", "second")
+        ]
+
+    def role(self, one: Service) -> str:
+        """Return what a controller says it is."""
+        assert one.process is not None
+        assert one.process.poll() is None, one.log.read_text()
+        try:
+            return str(httpx.get(f"{one.url}/readyz", timeout=5).json()["role"])
+        except httpx.TransportError:
+            return ""
+
+    def leader(self) -> Service:
+        """Return the controller that leads, once one does."""
+        return wait_for(
+            lambda: next((one for one in self.running() if self.role(one) == "leader"), None),
+            "a controller to lead",
+            60,
+        )  # type: ignore[return-value]
+
+    def running(self) -> list[Service]:
+        """Return the controllers whose processes run."""
+        return [one for one in self.all if one.process is not None and one.process.poll() is None]
+
+    def stop(self) -> None:
+        """End everything."""
+        for one in (self.web, *self.all):
+            if one.process is not None:
+                one.stop()
+
+
+@pytest.fixture(scope="module")
+def processes(root: Path, nomad: NomadAgent, database: Path) -> Iterator[Controllers]:
+    """Run two controllers, a web, and the agent on the node."""
+    with victoriametrics() as series:
+        found = Controllers(root, database, nomad, series.address)
+        try:
+            for one in found.all:
+                one.start()
+            found.leader()
+            found.web.start()
+            start_agent(found.web, nomad, install_on_node(root), root)
+            yield found
+        finally:
+            found.stop()
+
+
+@pytest.fixture(scope="module")
+def web(processes: Controllers) -> Service:
+    """Return the web."""
+    return processes.web
+
+
+@pytest.fixture(scope="module")
+def fleet(root: Path, web: Service) -> Fleet:
+    """Clone an empty fleet, connected to the web."""
+    return new_fleet(root / "fleet", web)
+
+
+@pytest.fixture(scope="module")
+def record(root: Path) -> Path:
+    """Name the file of the bots' lives; every test of this module goes on with the same bots."""
+    return root / "lives"
+
+
+def indices(nomad: NomadAgent) -> dict[str, int]:
+    """Return each bot's JobModifyIndex."""
+    listed = nomad.get("jobs?meta=true")
+    return {
+        job["Meta"]["herdsman.bot"]: job["JobModifyIndex"]
+        for job in listed
+        if (job.get("Meta") or {}).get("herdsman.bot")
+    }
+
+
+def starts(record: Path, bot: str) -> int:
+    """Return how often a bot was started."""
+    return len(by_bot(read_lives(record)).get(bot, []))
+
+
+def until_healthy(stream: httpx.Response, bot: str) -> dict[str, Any]:
+    """Read the stream until it tells that a bot is healthy; return that row."""
+    event = ""
+    for line in stream.iter_lines():
+        if line.startswith("event: "):
+            event = line.removeprefix("event: ")
+        elif line.startswith("data: ") and event == "status":
+            row: dict[str, Any] = json.loads(line.removeprefix("data: "))
+            if row["name"] == bot and row.get("health") == "Healthy":
+                return row
+    raise AssertionError("the stream ended")
+
+
+def test_a_push_runs_and_is_seen_live_in_the_web(
+    processes: Controllers, web: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+) -> None:
+    """A push goes through the web to the leader; rows, lines and numbers come back by the web alone."""
+    fleet.write("bots/one.yaml", bot_text("one", record))
+    fleet.write("bots/two.yaml", bot_text("two", record))
+    revision = fleet.commit("two bots")
+    headers = {"Authorization": f"Bearer {web.token}"}
+    address = f"{web.url}/api/v1/stream?topics=fleet"
+    with httpx.stream("GET", address, headers=headers, timeout=60) as stream:
+        printed = fleet.push()
+        assert printed.count("running") == 2, printed
+        assert until_healthy(stream, "one")["applied_revision"] == revision
+    web.wait_health("two", "Healthy")
+    assert set(indices(nomad)) == {"one", "two"}
+    assert web.get("/api/v1/bots/one")["parameters"]["record"] == str(record)
+    wait_for(lambda: web.get("/api/v1/bots/one/series", metric="bot_counter")["series"], "its numbers")
+    assert web.get("/api/v1/bots/one/logs", text="starts")["events"]
+    assert [run["ended_at"] for run in web.get("/api/v1/bots/one/runs")] == [None]
+    (found,) = web.get("/api/v1/revisions")
+    assert (found["id"], found["state"], found["by"]) == (revision, "applied", "admin")
+
+
+def test_operators_requests_are_carried_out_by_the_leader(web: Service, record: Path) -> None:
+    """Suspend, resume, restart, sync and plan through the web's API do what they say."""
+    web.run("suspend", "two", "--reason", "maintenance")
+    suspended = web.wait_health("two", "Suspended")
+    assert "maintenance" in json.dumps(web.get("/api/v1/bots/two")["suspended"]), suspended
+    web.run("resume", "two", "--reason", "done")
+    web.wait_health("two", "Healthy")
+    before = starts(record, "two")
+    web.run("restart", "two", "--reason", "stuck")
+    wait_for(lambda: starts(record, "two") == before + 1, "the bot to start again")
+    web.wait_health("two", "Healthy")
+    assert "nothing to change" in web.run("sync").stdout
+    assert {one["action"] for one in web.get("/api/v1/plan")["actions"]} == {"none"}
+    refused = web.run("restart", "nobody", "--reason", "stuck", check=False)
+    assert refused.returncode == 1
+    audit = web.get("/api/v1/audit")
+    assert {"suspend", "resume", "restart"} <= {entry["action"] for entry in audit}
+    assert_never_two(record)
+
+
+def test_a_killed_leader_is_replaced_and_no_job_changes(
+    processes: Controllers, web: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+) -> None:
+    """kill -9 of the leader: the stand-by leads, no job is touched, and pushes go on through the web."""
+    before, lives = indices(nomad), len(read_lives(record))
+    old = processes.leader()
+    (standby,) = [one for one in processes.all if one is not old]
+    refused = httpx.get(
+        f"{standby.url}/git/fleet.git/info/refs?service=git-upload-pack", auth=("herdsman", web.token)
+    )
+    assert (refused.status_code, "leads since" in refused.text) == (503, True), refused.text
+    old.kill()
+    assert processes.leader() is standby
+    wait_for(lambda: httpx.get(f"{web.url}/readyz").status_code == 200, "the web to see the new leader")
+    web.run("sync")
+    assert indices(nomad) == before
+    assert len(read_lives(record)) == lives
+    assert set(web.bots()) == {"one", "two"}
+    fleet.write("bots/three.yaml", bot_text("three", record))
+    last = fleet.commit("a third")
+    fleet.push()
+    assert web.wait_health("three", "Healthy")["applied_revision"] == last
+    assert {name: index for name, index in indices(nomad).items() if name != "three"} == before
+    old.start()
+    assert processes.role(old) == "standby"
+    assert_never_two(record)
+
+
+def test_a_web_that_was_away_has_lost_nothing(web: Service, nomad: NomadAgent, record: Path) -> None:
+    """kill -9 of the web: bots run on, and after its start every row, line and number is there."""
+    before, lives = indices(nomad), starts(record, "one")
+    web.kill()
+    web.start()
+    web.wait_health("one", "Healthy")
+    assert indices(nomad) == before
+
+    def counted() -> list[int]:
+        found = web.get("/api/v1/bots/one/series", metric="bot_counter", start="-2m", step=0)["series"]
+        newest = max(found, key=lambda entry: entry["points"][-1][0])["points"]
+        return [int(value) for _, value in newest]
+
+    seen = counted()[-1]
+    wait_for(lambda: counted()[-1] > seen + 5, "the counter to go on", 30, 0.3)
+    values = counted()
+    assert values == list(range(values[0], values[0] + len(values))), values
+    assert starts(record, "one") == lives
+
+
+def test_without_a_controller_it_is_said_and_nothing_is_lost(
+    processes: Controllers, web: Service, nomad: NomadAgent, record: Path
+) -> None:
+    """No leader: requests are refused with what to do, and what launchers report is taken in afterwards."""
+    for one in processes.running():
+        one.stop()
+    wait_for(
+        lambda: "no controller leads" in " ".join(web.get("/api/v1/fleet")["problems"]), "the web to say"
+    )
+    headers = {"Authorization": f"Bearer {web.token}"}
+    refused = httpx.post(f"{web.url}/api/v1/bots/two/restart", headers=headers, timeout=30)
+    problem = refused.json()
+    assert (refused.status_code, problem["reason"]) == (503, "NoController"), problem
+    assert "start `herdsman controller`" in problem["detail"]
+    runs, before = len(web.get("/api/v1/bots/two/runs")), starts(record, "two")
+    allocations = nomad.get("allocations")
+    (running,) = [one for one in allocations if "two" in one["JobID"] and one["ClientStatus"] == "running"]
+    nomad.send("POST", f"client/allocation/{running['ID']}/restart", {"AllTasks": True})
+    wait_for(lambda: starts(record, "two") == before + 1, "the bot to start again", 60)
+    for one in processes.all:
+        one.start()
+    processes.leader()
+    wait_for(lambda: len(web.get("/api/v1/bots/two/runs")) == runs + 1, "its runs to be known")
+    assert starts(record, "two") == before + 1
+    web.wait_health("two", "Healthy")
+    assert_never_two(record)
+
+
+def test_a_removed_bots_job_is_purged_once_its_lines_are_there(
+    web: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+) -> None:
+    """The leader asks the web whether the last lines have arrived, and then forgets the job."""
+    fleet.remove("bots/three.yaml")
+    fleet.commit("without the third")
+    fleet.push()
+    wait_for(lambda: "three" not in web.bots(), "three to be gone", 60)
+    assert "three" not in indices(nomad)
+    ended = web.get("/api/v1/bots/three/logs", kind="all", text="end")["events"]
+    assert by_bot(read_lives(record))["three"][-1].ended
+    assert ended is not None

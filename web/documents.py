@@ -174,7 +174,7 @@ class RevisionDocument(Struct):
     """
     errors: list[dict[str, Any]]
     trigger: str = ""
-    """What brought it: push, poll, webhook, operator, start, timer, scheduler."""
+    """What brought it: push, poll, webhook, watch (of a folder), operator, start, timer, scheduler."""
     by: str = ""
     """The name of the token that pushed it or asked for it, "" where nobody did."""
     branch: str = ""

@@ -11,6 +11,11 @@ from web.access.listen import Listen, Tls, check_listen, parse_listen, tls_files
 
 FLEET_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 SHORTEST_POLL = 0.2
+OF_ONE_SOURCE = (
+    *("source", "branch", "tag", "semver", "commit", "subfolder", "accept_moved_tags", "webhook_secret_file"),
+    *("source_token_file", "source_ca_file", "source_known_hosts", "source_key_file"),
+)
+"""What belongs to the one source, and is said in the file of several."""
 LEAST_BUILD_MEMORY = 64
 
 
@@ -74,7 +79,7 @@ class UpOptions:
             raise UsageError(f"--data {self.data} is a file, not a folder")
         if self.seed and (self.source or self.sources):
             raise UsageError("--seed fills our own git remote; with --source the fleet lies elsewhere")
-        if self.sources and (self.source or self.subfolder or self.branch or self.webhook_secret_file):
+        if self.sources and any(getattr(self, name) for name in OF_ONE_SOURCE):
             raise UsageError(
                 "--sources names everything in its file: leave out --source and what belongs to it"
             )

@@ -81,6 +81,7 @@ const TRIGGERS: Record<string, string> = {
   push: "a push",
   webhook: "a webhook",
   poll: "a look at the source",
+  watch: "a change in the watched folder",
   operator: "an operator",
   start: "herdsman's start",
   timer: "a timer",

@@ -54,7 +54,7 @@ def test_a_url_is_followed_by_what_was_asked_for(tmp_path, secret):
 
 
 def test_a_folder_is_watched_and_a_bare_repository_is_not(tmp_path):
-    """A path that people work in is read as it is; a bare repository, and a path with a branch, by commits."""
+    """A path that people work in is read as it is; a bare repository, or a path with a branch, by commits."""
     HostedRepository(tmp_path / "bare.git").create()
     (tmp_path / "work").mkdir()
     assert isinstance(opened(tmp_path, source=str(tmp_path / "work")).source, FolderSource)

@@ -12,7 +12,18 @@ from pathlib import Path
 
 from bench.figures import Figure, table
 
-NAMES = ("passes", "manifests", "memory", "ingest", "local", "nomad", "changed", "browser", "viewers")
+NAMES = (
+    "passes",
+    "manifests",
+    "memory",
+    "ingest",
+    "local",
+    "nomad",
+    "changed",
+    "browser",
+    "viewers",
+    "commands",
+)
 OUT = Path(__file__).parent / "out"
 
 

@@ -5,8 +5,6 @@ there is nothing to complete, which is no error.
 """
 
 import json
-import ssl
-import urllib.request
 from typing import TYPE_CHECKING, Any
 
 from cli.known_service import Service, find_service
@@ -39,6 +37,9 @@ def bot_names(ctx: "click.Context", param: "click.Parameter", incomplete: str) -
 
 def ask(service: Service) -> list[tuple[str, str, str]]:
     """Return (name, health, program) of each bot. Raises OSError and ValueError where it is not answered."""
+    import ssl
+    import urllib.request
+
     if not service.url.startswith(("http://", "https://")):
         raise ValueError(service.url)
     headers = {"Authorization": f"Bearer {service.token}"}

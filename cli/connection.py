@@ -1,6 +1,7 @@
 """How a command speaks to the running service."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,6 +76,9 @@ class Client:
     """
 
     def __init__(self, service: Service, *, patience: float = 60.0) -> None:
+        # httpx brings a command line of its own, whose imports (rich, pygments) take longer than all of its
+        # others; without it httpx does the same for us.
+        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None: not to be imported
         import httpx
 
         self._service = service
@@ -158,6 +162,8 @@ class Client:
 
 def trust(service: Service) -> Any:
     """Return what certificates a connection to the service trusts. Raises UsageError."""
+    if service.url.startswith("http://"):
+        return False  # there is no certificate, and loading the known authorities takes its time
     if not service.ca_file:
         return True
     import ssl

@@ -58,6 +58,7 @@ def deploy(
         check(fleet, bot, home)
         earlier = fleet.ahead(base)
         revision = fleet.commit(f"Deploy {bot}: {program.manifest.name} {version}", [home, manifest])
+        pushed = time.monotonic()
         if revision == base:
             tell("unchanged", f"the service has it all at {revision[:7]}")
         else:
@@ -74,7 +75,9 @@ def deploy(
             fleet.push(lambda line: click.echo(f"           {line}".rstrip()))
         keep_version(program, version)
     arrived = await_healthy(client, bot, version, timeout)
-    tell(arrived.health.lower(), f"{bot} {version} after {time.monotonic() - began:.1f} s")
+    ended = time.monotonic()
+    spent = f"{pushed - began:.1f} s to check and commit, {ended - pushed:.1f} s to push and until it is so"
+    tell(arrived.health.lower(), f"{bot} {version} after {ended - began:.1f} s ({spent})")
     if arrived.health == "Suspended":
         click.echo(f"           {arrived.message}\n           herdsman resume {bot}   to let it run")
         return
@@ -150,8 +153,9 @@ def put_bot(program: ProgramFolder, fleet: Repository, bot: str, values: dict[st
 
 
 def find_bot(fleet: Repository, bot: str) -> Path | None:
-    """Return the YAML manifest of a bot of this name in the fleet."""
-    for file in sorted((fleet.root / "bots").rglob("*.y*ml")):
+    """Return the manifest of a bot of this name in the fleet: YAML, or JSON (which is YAML too)."""
+    folder = fleet.root / "bots"
+    for file in sorted(one for ending in ("*.yaml", "*.yml", "*.json") for one in folder.rglob(ending)):
         if read(file.read_text(errors="replace")).get("name") == bot:
             return file
     return None

@@ -1,5 +1,6 @@
 """Manifests as text: values put in without touching comments and order. Pure."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +13,12 @@ _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
 def with_values(text: str, values: Mapping[str, Any], file: str) -> str:
-    """Return a YAML mapping's text with these top-level values, each in its line or added at the end.
+    """Return a mapping's text with these top-level values: in YAML each in its line or added at the end.
 
     Raises UsageError where a value stands over several lines: that is for the person to edit.
     """
+    if file.endswith(".json"):
+        return json.dumps({**read(text), **values}, indent=2, ensure_ascii=False, default=str) + "\n"
     for key, value in values.items():
         line = f"{key}: {_on_one_line(value)}"
         # A comment behind the value stays; so does the value's own `#`, which has no space before it.

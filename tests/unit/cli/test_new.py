@@ -76,6 +76,13 @@ def test_values_are_put_in_and_comments_stay() -> None:
     assert changed == "# mine\nname: one\nversion: 1.0.1 # pinned\nfast: 10\nslow: 20\n"
 
 
+def test_values_are_put_into_a_json_manifest_too() -> None:
+    """JSON instances stay JSON, whatever the value, with their other keys as they were."""
+    text = '{"name": "one", "version": "1.0.0", "herdsman": {"timeout": "5s"}}'
+    changed = with_values(text, {"version": "1.0.1", "herdsman": {"priority": 2}}, "one.json")
+    assert json.loads(changed) == {"name": "one", "version": "1.0.1", "herdsman": {"priority": 2}}
+
+
 def test_a_value_over_several_lines_is_left_to_the_person() -> None:
     """What cannot be replaced in one line is refused, naming the file."""
     with pytest.raises(UsageError, match=r"one\.yaml could not be changed by itself"):

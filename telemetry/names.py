@@ -1,6 +1,6 @@
 """Every series there is, with its help text: bots' own, their resources, and herdsman's health."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from telemetry.metric_types import METRIC_TYPES, series_name
 from telemetry.prometheus import Counter, Gauge, Histogram, Registry
@@ -44,6 +44,13 @@ HEALTH: Mapping[str, str] = {
     "herdsman_http_requests_total": "Requests answered, by method, route and status",
     "herdsman_http_request_seconds": "Seconds until a request was answered, by route; streams are left out",
     "herdsman_webhooks_total": "Webhook deliveries of git servers, by source and result",
+    "herdsman_process_memory_bytes": "Resident memory of this process",
+    "herdsman_process_cpu_seconds_total": "CPU time that this process has used",
+    "herdsman_process_open_files": "Files and connections that this process holds open",
+    "herdsman_pass_seconds": "How long the last pass took until its changes were under way",
+    "herdsman_pass_age_seconds": "Seconds since the last pass ended",
+    "herdsman_changes_under_way": "Bots whose change has not come to running, gone or failed",
+    "herdsman_bots": "Bots that herdsman looks after",
     "herdsman_agent_allocations": "Allocations whose output the agent in this process follows",
     "herdsman_agent_files": "Log files that the agent in this process holds open",
     "herdsman_agent_batches_total": "Batches that the agent in this process had acknowledged",
@@ -92,6 +99,10 @@ class Health:
     def gauge(self, name: str) -> Gauge:
         """Return a gauge of `HEALTH`."""
         return self.registry.gauge(name, HEALTH[name])
+
+    def reads(self, name: str, read: Callable[[], float]) -> None:
+        """Take a number of `HEALTH` from a function whenever it is asked for."""
+        self._declare(name).read = read
 
     def histogram(self, name: str) -> Histogram:
         """Return a histogram of `HEALTH`."""

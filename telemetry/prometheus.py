@@ -9,13 +9,14 @@ BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Counter:
-    """A number that only grows."""
+    """A number that only grows: added to, or read from a function where something else counts it."""
 
     kind = "counter"
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         self.help = text
+        self.read: Callable[[], float] | None = None
         self._values: dict[_Labels, float] = {}
 
     def add(self, amount: float = 1.0, **labels: str) -> None:
@@ -25,10 +26,12 @@ class Counter:
 
     def value(self, **labels: str) -> float:
         """Return the number as it is now, 0 where it never grew."""
-        return self._values.get(tuple(sorted(labels.items())), 0.0)
+        return self.rows().get(tuple(sorted(labels.items())), 0.0)
 
     def rows(self) -> dict[_Labels, float]:
         """Return every label set with its number."""
+        if self.read is not None:
+            return {(): self.read()}
         return dict(self._values) or {(): 0.0}
 
 

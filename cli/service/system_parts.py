@@ -6,7 +6,7 @@ import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,17 +14,19 @@ from cli.service.options import UpOptions
 from cli.service.sources import Origin
 from cli.service.telemetry_parts import Telemetry
 from controller.loop import Controller
+from controller.passes import PassReport
 from controller.ports import RevisionSource
 from controller.schedulers.protocol import NodeReport
 from gitops.source_set import SourceSet
 from schemas.errors import HerdsmanError
 from telemetry.embedded.retention import Retention
 from telemetry.intake import AgentHeard, Intake
+from telemetry.names import Health
 from telemetry.victoriametrics import VictoriaMetricsStore
 from web.documents import SystemFact, SystemPart, SystemTable
 from web.system.health import Probe, SystemHealth
 from web.system.notes import RecentNotes
-from web.system.own import live_probe, process_probe, web_probe
+from web.system.own import count_process, live_probe, process_probe, web_probe
 from web.system.rates import Rate
 
 _SILENT = 90.0
@@ -50,6 +52,8 @@ def make_system(
     notes = RecentNotes()
     for name in ("herdsman", "schemas", "gitops", "controller", "telemetry", "web", "cli"):
         logging.getLogger(name).addHandler(notes)
+    count_process(telemetry.health)
+    count_work(telemetry.health, controller)
     return SystemHealth(
         {
             "controller": controller_probe(controller),
@@ -68,6 +72,18 @@ def make_system(
         fleet=fleet,
         notes=notes,
     )
+
+
+def count_work(health: Health, controller: Controller) -> None:
+    """Have `/metrics` tell of the controller's work."""
+
+    def last(read: Callable[[PassReport], float]) -> Callable[[], float]:
+        return lambda: read(report) if (report := controller.work().last) is not None else 0.0
+
+    health.reads("herdsman_pass_seconds", last(lambda report: report.seconds))
+    health.reads("herdsman_pass_age_seconds", last(lambda report: time.time() - report.at))
+    health.reads("herdsman_changes_under_way", lambda: float(controller.work().changing))
+    health.reads("herdsman_bots", lambda: float(len(controller.statuses())))
 
 
 def controller_probe(controller: Controller) -> Probe:

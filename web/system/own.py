@@ -17,6 +17,13 @@ _MANY_FILES = 0.8
 """Share of the open files allowed, above which it is told as a warning."""
 
 
+def count_process(health: Health) -> None:
+    """Have `/metrics` tell of this process."""
+    health.reads("herdsman_process_memory_bytes", lambda: memory() or 0.0)
+    health.reads("herdsman_process_cpu_seconds_total", time.process_time)
+    health.reads("herdsman_process_open_files", lambda: float(open_files()))
+
+
 def process_probe(started_at: float, clock: Callable[[], float] = time.time) -> Probe:
     """Return what tells of this process: CPU, memory, files, threads."""
     cpu = Rate(lambda: time.process_time())
@@ -74,9 +81,10 @@ def web_probe(health: Health) -> Probe:
         return SystemPart(
             "web",
             "ok",
-            f"{total:,.0f} requests answered" if total else "no request answered yet",
+            "requests are answered" if total else "no request was answered yet",
             facts=[
                 SystemFact("requests", answered(), "per_second"),
+                SystemFact("since the start", total),
                 SystemFact("mean time", seconds / total if total else None, "s"),
                 SystemFact("failed", failed, "", "answers of 500 and above since the start"),
             ],

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
+import cli
 import telemetry
 import web
 from telemetry.names import HEALTH, RESOURCES, Health, all_series
 from telemetry.prometheus import Registry
 
-SOURCES = [path for package in (*telemetry.__path__, *web.__path__) for path in Path(package).rglob("*.py")]
+SOURCES = [
+    path
+    for package in (*telemetry.__path__, *web.__path__, *cli.__path__)
+    for path in Path(package).rglob("*.py")
+]
 
 
 def test_every_series_in_the_code_is_documented() -> None:

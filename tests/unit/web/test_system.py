@@ -13,7 +13,7 @@ from web.access.scopes import Scope
 from web.documents import SystemFact, SystemPart
 from web.system.health import SystemHealth, worst
 from web.system.notes import RecentNotes
-from web.system.own import live_probe, process_probe, web_probe
+from web.system.own import count_process, live_probe, process_probe, web_probe
 from web.system.rates import Rate
 
 
@@ -108,6 +108,17 @@ async def test_every_process_tells_of_itself_its_answers_and_its_streams():
     web = await facts(web_probe(health))
     assert (web["failed"], web["mean time"]) == (1.0, 0.1)
     assert (await facts(live_probe(health)))["dropped"] == 2.0
+
+
+def test_metrics_tell_of_the_process():
+    """Memory, CPU time and open files are read when they are asked for."""
+    health = Health()
+    count_process(health)
+    assert health.value("herdsman_process_memory_bytes") > 1 << 20
+    assert health.value("herdsman_process_open_files") >= 3
+    before = health.value("herdsman_process_cpu_seconds_total")
+    sum(range(10**6))
+    assert health.value("herdsman_process_cpu_seconds_total") > before
 
 
 async def test_the_route_tells_every_part(tmp_path: Path):

@@ -172,7 +172,10 @@ class Scheduler(Protocol):
         ...
 
     def events(self) -> AsyncIterator[SchedulerEvent]:
-        """Yield moves as they happen, for ever, reconnecting by itself; first an event with bot None."""
+        """Yield moves as they happen, for ever, reconnecting by itself; first an event with bot None.
+
+        Once begun it must be read without a pause: what is observed meanwhile may rest on it.
+        """
         ...
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ import msgspec
 
 from cli.service.scheduling import local_interpreter
 from controller.schedulers.local import LocalScheduler
-from controller.schedulers.protocol import Launch, ObservedBot, Phase, Scheduler
+from controller.schedulers.protocol import Launch, ObservedBot, Phase, Scheduler, SchedulerEvent
 from gitops.bundle import Bundle
 from schemas.bot import BotSpec, BotType, Mode, ProgramVersion
 from schemas.reports import LauncherReport
@@ -381,6 +381,23 @@ class LocalHarness:
             return path.read_text() == '{"somebody": "else"}'
 
         return untouched
+
+
+@asynccontextmanager
+async def listening_to(scheduler: Scheduler) -> AsyncIterator["asyncio.Queue[SchedulerEvent]"]:
+    """Yield the scheduler's events, read by a task all the time, as the controller does."""
+    queue: asyncio.Queue[SchedulerEvent] = asyncio.Queue()
+
+    async def read() -> None:
+        async for event in scheduler.events():
+            queue.put_nowait(event)
+
+    task = asyncio.create_task(read())
+    try:
+        yield queue
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import pytest
 from controller.schedulers.protocol import Phase, Question
 from schemas.errors import QueryRefused, SchedulerRefused
 from tests.contract.nomad_harness import nomad_harness
-from tests.contract.scheduler_harness import Fleet
+from tests.contract.scheduler_harness import Fleet, listening_to
 from tests.engines.nomad import NomadAgent, nomad_agent
 from tests.engines.processes import CHECKOUT
 
@@ -48,13 +48,12 @@ async def test_committed_policies_are_enough(guarded: NomadAgent, tmp_path: Path
         first = await fleet.start("alpha", "count")
         await fleet.report("alpha", "lease_acquired")
         await fleet.marked("alpha", "alive")
-        events = harness.scheduler.events()
-        assert (await anext(events)).bot is None
-        second = await fleet.scheduler.apply(await fleet.launch("alpha", "count", digest="two"), first)
-        await fleet.marked("alpha", "start", 2)
-        await fleet.phase("alpha", Phase.RUNNING)
-        assert (await anext(events)).bot == "alpha"
-        await events.aclose()  # type: ignore[attr-defined]
+        async with listening_to(harness.scheduler) as events:
+            assert (await events.get()).bot is None
+            second = await fleet.scheduler.apply(await fleet.launch("alpha", "count", digest="two"), first)
+            await fleet.marked("alpha", "start", 2)
+            await fleet.phase("alpha", Phase.RUNNING)
+            assert (await events.get()).bot == "alpha"
         await fleet.scheduler.restart("alpha", "to see")
         await fleet.marked("alpha", "start", 3)
         question = Question("/state")

@@ -18,7 +18,7 @@ from gitops.platforms import glibc
 from gitops.runtimes import nodes
 from schemas.errors import Conflict, NotFound, SchedulerRefused, SchedulerUnavailable
 from tests.contract.nomad_harness import NomadHarness, nomad_harness
-from tests.contract.scheduler_harness import Fleet, bundle, until
+from tests.contract.scheduler_harness import Fleet, bundle, listening_to, until
 from tests.engines.nomad import NomadAgent
 from tests.engines.processes import free_ports
 
@@ -38,18 +38,10 @@ def fleet(harness: NomadHarness) -> Fleet:
 
 @pytest.fixture
 async def listening(harness: NomadHarness) -> AsyncIterator[asyncio.Queue[SchedulerEvent]]:
-    """The scheduler's events, read by a task as the controller does; begins after the first listing."""
-    queue: asyncio.Queue[SchedulerEvent] = asyncio.Queue()
-
-    async def read() -> None:
-        async for event in harness.scheduler.events():
-            queue.put_nowait(event)
-
-    task = asyncio.create_task(read())
-    assert (await queue.get()).bot is None
-    yield queue
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    """The scheduler's events, from after the first listing."""
+    async with listening_to(harness.scheduler) as events:
+        assert (await events.get()).bot is None
+        yield events
 
 
 def requests(agent: NomadAgent) -> Callable[[], list[str]]:

@@ -9,7 +9,7 @@ import base64
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controller.launcher.archive import LAUNCHER, QUERY
@@ -18,7 +18,7 @@ from controller.schedulers.answers import answer_of
 from controller.schedulers.nomad.api import NomadApi
 from controller.schedulers.nomad.exec import execute
 from controller.schedulers.nomad.job import state_path
-from controller.schedulers.nomad.reading import META_FLEET, META_REVISION, TASK, Placement
+from controller.schedulers.nomad.reading import META_FLEET, META_REVISION, TASK, NodeRecord, Placement
 from controller.schedulers.nomad.settings import NomadSettings
 from controller.schedulers.protocol import Question
 from schemas.errors import HerdsmanError, QueryFailed, QueryRefused, QueryTimedOut, SchedulerUnavailable
@@ -73,12 +73,24 @@ async def ask_scheduled(
 ) -> str:
     """Ask a scheduled bot by a short job on the node that has its state; return its answer as JSON text."""
     items = await api.variable(state_path(settings.fleet, name))
-    asking = render_query(job, settings, name, question, items.get("node", ""))
+    home = items.get("node", "")
+    check_home(name, home, await api.nodes())
+    asking = render_query(job, settings, name, question, home)
     await api.register(asking, 0)
     try:
         return answer_of(name, await _answer(api, asking["ID"], name, question))
     finally:
         await asyncio.shield(_forget(api, asking["ID"]))
+
+
+def check_home(name: str, home: str, nodes: Sequence[NodeRecord]) -> None:
+    """Raise SchedulerUnavailable where the node that has a bot's state (`home`, "" for none) is away."""
+    found = next((node for node in nodes if node.id == home), None)
+    if home and (found is None or found.status != "ready"):
+        where = f"{found.name} is {found.status}" if found else f"{home[:8]} is not in the cluster any more"
+        raise SchedulerUnavailable(
+            f"{name} cannot be asked now: its state is on a node that does not answer ({where})"
+        )
 
 
 def render_query(

@@ -10,7 +10,10 @@ from cli.known_service import default_data
 from cli.process_flags import database_options, like_up, typed
 
 _SHARED = frozenset(
-    {"data", "listen", "victoriametrics", "tls_cert", "tls_key", "insecure", "allowed_host", "verbose"}
+    {
+        *("data", "listen", "victoriametrics", "tls_cert", "tls_key", "insecure", "allowed_host", "verbose"),
+        "sign_in_link",
+    }
 )
 
 

@@ -127,15 +127,21 @@ def greeting(parts: Parts) -> str:
     options = parts.options
     own = f"{parts.url}/git/fleet.git   (`herdsman init` connects a clone to it)"
     remote = "\n             ".join(parts.follows) or own
-    link = [f"  dashboard  {parts.sign_in_url}", "             (signs in once, within 10 minutes)"]
     lines = [
         f"herdsman {parts.services.settings.version}  fleet {parts.fleet}  scheduler {options.scheduler}",
-        *(link if options.sign_in_link else [f"  dashboard  {parts.url}   (`herdsman sign-in` lets you in)"]),
+        *dashboard_lines(options, parts.url, parts.sign_in_url),
         f"  git        {remote}",
         f"  data       {options.data.resolve()}",
         "  Ctrl-C ends it" + (", and its bots" if options.scheduler == "local" else "; bots run on"),
     ]
     return "\n".join(lines)
+
+
+def dashboard_lines(options: UpOptions, url: str, sign_in_url: str) -> list[str]:
+    """Return how to get at the dashboard: with a link that lets its reader in, unless others read it too."""
+    if not options.sign_in_link:
+        return [f"  dashboard  {url}   (`herdsman sign-in` lets you in)"]
+    return [f"  dashboard  {sign_in_url}", "             (signs in once, within 10 minutes)"]
 
 
 def configure_logging(verbose: bool) -> None:

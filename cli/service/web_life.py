@@ -6,7 +6,7 @@ import socket
 import click
 
 from cli.service.folder import announce, take_folder
-from cli.service.life import stop_on_signals
+from cli.service.life import dashboard_lines, stop_on_signals
 from cli.service.process_options import WebOptions
 from cli.service.web_parts import WebParts, answer_drains, put_together, wait_for_fleet
 from controller.database import Database
@@ -69,8 +69,7 @@ def greeting(parts: WebParts) -> str:
     leader = parts.mirror.leader
     lines = [
         f"herdsman web {parts.services.settings.version}  fleet {parts.fleet}",
-        f"  dashboard  {parts.sign_in_url}",
-        "             (signs in once, within 10 minutes)",
+        *dashboard_lines(parts.options.up, parts.url, parts.sign_in_url),
         f"  leader     {leader.holder if leader else 'no controller leads yet'}",
         f"  git        {parts.url}/git/fleet.git, handed on to the leader",
         f"  data       {parts.options.up.data.resolve()}",

@@ -117,6 +117,16 @@ def new_fleet(folder: Path, service: Service) -> Fleet:
     return fleet
 
 
+def clone_fleet(folder: Path, service: Service) -> Fleet:
+    """Clone the service's fleet as a person does: with the credential helper that `herdsman init` sets up."""
+    fleet = Fleet(folder, service)
+    folder.mkdir(parents=True)
+    fleet.git("init", "-q", "-b", "main")
+    service.run("init", str(folder), "--connect-only")
+    fleet.git("pull", "-q", "herdsman", "main")
+    return fleet
+
+
 def add_program(fleet: Fleet, version: str = "1.0.0", kind: str = "realtime", name: str = "counter") -> None:
     """Write the counting program."""
     fleet.write(

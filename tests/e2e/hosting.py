@@ -1,5 +1,6 @@
 """herdsman hosted as docs/install.md says: its own jobs of deploy/ on a Nomad with access control."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -36,11 +37,13 @@ class Hosting:
         return done.stdout
 
     def allow(self) -> None:
-        """Apply the policies, each by the command in its own first lines."""
+        """Apply the policies, each by the commands in its own first lines."""
         for path in sorted((DEPLOY / "policies").glob("*.hcl")):
-            (command,) = [line for line in path.read_text().splitlines() if line.startswith("# nomad ")]
-            words = command.removeprefix("# nomad ").split()
-            self.run(*(str(DEPLOY / word) if word.startswith("policies/") else word for word in words))
+            commands = [line for line in path.read_text().splitlines() if line.startswith("# nomad ")]
+            assert commands, path
+            for command in commands:
+                words = command.removeprefix("# nomad ").split()
+                self.run(*(str(DEPLOY / word) if word.startswith("policies/") else word for word in words))
 
     def start(self, job: str, **variables: object) -> None:
         """Run a job of deploy/ with these variables."""
@@ -52,14 +55,28 @@ class Hosting:
         found: int = self.nomad.get(f"job/{job}")["JobModifyIndex"]
         return found
 
-    def healthy(self, service: str, port: int) -> str:
-        """Wait until Nomad's own discovery has a service with every check well, and return its address."""
+    def stop(self, job: str, data: Path) -> None:
+        """Stop a job and wait until nobody holds its data folder any more."""
+        self.run("job", "stop", "-detach", job)
+
+        def free() -> bool:
+            with (data / "lock").open("a") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    return False
+            return True
+
+        wait_for(free, f"{job} to have ended", 60, 0.2)
+
+    def healthy(self, service: str, port: int = 0) -> str:
+        """Wait until Nomad's own discovery has a service with all checks well, and return its address."""
 
         def look() -> str:
             for found in self.nomad.get(f"service/{service}"):
                 checks = self.nomad.get(f"client/allocation/{found['AllocID']}/checks")
                 if (
-                    found["Port"] == port
+                    port in (0, found["Port"])
                     and checks
                     and all(one["Status"] == "success" for one in checks.values())
                 ):

@@ -10,12 +10,13 @@ import httpx
 import pytest
 
 from tests.e2e.cluster import wait_published
-from tests.e2e.fleet import Fleet, bot_text, new_fleet
+from tests.e2e.fleet import Fleet, bot_text, clone_fleet, new_fleet
 from tests.e2e.hosting import DEPLOY, Hosting
 from tests.e2e.installation import NEWER
 from tests.e2e.lives import assert_never_two, by_bot, read_lives
 from tests.e2e.service import Service, wait_for
 from tests.engines.nomad import nomad_agent
+from tests.engines.postgresql import postgresql
 from tests.engines.processes import engine, free_ports
 from tests.engines.victoriametrics import VERSIONS
 
@@ -33,9 +34,14 @@ def root() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def hosting(root: Path) -> Iterator[Hosting]:
     """Run a Nomad that asks for tokens, with the host volumes of the jobs, and our policies applied."""
-    volumes = {"herdsman-service": root / "person" / "data", "victoriametrics": root / "series"}
+    volumes = {
+        "herdsman-service": root / "person" / "data",
+        "herdsman-controllers": root / "person" / "data",
+        "herdsman-web": root / "several" / "data",
+        "victoriametrics": root / "series",
+    }
     for path in volumes.values():
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=True)
     with nomad_agent(acl=True, volumes=volumes) as nomad:
         hosted = Hosting(nomad, root)
         hosted.allow()
@@ -83,6 +89,13 @@ def service(root: Path, hosting: Hosting, settings: dict[str, object], installed
 
 
 @pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """Run PostgreSQL, and return the URL of an empty database."""
+    with postgresql() as server:
+        yield server.new_database()
+
+
+@pytest.fixture(scope="module")
 def fleet(root: Path, service: Service) -> Fleet:
     """Clone an empty fleet."""
     return new_fleet(root / "fleet", service)
@@ -125,7 +138,7 @@ def test_no_secret_is_in_a_job(hosting: Hosting, service: Service) -> None:
 def test_the_controllers_policy_opens_nothing_else(hosting: Hosting) -> None:
     """With it, nobody reads other variables, other jobs' allocations' files, or changes access control."""
     nomad = hosting.nomad
-    body = {"Name": "like herdsman", "Type": "client", "Policies": ["herdsman-controller"]}
+    body = {"Name": "like herdsman", "Type": "client", "Policies": ["herdsman"]}
     token = nomad.send("POST", "acl/token", body)["SecretID"]
     allowed = type(nomad)(nomad.address, nomad.data, nomad.process, token)
     assert allowed.get("jobs")
@@ -177,16 +190,57 @@ def version(service: Service) -> str:
         return ""
 
 
-def test_https_takes_its_certificate_from_nomad(hosting: Hosting) -> None:
+def test_one_process_becomes_several(
+    root: Path, hosting: Hosting, service: Service, settings: dict[str, object], database: str
+) -> None:
+    """Two controllers and a web of their own take the fleet over from one herdsman, and no bot restarts."""
+    before = hosting.bots()
+    hosting.stop("herdsman", service.data)
+    for job in ("controller", "web"):
+        hosting.run("var", "put", f"nomad/jobs/herdsman-{job}", f"database={database}")
+    (port,) = free_ports(1)
+    web = Service(root / "several", port=port, command=service.command)
+    shared = {name: settings[name] for name in ("command", "tls")}
+    folder = {"data": settings["data"], "nomad_address": hosting.nomad.address}
+    hosting.start("controller", **shared, **folder, url=web.url, fleet="desk")
+    hosting.start("web", **shared, data=web.data, port=port, victoriametrics=settings["victoriametrics"])
+    hosting.healthy("herdsman-web", port)
+    hosting.healthy("herdsman-controller")
+    wait_for(lambda: "recover" in " ".join(web.get("/api/v1/fleet")["problems"]), "the jobs to be seen")
+    web.run("recover")
+    token = web.run("token", "create", "agents", "--scope", "ingest").stdout.strip()
+    hosting.run("var", "put", "-force", "nomad/jobs/herdsman-agent", f"token={token}")
+    hosting.start(
+        "agent",
+        command=settings["command"],
+        url=web.url,
+        folder=root / "node",
+        nomad_address=hosting.nomad.address,
+    )
+    wait_for(lambda: web.bots()["one"]["last_metric"], "the bot's numbers at the new web", 60, 0.2)
+    assert hosting.bots() == before
+
+    fleet = clone_fleet(root / "clone", web)
+    fleet.write("bots/two.yaml", bot_text("two", root / "lives", text="through the web"))
+    revision = fleet.commit("two changes")
+    fleet.push()
+    wait_for(lambda: web.bots()["two"]["applied_revision"] == revision, "the push to be applied")
+    web.wait_health("two", "Healthy")
+    assert hosting.bots()["one"] == before["one"]
+    lines = web.get("/api/v1/bots/two/logs", text="through")["events"]
+    assert [line["message"] for line in lines] == ["two starts with through the web"]
+    assert_never_two(root / "lives")
+
+
+@pytest.mark.parametrize("job", ["herdsman", "controller", "web"])
+def test_https_takes_its_certificate_from_nomad(hosting: Hosting, job: str) -> None:
     """Without `tls=false`, the job serves https with a certificate from its variable, and never in clear."""
-    printed = hosting.run("job", "run", "-output", str(DEPLOY / "herdsman.nomad.hcl"))
+    given = ["-var=url=https://desk.example"] if job == "controller" else []
+    printed = hosting.run("job", "run", "-output", *given, str(DEPLOY / f"{job}.nomad.hcl"))
     (task,) = json.loads(printed)["Job"]["TaskGroups"][0]["Tasks"]
-    assert "--insecure" not in task["Config"]["args"]
-    assert task["Config"]["args"][-4:] == [
-        *("--tls-cert", "${NOMAD_SECRETS_DIR}/tls-cert.pem"),
-        *("--tls-key", "${NOMAD_SECRETS_DIR}/tls-key.pem"),
-    ]
-    assert {one["DestPath"]: one["Perms"] for one in task["Templates"]} == {
-        "secrets/tls-cert.pem": "0400",
-        "secrets/tls-key.pem": "0400",
-    }
+    arguments = " ".join(task["Config"]["args"])
+    assert "--insecure" not in arguments
+    assert "--tls-cert ${NOMAD_SECRETS_DIR}/tls-cert.pem" in arguments
+    assert "--tls-key ${NOMAD_SECRETS_DIR}/tls-key.pem" in arguments
+    modes = {one["DestPath"]: one["Perms"] for one in task["Templates"]}
+    assert modes["secrets/tls-cert.pem"] == modes["secrets/tls-key.pem"] == "0400"

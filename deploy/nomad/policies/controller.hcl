@@ -1,5 +1,6 @@
 # herdsman's own service: it registers, reads and stops the bots' jobs, and keeps their leases' variables.
-# nomad acl policy apply -namespace default -job herdsman herdsman-controller policies/controller.hcl
+# nomad acl policy apply -namespace default -job herdsman herdsman policies/controller.hcl
+# nomad acl policy apply -namespace default -job herdsman-controller herdsman-controller policies/controller.hcl
 
 namespace "default" {
   capabilities = [

@@ -58,12 +58,15 @@ def test_an_upgrade_goes_on_with_what_the_older_left(
 
 def test_a_newer_database_is_refused_with_what_to_do(tmp_path: Path) -> None:
     """`up` on the data of a newer herdsman ends with words, and leaves the database as it is."""
-    service = Service(tmp_path / "home").start()
-    assert service.stop() == 0
-    with sqlite3.connect(service.data / "herdsman.db") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    service = Service(tmp_path / "home")
+    service.data.mkdir(parents=True)
+    path = service.data / "herdsman.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        connection.execute("INSERT INTO alembic_version VALUES ('9999')")
+    connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
-    before = (service.data / "herdsman.db").read_bytes()
+    before = path.read_bytes()
     done = service.run("up", "--data", str(service.data), "--listen", "127.0.0.1:0", check=False)
     assert done.returncode == 2
     assert (
@@ -71,4 +74,4 @@ def test_a_newer_database_is_refused_with_what_to_do(tmp_path: Path) -> None:
         in done.stderr
     )
     assert "Traceback" not in done.stderr
-    assert (service.data / "herdsman.db").read_bytes() == before
+    assert path.read_bytes() == before

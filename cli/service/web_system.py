@@ -10,7 +10,7 @@ from telemetry.intake import Intake
 from web.documents import SystemFact, SystemPart
 from web.system.health import Probe, SystemHealth
 from web.system.notes import RecentNotes
-from web.system.own import live_probe, process_probe, web_probe
+from web.system.own import count_process, live_probe, process_probe, web_probe
 
 
 def make_web_system(
@@ -20,6 +20,7 @@ def make_web_system(
     notes = RecentNotes()
     for name in ("herdsman", "schemas", "gitops", "controller", "telemetry", "web", "cli"):
         logging.getLogger(name).addHandler(notes)
+    count_process(telemetry.health)
     return SystemHealth(
         {
             "controller": controller_probe(mirror),

@@ -9,7 +9,7 @@ import fcntl
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from gitops.process import CommandTimedOut, git_environment, run_async
@@ -68,14 +68,17 @@ def packs_kept(folder: Path) -> Iterator[None]:
 @contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
     """Say whether packs may be replaced while the block runs."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("a") as file:
+    with ExitStack() as stack:
         try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context((folder / _LOCK).open("a"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
+        except OSError as error:
+            _LOG.debug("nothing is packed in %s now: %s", folder, error)
+            alone = False
         else:
-            yield True
+            alone = True
+        yield alone
 
 
 async def _look_after(repository: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
@@ -22,6 +23,7 @@ from gitops.bundle import Bundle
 from gitops.bundles import BundleStore
 from gitops.compiling.steps import BuildLimits
 from gitops.remote import GitRemote
+from gitops.upkeep import keep_packed
 from web.git_gate import GitGate
 from web.routes.bundles import bundle_path
 from web.settings import WebSettings
@@ -40,6 +42,13 @@ class Leading:
     receiving: Receiving
     webhooks: Webhooks
     git: GitRemote | None
+    repositories: tuple[Path, ...]
+    """Our own git repositories."""
+
+    @property
+    def pushed_to(self) -> bool:
+        """Whether somebody is pushing right now."""
+        return self.git is not None and self.git.busy
 
 
 async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> Leading:
@@ -89,6 +98,7 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
         Receiving(controller.record, database, standby.bell, clock),
         Webhooks(origin.webhooks, controller.announce, time.time, standby.services.registry),
         git,
+        origin.repositories,
     )
 
 
@@ -106,6 +116,9 @@ async def lead_until(standby: Standby, leading: Leading, stop: asyncio.Event) ->
                 asyncio.create_task(part.run())
                 for part in (leading.showing, leading.serving, leading.receiving)
             ]
+            folder = standby.options.up.data / "git"
+            packing = keep_packed(folder, leading.repositories, lambda: leading.pushed_to)
+            tasks.append(asyncio.create_task(packing))
             standby.git.remote, standby.webhooks.leading = leading.git, leading.webhooks
             await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:

@@ -18,9 +18,12 @@ class NotHealthy(HerdsmanError):
 
 
 def await_healthy(client: Client, bot: str, version: str, seconds: float) -> Bot:
-    """Return the bot once this version of it is healthy. Raises NotHealthy with its reason."""
+    """Return the bot once this version of it is healthy. Raises NotHealthy with its reason.
+
+    `seconds` count from the end of its build, where its program is compiled.
+    """
     until = time.monotonic() + seconds
-    last = "the service does not know it yet"
+    last, seen = "the service does not know it yet", None
     while time.monotonic() < until:
         try:
             seen = client.get(f"/api/v1/bots/{bot}", BotDetail).bot
@@ -31,12 +34,14 @@ def await_healthy(client: Client, bot: str, version: str, seconds: float) -> Bot
             current = seen.version == version and seen.sync == "Synced"
             if current and seen.health in ("Healthy", "Suspended"):
                 return seen
-            if seen.health in ("Degraded", "Missing"):
+            if seen.reason == "Building":
+                until = time.monotonic() + seconds
+            if seen.health in ("Degraded", "Missing") or seen.reason == "BuildFailed":
                 break
         time.sleep(0.2)
-    raise NotHealthy(
-        f"{bot} {version} is not healthy: {last}\n  herdsman logs {bot}   to see what it printed"
-    )
+    built = seen is None or seen.reason != "BuildFailed"
+    look = f"herdsman logs {bot}   to see what it printed" if built else f"herdsman build-log {bot}"
+    raise NotHealthy(f"{bot} {version} is not healthy: {last}\n  {look}")
 
 
 def show_first_lines(client: Client, bot: Bot) -> None:

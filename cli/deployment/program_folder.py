@@ -47,7 +47,8 @@ class ProgramFolder:
         left_out: list[str] = []
 
         def ignore(folder: str, names: list[str]) -> list[str]:
-            ignored = [name for name in names if name in LEFT_OUT]
+            built = {"build"} if "CMakeLists.txt" in names else set()
+            ignored = [name for name in names if name in LEFT_OUT | built]
             left_out.extend(os.path.relpath(Path(folder) / name, self.path) for name in ignored)
             return ignored
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from controller.plan import Action, ActionKind, Plan
-from controller.records import Change, ChangeState
+from controller.records import BUILDING, Change, ChangeState
 from gitops.hosted import HostedRepository
 from gitops.reading import CommitReader
 from gitops.remote import GitRemote
@@ -125,6 +125,31 @@ async def test_push_is_let_in_and_followed_to_running_bots(desk: Desk):
     assert f"Watch: herdsman status --watch   {desk.web.url}/r/{head}" in said
     assert desk.controller.passes[0].by == "operate"
     assert desk.controller.passes[0].trigger == "push"
+
+
+async def test_a_push_shows_builds_and_why_one_failed(desk: Desk):
+    """How far a build is, once for the bots that share it, and then the compiler's own lines."""
+    desk.clone.commit(SOUND, "faster")
+    one, two = Change("one", "create", "realtime"), Change("two", "create", "realtime")
+
+    def begin(asked) -> None:
+        with CommitReader(desk.repository, "refs/heads/main") as reader:
+            plan = Plan(reader.revision, (planned(one), planned(two)), total=2)
+        asked.begin(plan, [one, two])
+        for change in (one, two):
+            asked.update(change.to(ChangeState.WAITING, f"{BUILDING}with rustc 1.95.0", 0.1))
+        failure = "The build failed: no such price (src/main.rs:1:2)\n" + "\n".join("abcdefghijkl")
+        asked.update(one.to(ChangeState.FAILED, failure, 3.0))
+        asked.update(two.to(ChangeState.RUNNING, "", 3.1))
+
+    desk.controller.on_pass = begin
+    code, said = await desk.push()
+    assert code == 0, said
+    assert said.count("building: with rustc 1.95.0") == 1
+    assert "  one  new      building: with rustc 1.95.0" in said
+    assert "    The build failed: no such price (src/main.rs:1:2)\n    a\n" in said
+    assert "\n    l\n" in said
+    assert "  two  new      realtime  running   3.1 s" in said
 
 
 async def test_large_push_gets_through(desk: Desk):

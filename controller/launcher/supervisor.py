@@ -112,8 +112,9 @@ class Supervisor:
         given = environment(self._order, self._own, code, dependencies) | self._queries.prepare()
         program = Program(command(self._order, dependencies), given, code)
         attempt = self._count()
+        started_at = time.time()  # before it can print its first line
         pid = self._execute(program)
-        run = Run(pid, attempt, time.time(), self._order)
+        run = Run(pid, attempt, started_at, self._order)
         self._reports.write("started", **run.identity(), started_at=run.started_at)
         self._queries.begin(code, dependencies, self._loop)
         return run

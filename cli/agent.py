@@ -118,9 +118,12 @@ async def carry(
     """Run the agent until SIGINT or SIGTERM, then send what is left."""
     from telemetry.agent.agent import Agent
     from telemetry.agent.sinks import HttpSink
+    from telemetry.agent.states.caretaker import Caretaker
+    from telemetry.agent.states.desk import HttpDesk
 
-    sink = HttpSink(url, token, verify=ca_file or True)
-    running = Agent(alloc_root, sink, checkpoint)
+    sink, desk = HttpSink(url, token, verify=ca_file or True), HttpDesk(url, token, verify=ca_file or True)
+    states = Caretaker(desk, Path(node[1]), checkpoint.parent / "state-spool")
+    running = Agent(alloc_root, sink, checkpoint, states=states)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -131,10 +134,11 @@ async def carry(
     if following.done():
         following.result()
     # A service that is away must not keep the node from shutting down: the lines wait in their files.
-    await asyncio.wait({asyncio.create_task(running.finish())}, timeout=5)
+    await asyncio.wait({asyncio.create_task(running.finish())}, timeout=8)
     following.cancel()
     await asyncio.gather(following, publishing, return_exceptions=True)
     await sink.close()
+    await desk.close()
 
 
 async def publish(nomad_address: str, state_root: str, cache_root: str) -> None:

@@ -27,7 +27,9 @@ class ServiceUnavailable(HerdsmanError):
 
 
 class RequestRefused(HerdsmanError):
-    """The service answered with a problem."""
+    """The service answered with a problem; `status` is that of its answer."""
+
+    status = 0
 
 
 def service_options(command: Any) -> Any:
@@ -114,6 +116,23 @@ class Client:
             self.approve(f"{path.removeprefix('/api/v1/')} {json.dumps(body) if body else ''}".strip())
         return self._decode(self._request("POST", path, params=clean(query), json=body), kind)
 
+    def content(self, path: str, **query: Any) -> bytes:
+        """Return what lies at a path as it is."""
+        content: bytes = self._request("GET", path, params=clean(query)).content
+        return content
+
+    def put(self, path: str, kind: type[T], content: bytes, **query: Any) -> T:
+        """Send a content and return the answer's document; see `approve`."""
+        self.approve(path.removeprefix("/api/v1/"))
+        headers = {"Content-Type": "application/octet-stream"}
+        answer = self._request("PUT", path, params=clean(query), content=content, headers=headers)
+        return self._decode(answer, kind)
+
+    def delete_as(self, path: str, kind: type[T], **query: Any) -> T:
+        """Remove something and return the answer's document; see `approve`."""
+        self.approve(f"{path.removeprefix('/api/v1/')} is removed")
+        return self._decode(self._request("DELETE", path, params=clean(query)), kind)
+
     def delete(self, path: str) -> None:
         """Remove something; see `approve`."""
         self.approve(f"remove {path.removeprefix('/api/v1/')}")
@@ -189,7 +208,10 @@ def problem(answer: Any) -> HerdsmanError:
     except ValueError:
         text, tail = answer.text[:500] or answer.reason_phrase, ""
     kind = NotFound if answer.status_code == 404 else RequestRefused
-    return kind(f"{text}{tail}")
+    error = kind(f"{text}{tail}")
+    if isinstance(error, RequestRefused):
+        error.status = answer.status_code
+    return error
 
 
 def parse_stream(lines: Iterator[str]) -> Iterator[tuple[str, str, bytes]]:

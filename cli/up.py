@@ -70,6 +70,12 @@ from cli.known_service import default_data
 )
 @click.option("--advertise-url", default="", help="How Nomad's nodes reach this service.")
 @click.option("--victoriametrics", default="", help="Keep series in the VictoriaMetrics at this URL.")
+@click.option(
+    "--state-store",
+    envvar="HERDSMAN_STATE_STORE",
+    default="",
+    help="Keep bots' saved states in this folder or s3://BUCKET/PREFIX (else in the data folder).",
+)
 @click.option("--python", default="", help="Python version of bots, such as 3.11 (else the oldest here).")
 @click.option(
     "--build-timeout",

@@ -11,8 +11,8 @@ from cli.process_flags import database_options, like_up, typed
 
 _SHARED = frozenset(
     {
-        *("data", "listen", "victoriametrics", "tls_cert", "tls_key", "insecure", "allowed_host", "verbose"),
-        "sign_in_link",
+        *("data", "listen", "victoriametrics", "state_store", "tls_cert", "tls_key", "insecure"),
+        *("allowed_host", "verbose", "sign_in_link"),
     }
 )
 

@@ -36,6 +36,8 @@ from schemas.errors import BuildFailed, Conflict, HerdsmanError, RuntimeMissing,
 
 _LOG = logging.getLogger(__name__)
 LogsAcknowledged = Callable[[str], Awaitable[bool]]
+RecallState = Callable[[BotSpec, bool], Awaitable[None]]
+"""Has the lease's store know of a bot's saved state before it is applied; the flag: it has a job already."""
 
 
 class Applier:
@@ -52,6 +54,7 @@ class Applier:
         settings: Settings,
         touch: Callable[[str], None],
         logs_acknowledged: LogsAcknowledged,
+        recall_state: RecallState,
     ) -> None:
         self._fleet = fleet
         self._scheduler = scheduler
@@ -62,6 +65,7 @@ class Applier:
         self._settings = settings
         self._touch = touch
         self._logs_acknowledged = logs_acknowledged
+        self._recall_state = recall_state
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._workers: dict[str, Effort] = {}
         self._waits = Waits(fleet, clock, settings)
@@ -182,7 +186,9 @@ class Applier:
             return
         seen = self._fleet.observed.get(name)
         python = self._settings.python if dependencies else ""
-        launch = Launch(self._with_state(spec, difference), revision, code, dependencies, python)
+        launched = self._with_state(spec, difference)
+        await self._recall_state(launched, seen is not None)
+        launch = Launch(launched, revision, code, dependencies, python)
         async with self._slots:
             if self._overtaken(name, spec):
                 return

@@ -142,7 +142,7 @@ def _alive(spec: BotSpec, process: ProcessState, now: float) -> Judgement:
     if now < due:
         message = f"alive, healthy once it stays so for {duration(spec.healthy_after)}"
         return Judgement(Health.PROGRESSING, Reason.NOT_YET_HEALTHY, message, due)
-    return Judgement(Health.HEALTHY, Reason.RUNNING)
+    return Judgement(Health.HEALTHY, Reason.RUNNING, process.note)
 
 
 def _exited(spec: BotSpec, process: ProcessState) -> Judgement:

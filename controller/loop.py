@@ -11,7 +11,7 @@ from controller.clock import Clock
 from controller.content import Contents
 from controller.database import Database
 from controller.database.attempts import load_attempts
-from controller.database.audit import load_audit
+from controller.database.audit import add_audit, load_audit
 from controller.database.revisions import find_past_bot, find_revision, load_revisions, save_revision
 from controller.database.runs import load_runs
 from controller.fleet import Fleet
@@ -38,6 +38,10 @@ from controller.reports import Reported, Reports
 from controller.restoring import restore
 from controller.schedulers.protocol import NodeReport, Phase, Scheduler
 from controller.settings import Settings
+from controller.state.changing import StateChange, change_state
+from controller.state.recalling import recall
+from controller.state.retention import forget_removed
+from controller.state.saved import SavedStates
 from controller.status import BotStatus
 from controller.telling import Telling
 from controller.watch import Watch
@@ -45,7 +49,8 @@ from gitops.desired import DesiredState
 from gitops.merging import Owner
 from gitops.revision import Revision
 from schemas.bot import BotSpec
-from schemas.errors import ManifestError, NotFound, SchedulerUnavailable
+from schemas.errors import ManifestError, NotFound, SchedulerUnavailable, UsageError
+from schemas.state import StateVersion
 
 _LOG = logging.getLogger(__name__)
 
@@ -74,6 +79,7 @@ class Controller:
         *,
         name: str = "fleet",
         logs_acknowledged: LogsAcknowledged = _at_once,
+        saved_states: SavedStates | None = None,
     ) -> None:
         settings, listener = settings or Settings(), listener or NoListener()
         self._name, self._scheduler, self._database, self._clock = name, scheduler, database, clock
@@ -97,6 +103,7 @@ class Controller:
             settings,
             self._telling.touch,
             logs_acknowledged,
+            lambda spec, placed: recall(saved_states, scheduler, spec, placed=placed),
         )
         self._reconciler = Reconciler(
             fleet,
@@ -124,6 +131,7 @@ class Controller:
             self._sync,
         )
         self._queries = Queries(fleet, scheduler)
+        self._saved_states = saved_states
         self._reports = Reports(fleet, database, clock, settings, listener, self._telling.touch)
 
     async def run(self) -> None:
@@ -151,6 +159,8 @@ class Controller:
             self._applier.start(group)
             group.create_task(self._telling.run())
             group.create_task(self._operator.run())
+            if self._saved_states is not None:
+                group.create_task(forget_removed(self._saved_states, self._bots, self._clock))
             await self._open_scheduler()
             group.create_task(self._watch.run())
             group.create_task(self._reconciler.run(earlier))
@@ -205,6 +215,17 @@ class Controller:
     async def refresh(self, name: str, by: str, reason: str = "", *, token: str = "") -> bool:
         """Apply a bot's job as it is rendered now; say whether it changed. Raises as `restart` does."""
         return await self._operator.refresh(name, by, reason, token)
+
+    async def change_state(
+        self, name: str, change: StateChange, by: str, reason: str, *, token: str = ""
+    ) -> StateVersion:
+        """Change a bot's saved state while no copy of it runs. Raises Conflict, NotFound and others."""
+        if self._saved_states is None:
+            raise UsageError("this herdsman keeps no saved states")
+        version = await change_state(self._saved_states, self._scheduler, name, change, by, reason)
+        entry = AuditEntry(self._clock.time(), by, "state", name, reason, token, {"version": version.number})
+        await self._database.run(lambda connection: add_audit(connection, entry))
+        return version
 
     async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
         """Take over jobs that the database does not know; return their bots. Raises UsageError."""
@@ -390,6 +411,11 @@ class Controller:
             self._applier.attend(name)
         if ended:
             self._applier.bot_ended()
+
+    def _bots(self) -> set[str] | None:
+        """Return the names of all bots there are or should be; None while that is not known for sure."""
+        fleet = self._fleet
+        return None if fleet.desired is None or fleet.recovery else set(fleet.names())
 
     def _check_recovery(self) -> None:
         fleet = self._fleet

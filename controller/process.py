@@ -74,6 +74,8 @@ class ProcessState:
     last_outcome: str = ""
     """Outcome of the newest finished run, "" before there is one."""
     last_ended_at: float | None = None
+    note: str = ""
+    """What is to be known of a placement that is well: that it began with a part of its state lost."""
     superseded: tuple[str, ...] = ()
     """The newest allocations that this one has replaced."""
 
@@ -261,6 +263,8 @@ def _other(state: ProcessState, report: LauncherReport) -> ProcessState:
     """Fold a report that starts or ends no run; one not newer than the last is a repetition."""
     if report.t <= state.last_at:
         return state
+    if report.kind is ReportKind.STATE_RESTORED:
+        return replace(state, last_at=report.t, note=report.message if report.reason == "loss" else "")
     stage = _STAGES.get(report.kind)
     retried = stage is Stage.PREPARING and state.stage is Stage.FAILED
     if stage is None or retried:

@@ -180,6 +180,11 @@ ENGINES: dict[str, tuple[str, Callable[[Path], None], str]] = {
         take_debian_victoriametrics,
         "VictoriaMetrics 1.79.5 from Debian",
     ),
+    "versitygw": (
+        f"versitygw-{key_of('versitygw')}",
+        build_go("versitygw", "github.com/versity/versitygw/cmd/versitygw"),
+        "versitygw 1.8.0, an S3 server, from source (about 1 min once)",
+    ),
     "chromium": ("", install_chromium, "Chromium from Debian"),
     "sshd": ("", install_sshd, "sshd from Debian"),
     "postgres": ("", install_postgresql, "PostgreSQL from Debian"),

@@ -125,6 +125,8 @@ class BotSpec:
     currency: str = ""
     annualization: int = 365
     renamed_from: str = ""
+    on_lost_node: str = "wait"
+    """What to do where the node with the newest state is lost: "wait" for it, or take the "newest" saved."""
     depends_on: tuple[str, ...] = ()
     """Names of bots that must be healthy before this one starts."""
     allow_major: bool = False

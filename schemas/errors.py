@@ -12,7 +12,8 @@ HerdsmanError
 ├── QueryFailed            a query program that raised, or gave no sound answer (terminal)
 ├── QueryTimedOut          a query that was not answered in time (transient)
 ├── TooBusy                as much of this is under way as may be; ask again later (transient)
-├── StoreUnavailable       a telemetry store does not answer (transient)
+├── StoreUnavailable       a telemetry or state store does not answer (transient)
+├── StateDamaged           a saved state is not what its checksum says (terminal)
 └── BuildFailed            a bundle or dependency layer could not be built (terminal until it changes)
 
 Each is terminal (trying again cannot help) or transient. Their text is for people: what happened, why,
@@ -134,9 +135,13 @@ class TooBusy(HerdsmanError):
 
 
 class StoreUnavailable(HerdsmanError):
-    """A telemetry store does not answer."""
+    """A telemetry or state store does not answer."""
 
     transient = True
+
+
+class StateDamaged(HerdsmanError):
+    """A saved state, or a part of it, is not what its checksum says."""
 
 
 class BuildFailed(HerdsmanError):

@@ -19,6 +19,8 @@ class ReportKind(StrEnum):
     """Bundles and dependencies are being fetched."""
     WAITING = "waiting"
     """The bot may not start yet: `reason` says why (a constant of `WaitReason`)."""
+    STATE_RESTORED = "state_restored"
+    """The bot's state was brought from the store (`message`); `reason` "loss": something of it is lost."""
     LEASE_ACQUIRED = "lease_acquired"
     LEASE_LOST = "lease_lost"
     """The lease could not be renewed in time: the bot is being ended."""

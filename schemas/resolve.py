@@ -44,7 +44,17 @@ from schemas.words import quoted
 MOST_CONFIG_BYTES = 100 * 1024
 """The largest resolved instance: it travels in a job."""
 
-_RESTARTING = ("timeout", "kill_timeout", "restart", "lease", "catch_up", "secrets", "priority", "currency")
+_RESTARTING = (
+    "timeout",
+    "kill_timeout",
+    "restart",
+    "lease",
+    "catch_up",
+    "secrets",
+    "priority",
+    "currency",
+    "state",
+)
 
 _AS_GIVEN = (
     *("timeout", "kill_timeout", "healthy_after", "catch_up", "priority", "labels", "account", "currency"),
@@ -213,6 +223,7 @@ def _spec(
         lease=read_lease(block),
         secrets=read_secrets(block),
         depends_on=tuple(block.get("depends_on", ())),
+        on_lost_node=block.get("state", {}).get("on_lost_node", "wait"),
         **given,
     )
 

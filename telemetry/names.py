@@ -57,6 +57,10 @@ HEALTH: Mapping[str, str] = {
     "herdsman_agent_missed_files_total": "Log files that were deleted before they could be read",
     "herdsman_leading": "1 on the `herdsman controller` that leads, 0 on a stand-by and on any other process",
     "herdsman_leadership_epoch": "How many leaders there were, on the `herdsman controller` that leads",
+    "herdsman_agent_states_saved_total": "States of bots that the agent in this process saved",
+    "herdsman_agent_states_failed_total": "Saves of a bot's state that failed and were tried again",
+    "herdsman_agent_states_refused_total": "Saves of fenced copies, which the service refused",
+    "herdsman_agent_states_restored_total": "States that the agent in this process brought to its node",
 }
 """Herdsman's own, as telemetry and the web service count it."""
 HISTOGRAMS = frozenset({"herdsman_http_request_seconds"})

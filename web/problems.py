@@ -25,6 +25,7 @@ from schemas.errors import (
     SchedulerRefused,
     SchedulerUnavailable,
     SourceUnavailable,
+    StateDamaged,
     StoreUnavailable,
     TooBusy,
     UsageError,
@@ -73,6 +74,7 @@ _KINDS: dict[type[HerdsmanError], tuple[int, str, str, str]] = {
         "There is no revision yet",
         "push a fleet to this service: `herdsman init` starts one and connects it",
     ),
+    StateDamaged: (422, "StateDamaged", "A saved state is damaged", "restore another version of it"),
     SourceUnavailable: (
         503,
         "SourceUnavailable",
@@ -99,8 +101,8 @@ _KINDS: dict[type[HerdsmanError], tuple[int, str, str, str]] = {
     StoreUnavailable: (
         503,
         "StoreUnavailable",
-        "A telemetry store does not answer",
-        "what the bots print is kept on their nodes until it does",
+        "A store does not answer",
+        "what the bots print and keep stays on their nodes until it does",
     ),
 }
 

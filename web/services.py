@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from controller.passes import Pass
 from controller.plan import Plan
 from controller.records import Attempt, AuditEntry, PastBot, RevisionRecord, RunRecord, Suspension
+from controller.state.changing import StateChange
 from controller.status import BotStatus
 from gitops.bundle import Bundle
 from gitops.compiling.records import BuildRecord
 from gitops.desired import DesiredState
 from schemas.bot import BotSpec
+from schemas.state import SaveAnswer, StateSave, StateVersion
 from telemetry.intake import IngestAnswer
 from telemetry.live import Broadcaster
 from telemetry.prometheus import Registry
@@ -100,6 +102,12 @@ class FleetController(Protocol):
         """End a bot's suspension."""
         ...
 
+    async def change_state(
+        self, name: str, change: StateChange, by: str, reason: str, *, token: str = ""
+    ) -> StateVersion:
+        """Change a bot's saved state, while no copy of it runs."""
+        ...
+
     async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
         """Take over jobs that the database does not know; return their bots."""
         ...
@@ -165,6 +173,34 @@ class BuildShelf(Protocol):
         ...
 
 
+class SavedStates(Protocol):
+    """The saved states of bots; `controller.state.saved.SavedStates` fulfils it."""
+
+    async def offer(self, bot: str, save: StateSave) -> SaveAnswer:
+        """Take a version of an agent. Raises Conflict where it is that of a fenced copy."""
+        ...
+
+    async def upload(self, bot: str, sha256: str, data: bytes) -> None:
+        """Take a content of a version to come."""
+        ...
+
+    async def download(self, bot: str, sha256: str) -> bytes:
+        """Return a content. Raises NotFound, StateDamaged."""
+        ...
+
+    async def newest(self, bot: str) -> StateVersion | None:
+        """Return the newest version, None where nothing was saved."""
+        ...
+
+    async def history(self, bot: str) -> list[StateVersion]:
+        """Return the versions, newest first."""
+        ...
+
+    async def version(self, bot: str, number: int) -> StateVersion:
+        """Return one version, 0 for the newest. Raises NotFound."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything that the routes use."""
@@ -179,6 +215,7 @@ class Services:
     intake: TelemetryIntake
     bundles: BundleShelf
     builds: BuildShelf
+    states: SavedStates
     bundle_key: bytes
     """The secret under which bundles' addresses are made; see `routes/bundles.py`."""
     registry: Registry

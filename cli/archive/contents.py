@@ -19,6 +19,7 @@ _LEFT_OUT = frozenset(
         "agent-checkpoint",
         "cache",
         "bundles/work",
+        "state-spool",
         "local/lock",
         "local/jobs",
         "local/leases",

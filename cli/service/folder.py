@@ -11,7 +11,7 @@ from cli.known_service import SERVICE_FILE, current_file
 from schemas.errors import UsageError
 
 PRIVATE_FILES = ("herdsman.db", "telemetry.db")
-PRIVATE_FOLDERS = ("git", "bundles", "local", "cache")
+PRIVATE_FOLDERS = ("git", "bundles", "local", "cache", "states")
 
 
 def take_folder(data: Path) -> IO[str]:

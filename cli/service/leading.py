@@ -9,6 +9,7 @@ from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
 from cli.service.sources import open_origin
 from cli.service.standby import Standby
+from cli.service.state_store import open_states
 from controller.clock import SystemClock
 from controller.database import Database
 from controller.database.drains import ask_drained
@@ -19,6 +20,7 @@ from controller.remote.receiving import Receiving
 from controller.remote.serving import Serving
 from controller.remote.showing import Showing
 from controller.settings import Settings
+from controller.state.saved import SavedStates
 from gitops.bundle import Bundle
 from gitops.bundles import BundleStore
 from gitops.compiling.steps import BuildLimits
@@ -83,6 +85,7 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
         relay,
         name=options.fleet,
         logs_acknowledged=logs_acknowledged,
+        saved_states=SavedStates(open_states(options), standby.fleet),
     )
     showing = Showing(controller, database, clock)
     relay.target = showing

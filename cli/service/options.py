@@ -46,6 +46,7 @@ class UpOptions:
     nomad_driver: str = "raw_exec"
     advertise_url: str = ""
     victoriametrics: str = ""
+    state_store: str = ""
     python: str = ""
     build_timeout: float = 900.0
     build_memory: int = 4096

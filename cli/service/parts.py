@@ -13,6 +13,7 @@ from cli.service.options import UpOptions
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
 from cli.service.sources import open_origin
+from cli.service.state_store import open_states
 from cli.service.system_parts import make_system
 from cli.service.telemetry_parts import Telemetry, open_telemetry
 from controller.clock import SystemClock
@@ -21,6 +22,7 @@ from controller.database.fleets import ensure_fleet
 from controller.loop import Controller
 from controller.schedulers.local.scheduler import LocalScheduler
 from controller.settings import Settings
+from controller.state.saved import SavedStates
 from controller.status import BotStatus
 from gitops.bundle import Bundle
 from gitops.bundles import BundleStore
@@ -29,6 +31,7 @@ from gitops.remote import GitRemote
 from schemas.errors import NotFound
 from telemetry.agent.agent import Agent
 from telemetry.agent.sinks import DirectSink
+from telemetry.agent.states.caretaker import Caretaker
 from telemetry.intake import Intake
 from web.access.database import DatabaseTokens
 from web.access.gate import Access
@@ -90,6 +93,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     def url_of(bundle: Bundle) -> str:
         return advertised + bundle_path(bundle_key, bundle.digest)
 
+    saved = SavedStates(open_states(options), fleet)
     scheduler = await make_scheduler(options, fleet, bundles, url_of)
     settings = web_settings(options, url)
     origin = open_origin(options, lambda: controller)
@@ -110,6 +114,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         relay,
         name=options.fleet,
         logs_acknowledged=logs_acknowledged,
+        saved_states=saved,
     )
     rows = Rows(telemetry.latest)
     header = FleetHeader(controller, scheduler.kind, settings.version, time.time)
@@ -139,6 +144,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         intake=intake,
         bundles=bundles,
         builds=bundles.compiler.records,
+        states=saved,
         bundle_key=bundle_key,
         registry=telemetry.health.registry,
         dashboard=DashboardFiles(settings.static),
@@ -157,6 +163,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
             options.data / "agent-checkpoint",
             fleet=fleet,
             health=telemetry.health,
+            states=local_states(options, saved, telemetry),
         )
     return Parts(
         options,
@@ -173,6 +180,12 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         origin.follows,
         origin.repositories,
     )
+
+
+def local_states(options: UpOptions, saved: SavedStates, telemetry: Telemetry) -> Caretaker:
+    """Return what cares for the states of bots on this machine."""
+    spool = options.data / "state-spool"
+    return Caretaker(saved, options.data / "local" / "state", spool, health=telemetry.health)
 
 
 async def find_fleet(options: UpOptions, database: Database) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cli.service.parts import find_status, make_access, web_settings
 from cli.service.process_options import WebOptions
+from cli.service.state_store import open_states
 from cli.service.telemetry_parts import Telemetry, open_telemetry
 from cli.service.web_system import make_web_system
 from controller.database import Database
@@ -18,6 +19,7 @@ from controller.remote.asking import Asking
 from controller.remote.bell import Bell, rung
 from controller.remote.controller import RemoteController
 from controller.remote.mirror import Mirror
+from controller.state.saved import SavedStates
 from gitops.compiling.records import BuildRecords
 from gitops.shelf import FolderShelf
 from schemas.errors import HerdsmanError
@@ -103,6 +105,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         intake=intake,
         bundles=FolderShelf(up.data / "bundles"),
         builds=BuildRecords(up.data / "builds"),
+        states=SavedStates(open_states(up), fleet),
         bundle_key=await database.run(lambda connection: shared_key(connection, "bundles")),
         registry=telemetry.health.registry,
         dashboard=DashboardFiles(settings.static),

@@ -15,6 +15,7 @@ _FILES = (
     "controller/launcher/__init__.py",
     "controller/launcher/launcher.py",
     "controller/launcher/lease.py",
+    "controller/launcher/custody.py",
     "controller/launcher/file_lease.py",
     "controller/launcher/nomad_lease.py",
     "controller/launcher/fence.py",

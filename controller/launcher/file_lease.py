@@ -12,15 +12,20 @@ if TYPE_CHECKING:
 
 
 class Lease:
-    """See `lease.py`; options: `{"path": the lock file}`, which also remembers where the state is."""
+    """See `lease.py`; options: `{"path": the lock file}`, which also remembers where the state is.
+
+    It holds the node and the holder's token; `former_path` is the lock file of the bot's former name.
+    """
 
     deadline_free = True
 
     def __init__(self, order: "dict[str, Any]", _environment: dict[str, str]) -> None:
         self.place = ""
+        self.placed = self.token = 0
         self.reason = ""
         self.inherited: tuple[int, ...] = ()
         self._path = order["lease"]["options"]["path"]
+        self._former = order["lease"]["options"].get("former_path", "")
 
     def acquire(self, _timeout: float) -> bool:
         """Take the lock if it is free now."""
@@ -33,7 +38,8 @@ class Lease:
             posix.close(descriptor)
             return False
         self.inherited = (descriptor,)
-        self.place = posix.read(descriptor, 4096).decode("utf-8", "replace").strip()
+        self.place, self.placed = parsed(posix.read(descriptor, 4096))
+        self.token = self.placed + 1
         return True
 
     def _lock(self, descriptor: int) -> bool:
@@ -61,15 +67,47 @@ class Lease:
 
     def settle(self, place: str, _timeout: float) -> bool:
         """Record the node that holds the state."""
-        text = place.encode()
+        if not self._record(self.inherited[0], place, self.token):
+            return False
+        self.place, self.placed = place, self.token
+        return True
+
+    def _record(self, descriptor: int, place: str, token: int) -> bool:
+        text = f"{place} {token}".encode()
         try:
-            posix.pwrite(self.inherited[0], text, 0)
-            posix.ftruncate(self.inherited[0], len(text))
+            posix.pwrite(descriptor, text, 0)
+            posix.ftruncate(descriptor, len(text))
         except OSError as error:  # a full disk
             self.reason = f"where the state is could not be recorded: {error}"
             return False
-        self.place = place
         return True
+
+    def look_back(self, _timeout: float) -> bool:
+        """Read the lock file of the former name, which nobody holds any more."""
+        try:
+            descriptor = posix.open(self._former, posix.O_RDONLY | posix.O_CLOEXEC)
+        except OSError:
+            return True
+        try:
+            self.place, self.placed = parsed(posix.read(descriptor, 4096))
+            self.token = max(self.token, self.placed + 1)
+        finally:
+            posix.close(descriptor)
+        return True
+
+    def leave_former(self, _timeout: float) -> bool:
+        """Write it, where nobody holds it."""
+        try:
+            descriptor = posix.open(self._former, posix.O_RDWR | posix.O_CLOEXEC)
+        except OSError:
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return self._record(descriptor, "", parsed(posix.read(descriptor, 4096))[1])
+        except OSError:
+            return False
+        finally:
+            posix.close(descriptor)
 
     def release(self, _timeout: float) -> bool:
         """Free the lock, also where a stray process of the bot inherited it."""
@@ -78,3 +116,9 @@ class Lease:
             posix.close(descriptor)
         self.inherited = ()
         return True
+
+
+def parsed(record: bytes) -> tuple[str, int]:
+    """Return the place and the token that a lock file holds."""
+    place, _, token = record.decode("utf-8", "replace").rstrip("\n").partition(" ")
+    return place.strip(), int(token) if token.isdecimal() else 0

@@ -30,6 +30,10 @@ class Keeper:
 
     def __init__(self, order: "dict[str, Any]", lease: "Lease", clock: "Callable[[], float]" = now) -> None:
         self.held = False
+        self.entrusted = False
+        """Whether the folder here is known to hold the newest state: before that, nothing is recorded."""
+        self.settled = False
+        """Whether it is recorded that this holder has the state here."""
         self.fence = Fence(order["lease"])
         self._order, self._lease, self._now = order, lease, clock
         self._kill_after = order["lease"]["kill_after"]
@@ -54,20 +58,26 @@ class Keeper:
     def take(self) -> bool:
         """Ask for the lease once."""
         sent = self._now()
+        self.entrusted = self.settled = False
         self.held = self._lease.acquire(LONGEST_CALL)
         if self.held:
             self._granted(sent)
         return self.held
 
-    def state_is_elsewhere(self) -> bool:
-        """Return whether the bot's state lies on another node, so that it must not start on this one."""
-        return bool(self._lease.place) and self._lease.place != self._order["node"]
+    @property
+    def lease(self) -> "Lease":
+        """The lease itself, for what it remembers of the state."""
+        return self._lease
 
-    def settle(self) -> None:
+    def settle(self) -> bool:
         """Record that the state is here, from the first file on; tried again at each renewal."""
         here = self._order["node"]
-        if self.held and self._lease.place != here and has_state(self._order):
-            self._lease.settle(here, LONGEST_CALL)
+        if not (self.held and self.entrusted) or self.settled:
+            return True
+        if self._lease.place or has_state(self._order):
+            self.settled = self._lease.settle(here, LONGEST_CALL)
+            return self.settled
+        return True
 
     def renew_if_due(self) -> None:
         """Renew the lease where it is time to, and where the answer cannot come too late."""

@@ -51,6 +51,7 @@ def read_order(arguments: list[str], own: dict[str, str]) -> "dict[str, Any]":
     order = decode(text)
     for name in ("paths", "allocation", "node", "code", "interpreter"):
         order[name] = expanded(order[name], own)
+    order.setdefault("state", {"on_lost_node": "wait"})  # an order from before there was one
     order["former_state"] = expanded(order["former_state"], own)
     order["lease"]["options"] = expanded(order["lease"]["options"], own)
     return order  # type: ignore[no-any-return]

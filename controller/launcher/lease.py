@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
         place: str
         """After `acquire`: the node where this bot's state folder was last seen with something in it, as
-        `settle` recorded it in the lease's own store; "" where there is no state yet."""
+        `settle` recorded it in the lease's own store; "" where there is no state yet. `@store`: an operator
+        changed the saved state, and no node's folder is the newest."""
+        placed: int
+        """The token of the holder that recorded the place; 0 where none is known."""
+        token: int
+        """After `acquire`: this holder's number, greater than that of every holder before it."""
         reason: str
         """A text for people about the last False."""
         deadline_free: bool
@@ -34,7 +39,18 @@ if TYPE_CHECKING:
             ...
 
         def settle(self, place: str, timeout: float, /) -> bool:
-            """Record that the state is on the node `place`, while held; True once it is stored."""
+            """Record that the state is on the node `place`, and this holder's token, while held.
+
+            True once it is stored; never where a later holder has recorded its own.
+            """
+            ...
+
+        def look_back(self, timeout: float, /) -> bool:
+            """Take place and holder from the bot's former name; False where they cannot be read now."""
+            ...
+
+        def leave_former(self, timeout: float, /) -> bool:
+            """Record that nothing is left of the state under the former name, unless somebody else has it."""
             ...
 
         def release(self, timeout: float, /) -> bool:

@@ -23,7 +23,10 @@ _RETRY = 0.2
 class Lease:
     """See `lease.py`; options: `path` (whose lock it is), `state_path` (remembers the place), `namespace`.
 
-    The place has a variable of its own, since taking a lock overwrites what its variable holds.
+    The place has a variable of its own, since taking a lock overwrites what its variable holds; it is written
+    by compare-and-set, so that a holder that was overtaken records nothing. `former_state_path` is that of
+    the bot's former name. The token is the index at which Nomad granted the lock, or one more than the last
+    holder's where that is greater (a cluster that was built anew counts from the beginning).
     """
 
     deadline_free = False
@@ -34,7 +37,10 @@ class Lease:
         self.reason = ""
         self.inherited: tuple[int, ...] = ()
         self._path = options["path"]
+        self.placed = self.token = 0
         self._state_path = options["state_path"]
+        self._former_path = options.get("former_state_path", "")
+        self._granted_at = self._seen_at = self._former_seen_at = 0
         self._namespace = options.get("namespace") or "default"
         self._ttl = f"{max(float(order['lease']['ttl']), _SHORTEST):g}s"
         self._node = order["node"]
@@ -57,9 +63,36 @@ class Lease:
     def settle(self, place: str, timeout: float) -> bool:
         """Record the node that holds the state."""
         deadline = time.monotonic() + timeout
-        status, _ = self._send("PUT", self._state_path, "", deadline, Items={"node": place})
+        items = {"node": place, "token": str(self.token)}
+        cas = f"cas={self._seen_at}"
+        status, answer = self._send("PUT", self._state_path, cas, deadline, Items=items)
+        if status == 409:  # an earlier answer of ours may have been lost; else a later holder was here
+            status, answer = self._send("GET", self._state_path, "", deadline)
+            if status == 200 and (answer.get("Items") or {}) != items:
+                self.reason = "a later holder of the lease has recorded where the state is"
+                return False
         if status == 200:
-            self.place = place
+            self.place, self.placed, self._seen_at = place, self.token, answer["ModifyIndex"]
+        return status == 200
+
+    def look_back(self, timeout: float) -> bool:
+        """Read the variable of the former name."""
+        if not self._former_path:
+            return True
+        status, answer = self._send("GET", self._former_path, "", time.monotonic() + timeout)
+        if status == 200:
+            self.place, self.placed = _parsed(answer)
+            self.token = max(self.token, self.placed + 1)
+            self._former_seen_at = answer["ModifyIndex"]
+        return status in {200, 404}
+
+    def leave_former(self, timeout: float) -> bool:
+        """Write it, where it is as it was read."""
+        if not self._former_seen_at:
+            return True
+        deadline, cas = time.monotonic() + timeout, f"cas={self._former_seen_at}"
+        items = {"node": "", "token": str(self.token)}
+        status, _ = self._send("PUT", self._former_path, cas, deadline, Items=items)
         return status == 200
 
     def release(self, timeout: float) -> bool:
@@ -80,7 +113,7 @@ class Lease:
         lock = {"TTL": self._ttl, "LockDelay": "1s"}
         status, answer = self._send("PUT", self._path, "lock-acquire", deadline, Items=items, Lock=lock)
         if status == 200:
-            self._lock = answer["Lock"]["ID"]
+            self._lock, self._granted_at = answer["Lock"]["ID"], answer["ModifyIndex"]
             self._leave_note()
         return status == 200
 
@@ -107,6 +140,7 @@ class Lease:
         status, answer = self._send("GET", self._path, "", deadline)
         items = answer.get("Items") or {}
         lock = answer.get("Lock") or {}
+        self._granted_at = max(self._granted_at, answer.get("ModifyIndex", 0))
         if status == 200 and lock.get("ID") and items.get("holder") == self._holder:
             self._lock = lock["ID"]
             return True
@@ -141,7 +175,9 @@ class Lease:
     def _read_place(self, deadline: float) -> bool:
         status, answer = self._send("GET", self._state_path, "", deadline)
         if status == 200:
-            self.place = (answer.get("Items") or {}).get("node", "")
+            self.place, self.placed = _parsed(answer)
+        self._seen_at = answer["ModifyIndex"] if status == 200 else 0
+        self.token = max(self._granted_at, self.placed + 1)
         return status in {200, 404}
 
     def _send(
@@ -186,6 +222,13 @@ class Lease:
         finally:
             connection.close()
             posix.close(folder)
+
+
+def _parsed(answer: "dict[str, Any]") -> tuple[str, int]:
+    """Return the place and the token in a variable."""
+    items = answer.get("Items") or {}
+    token = items.get("token", "")
+    return items.get("node", ""), int(token) if token.isdecimal() else 0
 
 
 def _left(deadline: float) -> float:

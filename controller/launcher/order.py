@@ -40,7 +40,7 @@ class NodePaths:
 class LeaseOrder:
     """Which lease the launcher takes: `kind` is "file" or "nomad", `options` are that lease's own.
 
-    `file`: `{"path": lock file}`. `nomad`: whatever `nomad_lease.py` reads.
+    `file`: `{"path": lock file, "former_path": that of the former name}`. `nomad`: see `nomad_lease.py`.
     """
 
     kind: str
@@ -120,6 +120,7 @@ class LaunchOrder:
             "labels": labels(spec, self.fleet, self.launch.revision),
             "paths": _paths(self.paths),
             "former_state": _former_state(self.paths.state, spec.renamed_from),
+            "state": {"on_lost_node": spec.on_lost_node},
             "code": _content(self.code),
             "dependencies": _content(self.dependencies) if self.dependencies else None,
             "entrypoint": spec.program.entrypoint,

@@ -5,6 +5,7 @@ Every wait goes through `Loop.turn`, so that output, signals and the lease are n
 
 import time
 
+from controller.launcher.custody import Custody
 from controller.launcher.files import LogFile, last_line, read, replace
 from controller.launcher.keeper import Keeper, now
 from controller.launcher.loop import Loop
@@ -26,7 +27,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_RETRY_STATE = 10.0
+_RETRY_STATE, _LONGEST_RETRY_STATE = 1.0, 10.0
+"""Seconds between two looks for a state that is not here; a node that ended well saves it at once."""
 _LOG_DELAY = 0.1
 """Seconds that another collector (Nomad's) may take to write a bot's last line into its file."""
 
@@ -41,7 +43,8 @@ class Supervisor:
         self._keeper, self._reports, self._loop = keeper, reports, loop
         self._queries = QueryServer(order, own, reports.logs)
         self._scheduled = order["type"] == "scheduled"
-        self._attempts = self._crashes = 0
+        self._custody = Custody(order, keeper, reports)
+        self._attempts = self._crashes = self._looks = 0
         self._failed = False
 
     def live(self) -> int:
@@ -52,6 +55,7 @@ class Supervisor:
             if self._scheduled:
                 break
         if self._keeper.let_go():
+            self._custody.end()
             self._reports.write("lease_released")
         return 1 if self._failed and not self._loop.stop else 0
 
@@ -85,27 +89,32 @@ class Supervisor:
         """Wait for the lease, and to be on the node that has the state; False where the wait was ended."""
         if self._keeper.lost():
             self._keeper.let_go()
-        reported, patience = "", now() + 2 * self._order["lease"]["ttl"]
+            self._custody.end()
+        reported, patience = ("", ""), now() + 2 * self._order["lease"]["ttl"]
         while not self._keeper.held and not self._loop.stop:
-            reason, pause = self._take()
+            reason, message, pause = self._take()
             if reason and self._scheduled and now() >= patience:
-                self._reports.write("skipped", reason="overlap", message=self._keeper.reason)
+                what = "overlap" if reason == "lease" else reason
+                self._reports.write("skipped", reason=what, message=message)
                 return False
-            if reason and reason != reported:
-                self._reports.write("waiting", reason=reason, message=self._keeper.reason)
-                reported = reason
+            if reason and (reason, message) != reported:
+                self._reports.write("waiting", reason=reason, message=message)
+                reported = (reason, message)
             self._loop.pause(pause)
         return not self._loop.stop
 
-    def _take(self) -> tuple[str, float]:
-        """Ask for the lease; return why the bot must wait ("" where it need not) and for how long."""
+    def _take(self) -> tuple[str, str, float]:
+        """Ask for lease and state; return why the bot must wait ("" where it need not), and for how long."""
         if not self._keeper.take():
-            return "lease", self._keeper.retry_after
-        if self._keeper.state_is_elsewhere():
+            return "lease", self._keeper.reason, self._keeper.retry_after
+        missing = self._custody.fetch(self._loop)
+        if missing:
             self._keeper.let_go()
-            return "state_elsewhere", _RETRY_STATE
+            self._looks += 1
+            return "state_elsewhere", missing, min(_RETRY_STATE * self._looks, _LONGEST_RETRY_STATE)
+        self._looks = 0
         self._reports.write("lease_acquired")
-        return "", 0
+        return "", "", 0
 
     def _start(self, code: str, dependencies: str) -> Run:
         clear_result(self._order)

@@ -97,32 +97,10 @@ def deadline_file(order: "dict[str, Any]") -> str:
 
 
 def make_folders(order: "dict[str, Any]") -> None:
-    """Create the bot's own folders; the state folder is for its owner alone."""
+    """Create the bot's own folders, but for that of its state (see `custody.py`)."""
     work = order["paths"]["work"]
     for folder in (f"{work}/home", f"{work}/temporary", result_folder(order)):
         make_folder(folder, 0o700)
-    _take_over_state(order["former_state"], order["paths"]["state"])
-    make_folder(order["paths"]["state"], 0o700)
-
-
-def _take_over_state(former: str, state: str) -> None:
-    """Move the state of a renamed bot to its new name, once: before this name has a folder of its own.
-
-    An empty folder counts: by now, another bot may live under the former name.
-    """
-    if not former:
-        return
-    make_folder(state.rpartition("/")[0])
-    try:
-        posix.stat(state)
-    except FileNotFoundError:
-        pass
-    else:
-        return
-    try:
-        posix.rename(former, state)
-    except FileNotFoundError:
-        return
 
 
 def has_state(order: "dict[str, Any]") -> bool:

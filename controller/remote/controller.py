@@ -27,11 +27,13 @@ from controller.remote.documents import Arguments, Delivered, Planned, decode, e
 from controller.remote.mirror import Mirror
 from controller.remote.trouble import NoController
 from controller.reports import Reported
+from controller.state.changing import StateChange
 from controller.status import BotStatus
 from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.errors import HerdsmanError, NotFound
+from schemas.state import StateVersion
 
 
 class RemoteController:
@@ -141,6 +143,14 @@ class RemoteController:
         """Apply a bot's job as it is rendered now; say whether it changed."""
         answer = await self._asking.ask("refresh", Arguments(name), who=by, why=reason, token=token)
         return decode(answer, bool)
+
+    async def change_state(
+        self, name: str, change: StateChange, by: str, reason: str, *, token: str = ""
+    ) -> StateVersion:
+        """Change a bot's saved state while no copy of it runs. Raises what the leader raises."""
+        arguments = Arguments(name, change=change)
+        answer = await self._asking.ask("state", arguments, who=by, why=reason, token=token)
+        return decode(answer, StateVersion)
 
     async def query(self, name: str, path: str, params: Mapping[str, Any]) -> str:
         """Return what a bot's query program answers, as JSON text; the answer is not kept."""

@@ -9,6 +9,7 @@ import msgspec
 from controller.plan import Plan
 from controller.records import Change, Suspension
 from controller.remote.trouble import NoController
+from controller.state.changing import StateChange
 from controller.status import BotStatus
 from schemas.bot import BotSpec
 from schemas.errors import (
@@ -23,6 +24,8 @@ from schemas.errors import (
     SchedulerRefused,
     SchedulerUnavailable,
     SourceUnavailable,
+    StateDamaged,
+    StoreUnavailable,
     TooBusy,
     UsageError,
 )
@@ -42,6 +45,8 @@ _TOLD: tuple[type[HerdsmanError], ...] = (
     SchedulerRefused,
     SchedulerUnavailable,
     SourceUnavailable,
+    StateDamaged,
+    StoreUnavailable,
     TooBusy,
     UsageError,
 )
@@ -96,6 +101,7 @@ class Arguments:
     names: tuple[str, ...] = ()
     path: str = ""
     params: dict[str, Any] = field(default_factory=dict)
+    change: StateChange | None = None
 
 
 @dataclass(frozen=True, slots=True)

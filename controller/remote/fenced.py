@@ -1,6 +1,7 @@
 """The scheduler of a controller that leads: where it does not lead any more, nothing is changed."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 
 from controller.schedulers.protocol import (
     Launch,
@@ -10,7 +11,9 @@ from controller.schedulers.protocol import (
     Question,
     Scheduler,
     SchedulerEvent,
+    StateHold,
 )
+from schemas.state import StatePlace
 
 
 class FencedScheduler:
@@ -73,6 +76,16 @@ class FencedScheduler:
         """Forget a stopped bot's job."""
         self._check()
         await self._scheduler.remove(name)
+
+    async def recall_state(self, name: str, place: StatePlace) -> None:
+        """Record where a bot's newest state is, where nothing is remembered of it."""
+        self._check()
+        await self._scheduler.recall_state(name, place)
+
+    def hold_state(self, name: str) -> AbstractAsyncContextManager[StateHold]:
+        """Hold a bot's lease for a moment."""
+        self._check()
+        return self._scheduler.hold_state(name)
 
     def events(self) -> AsyncIterator[SchedulerEvent]:
         """Yield moves as they happen."""

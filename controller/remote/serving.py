@@ -22,7 +22,9 @@ from controller.plan import Plan
 from controller.remote.bell import Bell, rung
 from controller.remote.documents import Arguments, Planned, decode, encode, encode_error
 from controller.remote.trouble import NoController
+from controller.state.changing import StateChange
 from schemas.errors import HerdsmanError, UsageError
+from schemas.state import StateVersion
 
 _LOG = logging.getLogger(__name__)
 _LOOK_EVERY = 1.0
@@ -75,6 +77,12 @@ class Asked(Protocol):
         """Apply a bot's job as it is rendered now."""
         ...
 
+    async def change_state(
+        self, name: str, change: StateChange, by: str, reason: str, *, token: str = ""
+    ) -> StateVersion:
+        """Change a bot's saved state while no copy of it runs."""
+        ...
+
 
 class Serving:
     """Takes requests in the order in which they were asked and carries them out side by side."""
@@ -95,6 +103,7 @@ class Serving:
             "query": self._query,
             "outdated": self._outdated,
             "refresh": self._refresh,
+            "state": self._change_state,
         }
 
     async def run(self) -> None:
@@ -175,6 +184,15 @@ class Serving:
             arguments.name, request.who, request.why, token=request.token
         )
         return encode(changed)
+
+    async def _change_state(self, request: Request, arguments: Arguments) -> str:
+        if arguments.change is None:
+            raise UsageError("the request says no change of the state")
+        return encode(
+            await self._controller.change_state(
+                arguments.name, arguments.change, request.who, request.why, token=request.token
+            )
+        )
 
     async def _tell(self, request: Request, step: str) -> None:
         await self._database.run(lambda connection: add_steps(connection, request.id, (step,)))

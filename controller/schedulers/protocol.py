@@ -1,12 +1,14 @@
 """The Protocol that every scheduler fulfils; nothing above it may know which one runs."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
 from gitops.bundle import Bundle
 from schemas.bot import BotSpec
+from schemas.state import StatePlace
 
 
 class Phase(StrEnum):
@@ -103,6 +105,19 @@ class Question:
     """After so long the query is ended."""
 
 
+class StateHold(Protocol):
+    """A bot's lease in our own hands: no copy of it can start, and where its state is, is ours to say."""
+
+    @property
+    def place(self) -> StatePlace:
+        """Return where the newest state is, and its last holder."""
+        ...
+
+    async def record(self, place: StatePlace) -> None:
+        """Say where the newest state is from now on. Raises Conflict where somebody else did meanwhile."""
+        ...
+
+
 class Scheduler(Protocol):
     """Runs bots. Every method may raise SchedulerUnavailable; names are the fleet's bot names.
 
@@ -169,6 +184,14 @@ class Scheduler(Protocol):
 
     async def remove(self, name: str) -> None:
         """Forget a stopped bot's job and its log files (call it once the logs are acknowledged)."""
+        ...
+
+    async def recall_state(self, name: str, place: StatePlace) -> None:
+        """Record where a bot's newest state is, where the lease's store remembers nothing of it."""
+        ...
+
+    def hold_state(self, name: str) -> AbstractAsyncContextManager[StateHold]:
+        """Hold a bot's lease for a moment, to change its saved state. Raises Conflict where a copy has it."""
         ...
 
     def events(self) -> AsyncIterator[SchedulerEvent]:

@@ -4,7 +4,6 @@ One batch is under way at a time. While it is, nothing is read: the files are th
 """
 
 import asyncio
-import contextlib
 import heapq
 import itertools
 import logging
@@ -20,6 +19,7 @@ from telemetry.agent.discovery import Discovery
 from telemetry.agent.inotify import Inotify, LimitReached, Polling, Watcher
 from telemetry.agent.resources import ResourceSampler, Target, is_alive
 from telemetry.agent.sinks import Sink
+from telemetry.agent.states.caretaker import Caretaker
 from telemetry.names import Health
 from telemetry.wire import WIRE_VERSION, Batch, Chunk, Use, encode_batch
 
@@ -57,7 +57,8 @@ class Agent:
     """Follows every allocation below `alloc_root` (of the fleet `fleet`, where that is given).
 
     `linger` (seconds) is how long a quiet agent waits for company before it sends a line;
-    `sample_every` (seconds) is the time between two measurements of the bots' resources.
+    `sample_every` (seconds) is the time between two measurements of the bots' resources. `states` cares for
+    the bots' state folders meanwhile.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Agent:
         linger: float = 0.008,
         sample_every: float = 2.0,
         watcher: Watcher | None = None,
+        states: Caretaker | None = None,
     ) -> None:
         self._sink = sink
+        self._states = states
         self._checkpoint = checkpoint
         self._name = name or socket.gethostname()
         self._linger = linger
@@ -100,23 +103,30 @@ class Agent:
         places = await asyncio.to_thread(checkpoint.load, self._checkpoint)
         self._found = Discovery(self._alloc_root, watcher, self._fleet, places)
         self._declare_health(self._found)
-        sampling = asyncio.create_task(self._sample_resources(self._found), name="resources")
+        beside = [asyncio.create_task(self._sample_resources(self._found), name="resources")]
+        if self._states is not None:
+            beside.append(asyncio.create_task(self._states.run(self._followed), name="states"))
         try:
             await self._follow(self._found, watcher)
         finally:
-            sampling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sampling
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await self._save(self._found, wait=True)
             self._found.close()
             watcher.close()
             self._ended.set()
 
     async def finish(self) -> None:
-        """Send everything that is in the files, unfinished lines too, and end `run`."""
+        """Save the states, send everything that is in the files, unfinished lines too, and end `run`."""
+        if self._states is not None:
+            await self._states.finish(self._followed)
         self._finishing = True
         self._awake.set()
         await self._ended.wait()
+
+    def _followed(self) -> list[Allocation]:
+        return list(self._found.allocations.values()) if self._found else []
 
     def drained(self, allocation: str) -> bool:
         """Tell whether all log files of an allocation are acknowledged to their ends (as they are now)."""

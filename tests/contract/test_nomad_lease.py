@@ -65,6 +65,74 @@ def test_place_of_the_state_is_remembered_from_holder_to_holder(contender):
     assert second.release(5)
 
 
+def test_each_holder_has_a_greater_token_than_all_before_it(contender):
+    """Also where a cluster that was built anew would count from the beginning: the record counts as well."""
+    first, second = contender(), contender("a2", "n2")
+    assert first.acquire(5)
+    assert first.token > 0
+    first.token += 1_000_000
+    assert first.settle("n1", 5)
+    assert first.release(5)
+    assert second.acquire(5)
+    assert (second.placed, second.token) == (first.token, first.token + 1)
+    assert second.release(5)
+
+
+def test_holder_that_was_overtaken_records_nothing(contender, socket):
+    """A frozen launcher that thaws after another one took over does not claim the state back."""
+    frozen, later = contender(), contender("a2", "n2")
+    assert frozen.acquire(5)
+    assert frozen.settle("n1", 5)
+    forget_note(socket)
+    while not later.acquire(5):
+        time.sleep(0.5)
+    assert later.settle("n2", 5)
+    assert not frozen.settle("n1", 5)
+    assert "later holder" in frozen.reason
+    assert later.release(5)
+    third = contender("a3", "n3")
+    assert third.acquire(5)
+    assert third.place == "n2"
+    assert third.release(5)
+
+
+def test_record_whose_answer_was_lost_is_still_ours(contender, socket):
+    """A repeated record of the same holder is no conflict."""
+    lease = contender()
+    assert lease.acquire(5)
+    socket.swallow = 1
+    assert not lease.settle("n1", 5)
+    assert lease.settle("n1", 5)
+    assert lease.release(5)
+
+
+def test_place_under_the_former_name_is_read_and_left(contender, socket):
+    """The new name finds where the state is; after that, nobody finds it under the old one."""
+    former = contender()
+    assert former.acquire(5)
+    assert former.settle("n7", 5)
+    assert former.release(5)
+    options = {
+        "path": f"leases/test/{secrets.token_hex(4)}",
+        "state_path": f"state/test/{secrets.token_hex(4)}",
+        "namespace": "default",
+        "former_state_path": former._state_path,
+    }
+    order = {"lease": {"options": options, "ttl": 10}, "allocation": "a9", "node": "n9"}
+    renamed = Lease(order, {"NOMAD_SECRETS_DIR": str(socket.folder), "NOMAD_TOKEN": ""})
+    assert renamed.acquire(5)
+    assert renamed.place == ""
+    assert renamed.look_back(5)
+    assert renamed.place == "n7"
+    assert renamed.token > former.token
+    assert renamed.leave_former(5)
+    assert renamed.release(5)
+    again = contender()
+    assert again.acquire(5)
+    assert again.place == ""
+    assert again.release(5)
+
+
 def test_granted_lock_whose_answer_was_lost_is_still_ours(contender, socket):
     """Without this a launcher would wait for its own lease to expire."""
     lease = contender()

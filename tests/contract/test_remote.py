@@ -1,6 +1,7 @@
 """The controller and the web as two processes: what passes between them through a real PostgreSQL."""
 
 import asyncio
+import hashlib
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -25,8 +26,12 @@ from controller.remote.receiving import Receiving
 from controller.remote.serving import Serving
 from controller.remote.showing import Showing
 from controller.remote.trouble import NoController
+from controller.state.changing import StateChange
+from controller.state.folder import FolderStore
+from controller.state.saved import SavedStates
 from controller.status import Health
 from schemas.errors import Conflict, HerdsmanError, NotFound, QueryFailed
+from schemas.state import StateFile
 from tests.fakes.controller import FakeController, bot_status
 from tests.unit.controller.examples import NOW, desired, exited, labels, revision, spec, started
 
@@ -313,3 +318,18 @@ async def test_what_is_made_once_is_made_once(pair):
     keys = await both(lambda connection: shared_key(connection, "bundles"))
     assert ids[0] == ids[1]
     assert keys[0] == keys[1]
+
+
+async def test_a_change_of_a_state_is_carried_out_by_the_leader(pair, tmp_path):
+    """Its contents are in the store before; the version, or why there is none, comes back as it is."""
+    pair.controller.saved = SavedStates(FolderStore(tmp_path), "desk-abc123")
+    content = b"42"
+    file = StateFile("counter.json", hashlib.sha256(content).hexdigest(), len(content), NOW)
+    await pair.controller.saved.upload("sma-btc", file.sha256, content)
+    async with pair.leading():
+        change = StateChange(put={file.path: file})
+        made = await pair.web.change_state("sma-btc", change, "ada", "a test", token="t1")
+        assert (made.number, made.files, made.by) == (1, (file,), "ada")
+        assert made == await pair.controller.saved.newest("sma-btc")
+        with pytest.raises(NotFound, match="other"):
+            await pair.web.change_state("sma-btc", StateChange(remove=("other",)), "ada", "")

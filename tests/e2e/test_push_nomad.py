@@ -21,6 +21,7 @@ from tests.e2e.cluster import start_agent
 from tests.e2e.fleet import Fleet, add_program, bot_text, new_fleet
 from tests.e2e.lives import assert_never_two, by_bot, read_lives
 from tests.e2e.service import CHECKOUT, Service, wait_for
+from tests.e2e.state import add_keeper, keeper_text, told, versions
 from tests.engines.nomad import NomadAgent, nomad_agent
 from tests.engines.victoriametrics import VictoriaMetrics, victoriametrics
 
@@ -227,6 +228,32 @@ def test_programs_of_the_format_answer_queries(service: Service, fleet: Fleet, n
     fleet.commit("without them")
     fleet.push("-o", "confirm-prune")
     wait_for(lambda: set(service.bots()) == {"one", "second"}, "both to be gone", 60)
+
+
+def test_a_state_is_saved_by_the_nodes_agent_and_changed_by_an_operator(
+    service: Service, fleet: Fleet
+) -> None:
+    """It comes over HTTP with the agent's own token, and goes back to the node before the next start."""
+    add_keeper(fleet)
+    fleet.write("bots/keeper.yaml", keeper_text("keeper"))
+    fleet.commit("a bot with a state")
+    fleet.push()
+    service.wait_health("keeper", "Healthy")
+    wait_for(lambda: versions(service, "keeper"), "the first save")
+    (service.home / "value").write_text("70000")
+    refused = service.run("state", "keeper", "set", "counter", "value", check=False)
+    assert "suspend it first" in refused.stderr
+    service.run("state", "keeper", "set", "counter", "value", "--restart")
+    starts = wait_for(lambda: told(service, "keeper", "begins")[1:], "its next start", 60)
+    assert starts == [70000]
+    service.run("restart", "keeper", "--reason", "a test")
+    again = wait_for(lambda: told(service, "keeper", "begins")[2:], "its start after that", 60)
+    assert again[0] == told(service, "keeper", "ends")[-1] > 70000
+    fleet.remove("bots/keeper.yaml")
+    fleet.commit("without it")
+    fleet.push()
+    wait_for(lambda: "keeper" not in service.bots(), "keeper to be gone", 60)
+    wait_for(lambda: versions(service, "keeper")[0]["final"], "its last save")
 
 
 def test_a_removed_bot_ends_and_its_job_is_gone(

@@ -16,11 +16,15 @@ from controller.records import (
     RunRecord,
     Suspension,
 )
+from controller.state.changing import StateChange, change_state
+from controller.state.saved import SavedStates
 from controller.status import BotStatus, Health, Reason, Sync
 from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.errors import ManifestError, NotFound
+from schemas.state import StateVersion
+from tests.fakes.scheduler import FakeScheduler
 
 REVISION = Revision("3f9a2c1" + "0" * 33, "Ada <ada@example>", "tighter stops", 1_700_000_000.0, "main")
 
@@ -67,8 +71,17 @@ class FakeController:
     synced_at: float | None = None
     plan_at_once: tuple[Plan, list[Change]] | None = None
     answer: str | Exception = "null"
+    saved: SavedStates | None = None
+    scheduler: FakeScheduler = field(default_factory=lambda: FakeScheduler("desk-abc123", lambda: 0.0))
     on_pass: Callable[[Pass], object] = id
     older: set[str] = field(default_factory=set)
+
+    async def change_state(
+        self, name: str, change: StateChange, by: str, reason: str, *, token: str = ""
+    ) -> StateVersion:
+        self.asked.append(("change_state", name, by, reason, token))
+        assert self.saved is not None
+        return await change_state(self.saved, self.scheduler, name, change, by, reason)
 
     def statuses(self) -> list[BotStatus]:
         return list(self.bots.values())

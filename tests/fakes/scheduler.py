@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from controller.schedulers.protocol import (
@@ -18,6 +19,7 @@ from schemas.bot import BotType
 from schemas.errors import Conflict, NotFound, SchedulerRefused, SchedulerUnavailable
 from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport, Outcome, ReportKind
+from schemas.state import StatePlace
 
 Reported = tuple[AllocationLabels, LauncherReport]
 
@@ -29,6 +31,21 @@ class FakeJob:
     seen: ObservedBot
     launch: Launch | None
     attempt: int = 0
+
+
+@dataclass
+class FakeHold:
+    """A held lease: its place is kept by the scheduler."""
+
+    scheduler: "FakeScheduler"
+    name: str
+
+    @property
+    def place(self) -> StatePlace:
+        return self.scheduler.places.get(self.name, StatePlace())
+
+    async def record(self, place: StatePlace) -> None:
+        self.scheduler.places[self.name] = place
 
 
 class FakeScheduler:
@@ -46,6 +63,7 @@ class FakeScheduler:
         self.now = now
         self.silent = silent
         self.jobs: dict[str, FakeJob] = {}
+        self.places: dict[str, StatePlace] = {}
         self.calls: Counter[str] = Counter()
         self.applied: list[tuple[str, str]] = []
         self.log: list[tuple[str, str]] = []
@@ -66,6 +84,17 @@ class FakeScheduler:
         self._at_once = 0
         self._tokens = 0
         self._queues: list[asyncio.Queue[SchedulerEvent]] = []
+
+    async def recall_state(self, name: str, place: StatePlace) -> None:
+        self._call("recall_state")
+        self.places.setdefault(name, place)
+
+    @asynccontextmanager
+    async def hold_state(self, name: str) -> AsyncIterator["FakeHold"]:
+        self._call("hold_state")
+        if name in self.jobs and self.jobs[name].seen.phase is Phase.RUNNING:
+            raise Conflict(f"{name} runs, and its state is not changed under it: suspend it first")
+        yield FakeHold(self, name)
 
     async def open(self) -> None:
         self._call("open")

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from controller.state.folder import FolderStore
+from controller.state.saved import SavedStates
 from gitops.bundle import Bundle
 from gitops.compiling.records import BuildRecords
 from telemetry.latest import Latest
@@ -86,6 +88,8 @@ async def make_services(folder: Path, url: str, **changes: Any) -> tuple[Service
     async def checks() -> dict[str, str]:
         return {"controller": "ok"}
 
+    states = SavedStates(FolderStore(folder / "states"), controller.fleet_id)
+    controller.saved = states
     services = Services(
         settings=settings,
         access=access,
@@ -97,6 +101,7 @@ async def make_services(folder: Path, url: str, **changes: Any) -> tuple[Service
         intake=FakeIntake(),
         bundles=Shelf(),
         builds=BuildRecords(folder / "builds"),
+        states=states,
         bundle_key=BUNDLE_KEY,
         registry=Registry(),
         dashboard=DashboardFiles(settings.static),

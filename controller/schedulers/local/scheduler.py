@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from controller.schedulers.local.child import Child
 from controller.schedulers.local.claim import Claim
 from controller.schedulers.local.driver import Driver
 from controller.schedulers.local.folders import Folders
+from controller.schedulers.local.holding import LocalHold, hold, recall
 from controller.schedulers.local.registry import BundleFile, Job, Registry
 from controller.schedulers.protocol import (
     Launch,
@@ -39,6 +40,7 @@ from controller.schedulers.protocol import (
 from gitops.bundle import Bundle
 from gitops.runtimes import offered
 from schemas.errors import Conflict, NotFound, QueryRefused, RuntimeMissing, SchedulerRefused
+from schemas.state import StatePlace
 
 _LOG = logging.getLogger(__name__)
 _SLACK = 5.0
@@ -215,6 +217,20 @@ class LocalScheduler:
             await asyncio.to_thread(self._delete, self._allocations_of(name))
         self.changed(driver.job)
 
+    async def recall_state(self, name: str, place: StatePlace) -> None:
+        """Write it into the bot's lock file, where that says nothing and nobody holds it.
+
+        A state folder that is there is the newest: it came with this data folder, as from a backup.
+        """
+        folder = self._folders.state(name)
+        here = await asyncio.to_thread(lambda: folder.is_dir() and any(folder.iterdir()))
+        own = replace(place, node=self.node) if here else place
+        await asyncio.to_thread(recall, self._folders.lease(name), own)
+
+    def hold_state(self, name: str) -> AbstractAsyncContextManager[LocalHold]:
+        """Hold the bot's lock file."""
+        return hold(name, self._folders.lease(name))
+
     async def _cancel(self, name: str) -> None:
         task = self._tasks.pop(name)
         task.cancel()
@@ -272,7 +288,7 @@ class LocalScheduler:
                 cache=str(self._folders.cache),
                 state=str(self._folders.state(name)),
             ),
-            lease=LeaseOrder("file", {"path": str(self._folders.lease(name))}),
+            lease=LeaseOrder("file", self._lease_options(launch)),
             code=Content(launch.code.digest, path=str(self._folders.cache / launch.code.digest)),
             dependencies=Content(layer.digest, path=str(self._folders.cache / layer.digest))
             if layer
@@ -283,6 +299,11 @@ class LocalScheduler:
             interpreter=self._python(launch),
             now=self._clock(),
         )
+
+    def _lease_options(self, launch: Launch) -> dict[str, str]:
+        former = launch.spec.renamed_from
+        options = {"path": str(self._folders.lease(launch.spec.name))}
+        return options | ({"former_path": str(self._folders.lease(former))} if former else {})
 
     async def _unpack(self, bundles: tuple[Bundle | BundleFile, ...]) -> None:
         """Unpack what the cache does not hold yet. Raises SchedulerRefused."""

@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
 
@@ -46,6 +47,14 @@ _ID = re.compile(r"[^\x00-\x20\x7f]{1,255}")
 
 class KindChanged(SchedulerRefused):
     """Nomad never turns a service job into a batch job, or back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable's items, and the index to write it by compare-and-set (0: there is none)."""
+
+    items: Mapping[str, str]
+    index: int
 
 
 class NomadApi:
@@ -179,17 +188,6 @@ class NomadApi:
         )
         return bytes(text)
 
-    async def variable(self, path: str) -> Mapping[str, str]:
-        """Return a variable's items, none where it is not there."""
-        quoted = quote(path, safe="/")
-        try:
-            found = await self._call(
-                lambda: self._client.variable.get_variable(quoted, namespace=self._settings.namespace)
-            )
-        except NotFound:
-            return {}
-        return found.get("Items") or {}
-
     async def delete_variable(self, path: str) -> None:
         """Delete a variable; a locked one is a Conflict, none is fine."""
         quoted = quote(path, safe="/")
@@ -199,6 +197,42 @@ class NomadApi:
             )
         except NotFound:
             return
+
+    async def variable(self, path: str) -> Variable:
+        """Return a variable, an empty one where there is none."""
+        quoted = quote(path, safe="/")
+        try:
+            found = await self._call(
+                lambda: self._client.variable.get_variable(quoted, namespace=self._settings.namespace)
+            )
+        except NotFound:
+            return Variable({}, 0)
+        return Variable(found.get("Items") or {}, int(found["ModifyIndex"]))
+
+    async def write_variable(self, path: str, items: Mapping[str, str], index: int) -> Variable:
+        """Write a variable if it is as it was read (`index`; 0: if there is none), else raise Conflict."""
+        answer = await self._put_variable(path, {"cas": str(index)}, {"Items": dict(items)})
+        return Variable(dict(items), int(answer["ModifyIndex"]))
+
+    async def lock(self, path: str, items: Mapping[str, str], seconds: int) -> str:
+        """Take the lock of a variable and return its id; Conflict where somebody has it."""
+        body = {"Items": dict(items), "Lock": {"TTL": f"{seconds}s", "LockDelay": "1s"}}
+        answer = await self._put_variable(path, {"lock-acquire": ""}, body)
+        return str(answer["Lock"]["ID"])
+
+    async def unlock(self, path: str, lock: str) -> None:
+        """Free a lock."""
+        await self._put_variable(path, {"lock-release": ""}, {"Lock": {"ID": lock}})
+
+    async def _put_variable(self, path: str, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        quoted = quote(path, safe="/")
+        params = {**query, "namespace": self._settings.namespace}
+        answer: dict[str, Any] = await self._call(
+            lambda: self._client.variable.request(
+                quoted, params=params, json={"Path": path, **body}, method="put"
+            ).json()
+        )
+        return answer
 
     async def _call(self, function: Callable[[], Answer]) -> Answer:
         loop = asyncio.get_running_loop()

@@ -22,6 +22,7 @@ from controller.schedulers.nomad.reading import META_FLEET, META_REVISION, TASK,
 from controller.schedulers.nomad.settings import NomadSettings
 from controller.schedulers.protocol import Question
 from schemas.errors import HerdsmanError, QueryFailed, QueryRefused, QueryTimedOut, SchedulerUnavailable
+from schemas.state import IN_STORE
 
 META_COMPONENT = "herdsman.component"
 META_ASKED = "herdsman.query"
@@ -72,8 +73,11 @@ async def ask_scheduled(
     settings: NomadSettings, api: NomadApi, job: Mapping[str, Any], name: str, question: Question
 ) -> str:
     """Ask a scheduled bot by a short job on the node that has its state; return its answer as JSON text."""
-    items = await api.variable(state_path(settings.fleet, name))
-    home = items.get("node", "")
+    home = (await api.variable(state_path(settings.fleet, name))).items.get("node", "")
+    if home == IN_STORE:
+        raise QueryRefused(
+            f"the state of {name} was changed by its operator: its next run takes it, then ask"
+        )
     check_home(name, home, await api.nodes())
     asking = render_query(job, settings, name, question, home)
     await api.register(asking, 0)

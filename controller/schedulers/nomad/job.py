@@ -283,6 +283,7 @@ def _order(
             {
                 "path": lease_path(fleet, spec.name),
                 "state_path": state_path(fleet, spec.name),
+                "former_state_path": state_path(fleet, spec.renamed_from) if spec.renamed_from else "",
                 "namespace": settings.namespace,
             },
         ),

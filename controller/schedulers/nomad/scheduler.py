@@ -9,14 +9,15 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from typing import Any
 
 from controller.schedulers.nomad.api import KindChanged, NomadApi
 from controller.schedulers.nomad.asking import ask_running, ask_scheduled
 from controller.schedulers.nomad.events import Gap, NomadEvent, stream
-from controller.schedulers.nomad.job import job_id, lease_path, render
+from controller.schedulers.nomad.holding import NomadHold, hold
+from controller.schedulers.nomad.job import job_id, lease_path, render, state_path
 from controller.schedulers.nomad.knowledge import Knowledge
 from controller.schedulers.nomad.node import node_report
 from controller.schedulers.nomad.observing import is_ours, may_live, observed, out_of_reach, schedule_of
@@ -41,6 +42,7 @@ from controller.schedulers.protocol import (
 )
 from gitops.bundle import Bundle
 from schemas.errors import Conflict, HerdsmanError, NotFound, SchedulerUnavailable
+from schemas.state import StatePlace
 
 _LOG = logging.getLogger(__name__)
 _NODES_AT_ONCE = 8
@@ -195,6 +197,18 @@ class NomadScheduler:
         endings = await self._api.placements(f"{identity}/") + await self._api.job_placements(identity)
         await self._purge(identity)
         await self._forget(name, endings)
+
+    async def recall_state(self, name: str, place: StatePlace) -> None:
+        """Write it into the bot's variable, where there is none yet."""
+        path = state_path(self._settings.fleet, name)
+        if not (await self._api.variable(path)).index:
+            with suppress(Conflict):  # a launcher was quicker, and knows better
+                await self._api.write_variable(path, {"node": place.node, "token": str(place.token)}, 0)
+
+    def hold_state(self, name: str) -> AbstractAsyncContextManager[NomadHold]:
+        """Hold the lock of the bot's lease."""
+        fleet = self._settings.fleet
+        return hold(name, self._api, lease_path(fleet, name), state_path(fleet, name))
 
     async def events(self) -> AsyncIterator[SchedulerEvent]:
         """Yield moves from Nomad's event stream; after each connection everything is listed anew."""

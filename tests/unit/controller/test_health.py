@@ -88,6 +88,16 @@ def test_healthy_only_after_staying_alive():
     assert judged(seen(BOT), process, NOW + 10) == (Health.HEALTHY, Reason.RUNNING)
 
 
+def test_a_healthy_bot_that_lost_a_part_of_its_state_says_so():
+    """From when the copy is that it began with, as long as this placement lives."""
+    kind, text = ReportKind.STATE_RESTORED, "its state is version 3: what came after that is lost"
+    lost = after(LauncherReport(NOW - 1, kind, reason="loss", message=text), started())
+    found = judge(BOT, seen(BOT), lost, NOW + 10, SETTINGS)
+    assert (found.health, found.message) == (Health.HEALTHY, text)
+    whole = after(LauncherReport(NOW - 1, kind, message="its state is version 3"), started())
+    assert judge(BOT, seen(BOT), whole, NOW + 10, SETTINGS).message == ""
+
+
 def test_bot_that_crashes_after_three_seconds_is_never_healthy():
     """At no moment of a crash loop with lives of 3 s is the bot Healthy."""
     state, moment = ProcessState(), NOW

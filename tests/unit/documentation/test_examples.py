@@ -46,6 +46,8 @@ def check(given: list[str], place: str) -> None:
         inner = command.get_command(context, given[0])
         assert inner is not None, f"{place}: there is no command {given[0]}"
         command, given = inner, given[1:]
+        if isinstance(command, click.Group):  # a group's own arguments stand before its commands
+            given = given[sum(isinstance(one, click.Argument) for one in command.params) :]
         context = click.Context(command, parent=context)
     if {"--help", "-h"} & set(given):
         return

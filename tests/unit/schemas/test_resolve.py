@@ -162,6 +162,14 @@ def test_lease_keeps_its_proportions():
     assert bot().lease == Lease()
 
 
+def test_a_bot_waits_for_a_lost_nodes_state_unless_it_says_otherwise():
+    """Taking the newest saved copy is declared, and a change of that is an update."""
+    assert bot().on_lost_node == "wait"
+    declared = bot(block("state: {on_lost_node: newest}"))
+    assert declared.on_lost_node == "newest"
+    assert declared.digest != bot().digest
+
+
 def test_fleet_defaults_hold_where_the_instance_says_nothing():
     """An instance overrides key by key, also inside the block."""
     settings = FleetSettings(

@@ -136,14 +136,26 @@ def test_where_the_state_is_is_told_once_there_is_any(order: dict[str, Any]) -> 
     lease = FakeLease()
     keeper = Keeper(order, lease, lease.now)
     keeper.take()
+    keeper.entrusted = True
     keeper.settle()
     assert lease.place == ""
     Path(order["paths"]["state"], "x.json").touch()
     live(keeper, lease, 1011)
     assert lease.place == "here"
     assert [what for what, _, _ in lease.calls].count("settle") == 1
-    assert not keeper.state_is_elsewhere()
-    assert Keeper(order | {"node": "there"}, lease).state_is_elsewhere()
+
+
+def test_nothing_is_told_of_a_state_that_is_not_known_to_be_here(order: dict[str, Any]) -> None:
+    """While the newest state is still looked for, renewals do not claim that this node has it."""
+    lease = FakeLease(place="another-node")
+    keeper = Keeper(order, lease, lease.now)
+    keeper.take()
+    Path(order["paths"]["state"], "old.json").touch()
+    live(keeper, lease, 1011)
+    assert lease.place == "another-node"
+    keeper.entrusted = True
+    keeper.settle()
+    assert lease.place == "here"
 
 
 def test_the_bots_deadline_is_the_moment_of_its_kill(order: dict[str, Any]) -> None:

@@ -208,7 +208,7 @@ async def test_the_first_file_of_state_is_remembered_with_the_lease(station: Sta
     """From the first file in the state folder on, the lease knows on which node it is."""
     place = station('import os; open(os.environ["STATE_DIR"] + "/x.json", "w").close(); ' + PATIENT.strip())
     launcher = place.start()
-    await until(lambda: place.lock.exists() and place.lock.read_text() == "here")
+    await until(lambda: place.lock.exists() and place.lock.read_text() == "here 1")
     launcher.terminate()
     assert await ended(launcher) == 0
 

@@ -1,0 +1,339 @@
+"""The agent's care for states: what is saved, what is refused, what is brought, and when it is not."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from controller.state.folder import FolderStore
+from controller.state.saved import SavedStates
+from schemas.labels import AllocationLabels
+from schemas.state import (
+    ANSWER_FILE,
+    IN_STORE,
+    MOST_FILE,
+    STATE_FILE,
+    HeldState,
+    StateAnswer,
+    StatePlace,
+    StateVersion,
+)
+from telemetry.agent.allocation import Allocation
+from telemetry.agent.states.bringer import PATIENCE, judge
+from telemetry.agent.states.caretaker import Caretaker
+from telemetry.agent.states.folder import look, take
+from telemetry.agent.states.living import Living
+from telemetry.agent.states.saver import Whose
+
+FLEET = "desk-abc123"
+
+
+@dataclass
+class Node:
+    """One node's state root with the bot `maker` on it, and the service's own store."""
+
+    folder: Path
+    saved: SavedStates
+    allocations: list[Allocation] = field(default_factory=list)
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def state(self) -> Path:
+        return self.root / FLEET / "maker"
+
+    def place(self, held: HeldState, allocation: str = "a1", node: str = "n1") -> Path:
+        """Let a launcher say something in its allocation, and return the shared folder."""
+        shared = self.folder / "alloc" / allocation / "alloc"
+        (shared / "logs").mkdir(parents=True, exist_ok=True)
+        part = shared / "part"
+        part.write_bytes(msgspec.json.encode(held))
+        part.replace(shared / STATE_FILE)
+        labels = AllocationLabels(
+            FLEET, "maker", "p", "1.0.0", "realtime", "dry", "r", "s", allocation, node=node
+        )
+        if allocation not in {one.labels.allocation for one in self.allocations}:
+            self.allocations.append(Allocation(shared.parent, labels, {}))
+        return shared
+
+    @asynccontextmanager
+    async def cared(self, gap: float = 0.05) -> AsyncIterator[Caretaker]:
+        """Care for the node's states during a block."""
+        caretaker = Caretaker(self.saved, self.root, self.folder / "spool", gap=gap, look_every=0.02)
+        caring = asyncio.create_task(caretaker.run(lambda: self.allocations))
+        try:
+            yield caretaker
+        finally:
+            caring.cancel()
+            await asyncio.gather(caring, return_exceptions=True)
+
+    async def version(self, number: int = 1) -> StateVersion:
+        """Wait for a version of at least this number."""
+        async with asyncio.timeout(20):
+            while True:
+                found = await self.saved.newest("maker")
+                if found is not None and found.number >= number:
+                    return found
+                await asyncio.sleep(0.01)
+
+    async def answer(self, shared: Path, token: int) -> StateAnswer:
+        """Wait for what the agent answers to a launcher."""
+        async with asyncio.timeout(20):
+            while True:
+                path = shared / ANSWER_FILE
+                if path.exists():
+                    found = msgspec.json.decode(path.read_bytes(), type=StateAnswer)
+                    if found.token == token and found.status != "bringing":
+                        return found
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    place = Node(tmp_path, SavedStates(FolderStore(tmp_path / "states"), FLEET))
+    place.state.mkdir(parents=True)
+    return place
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+async def test_a_folder_is_saved_when_it_changes_and_marked_when_its_holder_has_ended(node: Node) -> None:
+    """Each change makes a version, the end one that is complete; what did not change is not sent again."""
+    node.state.joinpath("counter.json").write_text("1")
+    node.state.joinpath("deep").mkdir()
+    node.state.joinpath("deep", "other.bin").write_bytes(b"x")
+    node.place(HeldState(4, "held", StatePlace("n1", 4)))
+    async with node.cared():
+        first = await node.version()
+        assert (first.token, first.node, first.final) == (4, "n1", False)
+        assert {file.path: file.sha256 for file in first.files} == {
+            "counter.json": sha256(b"1"),
+            "deep/other.bin": sha256(b"x"),
+        }
+        node.state.joinpath("counter.json").write_text("2")
+        second = await node.version(2)
+        assert await node.saved.download("maker", second.files[0].sha256) == b"2"
+        node.state.joinpath("deep", "other.bin").unlink()
+        third = await node.version(3)
+        assert [file.path for file in third.files] == ["counter.json"]
+        node.place(HeldState(4, "ended", StatePlace("n1", 4)))
+        assert (await node.version(4)).final
+    assert not list((node.folder / "spool").iterdir())
+
+
+async def test_a_cleared_folder_is_saved_as_empty_and_one_never_used_not_at_all(node: Node) -> None:
+    """Clearing all keys clears them; a bot without a state leaves no versions."""
+    node.place(HeldState(1, "held"))
+    async with node.cared():
+        await asyncio.sleep(0.3)
+        assert await node.saved.newest("maker") is None
+        node.state.joinpath("a.json").write_text("1")
+        await node.version()
+        node.state.joinpath("a.json").unlink()
+        assert (await node.version(2)).files == ()
+
+
+async def test_what_cannot_be_saved_is_said_and_stops_nothing_else(node: Node) -> None:
+    """A file too large, a link to another's secrets, a pipe: the rest is kept."""
+    secret = node.folder / "secret"
+    secret.write_text("another's")
+    node.state.joinpath("good.json").write_text("1")
+    with node.state.joinpath("large.bin").open("wb") as large:
+        large.truncate(MOST_FILE + 1)
+    node.state.joinpath("link.json").symlink_to(secret)
+    node.state.joinpath("folder").symlink_to(node.folder)
+    os.mkfifo(node.state / "pipe")
+    node.place(HeldState(1, "held"))
+    async with node.cared():
+        version = await node.version()
+    assert [file.path for file in version.files] == ["good.json"]
+    assert {one.path: one.reason.split(":")[0] for one in version.skipped} == {
+        "folder": "it is no plain file",
+        "large.bin": "it is too large",
+        "link.json": "it is no plain file",
+        "pipe": "it is no plain file",
+    }
+
+
+def test_a_file_that_changes_while_it_is_read_is_taken_and_marked(tmp_path: Path) -> None:
+    """After a few rounds the copy is taken as it is, with its own checksum; quiet files are not marked.
+
+    Copies are kept under their checksum: in the very folder that is read, each copy makes that file anew.
+    """
+    folder = tmp_path / "state" / "f" / "b"
+    folder.mkdir(parents=True)
+    (folder / "quiet.json").write_text("1")
+    taken = take(tmp_path / "state", ("f", "b"), {}, folder)
+    by_path = {file.path: file for file in taken.files}
+    assert not by_path["quiet.json"].changing
+    busy = by_path[sha256(b"1")]
+    assert (busy.changing, busy.sha256, busy.size) == (True, sha256(b"1"), 1)
+    assert taken.copies[busy.sha256].read_bytes() == b"1"
+
+
+async def test_only_the_newest_holder_of_a_node_is_saved(node: Node) -> None:
+    """An ended allocation of before says nothing about the folder that another one writes now."""
+    node.state.joinpath("a.json").write_text("1")
+    node.place(HeldState(3, "ended", StatePlace("n1", 3)), "old")
+    node.place(HeldState(5, "held", StatePlace("n1", 5)), "new")
+    async with node.cared():
+        version = await node.version()
+        await asyncio.sleep(0.2)
+    assert (version.token, version.final, version.allocation) == (5, False, "new")
+    assert len(await node.saved.history("maker")) == 1
+
+
+async def test_a_bot_that_was_removed_is_saved_once_more(node: Node) -> None:
+    """Its allocation's folder may be deleted before the agent reads that it has ended."""
+    node.state.joinpath("a.json").write_text("1")
+    node.place(HeldState(4, "held", StatePlace("n1", 4)))
+    async with node.cared():
+        await node.version()
+        node.state.joinpath("a.json").write_text("2")
+        node.allocations.clear()
+        last = await node.version(2)
+        while not last.final:
+            last = await node.version(last.number + 1)
+    assert last.files[0].sha256 == sha256(b"2")
+
+
+async def test_an_agent_that_starts_anew_saves_no_last_state_twice(node: Node) -> None:
+    """What became of the folder after its holder's last save is not taken for that holder's state."""
+    node.state.joinpath("a.json").write_text("1")
+    node.place(HeldState(4, "ended", StatePlace("n1", 4)))
+    async with node.cared():
+        assert (await node.version()).final
+    node.state.joinpath("a.json").unlink()
+    async with node.cared():
+        await asyncio.sleep(0.2)
+    assert [len(version.files) for version in await node.saved.history("maker")] == [1]
+
+
+async def test_a_folder_that_is_gone_does_not_empty_what_is_saved(node: Node) -> None:
+    """A disk that was lost is no bot that cleared its keys."""
+    node.state.joinpath("a.json").write_text("1")
+    node.place(HeldState(4, "held", StatePlace("n1", 4)))
+    async with node.cared():
+        await node.version()
+        node.state.rename(node.state.with_name("elsewhere"))
+        await asyncio.sleep(0.2)
+    node.place(HeldState(4, "ended", StatePlace("n1", 4)))
+    async with node.cared():
+        await asyncio.sleep(0.2)
+    assert [len(version.files) for version in await node.saved.history("maker")] == [1]
+
+
+async def test_a_wanted_state_is_brought_beside_the_folder(node: Node, tmp_path: Path) -> None:
+    """Whole, with its contents proven; the launcher puts it in place."""
+    node.state.joinpath("a.json").write_text("1")
+    node.state.joinpath("deep").mkdir()
+    node.state.joinpath("deep", "b").write_text("2")
+    node.place(HeldState(4, "ended", StatePlace("n1", 4)))
+    async with node.cared():
+        await node.version()
+    other = Node(tmp_path / "other", node.saved)
+    shared = other.place(HeldState(5, "wanted", StatePlace("n1", 4), source="maker"), node="n2")
+    async with other.cared():
+        answer = await other.answer(shared, 5)
+    assert (answer.status, answer.loss) == ("restored", False)
+    brought = other.root / FLEET / answer.folder
+    assert (brought / "a.json").read_text() == "1"
+    assert (brought / "deep" / "b").read_text() == "2"
+    assert brought.stat().st_mode & 0o777 == 0o700
+    assert not (other.root / FLEET / "maker").exists()
+
+
+async def test_a_damaged_content_is_not_brought(node: Node, tmp_path: Path) -> None:
+    """The launcher is told, and nothing of it is left beside the folder at the next try."""
+    node.state.joinpath("a.json").write_text("1")
+    node.place(HeldState(4, "ended", StatePlace("n1", 4)))
+    async with node.cared():
+        await node.version()
+    (content,) = (node.folder / "states").glob("*/maker/objects/*")
+    content.write_text("2")
+    other = Node(tmp_path / "other", node.saved)
+    shared = other.place(HeldState(5, "wanted", StatePlace("n1", 4), source="maker"), node="n2")
+    async with other.cared():
+        answer = await other.answer(shared, 5)
+        content.write_text("1")
+        other.place(HeldState(6, "wanted", StatePlace("n1", 4), source="maker"), node="n2")
+        again = await other.answer(shared, 6)
+    assert (answer.status, "damaged" in answer.message) == ("not_yet", True)
+    assert again.status == "restored"
+    assert [path.name for path in (other.root / FLEET).iterdir()] == [again.folder]
+
+
+def saved(token: int = 4, *, final: bool, node: str = "n1") -> StateVersion:
+    return StateVersion(12, token, node, final, 1_000.0, "", ())
+
+
+LATE = HeldState(5, "wanted", StatePlace(IN_STORE, 4), lost_node="newest", waited=1e6)
+"""A launcher for which no time is left to wait."""
+
+
+@pytest.mark.parametrize(
+    ("version", "held", "status"),
+    [
+        (None, HeldState(5, "wanted", StatePlace("n1", 4)), "not_yet"),
+        (None, HeldState(5, "wanted", StatePlace("n1", 4), lost_node="newest", waited=1e6), "not_yet"),
+        (saved(final=True), HeldState(5, "wanted", StatePlace("n1", 4)), "restored"),
+        (saved(final=False), HeldState(5, "wanted", StatePlace("n1", 4)), "not_yet"),
+        (saved(final=True), HeldState(7, "wanted", StatePlace("n1", 6)), "not_yet"),
+        (saved(final=True, node=""), HeldState(5, "wanted", StatePlace(IN_STORE, 4)), "restored"),
+        (saved(3, final=True), LATE, "not_yet"),
+    ],
+)
+def test_an_older_copy_is_never_taken_silently(
+    version: StateVersion | None, held: HeldState, status: str
+) -> None:
+    """Only what the last holder saved at its end is restored; without anything saved the bot waits."""
+    assert judge(version, held, 1_045.0).status == status
+
+
+def test_a_lost_nodes_newest_copy_is_taken_where_the_manifest_says_so_and_the_loss_is_told() -> None:
+    """After the node had its time; the text says from when the copy is."""
+    held = HeldState(5, "wanted", StatePlace("n1", 4), lost_node="newest", waited=PATIENCE - 1)
+    early = judge(saved(final=False), held, 1_045.0)
+    assert early.status == "not_yet"
+    assert "45 s ago" in early.message
+    late = judge(saved(final=False), replace(held, waited=PATIENCE), 1_045.0)
+    assert (late.status, late.loss) == ("restored", True)
+    assert "1970-01-01 00:16:40 UTC" in late.message
+    assert "is lost" in late.message
+
+
+def test_a_launcher_that_was_killed_counts_as_gone_only_where_it_was_seen_before(tmp_path: Path) -> None:
+    """Or where it began before the machine did; and never where processes cannot be looked at."""
+    proc = tmp_path / "proc"
+    (proc / "1").mkdir(parents=True)
+    (proc / "stat").write_text("cpu 1\nbtime 5000\n")
+    (proc / "1" / "environ").write_bytes(b"PATH=/bin\0HERDSMAN_BOT=desk-abc123/maker/a1\0")
+    living, whose = Living(proc, every=0.0), Whose(FLEET, "maker", "n1", "a1")
+    unseen, before = Whose(FLEET, "other", "n1", "b1"), Whose(FLEET, "third", "n1", "c1")
+    everybody = [(whose, 6000.0), (unseen, 6000.0), (before, 4000.0)]
+    living.look(everybody)
+    assert [living.are_gone(one) for one, _ in everybody] == [False, False, True]
+    (proc / "1" / "environ").unlink()
+    living.look(everybody)
+    assert [living.are_gone(one) for one, _ in everybody] == [True, False, True]
+
+
+def test_a_look_goes_through_no_link(tmp_path: Path) -> None:
+    """Also where the state folder itself is one."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "secret").write_text("1")
+    (tmp_path / "state" / "f").mkdir(parents=True)
+    (tmp_path / "state" / "f" / "b").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="b"):
+        look(tmp_path / "state", "f", "b")
+    assert look(tmp_path / "state", "f", "missing").marks == {}

@@ -39,6 +39,12 @@ variable "nomad_address" {
   description = "Nomad's address; with none, the node's own agent."
 }
 
+variable "options" {
+  type        = list(string)
+  default     = []
+  description = "Further options of `herdsman agent`, one word each (docs/commands.md). No secret belongs here."
+}
+
 job "herdsman-agent" {
   namespace   = var.namespace
   datacenters = var.datacenters
@@ -81,6 +87,7 @@ job "herdsman-agent" {
             "--checkpoint", "${var.folder}/agent-checkpoint",
           ],
           var.ca_file != "" ? ["--ca-file", var.ca_file] : [],
+          var.options,
         )
       }
 

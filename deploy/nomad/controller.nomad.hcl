@@ -77,6 +77,12 @@ variable "nomad_address" {
   description = "Nomad's address; with none, the node's own agent."
 }
 
+variable "options" {
+  type        = list(string)
+  default     = []
+  description = "Further options of `herdsman controller`, one word each (docs/commands.md). No secret belongs here."
+}
+
 job "herdsman-controller" {
   namespace   = var.namespace
   datacenters = var.datacenters
@@ -176,6 +182,7 @@ job "herdsman-controller" {
           ] : ["--insecure"],
           var.source != "" ? ["--source", var.source] : [],
           var.source_token ? ["--source-token-file", "${NOMAD_SECRETS_DIR}/source-token"] : [],
+          var.options,
         )
       }
 

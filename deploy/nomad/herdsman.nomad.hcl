@@ -83,6 +83,12 @@ variable "nomad_address" {
   description = "Nomad's address; with none, the node's own agent."
 }
 
+variable "options" {
+  type        = list(string)
+  default     = []
+  description = "Further options of `herdsman up`, one word each (docs/commands.md). No secret belongs here."
+}
+
 job "herdsman" {
   namespace   = var.namespace
   datacenters = var.datacenters
@@ -183,6 +189,7 @@ job "herdsman" {
           var.source != "" ? ["--source", var.source] : [],
           var.source_token ? ["--source-token-file", "${NOMAD_SECRETS_DIR}/source-token"] : [],
           flatten([for name in var.names : ["--allowed-host", name]]),
+          var.options,
         )
       }
 

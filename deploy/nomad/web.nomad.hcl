@@ -52,6 +52,12 @@ variable "victoriametrics" {
   description = "VictoriaMetrics' address; with none, series are kept in the embedded store."
 }
 
+variable "options" {
+  type        = list(string)
+  default     = []
+  description = "Further options of `herdsman web`, one word each (docs/commands.md). No secret belongs here."
+}
+
 job "herdsman-web" {
   namespace   = var.namespace
   datacenters = var.datacenters
@@ -144,6 +150,7 @@ job "herdsman-web" {
           ] : ["--insecure"],
           var.victoriametrics != "" ? ["--victoriametrics", var.victoriametrics] : [],
           flatten([for name in var.names : ["--allowed-host", name]]),
+          var.options,
         )
       }
 

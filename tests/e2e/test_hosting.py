@@ -236,10 +236,12 @@ def test_one_process_becomes_several(
 def test_https_takes_its_certificate_from_nomad(hosting: Hosting, job: str) -> None:
     """Without `tls=false`, the job serves https with a certificate from its variable, and never in clear."""
     given = ["-var=url=https://desk.example"] if job == "controller" else []
+    given.append('-var=options=["--verbose"]')
     printed = hosting.run("job", "run", "-output", *given, str(DEPLOY / f"{job}.nomad.hcl"))
     (task,) = json.loads(printed)["Job"]["TaskGroups"][0]["Tasks"]
     arguments = " ".join(task["Config"]["args"])
     assert "--insecure" not in arguments
+    assert arguments.endswith("--verbose")
     assert "--tls-cert ${NOMAD_SECRETS_DIR}/tls-cert.pem" in arguments
     assert "--tls-key ${NOMAD_SECRETS_DIR}/tls-key.pem" in arguments
     modes = {one["DestPath"]: one["Perms"] for one in task["Templates"]}

@@ -146,6 +146,8 @@ def explanation(bot: Bot) -> list[str]:
     lines = [f"           {printable(bot.message)}"] if bot.message else []
     if bot.reason == "BuildFailed":
         lines.append(f"           herdsman build-log {bot.name}   to see all of its build")
+    elif bot.reason == "NoRuntime":
+        lines.append("           herdsman doctor   on its machine, to see what is missing there")
     elif bot.health in ("Degraded", "Missing"):
         lines.append(f"           herdsman logs {bot.name}   to see what it printed last")
     return [paint(line, "bright_black") for line in lines]

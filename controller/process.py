@@ -95,6 +95,8 @@ def fold(
         state = _next_allocation(state, labels, report)
     if report.kind is ReportKind.STARTED:
         return _started(state, report, now)
+    if report.kind is ReportKind.RUNNING:
+        return _running(state, report, now)
     if report.kind is ReportKind.EXITED:
         return _exited(state, report, policy)
     return _other(state, report)
@@ -210,6 +212,12 @@ def _started(state: ProcessState, report: LauncherReport, now: float) -> Process
         restarts=state.restarts + 1 if again else state.restarts,
         last_at=max(state.last_at, report.t),
     )
+
+
+def _running(state: ProcessState, report: LauncherReport, now: float) -> ProcessState:
+    """Learn of a run whose start was never heard of, or was forgotten with the database."""
+    known = report.run in (state.run, state.ended) or report.attempt < state.attempt
+    return state if known else _started(state, report, now)
 
 
 def _repeated(state: ProcessState, report: LauncherReport, same: bool) -> bool:

@@ -27,6 +27,11 @@ class ReportKind(StrEnum):
     LEASE_RELEASED = "lease_released"
     STARTED = "started"
     """The bot's process runs; `run`, `pid`, `attempt`."""
+    RUNNING = "running"
+    """The bot's process still runs, said again every minute: for a controller that has lost its memory of it.
+
+    `run`, `pid`, `attempt`, `started_at`.
+    """
     EXITED = "exited"
     """The bot's process is gone; `outcome`, `exit_code` or `signal`, `started_at`, `restart_in`."""
     SKIPPED = "skipped"

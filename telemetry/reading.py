@@ -115,6 +115,8 @@ class AllocationReader:
             self._line(chunk, offset, line, size, output)
             return
         output.reports.append(report)
+        if report.kind is ReportKind.RUNNING:
+            return  # it tells a person nothing new
         if report.kind in {ReportKind.STARTED, ReportKind.EXITED}:
             up = float(report.kind is ReportKind.STARTED)
             output.samples.append(Sample("bot_up", self._up_labels, report.t, up))

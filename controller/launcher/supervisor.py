@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _RETRY_STATE, _LONGEST_RETRY_STATE = 1.0, 10.0
 """Seconds between two looks for a state that is not here; a node that ended well saves it at once."""
+_SAY_AGAIN = 60.0
+"""Seconds between two reports that a bot still runs."""
 _LOG_DELAY = 0.1
 """Seconds that another collector (Nomad's) may take to write a bot's last line into its file."""
 
@@ -45,6 +47,7 @@ class Supervisor:
         self._scheduled = order["type"] == "scheduled"
         self._custody = Custody(order, keeper, reports)
         self._attempts = self._crashes = self._looks = 0
+        self._say_every = order.get("report_every", _SAY_AGAIN)
         self._failed = False
 
     def live(self) -> int:
@@ -171,11 +174,14 @@ class Supervisor:
 
     def _follow(self, run: Run) -> float:
         """Stay with a run until it and all that it started are gone; return the pause after it."""
+        said = now()
         while run.pid not in self._loop.ended:
             self._urge(run)
+            said = self._say_again(run, said)
             self._keeper.attend_guard(self._loop.ended)
             self._queries.attend(self._loop.ended)
-            self._loop.turn(min(run.next_event(), self._keeper.next_event(), self._queries.next_event()))
+            events = (run.next_event(), self._keeper.next_event(), self._queries.next_event())
+            self._loop.turn(min(*events, said + self._say_every))
         run.code = self._loop.ended.pop(run.pid)
         run.clear_group()
         end_strays()
@@ -184,6 +190,13 @@ class Supervisor:
         self._loop.finish_streams()
         self._keeper.settle()
         return self._account(run)
+
+    def _say_again(self, run: Run, said: float) -> float:
+        """Report now and then that a run goes on; return when that was said last."""
+        if now() < said + self._say_every:
+            return said
+        self._reports.write("running", **run.identity(), started_at=run.started_at)
+        return now()
 
     def _urge(self, run: Run) -> None:
         """Ask the bot to end where it must, and make it where it does not."""

@@ -27,6 +27,17 @@ def test_start_is_alive_since_we_heard_of_it():
     assert state.alive_since == NOW
 
 
+def test_a_run_whose_start_is_forgotten_is_learnt_of_again():
+    """With the database lost the launcher's next word is enough; runs that are known stay as they are."""
+    again = LauncherReport(NOW + 60, ReportKind.RUNNING, run="sma-btc-a1-1", attempt=1, started_at=NOW - 500)
+    state = folded(again)
+    assert (state.stage, state.started_at, state.alive_since) == (Stage.STARTED, NOW - 500, NOW + 60)
+    known = folded(started(1, NOW))
+    assert folded(again, state=known) == known
+    over = folded(started(1, NOW), exited(1, NOW + 3, restart_in=1.0))
+    assert folded(again, state=over) == over
+
+
 def test_crash_and_restart_are_counted():
     """A restart after a crash counts; the crash's words are kept."""
     state = folded(started(1, NOW), exited(1, NOW + 3, restart_in=1.0), started(2, NOW + 4))

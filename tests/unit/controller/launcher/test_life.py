@@ -81,6 +81,15 @@ async def test_a_planned_stop_is_asked_for_and_reported_in_order(station: Statio
     )
 
 
+async def test_a_running_bot_is_reported_again_and_again(station: Stations) -> None:
+    """A controller that forgot the start learns of the run by the launcher's next word."""
+    place = station(PATIENT)
+    place.start(place.order(changes={"report_every": 0.1}))
+    (start,) = await place.report("started")
+    again = await place.report("running", 2)
+    assert {(one.run, one.pid, one.started_at) for one in again} == {(start.run, start.pid, start.started_at)}
+
+
 async def test_a_bot_that_ignores_its_stop_is_killed(station: Stations) -> None:
     """After kill_timeout comes SIGKILL, and the report says so."""
     place = station(STUBBORN)

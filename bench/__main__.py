@@ -23,6 +23,7 @@ NAMES = (
     "browser",
     "viewers",
     "commands",
+    "takeover",
 )
 OUT = Path(__file__).parent / "out"
 

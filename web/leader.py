@@ -4,6 +4,7 @@ A controller serves them while it leads, and else says who does. The web hands t
 leader, so that people, jobs and git servers have one address, whoever leads.
 """
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,13 @@ class LeaderForward:
 
     def __init__(self, address: Callable[[], str]) -> None:
         self._address = address
-        self._client = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False, follow_redirects=False)
+        # This context reads SSL_CERT_FILE; of the environment nothing else is wanted, least of all a proxy.
+        self._client = httpx.AsyncClient(
+            timeout=_TIMEOUT,
+            trust_env=False,
+            follow_redirects=False,
+            verify=ssl.create_default_context(),
+        )
 
     async def __call__(self, scope: Any, receive: "Receive", send: "Send") -> None:
         """Send a request on and its answer back, each as it comes."""

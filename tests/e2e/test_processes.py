@@ -18,7 +18,7 @@ from tests.e2e.fleet import Fleet, bot_text, new_fleet
 from tests.e2e.lives import assert_never_two, by_bot, read_lives
 from tests.e2e.service import CHECKOUT, Service, wait_for
 from tests.engines.nomad import NomadAgent, nomad_agent
-from tests.engines.postgresql import postgresql
+from tests.engines.postgresql import PostgreSQL, postgresql
 from tests.engines.victoriametrics import victoriametrics
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nomad, pytest.mark.victoriametrics, pytest.mark.timeout(300)]
@@ -43,13 +43,19 @@ def nomad(root: Path) -> Iterator[NomadAgent]:
 
 
 @pytest.fixture(scope="module")
-def database(root: Path) -> Iterator[Path]:
-    """Run PostgreSQL and return the file that says where it is, with its password."""
-    with postgresql() as server:
-        file = root / "database-url"
-        file.write_text(f"{server.new_database()}\n")
-        file.chmod(0o600)
-        yield file
+def server() -> Iterator[PostgreSQL]:
+    """Run PostgreSQL."""
+    with postgresql() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def database(root: Path, server: PostgreSQL) -> Path:
+    """Return the file that says where the database is, with its password."""
+    file = root / "database-url"
+    file.write_text(f"{server.new_database()}\n")
+    file.chmod(0o600)
+    return file
 
 
 class Controllers:
@@ -272,6 +278,25 @@ def test_without_a_controller_it_is_said_and_nothing_is_lost(
     assert starts(record, "two") == before + 1
     web.wait_health("two", "Healthy")
     assert_never_two(record)
+
+
+def test_a_database_that_was_away_costs_nothing(
+    processes: Controllers, web: Service, server: PostgreSQL, nomad: NomadAgent, record: Path
+) -> None:
+    """PostgreSQL crashes and comes back: meanwhile it is said and rows stay, then somebody leads again."""
+    before, lives = indices(nomad), len(read_lives(record))
+    server.kill()
+    wait_for(lambda: "does not answer" in " ".join(web.get("/api/v1/fleet")["problems"]), "it to be said")
+    assert web.bots()["one"]["health"] == "Healthy"
+    headers = {"Authorization": f"Bearer {web.token}"}
+    refused = httpx.post(f"{web.url}/api/v1/bots/two/restart", headers=headers, timeout=30)
+    assert (refused.status_code, refused.json()["reason"]) == (503, "DatabaseUnavailable"), refused.text
+    server.start()
+    processes.leader()
+    wait_for(lambda: httpx.get(f"{web.url}/readyz").status_code == 200, "the web to see who leads", 60)
+    assert "nothing to change" in web.run("sync").stdout
+    assert indices(nomad) == before
+    assert len(read_lives(record)) == lives
 
 
 def test_a_removed_bots_job_is_purged_once_its_lines_are_there(

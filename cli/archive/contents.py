@@ -28,8 +28,8 @@ _LEFT_OUT = frozenset(
 )
 """Marks of a running service, browsers' sessions, what is unpacked, and local processes with their output."""
 _UNFINISHED = (".part", ".new", ".lock", "-wal", "-shm", "-journal")
-_QUARANTINE = ("tmp_", "incoming-")
-"""How git names what it is still receiving."""
+_QUARANTINE = ("tmp_", "incoming-", ".part-")
+"""How git names what it is still receiving, and the state store what it is still writing."""
 
 
 def is_sqlite(path: Path) -> bool:

@@ -40,6 +40,8 @@ def data(tmp_path: Path) -> Path:
     (folder / "bundles/content/b.tar.gz").write_bytes(b"bundle")
     for name in ("lock", "service.json", "cache/x/main.py", "bundles/work/w", "local/allocations/a-1/log"):
         (folder / name).write_text("left out")
+    (folder / "states").mkdir()
+    (folder / "states" / ".part-1f").write_text("left out")
     (folder / "a-later-version").mkdir()
     (folder / "a-later-version" / "keeps.this").write_text("kept")
     git(folder, "init", "-q", "--bare", "git/fleet.git")

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DASHBOARD := web/static/index.html
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup run test check bench engines lock docs screenshots dist dashboard test-dashboard format faults clean
+.PHONY: help setup run test check bench figures engines lock docs screenshots dist dashboard test-dashboard format faults clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
@@ -61,7 +61,9 @@ format: setup ## Format the code
 bench: setup engines ## Measure the figures, each beside its floor
 	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m bench
-	$(BIN)/python -m bench.plots bench/out/results.json bench/out
+
+figures: ## Publish the last `make bench`: results, plots and table into bench/ and docs/
+	$(BIN)/python -m bench.publish
 
 engines: $(VENV)/.ready ## Build or fetch the real servers that tests use
 	@$(BIN)/python engines/build.py

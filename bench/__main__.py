@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.figures import Figure, table
+from bench.figures import table
 
 NAMES = (
     "passes",
@@ -45,7 +45,7 @@ def machine() -> dict[str, object]:
 def main() -> int:
     """Measure, print and keep."""
     chosen = sys.argv[1:] or list(NAMES)
-    figures: list[Figure] = []
+    results: list[dict[str, object]] = []
     failed = []
     loads = {}
     for name in chosen:
@@ -58,11 +58,10 @@ def main() -> int:
             print(f"bench: {name} failed: {type(error).__name__}: {error}", file=sys.stderr)
             failed.append(name)
         else:
-            figures += measured
+            results += [asdict(one) | {"ratio": one.ratio, "module": name} for one in measured]
             print(table(measured), flush=True)
         print(f"bench: {name} took {time.monotonic() - started:.0f} s", flush=True)
     OUT.mkdir(exist_ok=True)
-    results = [asdict(figure) | {"ratio": figure.ratio} for figure in figures]
     (OUT / "results.json").write_text(
         json.dumps({"machine": machine() | {"loads": loads}, "figures": results}, indent=2) + "\n"
     )

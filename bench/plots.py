@@ -1,12 +1,10 @@
-"""Draw what was measured: `python -m bench.plots [RESULTS.json] [FOLDER]`.
+"""Draw what was measured in one run.
 
-From the results of one run: each figure against its target, how delays spread, and how work grows with the
-fleet. Plots are SVG, the same bytes for the same results.
+Each figure against its target, how delays spread, and how work grows with the fleet. Plots are SVG, the same
+bytes for the same results.
 """
 
-import json
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,24 +17,20 @@ from matplotlib.axes import Axes
 
 mpl.use("svg")
 
-RESULTS = Path(__file__).parent / "results.json"
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
 GOOD, BAD, INK = "#2f7d5b", "#b3472f", "#334155"
 Result = Mapping[str, Any]
 _NUMBER = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?")
 _SIZE = re.compile(r"([0-9][0-9,]*) (?:unchanged |changed )?bots|1 of ([0-9][0-9,]*) changed")
 
 
-def main() -> None:
-    """Draw all plots."""
-    source, folder = (*map(Path, sys.argv[1:]), *(RESULTS, IMAGES)[len(sys.argv) - 1 :])
-    document = json.loads(source.read_text())
+def draw(document: Result, folder: Path) -> None:
+    """Draw all plots of one run's results into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (belongs, draw) in PLOTS.items():
+    for name, (belongs, paint) in PLOTS.items():
         results = [result for result in document["figures"] if belongs(result)]
         if results:
             with figure(folder / f"performance-{name}.svg", document["machine"]) as axes:
-                draw(results, axes)
+                paint(results, axes)
             print(folder / f"performance-{name}.svg")
 
 
@@ -62,6 +56,8 @@ def share_of_target(result: Result) -> float | None:
     if found is None or not result["value"]:
         return None
     number = float(found[0].replace(",", ""))
+    if result["unit"] == "ms" and result["target"].endswith(" s"):
+        number *= 1000
     if "floor" in result["target"]:
         return float(result["ratio"]) / number
     return number / result["value"] if ">=" in result["target"] else result["value"] / number
@@ -134,6 +130,3 @@ PLOTS: Mapping[str, Plot] = {
     "growth": (lambda result: _SIZE.search(result["name"]), draw_growth),
 }
 """Each plot: the results that belong into it, and how it is drawn."""
-
-if __name__ == "__main__":
-    main()

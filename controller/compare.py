@@ -179,6 +179,9 @@ def _unwanted(
         return stop
     if kept := desired.keeps(owned.source):
         return Difference(name, Kind.PROTECTED, reason=kept)
+    if source := desired.may_declare(owned.source, owned.path, name):
+        reason = f"a manifest of the source {source} that did not load may declare it, so it is not pruned"
+        return Difference(name, Kind.PROTECTED, reason=reason)
     return Difference(name, Kind.REMOVE, "removed", f"{owned.path or name} is gone", _lost(seen))
 
 

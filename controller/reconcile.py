@@ -283,12 +283,7 @@ class Reconciler:
         differences = compare(desired, fleet.known)
         plan = self._plan(desired, differences, fleet.inventory, confirmed=asked.confirm_prune)
         if not fleet.recovery:
-            sources = {entry.source for entry in fleet.inventory.values()} if desired.several else {""}
-            self._prune_allowed = frozenset(
-                prune_key(desired, source)
-                for source in (*desired.parts, *sources)
-                if source not in plan.holds and source not in desired.unread
-            )
+            self._prune_allowed = self._leaves(desired, plan, confirmed=asked.confirm_prune)
         released = fleet.take_plan(plan)
         adopted = [] if fleet.recovery else fleet.adopted(differences, self._scheduler)
         try:
@@ -302,6 +297,21 @@ class Reconciler:
             self._applier.attend(action.bot)
         self._applier.attend_deferred()
         self._touch(plan, differences, desired, before, (protected ^ fleet.protected()) | released)
+
+    def _leaves(self, desired: DesiredState, plan: Plan, *, confirmed: bool) -> frozenset[str]:
+        """Return the prune keys that are held no more, once a pass has judged and not held them.
+
+        What could not be pruned yet was not judged; bots of a source that is gone go only once confirmed.
+        """
+        owned = {entry.source for entry in self._fleet.inventory.values()} if desired.several else {""}
+        judged = {*desired.parts, *owned} - plan.holds.keys() - desired.unread.keys()
+        return frozenset(
+            key
+            for source in judged
+            if not desired.keeps(source)
+            and (key := prune_key(desired, source))
+            and (desired.of_source(source) is not None or confirmed or key in self._prune_allowed)
+        )
 
     def _touch(
         self,

@@ -67,6 +67,21 @@ class DesiredState:
             return ""
         return f"nothing is pruned before these sources have been read, which may declare it: {open_sources}"
 
+    def may_declare(self, source: str, path: str, bot: str) -> str:
+        """Return which other source may declare a bot of `source` in a file that did not load, "" for none.
+
+        Of a source that is gone, as the one of before several, the path may be another's now.
+        """
+        gone = self.several and source not in self.parts
+        return next(
+            (
+                name
+                for name, part in self.parts.items()
+                if name != source and (bot in part.failed_bots or (gone and path in part.failed_paths))
+            ),
+            "",
+        )
+
     def revision_of(self, bot: str, source: str = "") -> Revision:
         """Return the revision that says what a bot is: that of its source (`source` where git has no bot)."""
         spec = self.bots.get(bot)

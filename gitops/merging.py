@@ -60,7 +60,8 @@ def merge(
         replace(error, file=f"{name}:{error.file}") for name, part in whole.items() for error in part.errors
     )
     settings = whole[newest.origin].settings
-    return DesiredState(newest, settings, bots, errors, parts=whole, unread=dict(unread))
+    complete = all(part.complete for part in whole.values())
+    return DesiredState(newest, settings, bots, errors, complete=complete, parts=whole, unread=dict(unread))
 
 
 def _keeper(

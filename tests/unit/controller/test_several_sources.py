@@ -244,6 +244,40 @@ async def test_a_source_taken_out_of_the_settings_asks_before_its_bots_go(two):
         await two.until_running("a")
 
 
+async def test_a_source_taken_out_asks_also_where_the_others_are_read_one_after_another(two):
+    """That nothing could be pruned while a source was unread is no leave to prune once it has been read."""
+    old = FakeRepository("old")
+    two.desk.push([spec("a")], 1)
+    two.research.push([spec("b")], 2)
+    old.push([spec("c")], 3)
+    two.configured = [two.desk, two.research, old]
+    two.compose()
+    async with two.life():
+        await two.until_running("a", "b", "c")
+    two.configured = [two.desk, two.research]
+    two.compose()
+    async with two.life() as controller:
+        await two.until(lambda: any("no longer configured" in text for text in controller.problems()))
+        await controller.request_pass("operator", by="ada").wait()
+        assert two.running() == {"a", "b", "c"}
+        await controller.request_pass("operator", by="ada", confirm_prune=True).wait()
+        await two.until_running("a", "b")
+
+
+async def test_a_tree_read_in_part_gives_no_leave_to_a_large_prune(two):
+    """The same revision, read whole later, is held as it would have been at once."""
+    names = ("a", "b", "c", "d", "e")
+    two.desk.push([spec(name) for name in names], 1)
+    two.research.push([spec("x")], 2)
+    async with two.life() as controller:
+        await two.until_running(*names, "x")
+        two.desk.push([spec("a")], 3, complete=False)
+        await two.until(two.settled)
+        two.desk.push([spec("a")], 3)
+        await two.until(lambda: any("would be removed" in text for text in controller.problems()))
+        assert two.running() == {*names, "x"}
+
+
 async def test_a_fleet_of_one_source_becomes_one_of_several(two):
     """The bots of the one source are taken over by the source that declares them, without a restart."""
     several = two.source
@@ -256,6 +290,38 @@ async def test_a_fleet_of_one_source_becomes_one_of_several(two):
     async with two.life() as controller:
         await two.until(lambda: controller.status("a").source == "desk")
         assert two.scheduler.applied == applied
+
+
+async def test_a_bot_whose_new_source_is_broken_runs_on(two):
+    """It left its old source for a manifest of another one that does not load: nothing is pruned of it."""
+    two.desk.push([spec("a"), spec("b")], 1)
+    two.research.push([spec("x")], 2)
+    async with two.life() as controller:
+        await two.until_running("a", "b", "x")
+        two.research.push([spec("x")], 3, failed_paths=frozenset({"b.yaml"}), failed_bots=frozenset({"b"}))
+        await two.until(two.settled)
+        two.desk.push([spec("a")], 4)
+        await two.until(two.settled)
+        await controller.request_pass("operator", by="ada", confirm_prune=True).wait()
+        assert two.running() == {"a", "b", "x"}
+        assert controller.status("b").sync is Sync.UNKNOWN
+        two.research.push([spec("x")], 5)
+        await two.until_running("a", "x")
+
+
+async def test_a_broken_manifest_at_the_change_to_several_sources_stops_no_bot(two):
+    """A confirmed removal of what nobody declares any more does not mean a bot whose file only fails."""
+    several = two.source
+    two.source = FakeSource()
+    async with two.life():
+        await two.push([spec("a"), spec("b"), spec("c")], 1)
+        await two.until(lambda: two.running() == {"a", "b", "c"})
+    two.source = several
+    two.desk.push([spec("a")], 1, failed_paths=frozenset({spec("b").path}))
+    async with two.life() as controller:
+        await two.until(lambda: any("no longer configured" in text for text in controller.problems()))
+        await controller.request_pass("operator", by="ada", confirm_prune=True).wait()
+        await two.until(lambda: two.running() == {"a", "b"})
 
 
 async def test_one_program_may_differ_between_sources(two):

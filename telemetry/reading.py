@@ -15,6 +15,8 @@ from telemetry.vocabulary import read_line
 from telemetry.wire import Chunk
 
 _decode_report = msgspec.json.Decoder(LauncherReport).decode
+_MOST_NUMBER = 1 << 31
+"""What a database keeps of a number."""
 _ERROR_KINDS = {ReportKind.FAILED, ReportKind.LEASE_LOST}
 
 
@@ -112,6 +114,8 @@ class AllocationReader:
         try:
             report = _decode_report(line)
         except (msgspec.MsgspecError, UnicodeDecodeError):
+            report = None
+        if report is None or not _is_sound(report):
             self._line(chunk, offset, line, size, output)
             return
         output.reports.append(report)
@@ -206,6 +210,13 @@ def _joined(chunk: Chunk, after: int) -> Iterator[tuple[int, bytes, int]]:
         if offset >= after:
             yield offset, group[0] if count == 1 else b"\n".join(group).rstrip(), size
         offset += size
+
+
+def _is_sound(report: LauncherReport) -> bool:
+    """Say whether a report can be kept: a bot may write into the folder that its launcher's lie in."""
+    numbers = (report.pid, report.launcher_pid, report.attempt, report.exit_code, report.signal)
+    small = all(number is None or -_MOST_NUMBER <= number < _MOST_NUMBER for number in numbers)
+    return small and "\0" not in report.run and "\0" not in report.reason
 
 
 def _report_level(report: LauncherReport) -> str:

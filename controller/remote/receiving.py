@@ -47,10 +47,24 @@ class Receiving:
         if not found:
             return False
         readable = [one for number, text in found if (one := _read(number, text)) is not None]
-        await self._record(readable)
+        await self._record_all(readable)
         numbers = [number for number, _ in found]
         await self._database.run(lambda connection: drop_reports(connection, numbers))
         return True
+
+    async def _record_all(self, reports: Sequence[Reported]) -> None:
+        """Record reports; one that cannot be for a reason nobody foresaw is left out, and costs no other."""
+        try:
+            await self._record(reports)
+        except HerdsmanError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever a bot made its node report, the leader goes on
+            if len(reports) == 1:
+                labels, report = reports[0]
+                _LOG.exception("a report (%s) of %s cannot be kept and is left out", report.kind, labels.bot)
+                return
+            for one in reports:
+                await self._record_all([one])
 
 
 def _read(number: int, text: str) -> Reported | None:

@@ -283,6 +283,22 @@ async def test_what_a_dead_leader_had_taken_is_answered_by_the_next(pair):
     assert not pair.controller.asked
 
 
+async def test_a_report_that_cannot_be_kept_holds_up_no_other(pair):
+    """Whatever a bot made its node report, the leader goes on leading and takes in the rest."""
+    kept = pair.record
+
+    async def record(reports):
+        if any(report.attempt == 2 for _, report in reports):
+            raise ValueError("a number that no database can keep")
+        await kept(reports)
+
+    pair.record = record
+    await pair.web.record([(labels(BOT), started(attempt)) for attempt in (1, 2, 3)])
+    async with pair.leading():
+        await asyncio.wait_for(pair.have_reports(2), 10)
+    assert [report.attempt for _, report in pair.reports] == [1, 3]
+
+
 async def test_reports_wait_for_a_leader_and_keep_their_order(pair):
     """What was acknowledged while nobody led is taken in by the next leader, once and in order."""
     first = [(labels(BOT), started(1)), (labels(BOT), exited(1))]

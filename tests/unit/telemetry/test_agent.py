@@ -72,6 +72,16 @@ async def test_metrics_become_samples_and_reports_are_handed_on(node: Node, agen
     assert node.told.seen[-1].run == "a1-1"
 
 
+@pytest.mark.parametrize("odd", [{"exit_code": 1 << 40}, {"pid": 1 << 70}, {"run": "a1\0-1"}])
+async def test_a_report_that_no_database_can_keep_is_a_mere_line(node: Node, agent: Agent, odd: dict) -> None:
+    """The bot can write where its launcher reports: what comes after is reported all the same."""
+    bot = node.bot("a1", bot="alpha")
+    bot.report(kind="exited", **odd)
+    bot.report(kind="started", run="a1-2", pid=0, launcher_pid=0)
+    await node.told.until(lambda told: told.heard)
+    assert [report.run for _, report in node.told.heard] == ["a1-2"]
+
+
 async def test_rotation_while_reading(node: Node, agent: Agent) -> None:
     """Lines go on through ten rotations although the oldest files are deleted meanwhile."""
     bot = node.bot()

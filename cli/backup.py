@@ -9,7 +9,7 @@ import click
 from cli.archive.contents import DATABASE
 from cli.archive.manifest import Manifest
 from cli.known_service import default_data, known_folder, path_of
-from cli.output import output_option, print_data
+from cli.output import output_option, print_data, sized
 
 
 @click.command()
@@ -40,9 +40,8 @@ def backup(file: Path, data: Path | None, with_telemetry: bool, output: str) -> 
 
 def lines_of(file: Path, folder: Path, manifest: Manifest) -> list[str]:
     """Return what was written, and what to know about it."""
-    mebibytes = file.stat().st_size / (1 << 20)
     lines = [
-        f"wrote      {file}: {len(manifest.files)} files of {folder}, {mebibytes:.1f} MiB",
+        f"wrote      {file}: {len(manifest.files)} files of {folder}, {sized(file.stat().st_size)}",
         f"           {described(manifest)}",
         "private    it holds the admin token and keys: only you can read it (0600), keep it so",
         "not in it  what is made again: unpacked bundles, browsers' sessions, local bots' log files"

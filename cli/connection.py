@@ -1,6 +1,7 @@
 """How a command speaks to the running service."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -166,17 +167,25 @@ class Client:
         return answer
 
     def _unavailable(self, error: Exception) -> ServiceUnavailable:
-        reason = str(error) or type(error).__name__
+        reason = reason_of(error)
         if "CERTIFICATE_VERIFY_FAILED" in reason:
             reason += (
                 "; where it has a certificate of its own, name its authority with HERDSMAN_CA_FILE, or "
                 "`herdsman env add NAME --url URL --ca-file FILE`"
             )
+        elif not self._service.environment:
+            reason += "; start it with `herdsman up`, or name another with --url"
         return ServiceUnavailable(f"herdsman at {self._service.url} does not answer: {reason}")
 
     @staticmethod
     def _decode(answer: Any, kind: type[T]) -> T:
         return msgspec.json.decode(answer.content, type=kind)
+
+
+def reason_of(error: Exception) -> str:
+    """Return why there was no answer, without the system's number for it: "connection refused"."""
+    said = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
+    return said[0].lower() + said[1:] if said.startswith("Connection ") else said
 
 
 def trust(service: Service) -> Any:

@@ -4,6 +4,7 @@ The token goes from where it is kept to git's standard input: it stands in no UR
 """
 
 import os
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,16 +20,24 @@ def answer(
     token_file: Path | None = None,
     data: Path | None = None,
 ) -> str:
-    """Return what git reads back: user and token, or nothing, whereupon git asks the person."""
+    """Return what git reads back: user and token, or nothing, whereupon git asks the person.
+
+    Why there is nothing is said on standard error, which git shows.
+    """
     if operation != "get":
         return ""
     wanted = dict(line.split("=", 1) for line in request.splitlines() if "=" in line)
     asked = (wanted.get("protocol", ""), wanted.get("host", ""))
     try:
         service = service_for(asked, url, token_file, data)
-    except (HerdsmanError, OSError):
+    except (HerdsmanError, OSError) as error:
+        sys.stderr.write(f"herdsman: {error}\n")
         return ""
     if address(service.url) != asked:
+        sys.stderr.write(
+            f"herdsman: no token for {'://'.join(asked)}; the service that is meant here is {service.url}: "
+            "`herdsman init --connect-only` connects this clone to it\n"
+        )
         return ""
     return f"username=herdsman\npassword={service.token}\n"
 

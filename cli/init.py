@@ -13,6 +13,8 @@ from cli.scaffold import fleet_files, program_files, write_missing
 from schemas.errors import HerdsmanError, UsageError
 
 REMOTE = "herdsman"
+UNKNOWN_AUTHOR = ("-c", "user.name=herdsman", "-c", "user.email=herdsman@localhost")
+"""Who commits where git knows nobody."""
 
 
 @click.command()
@@ -36,7 +38,7 @@ def init(
         click.echo(f"wrote      {path}")
     committed = created and bool(written) and commit(folder)
     connect(folder, url, token_file, data)
-    branch = git_output(folder, "symbolic-ref", "--short", "HEAD")
+    branch = git_output(folder, "symbolic-ref", "--short", "HEAD") or "main"
     steps = [] if committed or not written else ["git add . && git commit -m 'First bot'"]
     go = [f"cd {folder}"] if folder != Path() else []
     click.echo("next       " + " && ".join([*go, *steps, f"git push {REMOTE} {branch}"]))
@@ -48,11 +50,17 @@ def write_template(folder: Path) -> list[str]:
 
 
 def commit(folder: Path) -> bool:
-    """Commit the template; False where git does not know who the person is."""
+    """Commit the template, as herdsman where git does not know who the person is; False where git refuses."""
     git(folder, "add", ".")
-    done = subprocess.run(
-        ["git", "-C", str(folder), "commit", "--quiet", "-m", "First bot"], capture_output=True, check=False
-    )
+    known = git_output(folder, "var", "GIT_AUTHOR_IDENT") and git_output(folder, "var", "GIT_COMMITTER_IDENT")
+    author = () if known else UNKNOWN_AUTHOR
+    command = ["git", "-C", str(folder), *author, "commit", "--quiet", "-m", "First bot"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if not known and not done.returncode:
+        click.echo(
+            "committed  as herdsman, since git does not know you yet: `git config --global user.name NAME` "
+            "and `git config --global user.email ADDRESS`"
+        )
     return done.returncode == 0
 
 
@@ -102,6 +110,6 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def git_output(folder: Path, *arguments: str) -> str:
-    """Return what git prints."""
+    """Return what git prints, "" where it fails."""
     done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "main"
+    return done.stdout.strip()

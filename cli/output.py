@@ -111,6 +111,15 @@ def mebibytes(value: float | None) -> str:
     return "-" if value is None else f"{value / 1048576:.0f}"
 
 
+def sized(value: float) -> str:
+    """Return bytes with the unit that suits them."""
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
 def signed(value: float | None, unit: str) -> str:
     """Return an amount with its sign and unit."""
     return "-" if value is None else f"{value:+.2f} {unit}".rstrip()

@@ -111,7 +111,7 @@ def header(fleet: FleetDocument, now: float) -> str:
     revision = fleet.revision.id[:7] if fleet.revision else "no revision yet"
     synced = f"synced {ago(now - fleet.synced_at)} ago" if fleet.synced_at else "not synced yet"
     counts = "  ".join(f"{number} {health.lower()}" for health, number in fleet.counts.items() if number)
-    return f"FLEET {fleet.fleet} @ {revision}  {synced}    {counts}"
+    return f"FLEET {fleet.fleet} @ {revision}  {synced}    {counts}".rstrip()
 
 
 def row(bot: Bot, now: float, wide: bool) -> list[Cell]:
@@ -175,7 +175,7 @@ def bot_lines(detail: BotDetail, now: float) -> list[str]:
         "reason": printable(bot.message) or "-",
         "sync": f"{bot.sync}, applied {bot.applied_revision[:7] or '-'}",
         "attempted": bot.attempted_revision[:7] or "-",
-        "started": f"{started}, {bot.restarts} restarts",
+        "started": f"{started}, {bot.restarts} restart{'' if bot.restarts == 1 else 's'}",
         "node": bot.node or "-",
         "manifest": detail.path,
         "series": ", ".join(detail.metrics) or "-",
@@ -184,7 +184,8 @@ def bot_lines(detail: BotDetail, now: float) -> list[str]:
         facts["source"] = bot.source
     lines = [f"{name:<12}{value}" for name, value in facts.items()]
     if bot.last_log:
-        lines.append(f"{'last line':<12}{printable(bot.last_log.message)}")
+        said = [printable(line) for line in bot.last_log.message.splitlines()]
+        lines.append(f"{'last line':<12}" + f"\n{'':<12}".join(said))
     lines += [
         f"{condition['type']:<12}{condition['status']}  {condition['message']}"
         for condition in detail.conditions

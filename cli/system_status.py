@@ -5,7 +5,7 @@ import time
 import click
 
 from cli.connection import Client
-from cli.output import ago, paint, print_data, printable
+from cli.output import ago, paint, print_data, printable, sized
 from web.documents import SystemDocument, SystemFact, SystemNote, SystemPart
 
 MARKS = {"ok": ("●", "green"), "warning": ("▲", "yellow"), "failing": ("✖", "red")}
@@ -63,13 +63,9 @@ def note_line(note: SystemNote, now: float) -> str:
     return f"  {ago(now - note.time):>7} ago  {note.level:<8} {printable(note.message)}{times}"
 
 
-def sized(value: float) -> str:
-    """Return bytes with the unit that suits them."""
-    for unit in ("B", "KiB", "MiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}"
-        value /= 1024
-    return f"{value:.1f} GiB"
+def brief(seconds: float) -> str:
+    """Return a length of time; below a second in milliseconds, since passes and requests take so long."""
+    return f"{seconds * 1000:.2g} ms" if 0 < seconds < 0.0995 else ago(seconds)
 
 
 def fact_text(fact: SystemFact, now: float) -> str:
@@ -80,7 +76,7 @@ def fact_text(fact: SystemFact, now: float) -> str:
     if isinstance(value, str):
         return printable(value)
     texts = {
-        "s": lambda: ago(value),
+        "s": lambda: brief(value),
         "at": lambda: f"in {ago(value - now)}" if value > now else f"{ago(now - value)} ago",
         "bytes": lambda: sized(value),
         "percent": lambda: f"{value:.1f}%",

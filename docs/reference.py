@@ -123,6 +123,8 @@ def option_row(option: click.Option) -> tuple[str, ...]:
     names = ", ".join(f"`{name}`" for name in sorted([*option.opts, *option.secondary_opts], key=len))
     value = "" if option.is_flag or option.count else f" `{value_of(option)}`"
     text = option.help or ""
+    if option.required:
+        text += " Required."
     if option.multiple and "repeat" not in text:
         text += " May be given several times."
     if option.envvar and str(option.envvar) not in text:

@@ -5,6 +5,7 @@ HerdsmanError
 ├── UsageError             the person asked for something that cannot be (terminal)
 ├── NotFound               a bot, revision or file that is not there (terminal)
 ├── Conflict               somebody else changed it in between; read again (transient)
+│   └── BotRuns            what is not done under a running bot (transient)
 ├── SourceUnavailable      a git repository cannot be reached or read (transient)
 ├── SchedulerUnavailable   the scheduler does not answer (transient)
 ├── SchedulerRefused       the scheduler says no to what we asked (terminal)
@@ -84,6 +85,10 @@ class Conflict(HerdsmanError):
     """The thing changed since it was read (a failed compare-and-set)."""
 
     transient = True
+
+
+class BotRuns(Conflict):
+    """What was asked for is not done under a running bot."""
 
 
 class SourceUnavailable(HerdsmanError):

@@ -14,6 +14,7 @@ from controller.database import DatabaseUnavailable
 from controller.remote.trouble import NoController
 from gitops.sources import NothingPushed
 from schemas.errors import (
+    BotRuns,
     BuildFailed,
     Conflict,
     HerdsmanError,
@@ -59,6 +60,12 @@ class UnknownName(NotFound):
 _KINDS: dict[type[HerdsmanError], tuple[int, str, str, str]] = {
     UsageError: (400, "BadRequest", "The request makes no sense as it was made", ""),
     NotFound: (404, "NotFound", "There is no such thing here", ""),
+    BotRuns: (
+        409,
+        "Conflict",
+        "The bot runs",
+        "suspend it first, or say --restart",
+    ),
     Conflict: (409, "Conflict", "It changed in between", "read it again, then repeat what you asked for"),
     InvalidManifests: (
         422,

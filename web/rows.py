@@ -7,6 +7,9 @@ from telemetry.latest import BotLatest, Latest
 from telemetry.records import Sample
 from web.documents import Bot, LastLine, Resources
 
+_SHOWN = 500
+"""Characters of the newest line that a row carries; a longer one ends with an ellipsis."""
+
 
 class Rows:
     """Makes rows from a status and what telemetry saw last: both in memory, so that a row costs no query."""
@@ -68,4 +71,7 @@ def _metric(sample: Sample) -> dict[str, Any]:
 
 def _last_line(known: BotLatest) -> LastLine | None:
     event = known.last_log
-    return LastLine(event.time, event.level, event.message[:500]) if event else None
+    if event is None:
+        return None
+    text = event.message if len(event.message) <= _SHOWN else event.message[: _SHOWN - 1] + "…"
+    return LastLine(event.time, event.level, text)

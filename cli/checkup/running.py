@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from cli.checkup.finding import Finding, State
-from cli.connection import Client, trust
+from cli.connection import Client, reason_of, trust
 from cli.known_service import Service
 from cli.output import ago
 from schemas.errors import HerdsmanError
@@ -32,7 +32,7 @@ def service_findings(service: Service) -> Iterator[Finding]:
         checks: dict[str, str] = answer.json()["checks"]
     except (httpx.HTTPError, ValueError, KeyError) as error:
         advice = "start it with `herdsman up`, or name another with --url"
-        reason = str(error) or type(error).__name__
+        reason = reason_of(error)
         yield Finding(subject, State.MISSING, f"{service.url} does not answer: {reason}", advice)
         return
     yield Finding(subject, State.OK, service.url)

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.fleet_folder import fleet_around
-from cli.init import REMOTE, add_remote
+from cli.init import REMOTE, UNKNOWN_AUTHOR, add_remote
 from cli.known_service import Service, current_file, named
 from schemas.errors import Conflict, HerdsmanError, UsageError
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """Git's name of a tree without files."""
 _PATIENCE = 60.0
-_AUTHOR = ("-c", "user.name=herdsman", "-c", "user.email=herdsman@localhost")
 """Who commits where git does not know who the person is."""
 
 
@@ -82,7 +81,7 @@ class Repository:
         self.git("add", "--all", "--", *names)
         if self.git("status", "--porcelain", "--", *names):
             known = self.git("config", "user.email", check=False) or self.environment.get("GIT_AUTHOR_EMAIL")
-            self.git(*(() if known else _AUTHOR), "commit", "--quiet", "-m", message, "--", *names)
+            self.git(*(() if known else UNKNOWN_AUTHOR), "commit", "--quiet", "-m", message, "--", *names)
         return self.git("rev-parse", "HEAD")
 
     def push(self, say: Callable[[str], None]) -> None:

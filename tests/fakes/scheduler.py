@@ -16,7 +16,7 @@ from controller.schedulers.protocol import (
     SchedulerEvent,
 )
 from schemas.bot import BotType
-from schemas.errors import Conflict, NotFound, SchedulerRefused, SchedulerUnavailable
+from schemas.errors import BotRuns, Conflict, NotFound, SchedulerRefused, SchedulerUnavailable
 from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport, Outcome, ReportKind
 from schemas.state import StatePlace
@@ -93,7 +93,7 @@ class FakeScheduler:
     async def hold_state(self, name: str) -> AsyncIterator["FakeHold"]:
         self._call("hold_state")
         if name in self.jobs and self.jobs[name].seen.phase is Phase.RUNNING:
-            raise Conflict(f"{name} runs, and its state is not changed under it: suspend it first")
+            raise BotRuns(f"{name} runs, and its state is not changed under it")
         yield FakeHold(self, name)
 
     async def open(self) -> None:

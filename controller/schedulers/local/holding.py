@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from controller.launcher.file_lease import Lease
-from schemas.errors import Conflict, StoreUnavailable
+from schemas.errors import BotRuns, StoreUnavailable
 from schemas.state import StatePlace
 
 _TRIES = 20
@@ -40,9 +40,7 @@ async def hold(name: str, path: Path) -> AsyncIterator[LocalHold]:
             break
         await asyncio.sleep(_PAUSE)
     else:
-        raise Conflict(
-            f"{name} runs, and its state is not changed under it: suspend it first ({lease.reason})"
-        )
+        raise BotRuns(f"{name} runs, and its state is not changed under it ({lease.reason})")
     try:
         yield LocalHold(lease)
     finally:

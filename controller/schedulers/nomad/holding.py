@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from controller.schedulers.nomad.api import NomadApi, Variable
-from schemas.errors import Conflict, HerdsmanError
+from schemas.errors import BotRuns, Conflict, HerdsmanError
 from schemas.state import StatePlace
 
 _TIME_TO_LIVE = 30
@@ -50,4 +50,4 @@ async def _lock(name: str, api: NomadApi, lease: str) -> str:
         except Conflict:
             if attempt < _TRIES - 1:
                 await asyncio.sleep(_PAUSE)
-    raise Conflict(f"{name} runs, and its state is not changed under it: suspend it first")
+    raise BotRuns(f"{name} runs, and its state is not changed under it")

@@ -74,6 +74,22 @@ def test_git_gets_the_token_through_the_helper(person: dict[str, str], tmp_path:
         text="protocol=http\nhost=evil.example\n\n",
     )
     assert other.stdout == ""
+    assert "no token for http://evil.example" in other.stderr
+    assert "herdsman init --connect-only" in other.stderr
+    assert "sesame" not in other.stderr
+
+
+def test_init_commits_where_git_does_not_know_the_person(person: dict[str, str], tmp_path: Path) -> None:
+    """The first push works on a machine on which git was never set up, and who commits there is said."""
+    folder = tmp_path / "fleet"
+    nobody = {name: value for name, value in person.items() if not name.startswith("GIT_")}
+    nobody |= {"EMAIL": "", "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "user.useConfigOnly"}
+    done = run(nobody | {"GIT_CONFIG_VALUE_0": "true"}, COMMAND, "init", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert "git config --global user.name" in done.stdout
+    assert done.stdout.endswith(f"cd {folder} && git push herdsman main\n")
+    author = run(person, "git", "-C", str(folder), "log", "--format=%an <%ae>").stdout
+    assert author == "herdsman <herdsman@localhost>\n"
 
 
 def test_wrong_use_ends_with_2_and_no_stack_trace(person: dict[str, str], tmp_path: Path) -> None:
@@ -90,5 +106,6 @@ def test_a_service_that_is_gone_is_said_in_one_line(person: dict[str, str], tmp_
     (tmp_path / "data" / "service.json").write_text(json.dumps({"url": "http://127.0.0.1:1"}))
     done = run(person, COMMAND, "status")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: herdsman at http://127.0.0.1:1 does not answer")
+    assert done.stderr.startswith("error: herdsman at http://127.0.0.1:1 does not answer: ")
+    assert "connection refused; start it with `herdsman up`, or name another with --url" in done.stderr
     assert "Traceback" not in done.stderr

@@ -20,6 +20,8 @@ def test_each_part_has_a_line_and_trouble_its_next_step():
                 SystemFact("next look", NOW + 30, "at"),
                 SystemFact("last look", NOW - 30, "at"),
                 SystemFact("CPU", 3.0, "percent"),
+                SystemFact("took", 0.0113, "s"),
+                SystemFact("up", 90.0, "s"),
             ],
         ),
         SystemPart(
@@ -34,7 +36,10 @@ def test_each_part_has_a_line_and_trouble_its_next_step():
     lines = system_lines(SystemDocument(NOW, "warning", "1.2.3", "desk", parts, notes), NOW)
     text = "\n".join(lines)
     assert "HERDSMAN 1.2.3  fleet desk" in text
-    assert "lines 12.3/s  waiting 3 MiB  next look in 30 s  last look 30 s ago  CPU 3.0%" in text
+    assert (
+        "lines 12.3/s  waiting 3 MiB  next look in 30 s  last look 30 s ago  CPU 3.0%  took 11 ms  up 2 min"
+        in text
+    )
     assert "lag" not in text
     assert "agent n1  last heard 2 min ago" in text
     assert "is it running?" in text

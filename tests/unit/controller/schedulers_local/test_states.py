@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from controller.schedulers.local.scheduler import LocalScheduler
-from schemas.errors import Conflict
+from schemas.errors import BotRuns
 from schemas.state import IN_STORE, StatePlace
 
 
@@ -45,7 +45,7 @@ async def test_a_lease_is_held_for_a_change_and_by_one_alone(
     """What is recorded meanwhile is what the next holder reads."""
     async with scheduler.hold_state("maker") as hold:
         assert hold.place == StatePlace()
-        with pytest.raises(Conflict, match="suspend it first"):
+        with pytest.raises(BotRuns, match="maker runs"):
             async with scheduler.hold_state("maker"):
                 pass
         await hold.record(StatePlace(IN_STORE, 7))

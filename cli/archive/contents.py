@@ -27,9 +27,15 @@ _LEFT_OUT = frozenset(
     }
 )
 """Marks of a running service, browsers' sessions, what is unpacked, and local processes with their output."""
-_UNFINISHED = (".part", ".new", ".lock", "-wal", "-shm", "-journal")
-_QUARANTINE = ("tmp_", "incoming-", ".part-")
-"""How git names what it is still receiving, and the state store what it is still writing."""
+_STATES = "local/state/"
+"""Below it lie the bots' own files: their names mean nothing to us."""
+_UNFINISHED = (".part", ".new", ".lock")
+_LOGS = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a database: its copy holds all of it."""
+_QUARANTINE = ("tmp_", "incoming-")
+"""How git names the objects that it is still receiving."""
+_SAVING = ".part-"
+"""How the state store names what it is still writing."""
 
 
 def is_sqlite(path: Path) -> bool:
@@ -50,15 +56,38 @@ def contents(data: Path, turn: int, telemetry: bool) -> tuple[list[str], list[st
     return kept, strange
 
 
+def is_a_bots(path: str) -> bool:
+    """Tell whether a file is one that a bot keeps as its state."""
+    return path.startswith(_STATES)
+
+
+def logs_of(path: Path) -> Iterator[Path]:
+    """Yield the files that SQLite keeps beside a database, where they may be."""
+    yield from (path.with_name(f"{path.name}{end}") for end in _LOGS)
+
+
 def _walk(data: Path, under: str) -> Iterator[str]:
     for entry in sorted(os.scandir(data / under), key=lambda one: one.name):
         path = f"{under}{entry.name}"
-        if path in _LEFT_OUT or entry.name.endswith(_UNFINISHED) or entry.name.startswith(_QUARANTINE):
+        if path in _LEFT_OUT or _is_passing(data, path):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(data, f"{path}/")
         else:
             yield path
+
+
+def _is_passing(data: Path, path: str) -> bool:
+    """Tell whether something is only there while a file beside it is written, or SQLite's log of it."""
+    name = path.rpartition("/")[2]
+    if end := next((end for end in _LOGS if name.endswith(end)), ""):
+        beside = data / path.removesuffix(end)
+        return not is_a_bots(path) or (beside.is_file() and is_sqlite(beside))
+    if is_a_bots(path):
+        return False
+    if path.startswith("git/") and "/refs/" in path:
+        return name.endswith(".lock")
+    return name.endswith(_UNFINISHED) or name.startswith((*_QUARANTINE, _SAVING))
 
 
 def _turn(path: str) -> int:

@@ -138,6 +138,50 @@ def test_a_backup_of_a_busy_folder_is_consistent(data: Path, tmp_path: Path, bus
         git(again / "git/fleet.git", "fsck", "--connectivity-only")
 
 
+def test_a_bots_state_comes_along_whatever_its_files_are_called(data: Path, tmp_path: Path) -> None:
+    """The names of what we and git are still writing mean nothing in a bot's own folder, nor in a branch."""
+    own = data / "local/state/f-1/a"
+    names = {"orders.new", "trades.part", "uv.lock", "tmp_fills.json", "incoming-7/x.json", "book-journal"}
+    for name in names:
+        (own / name).parent.mkdir(exist_ok=True)
+        (own / name).write_text(name)
+    (data / "git/fleet.git/refs/heads").mkdir(parents=True, exist_ok=True)
+    (data / "git/fleet.git/refs/heads/tmp_try.new").write_text(f"{1:040x}\n")
+    with closing(sqlite3.connect(own / "book.db")) as book:
+        book.execute("PRAGMA journal_mode=WAL")
+        book.execute("CREATE TABLE fills (price REAL)")
+        book.commit()
+        assert (own / "book.db-wal").is_file()
+        back_up(data, tmp_path / "b.tgz")
+    restore_backup(tmp_path / "b.tgz", tmp_path / "new", accept)
+    back = plain(tmp_path / "new")
+    assert {name for name in names if f"local/state/f-1/a/{name}" in back} == names
+    assert "git/fleet.git/refs/heads/tmp_try.new" in back
+    assert "local/state/f-1/a/book.db-wal" not in back
+
+
+@pytest.mark.parametrize("trouble", ["damaged", "locked"])
+def test_a_bots_database_that_cannot_be_copied_is_no_reason_for_no_backup(
+    data: Path, tmp_path: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes along as it lies there, with what lies beside it."""
+    monkeypatch.setattr("cli.archive.writing._BUSY", 0.1)
+    place = data / "local/state/f-1/a/book.db"
+    with closing(sqlite3.connect(place, isolation_level=None)) as book:
+        book.execute("PRAGMA locking_mode=EXCLUSIVE")
+        book.execute("CREATE TABLE fills (price REAL)")
+        book.execute("BEGIN EXCLUSIVE")
+        book.execute("INSERT INTO fills VALUES (1)")
+        if trouble == "damaged":
+            book.execute("ROLLBACK")
+            book.close()
+            place.write_bytes(place.read_bytes()[:100] + b"nonsense" * 50)
+        back_up(data, tmp_path / "b.tgz")
+        before = place.read_bytes()
+    restore_backup(tmp_path / "b.tgz", tmp_path / "new", accept)
+    assert (tmp_path / "new/local/state/f-1/a/book.db").read_bytes() == before
+
+
 def test_telemetry_comes_along_where_it_is_asked_for(data: Path, tmp_path: Path) -> None:
     """Series, events and logs are large: they are in it by choice."""
     manifest = back_up(data, tmp_path / "b.tgz", telemetry=True)

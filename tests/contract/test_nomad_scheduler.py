@@ -85,6 +85,15 @@ async def test_a_running_bot_is_looked_at_without_a_call(
     assert stopped.token.endswith("s")
 
 
+async def test_somebody_elses_job_under_our_prefix_is_no_bot(
+    fleet: Fleet, harness: NomadHarness, listening
+) -> None:
+    """Also where only events tell of it, it is looked past, and the looks at our bots go on."""
+    await harness.add_foreign("stranger")
+    assert (await listening.get()).bot == "stranger"
+    assert await fleet.scheduler.observe_bot("stranger") is None
+
+
 async def test_idle_observation_is_one_call(fleet: Fleet, harness: NomadHarness, listening) -> None:
     """While events flow, all bots are observed by one listing, placements and nodes being known."""
     for name in ("alpha", "beta", "gamma"):

@@ -88,6 +88,16 @@ class Knowledge:
         for job in set(self.jobs) - known:
             del self.jobs[job]
 
+    def check(self, listed: Iterable[JobRecord]) -> None:
+        """Drop what is known of a job that a listing shows to have changed since: it is asked for then.
+
+        The answer to a change of ours may come after the events of a later one, and be taken for the newest.
+        """
+        for job in listed:
+            held = self.jobs.get(job.id)
+            if held is not None and held.modify_index < job.modify_index:
+                del self.jobs[job.id]
+
     def _job(self, job: str, event: NomadEvent) -> None:
         if event.type.endswith("Deregistered"):  # stopped or purged: the event does not tell which
             self.jobs.pop(job, None)

@@ -92,6 +92,7 @@ class NomadScheduler:
         known = self._known if self._known.complete else await self._listed()
         ours = [job for job in jobs if is_ours(job, self._settings.fleet)]
         known.forget(job.id for job in jobs)
+        known.check(jobs)
         bots = [self._observed(job, known) for job in ours]
         index = max((job.modify_index for job in ours), default=0)
         return Observation({bot.name: bot for bot in bots}, index)
@@ -112,7 +113,7 @@ class NomadScheduler:
         job = self._known.jobs.get(job_id(self._settings.fleet, name)) if self._known.complete else None
         if job is None or job.stopped:
             job = await self._record(name)
-        if job is None:
+        if job is None or not is_ours(job, self._settings.fleet):
             return None
         known = self._known if self._known.complete else await self._listed(job.id)
         return self._observed(job, known)

@@ -2,7 +2,7 @@
 
 from controller.schedulers.nomad.events import NomadEvent
 from controller.schedulers.nomad.knowledge import Knowledge
-from controller.schedulers.nomad.reading import Placement
+from controller.schedulers.nomad.reading import Placement, job_record
 
 PREFIX = "demo-abc234."
 
@@ -143,3 +143,14 @@ def test_a_job_that_no_listing_has_is_asked_for_again():
     known.fold(job(7))
     known.forget(["demo-abc234.other"])
     assert known.jobs == {}
+
+
+def test_a_listing_corrects_what_a_late_answer_made_known():
+    """A job that was stopped before our own change was answered is not taken for running for ever."""
+    known = Knowledge(PREFIX)
+    ours = job_record({"ID": "demo-abc234.maker", "JobModifyIndex": 7})
+    known.take(ours)
+    known.check([ours])
+    assert known.jobs
+    known.check([job_record({"ID": "demo-abc234.maker", "JobModifyIndex": 9, "Stop": True})])
+    assert not known.jobs

@@ -9,9 +9,10 @@ from controller.database import Database
 from controller.database.inventory import save_entries
 from controller.fleet import Fleet
 from controller.records import InventoryEntry
-from controller.schedulers.protocol import Launch, Scheduler
+from controller.schedulers.protocol import Launch, ObservedBot, Scheduler
 from controller.watch import Watch
 from schemas.bot import BotSpec
+from schemas.errors import Conflict
 
 
 class Refresher:
@@ -44,20 +45,31 @@ class Refresher:
 
     async def refresh(self, entry: InventoryEntry, spec: BotSpec) -> bool:
         """Apply what is applied once more, as it is rendered now; say whether that changed the bot's job."""
+        name = entry.bot
+        seen = self._fleet.observed.get(name)
         launch = await self._launch(entry, spec)
         if not await self._scheduler.outdated(launch):
             return False
-        name = entry.bot
+        self._must_still_hold(entry, seen)
         with self._watch.changing(name):
-            seen = self._fleet.observed.get(name)
             token = await self._scheduler.apply(launch, seen.token if seen else None)
             self._watch.expect(placing(seen, spec, self._fleet.id, entry.revision, token))
             layer = launch.dependencies.key if launch.dependencies else ""
-            fresh = replace(entry, token=token, code=launch.code.key, dependencies=layer)
+            # What was asked for while it was applied (a stop, a newer spec) stands in the newest entry.
+            newest = self._fleet.inventory.get(name, entry)
+            fresh = replace(newest, token=token, code=launch.code.key, dependencies=layer)
             self._fleet.inventory[name] = fresh
         self._touch(name)
         await self._database.run(lambda connection: save_entries(connection, [fresh]))
         return True
+
+    def _must_still_hold(self, entry: InventoryEntry, seen: ObservedBot | None) -> None:
+        """Raise Conflict where the bot was suspended, pushed or moved while its job was compared."""
+        name, fleet = entry.bot, self._fleet
+        now = fleet.observed.get(name)
+        moved = seen is None or now is None or now.token != seen.token or fleet.inventory.get(name) != entry
+        if moved or name in fleet.suspensions or fleet.difference(name).wants:
+            raise Conflict(f"{name} was changed meanwhile: ask again once that is done")
 
     async def _launch(self, entry: InventoryEntry, spec: BotSpec) -> Launch:
         """Return the launch of a bot as it was applied last."""

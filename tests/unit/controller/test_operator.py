@@ -1,5 +1,7 @@
 """What operators ask for overrides git, is recorded, and ends when it should."""
 
+import asyncio
+
 import pytest
 
 from controller.schedulers.protocol import Phase
@@ -140,6 +142,51 @@ async def test_refresh_applies_the_newest_rendering_of_what_runs(running):
     assert not any(status.reason is Reason.DRIFTED for status in running.heard.statuses)
     entry = (await controller.audit())[0]
     assert (entry.who, entry.action, entry.subject, entry.why) == ("ops", "refresh", "a", "upgraded")
+
+
+@pytest.fixture
+def slow(running):
+    """Hold up the scheduler's comparison until `slow.set()`, and tell of its begin by `slow.begun`."""
+    gate, scheduler = asyncio.Event(), running.scheduler
+    gate.begun, compare = asyncio.Event(), scheduler.outdated
+
+    async def outdated(launch):
+        found = await compare(launch)
+        gate.begun.set()
+        await gate.wait()
+        return found
+
+    scheduler.older, scheduler.outdated = {"a"}, outdated
+    return gate
+
+
+async def test_a_bot_that_is_suspended_while_it_is_refreshed_stays_stopped(running, slow):
+    """What a refresh knew at its beginning starts nothing that was stopped since."""
+    controller, scheduler = running.controller, running.scheduler
+    refresh = asyncio.create_task(controller.refresh("a", "ops"))
+    await slow.begun.wait()
+    await controller.suspend("a", "ops", "the exchange is down")
+    await running.until(lambda: running.health("a") is Health.SUSPENDED)
+    calls = scheduler.calls["apply"]
+    slow.set()
+    with pytest.raises(Conflict):
+        await refresh
+    assert scheduler.calls["apply"] == calls
+    assert scheduler.jobs["a"].seen.phase is Phase.STOPPED
+
+
+async def test_a_push_overtakes_a_refresh(running, slow):
+    """A refresh does not bring back what a push has replaced meanwhile."""
+    refresh = asyncio.create_task(running.controller.refresh("a", "ops"))
+    await slow.begun.wait()
+    newer = spec("a", parameters={"fast": 12})
+    await running.push([newer, spec("b")], 2)
+    await running.until(lambda: running.scheduler.jobs["a"].seen.spec == newer.digest)
+    slow.set()
+    with pytest.raises(Conflict):
+        await refresh
+    assert running.scheduler.jobs["a"].seen.spec == newer.digest
+    assert not any(status.reason is Reason.DRIFTED for status in running.heard.statuses)
 
 
 async def test_refresh_restarts_no_bot_without_need(running):

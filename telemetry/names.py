@@ -55,7 +55,7 @@ HEALTH: Mapping[str, str] = {
     "herdsman_agent_files": "Log files that the agent in this process holds open",
     "herdsman_agent_batches_total": "Batches that the agent in this process had acknowledged",
     "herdsman_agent_missed_files_total": "Log files that were deleted before they could be read",
-    "herdsman_leading": "1 on the `herdsman controller` that leads, 0 on a stand-by and on any other process",
+    "herdsman_leading": "Whether this `herdsman controller` leads: 1, else 0, as on any other process",
     "herdsman_leadership_epoch": "How many leaders there were, on the `herdsman controller` that leads",
     "herdsman_agent_states_saved_total": "States of bots that the agent in this process saved",
     "herdsman_agent_states_failed_total": "Saves of a bot's state that failed and were tried again",

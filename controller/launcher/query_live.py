@@ -29,7 +29,7 @@ _PATIENCE = 5.0
 """Seconds that a query waits for a server that is being started."""
 _RETRY = 0.05
 _TAIL = 16384
-_PRINTING = 0.5
+_PRINTING = 2.0
 """Seconds that a trace may take from the program to its file."""
 
 

@@ -7,10 +7,15 @@ are not followed, and what is no plain file is passed over.
 import os
 import shutil
 import stat
+import time
 from pathlib import Path
 
 MOST_BYTES = 1 << 30
 """A state folder larger than this, in bytes, is not copied."""
+
+
+_TRIES, _PAUSE = 10, 0.01
+"""How often a file that is being written is read again, and the seconds between."""
 
 
 class TooLarge(Exception):
@@ -60,17 +65,35 @@ def _same(ours: os.stat_result, theirs: os.stat_result | None) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
+    """Copy a file as it stands between two writes of the bot's; the last try counts whatever it finds."""
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:  # it went while we looked
-        return
-    with os.fdopen(descriptor, "rb") as reading, part.open("wb") as writing:
-        status = os.fstat(descriptor)
-        if stat.S_ISREG(status.st_mode):
-            shutil.copyfileobj(reading, writing)
-    os.utime(part, ns=(status.st_atime_ns, status.st_mtime_ns))
+    for _ in range(_TRIES):
+        try:
+            settled = _copied(source, part)
+        except OSError:  # it went while we looked
+            part.unlink(missing_ok=True)
+            return
+        if settled:
+            break
+        time.sleep(_PAUSE)
     part.replace(target)
+
+
+def _copied(source: Path, part: Path) -> bool:
+    """Copy a file's content and times; False where the bot may be in the middle of writing it.
+
+    Most programs, the public SDK among them, empty a file and then fill it: one that has just been emptied
+    is as good as half written.
+    """
+    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as reading, part.open("wb") as writing:
+        before = os.fstat(descriptor)
+        if stat.S_ISREG(before.st_mode):
+            shutil.copyfileobj(reading, writing)
+        after = os.fstat(descriptor)
+    os.utime(part, ns=(before.st_atime_ns, before.st_mtime_ns))
+    emptied = after.st_size == 0 and time.time() - after.st_mtime < _PAUSE * _TRIES
+    return _same(before, after) and not emptied
 
 
 def _remove(path: Path) -> None:

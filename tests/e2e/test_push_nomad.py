@@ -215,7 +215,10 @@ def test_programs_of_the_format_answer_queries(service: Service, fleet: Fleet, n
     service.wait_health("btc", "Healthy")
     asked = json.loads(service.run("query", "btc", "/status", "limit=5").stdout)
     assert asked == {"symbol": "BTC/USDT", "limit": 5, "params": {"limit": 5}}
-    assert json.loads(service.run("query", "btc", "/portfolio").stdout)["looks"] > 1
+    wait_for(
+        lambda: json.loads(service.run("query", "btc", "/portfolio").stdout)["looks"] > 1,
+        "looks at the market",
+    )
     broken = service.run("query", "btc", "/broken", check=False)
     assert broken.returncode == 1
     assert "ZeroDivisionError: nothing to divide by" in broken.stderr

@@ -1,6 +1,8 @@
 """A query's copy of the state: the same as the bot's, and never the bot's own."""
 
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,29 @@ def test_a_state_too_large_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(TooLarge):
         refresh(source, tmp_path / "copy")
     assert content(tmp_path / "copy") == {}
+
+
+def test_a_file_is_never_taken_empty_while_it_is_being_written(tmp_path: Path) -> None:
+    """A bot that empties its file and fills it again, all the time, is never seen without its state."""
+    source, target = tmp_path / "state", tmp_path / "copy"
+    source.mkdir()
+    writing = threading.Event()
+    text = "x" * 100
+
+    def write() -> None:
+        while not writing.is_set():
+            with (source / "a.json").open("w") as file:
+                time.sleep(0.006)  # the SDK serialises between the two
+                file.write(text)
+            time.sleep(0.01)
+
+    (source / "a.json").write_text(text)
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(100):
+            refresh(source, target)
+            assert (target / "a.json").read_text() == text
+    finally:
+        writing.set()
+        writer.join()

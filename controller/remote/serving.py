@@ -133,11 +133,23 @@ class Serving:
         except Exception as failure:  # noqa: BLE001 - whoever asked hears of it, the others are served
             _LOG.exception("request %s (%s) failed", request.id, request.kind)
             error = encode_error(failure)
+        await self._end(request, answer, error)
+
+    async def _end(self, request: Request, answer: str, error: str) -> None:
+        """Answer, for as long as we lead if need be: whoever asked waits for it, and it was carried out."""
         now = self._clock.time()
-        try:
-            await self._database.run(lambda db: end_request(db, request.id, now, answer=answer, error=error))
-        except HerdsmanError as failure:
-            _LOG.warning("request %s (%s) could not be answered: %s", request.id, request.kind, failure)
+        while True:
+            try:
+                await self._database.run(
+                    lambda db: end_request(db, request.id, now, answer=answer, error=error)
+                )
+            except HerdsmanError as failure:
+                _LOG.warning(
+                    "request %s (%s) could not be answered yet: %s", request.id, request.kind, failure
+                )
+                await self._clock.sleep(_LOOK_EVERY)
+            else:
+                return
 
     async def _answer(self, request: Request) -> str:
         carry_out = self._kinds.get(request.kind)

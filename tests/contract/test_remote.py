@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from controller.clock import SystemClock
-from controller.database import Database
+from controller.database import Database, DatabaseUnavailable
 from controller.database.drains import answer_drained, ask_drained, open_drains
 from controller.database.fleets import ensure_fleet
 from controller.database.keys import shared_key
@@ -281,6 +281,25 @@ async def test_what_a_dead_leader_had_taken_is_answered_by_the_next(pair):
     found = await pair.webs.run(lambda connection: find_request(connection, "1"))
     assert "look whether it was done" in found.error
     assert not pair.controller.asked
+
+
+async def test_an_answer_that_could_not_be_written_is_written_later(pair, monkeypatch):
+    """Whoever asked hears that it was done, also where the database was away for a moment just then."""
+    run, restart, broken = pair.leaders.run, pair.controller.restart, []
+
+    async def running(function):
+        if broken:
+            raise broken.pop()
+        return await run(function)
+
+    async def restarted(*arguments, **named):
+        await restart(*arguments, **named)
+        broken.extend(DatabaseUnavailable("it does not answer") for _ in range(2))
+
+    monkeypatch.setattr(pair.leaders, "run", running)
+    monkeypatch.setattr(pair.controller, "restart", restarted)
+    async with pair.leading(), following(pair):
+        await asyncio.wait_for(pair.web.restart("sma-btc", "ada", "why"), 10)
 
 
 async def test_a_report_that_cannot_be_kept_holds_up_no_other(pair):

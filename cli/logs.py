@@ -51,6 +51,9 @@ def logs(
         return
     tail = Tail(client, bot, query, as_json=output == "json")
     tail.show(newest_last)
+    if not newest_last and not follow:
+        narrowed = any((since, text, level))
+        click.echo(f"no lines{' of that kind' if narrowed else ' yet'}", err=True)
     if follow:
         tail.follow(position)
 

@@ -144,7 +144,9 @@ def explanation(bot: Bot) -> list[str]:
     if bot.health == "Healthy" and bot.sync == "Synced":
         return []
     lines = [f"           {printable(bot.message)}"] if bot.message else []
-    if bot.reason == "BuildFailed":
+    if bot.reason == "BuildFailed" and "dependencies" in bot.message:
+        lines.append(f"           herdsman status {bot.name}   to see all that was said")
+    elif bot.reason == "BuildFailed":
         lines.append(f"           herdsman build-log {bot.name}   to see all of its build")
     elif bot.reason == "NoRuntime":
         lines.append("           herdsman doctor   on its machine, to see what is missing there")

@@ -35,6 +35,8 @@ def test_a_folder_becomes_a_healthy_bot_in_one_command(service: Service, program
 
     again = service.run("deploy", cwd=program)
     assert "unchanged" in again.stdout
+    nothing = service.run("logs", "sma", "--text", "nosuchwords")
+    assert (nothing.stdout, nothing.stderr.strip()) == ("", "no lines of that kind")
 
     main = program / "main.py"
     main.write_text(main.read_text().replace("watches", "looks at"))

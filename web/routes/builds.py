@@ -3,6 +3,7 @@
 from litestar import get
 
 from gitops.compiling.records import BuildRecord
+from schemas.errors import NotFound
 from web.access.scopes import Scope
 from web.documents import Build, BuildDetail
 from web.problems import UnknownName
@@ -28,8 +29,12 @@ def _find(services: Services, name: str) -> BuildRecord:
     spec = services.controller.spec(name)
     own = services.builds.find(spec.program.name, spec.program.tree) if spec else None
     found = own or services.builds.find(spec.program.name if spec else name)
+    if found is None and spec:
+        raise NotFound(
+            f"{name} has no build, which only Rust and C++ programs have: `herdsman status {name}` says more"
+        )
     if found is None:
-        raise UnknownName("build of", name, {record.program for record in services.builds.all()})
+        raise UnknownName("built program", name, {record.program for record in services.builds.all()})
     return found
 
 

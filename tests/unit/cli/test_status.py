@@ -1,19 +1,35 @@
 """`herdsman status BOT`: what it prints of one bot."""
 
-from cli.status import bot_lines
+from msgspec.structs import replace
+
+from cli.status import bot_lines, explanation
 from web.documents import Bot, BotDetail, LastLine, Resources
 
 TRACE = 'Traceback (most recent call last):\n  File "main.py", line 3, in main\nKeyError: boom\x1b[2J'
 
 
+def bot(*states: str) -> Bot:
+    """Return a bot with its sync, health, reason and message."""
+    return Bot(
+        *("taker", "taker", "1.0.0", "realtime", "dry", "", *states, "3f9a2c1", "3f9a2c1", 1),
+        *(None, 90.0, "n1", "", "", "", None, "", "USDT", Resources()),
+    )
+
+
+def test_the_next_command_leads_to_what_was_said_of_a_failed_build() -> None:
+    """A compiled program has a build's log; dependencies that cannot be had are told with the bot."""
+    compiled = bot("OutOfSync", "Healthy", "BuildFailed", "The build failed: cargo ended with 101")
+    assert "herdsman build-log taker " in explanation(compiled)[-1]
+    missing = bot("OutOfSync", "Healthy", "BuildFailed", "The dependencies could not be installed: none")
+    assert "herdsman status taker " in explanation(missing)[-1]
+
+
 def test_a_trace_stands_below_itself_and_steers_no_terminal() -> None:
     """Each line of the last event begins where its first one does, so that the facts can still be found."""
-    bot = Bot(
-        *("taker", "taker", "1.0.0", "realtime", "dry", "", "Synced", "Degraded", "CrashLoop", "crashed"),
-        *("3f9a2c1", "3f9a2c1", 1, None, 90.0, "n1", "", "", "", None, "", "USDT", Resources()),
-        last_log=LastLine(99.0, "error", TRACE),
+    shown = replace(
+        bot("Synced", "Degraded", "CrashLoop", "crashed"), last_log=LastLine(99.0, "error", TRACE)
     )
-    lines = bot_lines(BotDetail(bot, "bots/taker.yaml", {}, [], [], [], None, None), 100.0)
+    lines = bot_lines(BotDetail(shown, "bots/taker.yaml", {}, [], [], [], None, None), 100.0)
     text = "\n".join(lines)
     assert "started     -, 1 restart\n" in text
     assert "last line   Traceback (most recent call last):\n" in text

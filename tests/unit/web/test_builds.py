@@ -30,6 +30,10 @@ async def test_a_build_is_found_by_its_bot_and_by_its_program(tmp_path):
         assert [one["tree"] for one in listed] == ["tree2", "tree1"]
         missing = await client.get("/api/v1/builds/nobody")
         assert missing.status_code == 404
+        web.controller.state = desired([spec("taker")])
+        plain = await client.get("/api/v1/builds/taker")
+        assert plain.status_code == 404
+        assert "taker has no build, which only Rust and C++ programs have" in plain.json()["detail"]
 
 
 def asked_for(state: ChangeState, message: str) -> tuple[Pass, Change]:

@@ -159,13 +159,13 @@ class RemoteController:
 
     async def revisions(self, limit: int = 50, *, before: str = "", bot: str = "") -> list[RevisionRecord]:
         """Return revisions newest first; see `controller.loop.Controller.revisions`."""
-        mark = (await self.find_revision(before)).revision.id if before else ""
+        mark = (await self.find_revision(before)).revision.key if before else ""
         found = await self._database.run(
             lambda connection: load_revisions(connection, limit, before=mark, bot=bot, most=MOST)
         )
         current = self._mirror.revision()
         return [
-            listed(current, bot) if current and current.revision.id == one.revision.id else one
+            listed(current, bot) if current and current.revision.key == one.revision.key else one
             for one in found
         ]
 
@@ -176,7 +176,7 @@ class RemoteController:
     async def find_revision(self, revision: str) -> RevisionRecord:
         """Return one revision by its id or the first digits of it. Raises NotFound."""
         current = self._mirror.revision()
-        if current is not None and revision and current.revision.id.startswith(revision):
+        if current is not None and revision and current.revision.key.startswith(revision):
             return current
         found = await self._database.run(lambda connection: find_revision(connection, revision))
         if found is None:

@@ -127,7 +127,7 @@ class Mirror:
             self._take_revision(decode(view.document, RevisionRecord))
         elif view.kind == ViewKind.CHANGE:
             one = decode(view.document, ChangeView)
-            if self._revision is not None and one.revision == self._revision.revision.id:
+            if self._revision is not None and one.revision == self._revision.revision.key:
                 self._changes[one.change.bot] = one.change
         elif view.kind == ViewKind.RUN:
             self.listener.run_changed(view.name, decode(view.document, RunRecord))
@@ -140,7 +140,7 @@ class Mirror:
         self.listener.status_changed(one.status)
 
     def _take_revision(self, record: RevisionRecord) -> None:
-        if self._revision is None or self._revision.revision.id != record.revision.id:
+        if self._revision is None or self._revision.revision.key != record.revision.key:
             self._changes = {}
         self._revision = record
 

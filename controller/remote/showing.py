@@ -185,7 +185,7 @@ class Showing:
         record, self._revision = self._revision, None
         if record is None:
             return {}
-        revision = record.revision.id
+        revision = record.revision.key
         before = self._changes if self._changes_of == revision else {}
         self._changes, self._changes_of = {change.bot: change for change in record.changes}, revision
         moved = {

@@ -15,6 +15,7 @@ from controller.database.keys import shared_key
 from controller.database.notices import Channel
 from controller.database.pending_reports import load_reports
 from controller.database.requests import Request, add_request, find_request, take_requests
+from controller.database.revisions import save_revision
 from controller.plan import Action, ActionKind, Plan
 from controller.records import Change, ChangeState, RevisionRecord, RevisionState, RunRecord, Suspension
 from controller.remote.asking import Asking
@@ -167,6 +168,30 @@ async def test_what_the_leader_shows_the_web_says(pair):
         await pair.heard.next("removed")
         assert not pair.web.statuses()
         assert pair.web.problems() == ["the source does not answer"]
+
+
+async def test_revisions_of_several_sources_are_told_apart(pair):
+    """Two sources at one commit are two revisions, and the older ones follow page by page."""
+    one, other = (replace(revision(1), origin=source) for source in ("desk", "research"))
+    records = [
+        RevisionRecord(one, RevisionState.APPLIED, NOW, changes=(Change("a", "create", "new"),)),
+        RevisionRecord(other, RevisionState.RUNNING, NOW + 1, changes=(Change("b", "create", "new"),)),
+    ]
+    for record in records:
+        await pair.webs.run(lambda connection, record=record: save_revision(connection, record))
+    async with pair.leading() as leader, following(pair):
+        for record in records:
+            leader.revision_changed(record)
+            heard = await pair.heard.next("revision")
+            while heard[1] != record:
+                heard = await pair.heard.next("revision")
+        shown = await pair.web.revisions()
+        assert [(record.revision.key, record.changes[0].bot) for record in shown] == [
+            (other.key, "b"),
+            (one.key, "a"),
+        ]
+        older = await pair.web.revisions(before=other.key)
+        assert [record.revision.key for record in older] == [one.key]
 
 
 async def test_a_new_leader_shows_what_differs_and_what_is_gone(pair):

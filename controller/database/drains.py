@@ -6,15 +6,23 @@ from controller.database.notices import Channel, notify
 from controller.database.tables import drains
 from controller.database.upsert import upsert
 
+_SAME_QUESTION = 60.0
+"""Seconds without being asked again after which an answer is an older question's."""
+
 
 def ask_drained(connection: Connection, bot: str, now: float) -> bool:
-    """Return whether a bot's lines are known to have arrived; where not, that is asked."""
+    """Return whether a bot's lines are known to have arrived; where not, that is asked.
+
+    It is asked every second or so. An answer that nobody came back for, as where the bot
+    was wanted again, says nothing of the lines that it has printed since.
+    """
     row = connection.execute(select(drains).where(drains.c.bot == bot)).first()
-    if row is None:
+    if row is None or row.asked_at < now - _SAME_QUESTION:
         upsert(connection, drains, [{"bot": bot, "asked_at": now, "answered_at": None}])
         notify(connection, Channel.DRAINS)
         return False
     if row.answered_at is None:
+        connection.execute(update(drains).where(drains.c.bot == bot).values(asked_at=now))
         return False
     connection.execute(delete(drains).where(drains.c.bot == bot))
     return True

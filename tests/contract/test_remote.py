@@ -368,6 +368,20 @@ async def test_drained_lines_are_asked_for_and_answered(pair):
     assert not await asked(NOW)
 
 
+async def test_an_old_answer_about_drained_lines_is_none(pair):
+    """A bot that was wanted again meanwhile has printed since: it is asked about anew at its next end."""
+
+    async def asked(now):
+        return await pair.leaders.run(lambda connection: ask_drained(connection, "a", now))
+
+    assert not await asked(NOW)
+    await pair.webs.run(lambda connection: answer_drained(connection, "a", NOW))
+    assert not await asked(NOW + 600)
+    assert await pair.webs.run(open_drains) == ["a"]
+    await pair.webs.run(lambda connection: answer_drained(connection, "a", NOW + 601))
+    assert await asked(NOW + 602)
+
+
 async def test_what_is_made_once_is_made_once(pair):
     """Processes that start at the same moment agree on the fleet's id and on the shared key."""
 

@@ -7,8 +7,10 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from bench.figures import table
 
@@ -42,12 +44,24 @@ def machine() -> dict[str, object]:
     }
 
 
+def earlier(chosen: Sequence[str]) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """Return what the last run measured of other modules, and the loads then: those that are kept."""
+    file = OUT / "results.json"
+    if set(chosen) == set(NAMES) or not file.exists():
+        return [], {}
+    document = json.loads(file.read_text())
+    kept = [result for result in document["figures"] if result["module"] not in chosen]
+    modules = {result["module"] for result in kept}
+    return kept, {name: load for name, load in document["machine"]["loads"].items() if name in modules}
+
+
 def main() -> int:
     """Measure, print and keep."""
+    # Programs start from compiled modules where they are installed: so do they here.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     chosen = sys.argv[1:] or list(NAMES)
-    results: list[dict[str, object]] = []
+    results, loads = earlier(chosen)
     failed = []
-    loads = {}
     for name in chosen:
         loads[name] = os.getloadavg()[0]
         print(f"bench: {name} (load {loads[name]:.1f}) ...", flush=True)
@@ -62,8 +76,11 @@ def main() -> int:
             print(table(measured), flush=True)
         print(f"bench: {name} took {time.monotonic() - started:.0f} s", flush=True)
     OUT.mkdir(exist_ok=True)
+    apart = sorted(chosen) if len(loads) > len(chosen) else []
+    results.sort(key=lambda result: NAMES.index(result["module"]))
     (OUT / "results.json").write_text(
-        json.dumps({"machine": machine() | {"loads": loads}, "figures": results}, indent=2) + "\n"
+        json.dumps({"machine": machine() | {"loads": loads, "apart": apart}, "figures": results}, indent=2)
+        + "\n"
     )
     print(f"written to {OUT / 'results.json'}")
     return 1 if failed else 0

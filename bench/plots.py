@@ -96,7 +96,7 @@ def spread(axes: Axes, results: list[Result]) -> None:
     axes.set_xscale("log")
     axes.set(xlabel="ms", ylabel="share that took at most so long", ylim=(0, 1.02))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7, frameon=False)
+    axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def draw_growth(results: list[Result], axes: Axes) -> None:
@@ -125,7 +125,10 @@ def of_viewers(result: Result) -> bool:
 Plot = tuple[Callable[[Result], Any], Callable[[list[Result], Axes], None]]
 PLOTS: Mapping[str, Plot] = {
     "targets": (share_of_target, draw_targets),
-    "delays": (lambda result: result["samples"] and not of_viewers(result), draw_delays),
+    "delays": (
+        lambda result: result["samples"] and result["module"] in {"local", "nomad", "browser"},
+        draw_delays,
+    ),
     "viewers": (of_viewers, draw_viewers),
     "growth": (lambda result: _SIZE.search(result["name"]), draw_growth),
 }

@@ -36,12 +36,18 @@ def section(document: Result) -> str:
     head = (
         f"{machine['cores']} cores, {machine['memory_gib']:g} GiB, Linux {machine['kernel']}, "
         f"Python {machine['python']}, commit {str(machine['commit'])[:7]}, {machine['at'][:10]}. "
-        "The load is the machine's when a module began.\n\n"
+        f"The load is the machine's when a module began.{apart(machine)}\n\n"
     )
     rows = ["figure", "target", "measured", "floor", "ratio", "load", "more"]
     lines = [rows, ["---"] * len(rows)]
     lines += [row(result, machine["loads"]) for result in document["figures"]]
     return head + "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
+
+
+def apart(machine: Result) -> str:
+    """Return which modules were measured after the others, on their own."""
+    names = ", ".join(f"`{name}`" for name in machine["apart"])
+    return f" Measured after the others, by themselves: {names}." if names else ""
 
 
 def row(result: Result, loads: Mapping[str, float]) -> list[str]:

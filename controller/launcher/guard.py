@@ -11,6 +11,7 @@ import select
 import time
 
 from controller.launcher.processes import (
+    SIGINT,
     SIGKILL,
     SIGTERM,
     StartFailed,
@@ -28,7 +29,7 @@ _LATER = 1.0
 _LONGEST = 5.0
 _AGAIN = 0.02
 """Seconds between looks at what is being killed: a process in the middle of a disk's call takes its time."""
-_SIGINT, _SIGHUP = 2, 1
+_SIGHUP = 1
 _MESSAGE = 64
 _LAST_DESCRIPTOR = 65536
 
@@ -86,7 +87,7 @@ def _watch(reading: int, launcher: int, later: float, clock: "Callable[[], float
 def _leave(reading: int, launcher: int) -> None:
     """Hold nothing of the launcher's: no stream, no lock, no group whose signals are not meant for us."""
     _signal.set_wakeup_fd(-1)
-    for number in (SIGTERM, _SIGINT, _SIGHUP):
+    for number in (SIGTERM, SIGINT, _SIGHUP):
         _signal.signal(number, _signal.SIG_IGN)
     posix.dup2(reading, 0)
     posix.closerange(1, _LAST_DESCRIPTOR)

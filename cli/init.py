@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cli.connection import service_options
+from cli.connection import reason_of, service_options, trust
 from cli.known_service import Service, find_service
 from cli.scaffold import fleet_files, program_files, write_missing
 from schemas.errors import HerdsmanError, UsageError
@@ -15,6 +15,8 @@ from schemas.errors import HerdsmanError, UsageError
 REMOTE = "herdsman"
 UNKNOWN_AUTHOR = ("-c", "user.name=herdsman", "-c", "user.email=herdsman@localhost")
 """Who commits where git knows nobody."""
+PATIENCE = 3.0
+"""Seconds that the service may take to say that it is there."""
 
 
 @click.command()
@@ -72,7 +74,24 @@ def connect(folder: Path, url: str | None, token_file: Path | None, data: Path |
         click.echo(f"no remote  {error}; run `herdsman init --connect-only` once it runs")
         return
     add_remote(folder, service)
+    silence = why_silent(service)
     click.echo(f"remote     {REMOTE} -> {service.url}/git/fleet.git")
+    if silence:
+        click.echo(
+            f"           nothing answers there now ({silence}): start it before you push, or name "
+            "another with `herdsman init --connect-only --url URL`"
+        )
+
+
+def why_silent(service: Service) -> str:
+    """Return why the service does not answer, "" where it does: the one started last may have ended."""
+    import httpx
+
+    try:
+        httpx.get(f"{service.url}/livez", timeout=PATIENCE, trust_env=False, verify=trust(service))
+    except (httpx.HTTPError, UsageError) as error:
+        return reason_of(error)
+    return ""
 
 
 def add_remote(folder: Path, service: Service) -> None:

@@ -1,7 +1,7 @@
 """`herdsman logs BOT`: its newest lines, oldest first; with -f the live ones after them."""
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -59,10 +59,16 @@ def logs(
 
 
 def line_of(event: LogEvent) -> str:
-    """Return one line: local time, level, message; further lines of a trace are kept under it."""
-    moment = datetime.fromtimestamp(event.time).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    """Return one line: time in UTC, level, message; further lines of a trace are kept under it."""
     level = paint(f"{event.level:<8}", LEVEL_COLOURS.get(event.level))
-    return f"{moment}  {level}{printable(event.message)}"
+    return f"{moment_of(event.time)}  {level}{printable(event.message)}"
+
+
+def moment_of(at: float) -> str:
+    """Return `09:41:07.123Z`, the time in UTC as on the dashboard, with its date where that is not today."""
+    then = datetime.fromtimestamp(at, UTC)
+    day = "" if then.date() == datetime.now(UTC).date() else f"{then:%Y-%m-%d} "
+    return f"{day}{then:%H:%M:%S}.{then.microsecond // 1000:03d}Z"
 
 
 class Tail:

@@ -1,7 +1,7 @@
 """`herdsman status`: the fleet at a glance, or one bot with its reasons; live with --watch."""
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -91,7 +91,8 @@ def fleet_lines(fleet: FleetDocument, bots: list[Bot], now: float, wide: bool = 
     lines = [header(fleet, now)]
     lines += [paint(f"  {problem}", "yellow") for problem in fleet.problems]
     if not bots:
-        return [*lines, "no bots yet: push a fleet to this service, see `herdsman init --help`"]
+        push = "" if fleet.problems else ": push a fleet to this service, see `herdsman init --help`"
+        return [*lines, f"no bots yet{push}"]
     ordered = sorted(bots, key=lambda bot: (WORST_FIRST.index(bot.health), bot.name))
     columns, cells = list(WIDE if wide else COLUMNS), [row(bot, now, wide) for bot in ordered]
     if any(bot.source for bot in ordered):
@@ -168,7 +169,7 @@ def bot_lines(detail: BotDetail, now: float) -> list[str]:
     """Return one bot as a list of facts."""
     bot = detail.bot
     mark, colour = HEALTH_MARKS.get(bot.health, ("?", None))
-    started = f"{ago(now - bot.started_at)} ago" if bot.started_at else "-"
+    started = f"{ago(now - bot.started_at)} ago" if bot.started_at else "not running"
     facts = {
         "bot": f"{bot.name}  ({bot.type}, {bot.mode})",
         "program": f"{bot.program} {bot.version}",
@@ -189,7 +190,7 @@ def bot_lines(detail: BotDetail, now: float) -> list[str]:
         said = [printable(line) for line in bot.last_log.message.splitlines()]
         lines.append(f"{'last line':<12}" + f"\n{'':<12}".join(said))
     lines += [
-        f"{condition['type']:<12}{condition['status']}  {condition['message']}"
+        f"{condition['type']:<12}{condition['status']:<7} {printable(condition['message'])}".rstrip()
         for condition in detail.conditions
     ]
     return lines + failure_lines(detail)
@@ -206,9 +207,9 @@ def attempt_lines(detail: BotDetail) -> list[str]:
         "the last attempts:",
     ]
     for one in detail.attempts:
-        moment = datetime.fromtimestamp(one["ended_at"]).astimezone()
+        moment = datetime.fromtimestamp(one["ended_at"], UTC)
         how = "applied" if one["ok"] else printable(str(one["message"]).partition("\n")[0])
-        lines.append(f"  {moment:%Y-%m-%d %H:%M:%S}  {one['revision'][:7]}  {how}")
+        lines.append(f"  {moment:%Y-%m-%d %H:%M:%S} UTC  {one['revision'][:7]}  {how}")
     return lines
 
 

@@ -23,7 +23,10 @@ _STALLED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One question about a bot: `type` Ready, Reconciling or Stalled, `status` True, False or Unknown."""
+    """One question about a bot: `type` Ready, Reconciling or Stalled, `status` True, False or Unknown.
+
+    `message` is the status's own where the answer is what it explains, "" where the question does not apply.
+    """
 
     type: str
     status: str
@@ -41,7 +44,7 @@ def conditions(status: BotStatus) -> tuple[Condition, ...]:
         "Stalled": _said(is_stalled(status)),
     }
     return tuple(
-        Condition(kind, answer, status.reason, status.message, status.since)
+        Condition(kind, answer, status.reason, _explained(kind, answer, status.message), status.since)
         for kind, answer in answers.items()
     )
 
@@ -49,6 +52,11 @@ def conditions(status: BotStatus) -> tuple[Condition, ...]:
 def is_stalled(status: BotStatus) -> bool:
     """Say whether the bot stays as it is until a person, or something outside, changes."""
     return status.reason in _STALLED
+
+
+def _explained(kind: str, answer: str, message: str) -> str:
+    """Return the message where it says something: how ready the bot is, or where the answer is yes."""
+    return message if kind == "Ready" or answer == "True" else ""
 
 
 def _ready(status: BotStatus) -> str:

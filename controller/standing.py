@@ -62,7 +62,8 @@ def tell(
     status = _status(standing, judgement)
     if before is None:
         return replace(status, since=now), judgement.recheck_at
-    same = (before.health, before.reason) == (status.health, status.reason)
+    well = status.health is Health.HEALTHY  # what is said of a healthy bot's next version ends no health
+    same = before.health is status.health and (well or before.reason is status.reason)
     status = replace(
         status, since=before.since if same else now, observed_generation=before.observed_generation
     )

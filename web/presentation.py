@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from controller.conditions import conditions
 from controller.listing import listed, tally_of, urgency
 from controller.plan import Plan
 from controller.records import Attempt, AuditEntry, Change, PastBot, RevisionRecord, RunRecord, Suspension
@@ -190,22 +191,17 @@ def suspension_document(suspension: Suspension | None) -> dict[str, Any] | None:
     }
 
 
-def conditions(status: BotStatus) -> list[dict[str, Any]]:
+def condition_documents(status: BotStatus) -> list[dict[str, Any]]:
     """Return a status as the three conditions that other tools know."""
-    ready = status.health is Health.HEALTHY
-    stalled = status.health in (Health.DEGRADED, Health.MISSING)
-    moving = status.health is Health.PROGRESSING or (status.sync is Sync.OUT_OF_SYNC and not stalled)
-    unknown = status.health is Health.UNKNOWN
-    truths = {"Ready": ready, "Reconciling": moving, "Stalled": stalled}
     return [
         {
-            "type": kind,
-            "status": "Unknown" if unknown and kind == "Ready" else str(truth),
-            "reason": status.reason.value,
-            "message": status.message,
-            "since": status.since,
+            "type": one.type,
+            "status": one.status,
+            "reason": one.reason.value,
+            "message": one.message,
+            "since": one.since,
         }
-        for kind, truth in truths.items()
+        for one in conditions(status)
     ]
 
 

@@ -30,7 +30,7 @@ def await_healthy(client: Client, bot: str, version: str, seconds: float) -> Bot
         except NotFound:
             seen = None
         if seen is not None:
-            last = f"it is {seen.health}: {seen.message or seen.reason}"
+            last = standing_of(seen, version)
             current = seen.version == version and seen.sync == "Synced"
             if current and seen.health in ("Healthy", "Suspended"):
                 return seen
@@ -42,6 +42,14 @@ def await_healthy(client: Client, bot: str, version: str, seconds: float) -> Bot
     built = seen is None or seen.reason != "BuildFailed"
     look = f"herdsman logs {bot}   to see what it printed" if built else f"herdsman build-log {bot}"
     raise NotHealthy(f"{bot} {version} is not healthy: {last}\n  {look}")
+
+
+def standing_of(seen: Bot, version: str) -> str:
+    """Return how a bot is, and whether what runs is what was deployed: an old version may be quite well."""
+    why = seen.message or seen.reason
+    if seen.version != version and seen.health in ("Healthy", "Progressing"):
+        return f"{why}\n  {seen.version} runs on ({seen.health.lower()})"
+    return f"it is {seen.health.lower()}: {why}"
 
 
 def show_first_lines(client: Client, bot: Bot) -> None:

@@ -7,6 +7,7 @@ read and stored, then the stores are closed.
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -145,8 +146,13 @@ def dashboard_lines(options: UpOptions, url: str, sign_in_url: str) -> list[str]
 
 
 def configure_logging(verbose: bool) -> None:
-    """Log to standard error; other libraries only what is wrong (httpx would log addresses)."""
-    logging.basicConfig(format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", level=logging.WARNING)
+    """Log to standard error, in UTC; other libraries only what is wrong (httpx would log addresses)."""
+    lines = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    lines.converter = time.gmtime
+    lines.default_time_format, lines.default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03dZ"
+    printed = logging.StreamHandler()
+    printed.setFormatter(lines)
+    logging.basicConfig(handlers=[printed], level=logging.WARNING)
     level = logging.DEBUG if verbose else logging.INFO
     for name in ("herdsman", "schemas", "gitops", "controller", "telemetry", "web", "cli"):
         logging.getLogger(name).setLevel(level)

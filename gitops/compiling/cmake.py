@@ -38,6 +38,7 @@ def _configure(shop: Workshop, gcc: Gcc) -> list[str]:
     """Return the command that configures: Release, found by its own folder, needing only glibc of a node."""
     return [
         *(str(gcc.cmake), "-S", str(shop.program), "-B", str(shop.out), "-G", gcc.generator),
+        "--no-warn-unused-cli",  # a program may have no C in it
         *(f"-DCMAKE_MAKE_PROGRAM={gcc.maker}", "-DCMAKE_BUILD_TYPE=Release"),
         *(f"-DCMAKE_CXX_COMPILER={gcc.cxx}", f"-DCMAKE_C_COMPILER={gcc.cc}"),
         *("-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON", "-DCMAKE_COLOR_DIAGNOSTICS=OFF"),

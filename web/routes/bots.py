@@ -16,7 +16,7 @@ from web.documents import STREAM_POSITION, Bot, BotDetail, EventsAnswer, Run, Se
 from web.moments import optional_moment
 from web.presentation import (
     attempt_document,
-    conditions,
+    condition_documents,
     events_answer,
     parameters_of,
     past_row,
@@ -159,7 +159,7 @@ async def _detail(services: Wired, status: BotStatus) -> BotDetail:
         path=status.path,
         parameters=parameters_of(controller.spec(status.name)),
         metrics=metrics,
-        conditions=conditions(status),
+        conditions=condition_documents(status),
         attempts=[attempt_document(one) for one in attempts[:5]],
         suspended=suspension_document(controller.suspension(status.name)),
         revision=await _revision(services, status.applied_revision),

@@ -52,6 +52,15 @@ def test_init_makes_a_sound_fleet_with_a_remote(person: dict[str, str], tmp_path
     assert "sesame" not in config
 
 
+def test_init_says_that_the_service_found_does_not_run(person: dict[str, str], tmp_path: Path) -> None:
+    """The service started last may have ended: it is connected, and its silence is not left to the push."""
+    (tmp_path / "data" / "service.json").write_text(json.dumps({"url": "http://127.0.0.1:9"}))
+    done = run(person, COMMAND, "init", str(tmp_path / "fleet"))
+    assert done.returncode == 0, done.stderr
+    assert "remote     herdsman -> http://127.0.0.1:9/git/fleet.git\n" in done.stdout
+    assert "nothing answers there now (connection refused): start it before you push" in done.stdout
+
+
 def test_init_leaves_what_is_there_alone(person: dict[str, str], tmp_path: Path) -> None:
     """A file of the person's is never overwritten."""
     folder = tmp_path / "fleet"

@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
-from cli.status import bot_lines, explanation
-from web.documents import Bot, BotDetail, LastLine, Resources
+from cli.status import bot_lines, explanation, fleet_lines
+from web.documents import Bot, BotDetail, FleetDocument, LastLine, Resources
 
 TRACE = 'Traceback (most recent call last):\n  File "main.py", line 3, in main\nKeyError: boom\x1b[2J'
 
@@ -31,7 +31,15 @@ def test_a_trace_stands_below_itself_and_steers_no_terminal() -> None:
     )
     lines = bot_lines(BotDetail(shown, "bots/taker.yaml", {}, [], [], [], None, None), 100.0)
     text = "\n".join(lines)
-    assert "started     -, 1 restart\n" in text
+    assert "started     not running, 1 restart\n" in text
     assert "last line   Traceback (most recent call last):\n" in text
     assert '\n              File "main.py", line 3, in main\n            KeyError: boom' in text
     assert "\x1b" not in text
+
+
+def test_an_empty_fleet_says_the_next_step_or_what_is_in_its_way() -> None:
+    """Who cannot read its source is not told to push."""
+    empty = FleetDocument("desk", None, None, {}, "local", "0.1.0", 100.0, [])
+    assert "herdsman init --help" in fleet_lines(empty, [], 100.0)[-1]
+    unread = replace(empty, problems=["Cannot read git@example.org:x.git: the key was not taken"])
+    assert fleet_lines(unread, [], 100.0)[-2:] == [f"  {unread.problems[0]}", "no bots yet"]

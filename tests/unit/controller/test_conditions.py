@@ -45,3 +45,14 @@ def test_conditions_of_a_status(health, reason, sync, ready, reconciling, stalle
     assert {one.type: one.reason for one in found} == dict.fromkeys(
         ("Ready", "Reconciling", "Stalled"), reason
     )
+
+
+def test_a_message_stands_where_it_explains():
+    """What is wrong is said once: how ready the bot is, and with what is worked on or stuck."""
+    failed = replace(
+        STATUS, sync=Sync.OUT_OF_SYNC, reason=Reason.BUILD_FAILED, message="the build failed: no main"
+    )
+    ready, reconciling, stalled = conditions(failed)
+    assert (ready.status, stalled.status) == ("False", "True")
+    assert ready.message == stalled.message == failed.message
+    assert (reconciling.status, reconciling.message) == ("False", "")

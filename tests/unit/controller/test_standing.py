@@ -145,6 +145,17 @@ def test_since_moves_with_health_and_reason_only():
     assert told(replace(WELL, difference=UPDATE, operation=BUSY), before).since == NOW
 
 
+def test_a_healthy_bot_stays_so_while_its_next_version_does_not_build():
+    """What is said of a healthy bot ends no health; the reason of one that is not well counts anew."""
+    before = replace(told(WELL), since=NOW - 500)
+    failed = replace(WELL, operation=Operation("rev", Reason.BUILD_FAILED, "no main"), difference=UPDATE)
+    status = told(failed, before)
+    assert (status.health, status.reason, status.since) == (Health.HEALTHY, Reason.BUILD_FAILED, NOW - 500)
+    lost = replace(before, health=Health.DEGRADED, reason=Reason.CRASH_LOOP)
+    stuck = replace(failed, seen=None)
+    assert (told(stuck, lost).health, told(stuck, lost).since) == (Health.DEGRADED, NOW)
+
+
 def test_unchanged_status_is_the_same_value():
     """Telling again what was told gives an equal status, so that nobody hears of it."""
     before = told(WELL)

@@ -1,8 +1,12 @@
 // A first bot: it needs nothing but Node.js, and shows what herdsman sees of a bot.
 
 // herdsman asks a bot to stop with SIGTERM: cancel orders, save, end.
-const stopping = new AbortController();
-process.once("SIGTERM", () => stopping.abort());
+let stopping = false;
+let wake = () => {};
+process.once("SIGTERM", () => {
+  stopping = true;
+  wake();
+});
 
 // A JSON line with `_metric` becomes series on the dashboard.
 const metric = (kind, fields) => console.log(JSON.stringify({ _metric: kind, timestamp: new Date().toISOString(), ...fields }));
@@ -10,7 +14,7 @@ const metric = (kind, fields) => console.log(JSON.stringify({ _metric: kind, tim
 const pause = (seconds) =>
   new Promise((resolve) => {
     const timer = setTimeout(resolve, seconds * 1000);
-    stopping.signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    wake = () => (clearTimeout(timer), resolve());
   });
 
 export async function main(id, config) {
@@ -18,7 +22,7 @@ export async function main(id, config) {
   let price = 100;
   const cash = 5000;
   const amount = 50;
-  while (!stopping.signal.aborted) {
+  while (!stopping) {
     price *= 1 + (Math.random() - 0.5) * 0.003;
     metric("price", { symbol: config.symbol, value: Number(price.toFixed(4)) });
     metric("equity", { equity: Number((cash + amount * price).toFixed(2)), currency: "USDT" });

@@ -17,21 +17,27 @@ class Market {
   }
 }
 
-/** Returns the pause until `ended` is aborted or the seconds are over. */
-function pause(seconds, ended) {
+/** What ends a pause early. */
+let wake = () => {};
+
+/** Waits for so many seconds, or until it is woken. */
+function pause(seconds) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, seconds * 1000);
-    ended.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    wake = () => (clearTimeout(timer), resolve());
   });
 }
 
 export async function main(id, config) {
-  const ending = new AbortController();
-  process.once("SIGTERM", () => ending.abort());
+  let ending = false;
+  process.once("SIGTERM", () => {
+    ending = true;
+    wake();
+  });
   log(`${id} watches the basis of ${config.symbol}`);
   const market = new Market(config.start_price);
   let wide = false;
-  while (!ending.signal.aborted) {
+  while (!ending) {
     market.step();
     metric("price", { symbol: config.symbol, value: Number(market.spot.toFixed(2)) });
     metric("basis", { symbol: config.symbol, value: Number(market.basis.toFixed(3)) });
@@ -39,7 +45,7 @@ export async function main(id, config) {
       metric("signal", { symbol: config.symbol, direction: "sell", reason: "the future is dear" });
     }
     wide = market.basis >= config.wide_bps;
-    await pause(config.interval, ending.signal);
+    await pause(config.interval);
   }
   log("asked to stop; nothing is open");
 }

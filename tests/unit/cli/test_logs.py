@@ -1,0 +1,20 @@
+"""How log lines are printed."""
+
+import re
+import time
+from datetime import UTC, datetime
+
+from cli.logs import moment_of
+
+
+def test_a_line_of_today_has_its_time_in_utc() -> None:
+    """The zone is said, and is the dashboard's."""
+    now = time.time()
+    shown = moment_of(now)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3}Z", shown.split(" ")[-1])
+    assert f"{datetime.fromtimestamp(now, UTC):%H:%M:%S}" in shown
+
+
+def test_a_line_of_another_day_has_its_date() -> None:
+    """Nobody takes yesterday's crash for today's; milliseconds are cut, not rounded into the next second."""
+    assert moment_of(1767225599.9999) == "2025-12-31 23:59:59.999Z"

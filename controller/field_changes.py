@@ -8,6 +8,7 @@ from typing import Any
 
 from controller.records import FieldChange
 from schemas.bot import BotSpec
+from schemas.secret_values import looks_secret
 
 MOST = 60
 """Fields told of one change; the rest is counted."""
@@ -137,7 +138,7 @@ def _parameters(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
         if before == after and type(before) is type(after):
             continue
         name = f"{prefix}{key}"
-        secret = bool(_SECRET.search(key))
+        secret = bool(_SECRET.search(key)) or _is_secret(before) or _is_secret(after)
         if isinstance(before, dict) and isinstance(after, dict) and not secret:
             yield from _parameters(before, after, f"{name}.")
         elif secret:
@@ -161,7 +162,13 @@ def _shown(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, str) and looks_secret(value)
+
+
 def _holds_secret(value: Any) -> bool:
     if isinstance(value, dict):
         return any(_SECRET.search(str(key)) or _holds_secret(item) for key, item in value.items())
-    return isinstance(value, list) and any(_holds_secret(item) for item in value)
+    if isinstance(value, list):
+        return any(_holds_secret(item) for item in value)
+    return _is_secret(value)

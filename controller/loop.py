@@ -21,6 +21,7 @@ from controller.operator import Operator
 from controller.passes import Pass, Work
 from controller.plan import Plan
 from controller.ports import BundleSource, ControllerListener, DesiredStates, NoListener, RevisionSource
+from controller.preview import Preview
 from controller.queries import Queries
 from controller.reconcile import Reconciler
 from controller.records import (
@@ -185,11 +186,15 @@ class Controller:
 
     async def plan(self) -> Plan:
         """Return what a pass would do now. Raises SourceUnavailable."""
+        return (await self._reconciler.preview()).plan
+
+    async def preview(self) -> Preview:
+        """Return what a pass would do now, with every bot's details. Raises SourceUnavailable."""
         return await self._reconciler.preview()
 
-    def plan_of(self, desired: DesiredState) -> Plan:
-        """Return what a pass would do for a desired state, such as that of a push being checked."""
-        return self._reconciler.plan_of(desired)
+    def preview_of(self, desired: DesiredState) -> Preview:
+        """Return what a pass would do for a desired state, such as that of a branch."""
+        return self._reconciler.preview_of(desired)
 
     async def suspend(
         self, name: str, by: str, reason: str, until: float | None = None, *, token: str = ""

@@ -21,6 +21,7 @@ from controller.follow import Followed
 from controller.passes import Pass, PassReport
 from controller.plan import ActionKind, Plan, make_plan, prune_key
 from controller.ports import DesiredStates, RevisionSource
+from controller.preview import Preview, make_preview
 from controller.records import (
     RECOVER,
     AuditEntry,
@@ -116,23 +117,25 @@ class Reconciler:
             self._queued.fail(error)
         self._followed.close(error)
 
-    async def preview(self) -> Plan:
+    async def preview(self) -> Preview:
         """Return what a pass would do now, and do nothing."""
         await self._source.look()
         revision = await self._source.fetch()
         desired = self._fleet.desired
         if desired is None or desired.revision.key != revision.key:
             desired = await self._states.build(revision, desired)
-        return self.plan_of(desired)
+        return self.preview_of(desired)
 
-    def plan_of(self, desired: DesiredState) -> Plan:
+    def preview_of(self, desired: DesiredState) -> Preview:
         """Return what a pass would do for a desired state, by what is known now.
 
         Where only a recovery lets it be done, that is thought of as having been.
         """
         fleet = self._fleet
         known = fleet.recovered(self._scheduler, self._clock.time()) if fleet.recovery else fleet.known
-        return self._plan(desired, compare(desired, known), known.inventory, confirmed=False)
+        differences = compare(desired, known)
+        plan = self._plan(desired, differences, known.inventory, confirmed=False)
+        return make_preview(desired, plan, differences, known.inventory)
 
     async def _poll(self) -> None:
         self.request("start", "", confirm_prune=False)

@@ -7,7 +7,7 @@ repository: where it equals what is checked out, that commit itself, else one of
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +75,31 @@ class FolderSource(OneSource):
         """Read everything anew at the next look."""
         self._made, self._last = False, None
         (self.repository / "index").unlink(missing_ok=True)
+
+    async def bring(self, ref: str, environment: Mapping[str, str]) -> str:
+        """Bring a branch, tag or commit of the folder's own repository. Raises NotFound."""
+        return await asyncio.to_thread(self._bring, ref, environment)
+
+    def _bring(self, ref: str, environment: Mapping[str, str]) -> str:
+        if not self._made:
+            make_bare(self.repository, HOSTED_BRANCH, KEEP_OBJECTS)
+            self._made = True
+        if not (self.folder / ".git").exists():
+            raise NotFound(f"{self.folder} is no git repository, so it has no {ref}")
+        find = ["git", *_QUIET, "-C", self.url, "rev-parse", "--verify", "--quiet", "--end-of-options"]
+        found = run([*find, f"{ref}^{{commit}}"], environment=git_environment(), timeout=TIMEOUT)
+        if found.code != 0:
+            raise NotFound(f"there is no branch, tag or commit {ref} in {self.folder}")
+        commit = found.stdout.decode().strip()
+        fetch = ["git", *_QUIET, "--git-dir", str(self.repository), "fetch", "--quiet", "--no-tags"]
+        taken = run(
+            [*fetch, "--no-write-fetch-head", self.url, commit],
+            environment=git_environment(environment),
+            timeout=TIMEOUT,
+        )
+        if taken.code != 0:
+            raise SourceUnavailable(f"Cannot read {self.folder}: {taken.text}")
+        return commit
 
     async def fetch(self) -> Revision:
         """Return what the folder holds, once nobody is writing in it. Raises SourceUnavailable."""

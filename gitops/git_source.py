@@ -3,12 +3,24 @@
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from gitops.mirror import Followed, Mirror, tells_of_damage
 from gitops.process import CommandTimedOut, Finished, run_async
-from gitops.references import DEFAULT_BRANCH, Kind, Listing, Reference, Tip, choose, is_older, parse_listing
+from gitops.reading import find_commit
+from gitops.references import (
+    DEFAULT_BRANCH,
+    Kind,
+    Listing,
+    Reference,
+    Tip,
+    choose,
+    is_commit,
+    is_older,
+    parse_listing,
+)
 from gitops.revision import Revision
 from gitops.sources import HOSTED_BRANCH, POLL_INTERVAL, OneSource, describe
 from gitops.transport import Transport
@@ -81,6 +93,34 @@ class GitSource(OneSource):
     def distrust(self) -> None:
         """Check the mirror at the next fetch, and make it anew where something is missing."""
         self._doubted = True
+
+    async def bring(self, ref: str, environment: Mapping[str, str]) -> str:
+        """Bring a branch, tag or commit of the server, its objects to where `environment` says.
+
+        Returns the commit's id. Raises NotFound, SourceUnavailable.
+        """
+        async with self._lock:
+            await self._make_mirror()
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head")
+        if not is_commit(ref):
+            forms = Reference(Kind.BRANCH, ref), Reference(Kind.TAG, ref)
+            patterns = [pattern for form in forms for pattern in form.patterns()]
+            listing = parse_listing((await self._git("ls-remote", "origin", *patterns)).stdout)
+            tip = choose(forms[0], listing) or choose(forms[1], listing)
+            if tip is None:
+                raise NotFound(
+                    f"{self.url} has no branch or tag {ref}; push it there, or send it from a clone"
+                )
+            await self._git("fetch", *options, "origin", tip.ref, objects=environment)
+            return tip.commit
+        try:
+            await self._git("fetch", *options, "origin", ref, objects=environment)
+        except SourceUnavailable as error:
+            try:  # some servers give out no commit by its id: it may be here all the same
+                return await asyncio.to_thread(find_commit, self.repository, ref, environment)
+            except NotFound:
+                raise NotFound(f"{self.url} gives out no commit {ref}: {error}") from error
+        return ref
 
     async def fetch(self) -> Revision:
         """Return the newest revision, fetched where it is new. Raises SourceUnavailable."""
@@ -212,9 +252,9 @@ class GitSource(OneSource):
         _LOG.warning("%s: history was rewritten: %s replaces %s", self.url, revision.id, before.commit)
         return replace(revision, rewritten=before.commit)
 
-    async def _git(self, *arguments: str) -> Finished:
+    async def _git(self, *arguments: str, objects: Mapping[str, str] | None = None) -> Finished:
         command = ["git", "--git-dir", str(self.repository), *arguments]
-        environment = self._transport.environment(self._timeout)
+        environment = self._transport.environment(self._timeout) | dict(objects or {})
         patience = max(self._timeout, FETCH_TIMEOUT) if arguments[0] == "fetch" else self._timeout
         try:
             finished = await run_async(command, environment=environment, timeout=patience)

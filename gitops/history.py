@@ -45,6 +45,12 @@ class ProgramHistory:
         self._scan = _Scan()
         self._identities: dict[str, tuple[str, str] | None] = {}
 
+    def aside(self) -> "ProgramHistory":
+        """Return one that knows as much, for a revision that this one shall not remember."""
+        other = ProgramHistory()
+        other._scan, other._identities = self._scan, self._identities
+        return other
+
     def at(self, reader: CommitReader) -> "CommitHistory":
         """Return the history of the revision that the reader reads."""
         return CommitHistory(reader, self)

@@ -13,7 +13,7 @@ from gitops.revision import Revision
 from gitops.tree import NO_OBJECT, TreeChange, TreeEntry, TreeReader, shown_path
 from schemas.errors import NotFound, SourceUnavailable
 
-__all__ = ["CommitReader", "FolderReader", "TreeReader", "parse_listing"]
+__all__ = ["CommitReader", "FolderReader", "TreeReader", "find_commit", "parse_listing"]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -138,6 +138,21 @@ class CommitReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def find_commit(repository: Path, ref: str, environment: Mapping[str, str]) -> str:
+    """Return the commit of a branch, tag or commit in a repository of ours; blocks. Raises NotFound."""
+    for form in (f"refs/heads/{ref}", f"refs/tags/{ref}", ref):
+        try:
+            found = git(
+                repository,
+                *("rev-parse", "--verify", "--quiet", "--end-of-options", f"{form}^{{commit}}"),
+                environment=environment,
+            )
+        except SourceUnavailable:
+            continue
+        return found.decode().strip()
+    raise NotFound(f"there is no branch, tag or commit {ref} here; push it, or name one that is there")
 
 
 def parse_listing(output: bytes, prefix: str, errors: str = "backslashreplace") -> list[TreeEntry]:

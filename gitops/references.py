@@ -82,6 +82,11 @@ class Reference:
 DEFAULT_BRANCH = Reference()
 
 
+def is_commit(text: str) -> bool:
+    """Say whether a text is the whole id of a commit."""
+    return bool(_COMMIT.fullmatch(text))
+
+
 def make_reference(*, branch: str = "", tag: str = "", semver: str = "", commit: str = "") -> Reference:
     """Return the one reference that was given. Raises UsageError where there are several, or a bad one."""
     given = {Kind.TAG: tag, Kind.SEMVER: semver, Kind.COMMIT: commit, Kind.BRANCH: branch}

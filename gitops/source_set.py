@@ -165,6 +165,14 @@ class SourceSet(OneSource):
         unread = {one.name: one.problem or "its turn comes" for one in self.members if one.name not in kept}
         return merge([one.name for one in self.members], kept, unread, revision, self._owners())
 
+    def with_candidate(self, name: str, built: DesiredState, current: DesiredState | None) -> DesiredState:
+        """Return what the whole fleet would be with another state of one source."""
+        member = next(one for one in self.members if one.name == name)
+        stamped = stamp(built, name, member.built, member.state)
+        parts = {**(current.parts if current is not None else {}), name: stamped}
+        unread = {one.name: one.problem or "its turn comes" for one in self.members if one.name not in parts}
+        return merge([one.name for one in self.members], parts, unread, built.revision, self._owners())
+
     def problems(self) -> Sequence[str]:
         """Return what is wrong with single sources."""
         return [f"source {one.name}: {one.problem}" for one in self.members if one.problem]

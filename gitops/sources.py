@@ -1,12 +1,12 @@
 """Where a fleet's revisions come from: what every source does, and the remote that we serve ourselves."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gitops.reading import CommitReader
+from gitops.reading import CommitReader, find_commit
 from gitops.revision import Revision
 from schemas.errors import NotFound, SourceUnavailable
 
@@ -93,6 +93,10 @@ class HostedSource(OneSource):
             )
         except NotFound as error:
             raise NothingPushed(f"nothing was pushed to the branch {self.branch} yet") from error
+
+    async def bring(self, ref: str, environment: Mapping[str, str]) -> str:
+        """Return the commit of a branch, tag or commit that was pushed. Raises NotFound."""
+        return await asyncio.to_thread(find_commit, self.repository, ref, environment)
 
     def distrust(self) -> None:
         """Do nothing: this repository is the only one, there is nothing to mend it from."""

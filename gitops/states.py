@@ -77,6 +77,14 @@ class FleetStates:
             reader, previous, self._history.at(reader), ran=self._ran_so_far(), development=self._development
         )
 
+    def build_aside(self, reader: CommitReader, previous: DesiredState | None) -> DesiredState:
+        """Return what a commit asks for that may never be deployed; otherwise as `build_from`."""
+        reader.enter(self._source.subfolder)
+        history = self._history.aside().at(reader)
+        return build_desired_state(
+            reader, previous, history, ran=self._ran_so_far(), development=self._development
+        )
+
     def _ran_so_far(self) -> Mapping[ProgramKey, str]:
         if self._loop is None or self._loop is _running_loop():
             return self._ran()

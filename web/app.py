@@ -22,6 +22,7 @@ from web.routes import (
     ingest,
     leader,
     operations,
+    plans,
     query,
     revisions,
     sign_in,
@@ -85,6 +86,8 @@ ROUTES = (
     documentation.reference,
     dashboard.dashboard,
 )
+LEADERS_ROUTES = (bundles.bundle, plans.plan_of, webhooks.webhook)
+"""What the leader alone can serve where there are several controllers."""
 MOST_BODY = 1024 * 1024
 """Bytes of a request's body, but for pushes and batches of telemetry."""
 _DESCRIPTION = (
@@ -109,7 +112,7 @@ def create_app(services: Services) -> Litestar:
         route_handlers=[
             *ROUTES,
             git.mount(services.git),
-            *(leader.mounts(services.leader) if services.leader else (bundles.bundle, webhooks.webhook)),
+            *(leader.mounts(services.leader) if services.leader else LEADERS_ROUTES),
         ],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         guards=[require_access],

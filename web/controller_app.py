@@ -13,15 +13,15 @@ from web.access.gate import Access
 from web.access.guard import require_access
 from web.app import MOST_BODY
 from web.front import Front
-from web.leader import LeadersWebhooks
+from web.leader import LeadersPlans, LeadersWebhooks
 from web.problems import EXCEPTION_HANDLERS
-from web.routes import bundles, git, health, webhooks
+from web.routes import bundles, git, health, plans, webhooks
 from web.services import BundleShelf
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
 
-ROUTES = (health.livez, health.readyz, health.metrics, bundles.bundle, webhooks.webhook)
+ROUTES = (health.livez, health.readyz, health.metrics, bundles.bundle, plans.plan_of, webhooks.webhook)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class ControllerServices:
     checks: Callable[[], Awaitable[Mapping[str, str]]]
     role: Callable[[], str]
     webhooks: LeadersWebhooks
+    plans: LeadersPlans
     git: "ASGIApp | None"
     tls: bool = False
 

@@ -207,14 +207,41 @@ class FleetDocument(Struct):
 
 
 class PlanDocument(Struct):
-    """`GET /api/v1/plan`: what a pass would do now."""
+    """`GET /api/v1/plan`: what a pass would do now; `POST /api/v1/plans`: of any revision, in detail."""
 
     revision: str
     actions: list[dict[str, Any]]
-    """`{"bot", "action": create|update|remove|stop|none, "summary", "reason"}`."""
+    """`{"bot", "action": create|update|remove|stop|none, "summary", "reason"}`.
+
+    Of `POST /api/v1/plans` each that is not `none` has also `held` (why it waits for a person, "" where it
+    does not), `blocked` (why it cannot be done yet), `after` (bots that must have ended first), `drift` (it
+    repairs what was done behind our back), `source`, `environment`, `mode`, `fields` (`[{"name", "before",
+    "after"}]`, null where a side lacks it, never a secret's value) and `code` (`{"added", "changed",
+    "removed", "paths"}`: the program's files that differ, counted, and the first of them; null where the
+    program stays).
+    """
     errors: list[dict[str, Any]]
-    """`{"file", "line", "column", "pointer", "message", "suggestion"}`, as in `herdsman validate`."""
+    """`{"file", "line", "column", "pointer", "message", "suggestion"}`, as in `herdsman validate`; of
+    `POST /api/v1/plans` also `new`: it is not in the revision that runs."""
     held: str
+    base: str = ""
+    """The revision that it is compared with: what is deployed now. "" before the first."""
+    name: str = ""
+    """What was asked for: a branch, tag or commit."""
+    author: str = ""
+    message: str = ""
+    source: str = ""
+    """The name of its source, where the fleet has several."""
+    total: int = 0
+    """The sound bots of the revision."""
+    summary: str = ""
+    """`3 of 214 bots change, 1 is held`."""
+    kept: list[dict[str, str]] = []
+    """Bots that stay as they are though they may differ: `{"bot", "reason"}`."""
+    refused: list[str] = []
+    """Why this revision would not be let in, line by line; empty where it would."""
+    signature: str = ""
+    """Who signed it, in words; "" where no trust policy asks for that."""
 
 
 class Problem(Struct):

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from controller.remote.trouble import NoController
+from gitops.candidates import Packed
+from web.documents import PlanDocument
+from web.plans import Plans
 from web.webhooks import Answer, Webhooks
 
 if TYPE_CHECKING:
@@ -51,6 +54,27 @@ class LeadersWebhooks:
         if self.leading is None:
             raise NoController(f"this controller is a stand-by: {self._leader()}")
         return self.leading.take(source, headers, body, address)
+
+
+class LeadersPlans:
+    """Makes plans while this controller leads; `leading` is set then."""
+
+    def __init__(self, leader: Callable[[], str]) -> None:
+        self.leading: Plans | None = None
+        self._leader = leader
+
+    async def now(self) -> PlanDocument:
+        """Return what a pass would do now. Raises NoController, SourceUnavailable."""
+        return await self._plans().now()
+
+    async def of(self, asked: str | Packed, source: str) -> PlanDocument:
+        """Return what a pass would do for a revision. Raises NoController and what `Plans.of` raises."""
+        return await self._plans().of(asked, source)
+
+    def _plans(self) -> Plans:
+        if self.leading is None:
+            raise NoController(f"this controller is a stand-by: {self._leader()}")
+        return self.leading
 
 
 class LeaderForward:

@@ -79,11 +79,13 @@ def verdict_lines(verdict: Verdict) -> list[str]:
         before = _number(len(verdict.older), "error")
         lines.append(f"{before} from before this push; the bots that they keep from changing run on")
     if verdict.introduced:
-        lines.append(
-            f"refused: {_number(len(verdict.introduced), 'error')} in {_where(verdict)}; "
-            "nothing was changed, all bots run on as they were."
-        )
+        lines.append(f"refused: {refusal_line(verdict)}; nothing was changed, all bots run on as they were.")
     return lines
+
+
+def refusal_line(verdict: Verdict) -> str:
+    """Return how much a revision brings that is wrong: `2 errors in 1 of 14 bots`."""
+    return f"{_number(len(verdict.introduced), 'error')} in {_where(verdict)}"
 
 
 def _where(verdict: Verdict) -> str:

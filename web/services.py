@@ -11,6 +11,7 @@ from controller.records import Attempt, AuditEntry, PastBot, RevisionRecord, Run
 from controller.state.changing import StateChange
 from controller.status import BotStatus
 from gitops.bundle import Bundle
+from gitops.candidates import Packed
 from gitops.compiling.records import BuildRecord
 from gitops.desired import DesiredState
 from schemas.bot import BotSpec
@@ -21,7 +22,9 @@ from telemetry.prometheus import Registry
 from telemetry.stores import EventStore, SeriesStore
 from web.access.gate import Access
 from web.dashboard_files import DashboardFiles
+from web.documents import PlanDocument
 from web.fleet_header import FleetHeader
+from web.plans import NoPlans
 from web.rows import Rows
 from web.settings import WebSettings
 from web.system.health import SystemHealth
@@ -141,6 +144,18 @@ class FleetController(Protocol):
         ...
 
 
+class MakesPlans(Protocol):
+    """Plans of any revision; `web.plans.Plans` fulfils it."""
+
+    async def now(self) -> PlanDocument:
+        """Return what a pass would do now. Raises SourceUnavailable."""
+        ...
+
+    async def of(self, asked: str | Packed, source: str) -> PlanDocument:
+        """Return what a pass would do for a ref of a source, or for what a pack holds."""
+        ...
+
+
 class TelemetryIntake(Protocol):
     """Where batches of agents go."""
 
@@ -232,6 +247,8 @@ class Services:
     """How each part of herdsman is."""
     webhooks: Webhooks = field(default_factory=no_webhooks)
     """Takes the deliveries of git servers."""
+    plans: MakesPlans = field(default_factory=NoPlans)
+    """Makes plans of any revision."""
     role: Callable[[], str] = str
     """Returns what this process is among several; see `documents.Readiness`."""
 

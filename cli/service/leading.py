@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
-from cli.service.sources import open_origin
+from cli.service.sources import make_plans, open_origin
 from cli.service.standby import Standby
 from cli.service.state_store import open_states
 from controller.clock import SystemClock
@@ -27,6 +27,7 @@ from gitops.compiling.steps import BuildLimits
 from gitops.remote import GitRemote
 from gitops.upkeep import keep_packed
 from web.git_gate import GitGate
+from web.plans import Plans
 from web.routes.bundles import bundle_path
 from web.settings import WebSettings
 from web.webhooks import Webhooks
@@ -43,6 +44,7 @@ class Leading:
     serving: Serving
     receiving: Receiving
     webhooks: Webhooks
+    plans: Plans
     git: GitRemote | None
     repositories: tuple[Path, ...]
     """Our own git repositories."""
@@ -100,6 +102,7 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
         Serving(controller, database, standby.bell, clock, lead.epoch),
         Receiving(controller.record, database, standby.bell, clock),
         Webhooks(origin.webhooks, controller.announce, time.time, standby.services.registry),
+        make_plans(origin, controller, options),
         git,
         origin.repositories,
     )
@@ -123,12 +126,14 @@ async def lead_until(standby: Standby, leading: Leading, stop: asyncio.Event) ->
             packing = keep_packed(folder, leading.repositories, lambda: leading.pushed_to)
             tasks.append(asyncio.create_task(packing))
             standby.git.remote, standby.webhooks.leading = leading.git, leading.webhooks
+            standby.plans.leading = leading.plans
             await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done():
                 task.result()
     finally:
         standby.git.remote, standby.webhooks.leading = None, None
+        standby.plans.leading = None
         stopping.cancel()
         await end(leading, controller, tasks)
 

@@ -12,7 +12,7 @@ from cli.service.folder import read_secret, write
 from cli.service.options import UpOptions
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
-from cli.service.sources import open_origin
+from cli.service.sources import make_plans, open_origin
 from cli.service.state_store import open_states
 from cli.service.system_parts import make_system
 from cli.service.telemetry_parts import Telemetry, open_telemetry
@@ -153,6 +153,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         git=cast("ASGIApp | None", git),
         system=make_system(options, fleet, settings.version, origin, controller, telemetry, intake),
         webhooks=Webhooks(origin.webhooks, controller.announce, time.time, telemetry.health.registry),
+        plans=make_plans(origin, controller, options),
     )
     admin = await ensure_admin_token(access.tokens, options.data / "admin-token", time.time())
     agent = None

@@ -8,6 +8,7 @@ from pathlib import Path
 from cli.service.options import UpOptions
 from controller.loop import Controller
 from controller.ports import DesiredStates, RevisionSource
+from gitops.candidates import Candidates, Place
 from gitops.folder_source import FolderSource, is_work_folder
 from gitops.git_source import GitSource
 from gitops.hosted import HostedRepository
@@ -19,6 +20,7 @@ from gitops.states import FleetStates
 from gitops.transport import Credentials, Transport
 from schemas.errors import InvalidManifests, UsageError
 from schemas.source_list import DeclaredSource, parse_sources
+from web.plans import Plans
 from web.webhooks import Hook, check_secret_file
 
 ONE = "fleet"
@@ -40,6 +42,10 @@ class Origin:
     """A line for people about each source elsewhere."""
     repositories: tuple[Path, ...] = ()
     """Our own repositories, which grow and are packed now and then."""
+    places: tuple[Place, ...] = ()
+    """Each source, for plans of what it does not deploy."""
+    together: SourceSet | None = None
+    """All sources, where there are several."""
 
 
 def open_origin(options: UpOptions, controller: Callable[[], Controller]) -> Origin:
@@ -52,7 +58,14 @@ def open_origin(options: UpOptions, controller: Callable[[], Controller]) -> Ori
     hosted.create()
     source = HostedSource(hosted.path, hosted.branch, options.subfolder, options.poll_interval)
     states = FleetStates(source, ran=lambda: controller().programs_ran())
-    return Origin(source, states, hosted, states, repositories=(hosted.path,))
+    places = (Place("", source, states),)
+    return Origin(source, states, hosted, states, repositories=(hosted.path,), places=places)
+
+
+def make_plans(origin: Origin, controller: Controller, options: UpOptions) -> Plans:
+    """Return what makes plans of any revision of these sources."""
+    candidates = Candidates(origin.places, options.data / "cache" / "plans")
+    return Plans(controller, candidates, origin.source.repository, origin.together)
 
 
 def read_sources(file: Path) -> tuple[DeclaredSource, ...]:
@@ -93,13 +106,15 @@ def _one(options: UpOptions, controller: Callable[[], Controller]) -> Origin:
         webhooks=_webhooks((declared,), (source,)),
         follows=(_line(source),),
         repositories=(source.repository,),
+        places=(Place("", source, states),),
     )
 
 
 def _several(
     options: UpOptions, declared: tuple[DeclaredSource, ...], controller: Callable[[], Controller]
 ) -> Origin:
-    members = [_member(one, options, controller) for one in declared]
+    opened = [_member(one, options, controller) for one in declared]
+    members, mirrors = [member for member, _ in opened], [source for _, source in opened]
     everything = SourceSet(
         members,
         options.data / "git" / "sources.git",
@@ -109,24 +124,29 @@ def _several(
     )
     everything.prepare()
     follows = tuple(f"{member.name}: {_line(member.source)}" for member in members)
-    mirrors = [member.source for member in members]
     return Origin(
         everything,
         everything,
         webhooks=_webhooks(declared, mirrors),
         follows=follows,
         repositories=tuple(source.repository for source in mirrors),
+        places=tuple(
+            Place(one.name, source, one.states) for one, source in zip(members, mirrors, strict=True)
+        ),
+        together=everything,
     )
 
 
-def _member(one: DeclaredSource, options: UpOptions, controller: Callable[[], Controller]) -> Member:
+def _member(
+    one: DeclaredSource, options: UpOptions, controller: Callable[[], Controller]
+) -> tuple[Member, GitSource | FolderSource]:
     source = make_source(one, options)
     states = FleetStates(
         source,
         ran=lambda: controller().programs_ran(one.name),
         development=isinstance(source, FolderSource),
     )
-    return Member(one.name, source, states)
+    return Member(one.name, source, states), source
 
 
 def make_source(declared: DeclaredSource, options: UpOptions) -> GitSource | FolderSource:

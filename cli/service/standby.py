@@ -18,7 +18,7 @@ from telemetry.names import Health
 from web.access.gate import Access
 from web.access.listen import Listen
 from web.controller_app import ControllerServices
-from web.leader import LeadersGit, LeadersWebhooks
+from web.leader import LeadersGit, LeadersPlans, LeadersWebhooks
 
 
 @dataclass(slots=True)
@@ -53,6 +53,7 @@ class Standby:
     role: Role
     git: LeadersGit
     webhooks: LeadersWebhooks
+    plans: LeadersPlans
     access: Access
     services: ControllerServices
 
@@ -68,6 +69,7 @@ async def stand_by(options: ControllerOptions, listening: Listen) -> Standby:
     health.gauge("herdsman_leading").read = lambda: float(role.leads)
     health.gauge("herdsman_leadership_epoch").read = lambda: float(role.lead.epoch if role.lead else 0)
     git, webhooks = LeadersGit(lambda: role.other), LeadersWebhooks(lambda: role.other)
+    plans = LeadersPlans(lambda: role.other)
     access = await make_access(_with_own_name(up, url), listening, database)
     services = ControllerServices(
         access=access,
@@ -77,6 +79,7 @@ async def stand_by(options: ControllerOptions, listening: Listen) -> Standby:
         checks=lambda: checks(database),
         role=role.word,
         webhooks=webhooks,
+        plans=plans,
         git=git,
         tls=up.tls is not None,
     )
@@ -93,6 +96,7 @@ async def stand_by(options: ControllerOptions, listening: Listen) -> Standby:
         role,
         git,
         webhooks,
+        plans,
         access,
         services,
     )

@@ -122,6 +122,12 @@ class Client:
         content: bytes = self._request("GET", path, params=clean(query)).content
         return content
 
+    def send(self, path: str, kind: type[T], content: bytes, form: str, **query: Any) -> T:
+        """Post a content that changes nothing there, of a media type, and return the answer's document."""
+        headers = {"Content-Type": form}
+        answer = self._request("POST", path, params=clean(query), content=content, headers=headers)
+        return self._decode(answer, kind)
+
     def put(self, path: str, kind: type[T], content: bytes, **query: Any) -> T:
         """Send a content and return the answer's document; see `approve`."""
         self.approve(path.removeprefix("/api/v1/"))
@@ -138,6 +144,10 @@ class Client:
         """Remove something; see `approve`."""
         self.approve(f"remove {path.removeprefix('/api/v1/')}")
         self._request("DELETE", path)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
 
     def stream(self, topics: str, last: str = "") -> Iterator[tuple[str, str, bytes]]:
         """Yield (id, event, data) of the live stream until the service ends it."""

@@ -52,7 +52,7 @@ SUMMARIES = {
     "new": "Write a program and its first bot to start from.",
     "deploy": "Bring a program's folder to a healthy bot in one command.",
     "validate": "Check a fleet folder without a service.",
-    "plan": "Show what a pass would change now.",
+    "plan": "Show what a pass would change, now or with any branch, commit or folder.",
     "sync": "Reconcile now and show what changes.",
     "status": "Show the fleet, or one bot with its reasons.",
     "logs": "Show a bot's log lines; -f follows them.",

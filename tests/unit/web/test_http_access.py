@@ -21,6 +21,7 @@ MATRIX = {
     ("GET", "/api/v1/system"): Scope.READ,
     ("GET", "/api/v1/revisions/{revision}"): Scope.READ,
     ("GET", "/api/v1/plan"): Scope.READ,
+    ("POST", "/api/v1/plans"): Scope.READ,
     ("GET", "/api/v1/builds"): Scope.READ,
     ("GET", "/api/v1/builds/{name}"): Scope.READ,
     ("GET", "/api/v1/events"): Scope.READ,

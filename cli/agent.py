@@ -116,6 +116,8 @@ async def carry(
     url: str, token: str, ca_file: str, alloc_root: Path, checkpoint: Path, node: tuple[str, str, str]
 ) -> None:
     """Run the agent until SIGINT or SIGTERM, then send what is left."""
+    from importlib.metadata import version
+
     from telemetry.agent.agent import Agent
     from telemetry.agent.sinks import HttpSink
     from telemetry.agent.states.caretaker import Caretaker
@@ -123,7 +125,7 @@ async def carry(
 
     sink, desk = HttpSink(url, token, verify=ca_file or True), HttpDesk(url, token, verify=ca_file or True)
     states = Caretaker(desk, Path(node[1]), checkpoint.parent / "state-spool")
-    running = Agent(alloc_root, sink, checkpoint, states=states)
+    running = Agent(alloc_root, sink, checkpoint, states=states, release=version("herdsman"))
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

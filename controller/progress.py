@@ -96,8 +96,12 @@ def _told(aim: Aim, process: ProcessState, status: BotStatus | None) -> tuple[Ch
     if not process.run or process.run == aim.run_before:
         return None
     if process.stage is Stage.STARTED:
-        healthy = status is not None and status.health is Health.HEALTHY
-        return (ChangeState.HEALTHY if healthy else ChangeState.RUNNING), ""
+        if status is not None and status.health is Health.HEALTHY:
+            return ChangeState.HEALTHY, ""
+        if process.last_error and process.ended not in ("", aim.run_before):
+            # Alive between two crashes is no news of a bot that runs.
+            return ChangeState.DEGRADED, f"crashed: {process.last_error}; alive again"
+        return ChangeState.RUNNING, ""
     if process.last_error and process.ended == process.run:
         return ChangeState.DEGRADED, f"crashed: {process.last_error}"
     return None

@@ -93,6 +93,8 @@ class AgentHeard:
     lines: int = 0
     refused: int = 0
     """Batches of it that were not taken since the start; each comes again."""
+    release: str = ""
+    """Its version of herdsman, "" where it does not say."""
 
 
 class Intake:
@@ -161,7 +163,7 @@ class Intake:
             )
         self._waiting += len(body)
         heard = self.agents.setdefault(batch.agent, AgentHeard(self._clock()))
-        heard.at = self._clock()
+        heard.at, heard.release = self._clock(), batch.release
         try:
             async with self._turns.setdefault(batch.agent, asyncio.Lock()):
                 await self._take(batch, heard)

@@ -52,6 +52,8 @@ class Batch(Struct, array_like=True):
     uses: list[Use] = []
     drained: list[int] = []
     """Allocations whose log files were all acknowledged to their ends when this batch was made."""
+    release: str = ""
+    """The agent's own version of herdsman, "" of one that does not say."""
 
 
 _encode = msgpack.Encoder().encode

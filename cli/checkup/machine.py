@@ -1,5 +1,6 @@
 """What herdsman needs of the machine that it runs on."""
 
+import errno
 import os
 import re
 import resource
@@ -188,8 +189,13 @@ def port(listen: str, service_runs: bool) -> Finding:
         with socket.create_server((host or "127.0.0.1", int(number)), reuse_port=False):
             return Finding(subject, State.OK, "free")
     except (OSError, ValueError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = "taken by another program" if taken(error) else getattr(error, "strerror", "") or str(error)
         return Finding(subject, State.WARNING, reason, "`herdsman up --listen 127.0.0.1:PORT` takes another")
+
+
+def taken(error: Exception) -> bool:
+    """Say whether an address could not be had because somebody has it."""
+    return isinstance(error, OSError) and error.errno == errno.EADDRINUSE
 
 
 def nearest(path: Path) -> Path:

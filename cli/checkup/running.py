@@ -17,6 +17,8 @@ from web.documents import SystemDocument
 _PATIENCE = 5.0
 MOST_SKEW = 2.0
 """Seconds that two clocks may be apart."""
+ACLS_OFF = "acls-disabled"
+"""The token that Nomad answers with to everybody where access control is off."""
 PART_STATES = {"ok": State.OK, "warning": State.WARNING, "failing": State.MISSING}
 
 
@@ -58,14 +60,21 @@ def system_findings(service: Service, told: Set[str]) -> Iterator[Finding]:
         if part.name not in told and (part.state != "ok" or part.name == "agents"):
             state = PART_STATES.get(part.state, State.WARNING)
             yield Finding(f"service {part.name}", state, part.message, part.next)
-    for name, at in agents_of(found).items():
-        yield Finding(f"agent {name}", State.OK, f"heard {ago(found.time - at)} ago")
+    yield from agent_findings(found)
 
 
-def agents_of(found: SystemDocument) -> dict[str, float]:
-    """Return the nodes whose agents report, and when each was heard last (Unix seconds)."""
+def agent_findings(found: SystemDocument) -> Iterator[Finding]:
+    """Tell when each node's agent was heard last, and which herdsman it is where it says so."""
     table = next((part.table for part in found.parts if part.name == "agents"), None)
-    return {str(row[0]): float(row[1] or 0.0) for row in table.rows} if table else {}
+    for row in table.rows if table else []:
+        agent = dict(zip(table.columns, row, strict=True)) if table else {}
+        release, heard = (
+            agent.get("herdsman"),
+            f"heard {ago(found.time - float(agent['last heard'] or 0.0))} ago",
+        )
+        other = f" (the service is {found.version})" if release not in (None, found.version) else ""
+        said = f"herdsman {release}{other}, {heard}" if release else heard
+        yield Finding(f"agent {agent['agent']}", State.OK, said)
 
 
 def skew(subject: str, seconds: float, whose: str) -> Finding:
@@ -106,7 +115,8 @@ def nomad_findings(address: str) -> Iterator[Finding]:
 
 def access_findings(nomad: Any) -> Iterator[Finding]:
     """Look whether our token may do what herdsman does, where access control is on."""
-    if nomad.get("/v1/acl/token/self").status_code != HTTPStatus.OK:
+    own = nomad.get("/v1/acl/token/self")
+    if own.status_code != HTTPStatus.OK or own.json().get("AccessorID") == ACLS_OFF:
         return  # access control is off, or the token is refused, which the calls before have told
     answer = nomad.get("/v1/vars", params={"prefix": "herdsman/"})
     if answer.status_code == HTTPStatus.FORBIDDEN:

@@ -165,6 +165,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
             fleet=fleet,
             health=telemetry.health,
             states=local_states(options, saved, telemetry),
+            release=version("herdsman"),
         )
     return Parts(
         options,

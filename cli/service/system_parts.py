@@ -29,6 +29,17 @@ from web.system.notes import RecentNotes
 from web.system.own import count_process, live_probe, process_probe, web_probe
 from web.system.rates import Rate
 
+TRIGGERS = {
+    "push": "a push",
+    "webhook": "a webhook",
+    "poll": "a look at the source",
+    "watch": "a change in the watched folder",
+    "operator": "an operator",
+    "start": "herdsman's start",
+    "timer": "a timer",
+    "scheduler": "the scheduler",
+}
+"""What asks for passes, as the revisions' pages say it."""
 _SILENT = 90.0
 """Seconds after which an agent that said nothing is told of: each speaks every 30 s."""
 _NODES_EVERY = 60.0
@@ -94,7 +105,8 @@ def controller_probe(controller: Controller) -> Probe:
         last = work.last
         said = "no pass yet"
         if last is not None:
-            said = f"last pass asked for by {last.trigger}{f' of {last.by}' if last.by else ''}"
+            trigger = TRIGGERS.get(last.trigger, last.trigger)
+            said = f"last pass asked for by {trigger}{f' of {last.by}' if last.by else ''}"
         return SystemPart(
             "controller",
             "warning" if problems else "ok",
@@ -173,9 +185,10 @@ def scheduler_probe(options: UpOptions, controller: Controller) -> Probe:
     async def probe() -> SystemPart:
         problem, work = controller.scheduler_problem(), controller.work()
         placed = Counter(status.node for status in controller.statuses() if status.node)
+        observed = None if work.observed_ago is None else time.time() - work.observed_ago
         facts = [
             SystemFact("kind", options.scheduler),
-            SystemFact("last observed", work.observed_ago, "s", "since all bots were last looked at"),
+            SystemFact("all bots looked at", observed, "at"),
         ]
         if options.scheduler == "nomad":
             facts.append(SystemFact("address", shown_address(options.nomad_address) or "NOMAD_ADDR"))
@@ -257,9 +270,12 @@ def agents_probe(intake: Intake) -> Probe:
 def agent_table(agents: Sequence[tuple[str, AgentHeard]]) -> SystemTable:
     """Return a line for each agent."""
     return SystemTable(
-        ["agent", "last heard", "lag", "lines", "not taken"],
-        ["", "at", "s", "", ""],
-        [[name, one.at, one.lag, float(one.lines), float(one.refused)] for name, one in agents],
+        ["agent", "last heard", "lag", "lines", "not taken", "herdsman"],
+        ["", "at", "s", "", "", ""],
+        [
+            [name, one.at, one.lag, float(one.lines), float(one.refused), one.release or None]
+            for name, one in agents
+        ],
     )
 
 

@@ -53,7 +53,7 @@ def controller_probe(mirror: Mirror) -> Probe:
             facts=[
                 SystemFact("leader", leader.holder if leader else None),
                 SystemFact("address", leader.address if leader else None),
-                SystemFact("leads since", leader.since if leader else None, "at"),
+                SystemFact("took over", leader.since if leader else None, "at"),
                 SystemFact("leaders so far", float(leader.epoch) if leader else None),
                 SystemFact("last look at git", mirror.fleet.synced_at, "at"),
                 SystemFact("bots", float(len(mirror.bots))),

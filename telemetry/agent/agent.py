@@ -58,7 +58,7 @@ class Agent:
 
     `linger` (seconds) is how long a quiet agent waits for company before it sends a line;
     `sample_every` (seconds) is the time between two measurements of the bots' resources. `states` cares for
-    the bots' state folders meanwhile.
+    the bots' state folders meanwhile. `release` is what the service is told of our own version.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Agent:
         sample_every: float = 2.0,
         watcher: Watcher | None = None,
         states: Caretaker | None = None,
+        release: str = "",
     ) -> None:
         self._sink = sink
         self._states = states
@@ -85,6 +86,7 @@ class Agent:
         self._given_watcher = watcher
         self._alloc_root = alloc_root
         self._fleet = fleet
+        self._release = release
         self._found: Discovery | None = None
         self._wanted: dict[tuple[str, str], tuple[Allocation, Stream]] = {}
         self._due: list[tuple[float, int, Allocation, Stream]] = []
@@ -169,7 +171,7 @@ class Agent:
 
     def _collect(self, found: Discovery, now: float) -> _Collected | None:
         """Read from the wanted streams in turn until a batch is full; None where there is nothing to send."""
-        collected = _Collected(Batch(WIRE_VERSION, self._name, [], []))
+        collected = _Collected(Batch(WIRE_VERSION, self._name, [], [], release=self._release))
         # Launchers first: their lines tell which run the bots' lines belong to.
         for key in sorted(self._wanted, key=lambda key: key[1] != LAUNCHER_STREAM):
             if collected.size >= _BATCH_BYTES:

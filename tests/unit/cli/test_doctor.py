@@ -5,15 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from cli.checkup.finding import Finding, State
 from cli.checkup.machine import compilers, folder, inotify, open_files, port
-from cli.checkup.running import driver_findings, node_finding, skew
+from cli.checkup.running import access_findings, agent_findings, driver_findings, node_finding, skew
 from cli.doctor import lines_of
 from cli.operations import moment, suspended_text
 from schemas.errors import UsageError
 from tests.unit.cli.test_git import COMMAND, person, run
+from web.documents import SystemDocument, SystemPart, SystemTable
 
 __all__ = ["person"]
 
@@ -42,7 +44,8 @@ def test_a_taken_port_is_told_apart_from_our_own() -> None:
     """Another program on the port is a warning; the service itself there is right."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
-        assert port(listen, service_runs=False).state is State.WARNING
+        other = port(listen, service_runs=False)
+        assert (other.state, other.found) == (State.WARNING, "taken by another program")
         assert port(listen, service_runs=True).state is State.OK
 
 
@@ -146,3 +149,27 @@ def test_a_node_without_our_drivers_is_named() -> None:
         states.append(finding.state)
     assert states == [State.MISSING, State.WARNING, State.OK]
     assert list(driver_findings(node | {"Status": "down"})) == []
+
+
+def test_each_agent_says_which_herdsman_it_is() -> None:
+    """One that is older than the service is seen at once; one that does not say is only heard."""
+    columns = ["agent", "last heard", "herdsman"]
+    rows: list[list[float | str | None]] = [["n1", 97.0, "0.1.0"], ["n2", 97.0, "0.2.0"], ["n3", 90.0, None]]
+    agents = SystemPart("agents", "ok", "3 agents heard", table=SystemTable(columns, ["", "at", ""], rows))
+    found = SystemDocument(100.0, "ok", "0.2.0", "desk", [agents], [])
+    assert [(one.subject, one.found) for one in agent_findings(found)] == [
+        ("agent n1", "herdsman 0.1.0 (the service is 0.2.0), heard 3.0 s ago"),
+        ("agent n2", "herdsman 0.2.0, heard 3.0 s ago"),
+        ("agent n3", "heard 10 s ago"),
+    ]
+
+
+@pytest.mark.parametrize(("accessor", "subjects"), [("acls-disabled", []), ("7d1c", ["nomad leases"])])
+def test_access_control_is_told_of_only_where_it_is_on(accessor: str, subjects: list[str]) -> None:
+    """Nomad answers who we are also where it asks nobody."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"AccessorID": accessor} if "self" in request.url.path else [])
+
+    with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://nomad") as nomad:
+        assert [one.subject for one in access_findings(nomad)] == subjects

@@ -54,6 +54,21 @@ def well(health, reason=Reason.RUNNING):
         ({"process": after(started())}, ChangeState.RUNNING, ""),
         ({"process": after(started()), "status": well(Health.HEALTHY)}, ChangeState.HEALTHY, ""),
         ({"process": after(started(), exited())}, ChangeState.DEGRADED, "crashed: ValueError: no"),
+        (
+            {"process": after(started(), exited(), started(2))},
+            ChangeState.DEGRADED,
+            "crashed: ValueError: no; alive again",
+        ),
+        (
+            {"process": replace(after(started()), crashes=(NOW,), last_error="long ago")},
+            ChangeState.RUNNING,
+            "",
+        ),
+        (
+            {"process": after(started(), exited(), started(2)), "status": well(Health.HEALTHY)},
+            ChangeState.HEALTHY,
+            "",
+        ),
         ({"process": after(started(1, NOW, "sma-btc-a0"), allocation="sma-btc-a0")}, ChangeState.WAITING, ""),
         (
             {"process": after(LauncherReport(NOW, ReportKind.FAILED, message="no python"))},

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from schemas.errors import StoreUnavailable
@@ -202,6 +203,15 @@ async def test_resource_use_becomes_series(node: Node) -> None:
         "bot_memory_bytes": 1e6,
     }
     assert await node.series.metrics("alpha") == ["bot_cpu_percent", "bot_memory_bytes"]
+
+
+async def test_an_agent_is_known_by_its_release(node: Node) -> None:
+    """It says with each batch which herdsman it is; an older one says nothing, and is taken too."""
+    older = msgspec.msgpack.encode(msgspec.msgpack.decode(batch(chunk(b"one\n")))[:-1])
+    assert (await node.intake.accept(older)).status == 204
+    assert node.intake.agents["node-1"].release == ""
+    await node.intake.accept(batch(chunk(b"two\n", offset=4), release="0.2.0"))
+    assert node.intake.agents["node-1"].release == "0.2.0"
 
 
 async def test_drained_is_what_the_agent_said_last(node: Node) -> None:

@@ -94,6 +94,38 @@ test("the header says how the bot is, why, and with what", async () => {
   expect(document.querySelector(".facts")?.textContent).toContain("next 2026-01-01 00:00:00 UTC");
 });
 
+test("a reason that its message names already is not said twice", async () => {
+  const answer = botAnswers()["/api/v1/bots/sma-btc"] as { bot: object };
+  const detail = {
+    ...answer,
+    bot: botDocument("sma-btc", {
+      sync: "OutOfSync",
+      reason: "BuildFailed",
+      message: "The build failed: no main (src/main.rs:61:2)",
+    }),
+    conditions: [
+      {
+        type: "Ready",
+        status: "False",
+        reason: "BuildFailed",
+        message: "The build failed: no main",
+        since: NOW,
+      },
+      { type: "Reconciling", status: "False", reason: "BuildFailed", message: "", since: NOW },
+    ],
+    attempts: [
+      { revision: "3f9a2c1", started_at: NOW - 2, ended_at: NOW, ok: false, message: "no main\n61 | }" },
+    ],
+  };
+  await open("/bots/sma-btc?tab=status", { "/api/v1/bots/sma-btc": detail });
+  expect(screen.getByTestId("reason").textContent).toBe(
+    "The build failed: no main (src/main.rs:61:2)herdsman status sma-btc",
+  );
+  await vi.waitFor(() => screen.getByTestId("status"));
+  const said = [...document.querySelectorAll(".said")].map((cell) => cell.textContent);
+  expect(said).toEqual(["The build failed: no main", "no main\n61 | }"]);
+});
+
 test("a suspension says by whom, why and until when", async () => {
   const detail = {
     ...(botAnswers()["/api/v1/bots/sma-btc"] as object),
@@ -290,6 +322,7 @@ test("axis labels have the digits that their distance needs", () => {
   const plain = panelFor("bot_x", "");
   expect(axisLabel(10_002.5, [10_000, 10_002.5], plain)).toBe("10,002.5");
   expect(axisLabel(0.25, [0, 0.05], plain)).toBe("0.25");
+  expect(axisLabel(-0.25, [0, 0.05], plain)).toBe("\u22120.25");
   expect(axisLabel(10_500, [10_400, 10_500], plain)).toBe("10,500");
   expect(axisLabel(2_500_000, [0, 500_000], plain)).toBe("2.5M");
   expect(axisLabel(2 ** 20, [0, 2 ** 20], panelFor("bot_memory_bytes", ""))).toBe("1 MiB");

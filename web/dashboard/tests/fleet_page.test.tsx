@@ -68,7 +68,7 @@ test("a number changes by itself, and glows", async () => {
   expect(screen.getByTestId("cell-metric-a").querySelector(".loss")).not.toBeNull();
 });
 
-test("a bot without equity shows its newest metric, one without anything a dash", async () => {
+test("a bot without equity has no profit and loss: its newest metric is for a pointer", async () => {
   await open([
     botDocument("a", {
       equity: null,
@@ -83,7 +83,8 @@ test("a bot without equity shows its newest metric, one without anything a dash"
       last_data_at: null,
     }),
   ]);
-  expect(screen.getByTestId("cell-metric-a").textContent).toBe("1.2500 spread bps");
+  expect(screen.getByTestId("cell-metric-a").textContent).toBe("\u2013");
+  expect(screen.getByTestId("cell-metric-a").title).toBe("no equity; spread bps 1.2500");
   expect(screen.getByTestId("cell-metric-b").textContent).toBe("\u2013");
   expect(screen.getByTestId("revision-b").textContent).toBe("\u2013");
 });

@@ -1,6 +1,7 @@
 /** uPlot as we use it: one chart on the shared time axis, with limit, marks and fills drawn over it. */
 
 import uPlot from "uplot";
+import { MINUS } from "../format/numbers";
 import type { Fill, Mark } from "../state/marks";
 import type { Panel } from "../state/panels";
 import type { Window } from "../state/range";
@@ -112,7 +113,9 @@ export function axisLabel(value: number, splits: readonly number[], panel: Panel
   const size = Math.max(Math.abs(value), distance);
   if (size >= 1e6) return compact(value);
   const digits = digitsOf(distance);
-  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  const text = Math.abs(value).toLocaleString("en-US", options);
+  return value < 0 ? MINUS + text : text;
 }
 
 /** Decimals without which two ticks of this distance would read alike or wrong: 0 for 5, 1 for 2.5. */

@@ -109,10 +109,12 @@ function Removal({ detail }: { detail: BotDetail | null }) {
 function Why({ bot }: { bot: Bot }) {
   const fine = bot.health === "Healthy" && bot.sync === "Synced";
   if (fine && bot.message === "") return null;
+  const reason = reasonWords(bot.reason);
+  const named = bot.message.toLowerCase().includes(reason);
   return (
     <p class="why" data-testid="reason">
-      {bot.reason === "" ? null : <strong>{reasonWords(bot.reason)}</strong>}
-      {bot.message === "" ? "" : `: ${bot.message}`}
+      {named ? null : <strong>{reason}</strong>}
+      {bot.message === "" ? "" : `${named ? "" : ": "}${bot.message}`}
       {fine ? null : <code>herdsman status {shellWord(bot.name)}</code>}
     </p>
   );

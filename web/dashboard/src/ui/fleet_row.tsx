@@ -94,7 +94,7 @@ function NarrowCells({ bot }: { bot: Bot }) {
       <MetricCell bot={bot} />
       <HealthCell bot={bot} />
       <span class="c-age num muted" role="cell" data-testid={`age-${bot.name}`}>
-        <ModeWord mode={bot.mode} /> <Age at={bot.lastDataAt} />
+        <ModeWord mode={bot.mode} /> · <Age at={bot.lastDataAt} suffix=" ago" />
       </span>
     </>
   );
@@ -137,19 +137,20 @@ export function RevisionLink({ id }: { id: string }) {
   );
 }
 
-/** Profit and loss of the day, or the newest metric of a bot that has no equity. */
+/** Profit and loss of the day; of a bot that has no equity nothing, and its newest metric for a pointer. */
 function MetricCell({ bot }: { bot: Bot }) {
   const { pnlToday, lastMetric } = bot;
+  const instead =
+    pnlToday !== null || lastMetric === null
+      ? {}
+      : {
+          title: `no equity; ${lastMetric.name.replace(/^bot_/, "").replaceAll("_", " ")} ${quantity(lastMetric.value)}`,
+        };
   return (
-    <span class="c-pnl num value" role="cell" data-testid={`cell-metric-${bot.name}`}>
+    <span class="c-pnl num value" role="cell" data-testid={`cell-metric-${bot.name}`} {...instead}>
       {pnlToday !== null ? (
         <>
           <Glow text={signed(pnlToday)} class={pnlClass(pnlToday)} /> <span class="unit">{bot.currency}</span>
-        </>
-      ) : lastMetric !== null ? (
-        <>
-          <Glow text={quantity(lastMetric.value)} />{" "}
-          <span class="unit">{lastMetric.name.replace(/^bot_/, "").replaceAll("_", " ")}</span>
         </>
       ) : (
         <span class="muted">{NOTHING}</span>

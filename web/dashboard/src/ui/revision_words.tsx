@@ -34,7 +34,7 @@ const RESULT_WORDS: Record<string, string> = { waiting: "on its way", unchanged:
 export function ResultMark({ change }: { change: Change }) {
   const outcome = change.state === "running" ? "good" : (STATES[change.state] ?? "off");
   const took_ = change.seconds;
-  const ended = took_ !== null && took_ > 0 && change.state !== "waiting" && change.state !== "unchanged";
+  const ended = took_ !== null && took_ >= 0.05 && change.state !== "waiting" && change.state !== "unchanged";
   const word = RESULT_WORDS[change.state] ?? change.state;
   const text = ended ? `${word} ${GONE_WRONG.has(change.state) ? "after" : "in"} ${took(took_)}` : word;
   return <OutcomeMark outcome={outcome} text={text} />;

@@ -180,7 +180,7 @@ function Named({ revision, bot }: { revision: Revision; bot: string }) {
           <span>{change.summary === actionWord(change.action) ? null : change.summary}</span>
           <ResultMark change={change} />
           <span class="muted" title={change.message}>
-            {change.message}
+            {change.message.split("\n", 1)[0]}
           </span>
         </li>
       ))}

@@ -1,7 +1,7 @@
 /** Every execution of the bot, newest first, with how it ended. */
 
 import type { Run } from "../api/documents";
-import { longDuration, moment } from "../format/times";
+import { longDuration, moment, took } from "../format/times";
 import { now } from "../state/clock";
 import { RevisionLink } from "./fleet_row";
 import { type Outcome, OutcomeMark } from "./shape";
@@ -48,7 +48,7 @@ function RunRow({ run }: { run: Run }) {
   return (
     <tr data-testid={`run-${run.id}`}>
       <td>{startedAt === null ? "\u2013" : moment(startedAt)}</td>
-      <td class="num">{startedAt === null ? "\u2013" : longDuration((endedAt ?? now.value) - startedAt)}</td>
+      <td class="num">{startedAt === null ? "\u2013" : ran(startedAt, endedAt)}</td>
       <td>
         {outcome === null ? (
           <OutcomeMark outcome="busy" text="running" />
@@ -64,6 +64,12 @@ function RunRow({ run }: { run: Run }) {
       <td class="fill">{run.message}</td>
     </tr>
   );
+}
+
+/** Tenths of a second for what has ended, whole ones for what goes on. */
+function ran(startedAt: number, endedAt: number | null): string {
+  const ended = endedAt !== null && endedAt - startedAt < 10;
+  return ended ? took(endedAt - startedAt) : longDuration((endedAt ?? now.value) - startedAt);
 }
 
 function exitText({ exitCode, signal }: Run): string {

@@ -1,5 +1,6 @@
 /** What the controller thinks of the bot, what it last tried, and with which parameters the bot runs. */
 
+import { Fragment } from "preact";
 import type { Attempt, BotDetail, Condition } from "../api/documents";
 import { moment, took } from "../format/times";
 import { reasonWords } from "../format/words";
@@ -17,17 +18,19 @@ export function StatusTab({ detail }: { detail: BotDetail | null }) {
         <table class="list">
           <tbody>
             {detail.conditions.map((condition) => (
-              <tr key={condition.type}>
-                <td>{condition.type}</td>
-                <td>
-                  <OutcomeMark outcome={conditionOutcome(condition)} text={condition.status} />
-                </td>
-                <td>{reasonWords(condition.reason)}</td>
-                <td class="fill">{condition.message}</td>
-                <td class="num muted">
-                  <Age at={condition.since} />
-                </td>
-              </tr>
+              <Fragment key={condition.type}>
+                <tr>
+                  <td>{condition.type}</td>
+                  <td>
+                    <OutcomeMark outcome={conditionOutcome(condition)} text={condition.status} />
+                  </td>
+                  <td class="fill">{reasonWords(condition.reason)}</td>
+                  <td class="num muted">
+                    <Age at={condition.since} />
+                  </td>
+                </tr>
+                <Said text={condition.message} />
+              </Fragment>
             ))}
           </tbody>
         </table>
@@ -38,7 +41,10 @@ export function StatusTab({ detail }: { detail: BotDetail | null }) {
         <table class="list">
           <tbody>
             {detail.attempts.map((attempt) => (
-              <AttemptRow key={`${attempt.revision} ${attempt.startedAt}`} attempt={attempt} />
+              <Fragment key={`${attempt.revision} ${attempt.startedAt}`}>
+                <AttemptRow attempt={attempt} />
+                <Said text={attempt.message} />
+              </Fragment>
             ))}
           </tbody>
         </table>
@@ -61,6 +67,17 @@ export function StatusTab({ detail }: { detail: BotDetail | null }) {
   );
 }
 
+/** What there is to say of the row above: over its whole width, and line by line. */
+function Said({ text }: { text: string }) {
+  return text === "" ? null : (
+    <tr>
+      <td class="said" colSpan={4}>
+        {text}
+      </td>
+    </tr>
+  );
+}
+
 function AttemptRow({ attempt }: { attempt: Attempt }) {
   const { startedAt, endedAt, ok } = attempt;
   return (
@@ -76,7 +93,6 @@ function AttemptRow({ attempt }: { attempt: Attempt }) {
       </td>
       <td>{startedAt === null ? "" : moment(startedAt)}</td>
       <td class="num">{startedAt === null || endedAt === null ? "" : took(endedAt - startedAt)}</td>
-      <td class="fill">{attempt.message}</td>
     </tr>
   );
 }

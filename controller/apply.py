@@ -19,18 +19,22 @@ from controller.compare import Difference, Kind
 from controller.content import Contents
 from controller.database import Database
 from controller.database.attempts import add_attempt
+from controller.database.deployments import note_deployment
 from controller.database.inventory import drop_entries, save_entries
 from controller.database.programs import save_program
+from controller.database.rollbacks import drop_refusals, drop_trial, save_trials
 from controller.database.statuses import drop_status
 from controller.database.suspensions import drop_suspension
 from controller.fleet import Fleet, qualify
 from controller.records import BUILDING, Attempt, Halt, InventoryEntry
+from controller.rollback.trial import begun_trial
 from controller.schedulers.protocol import Launch, ObservedBot, Phase, Scheduler
 from controller.settings import Settings
 from controller.standing import Operation
 from controller.status import Reason
 from controller.waits import Effort, Waits
 from controller.watch import Watch
+from gitops.revision import Revision
 from schemas.bot import BotSpec, BotType
 from schemas.errors import BuildFailed, Conflict, HerdsmanError, RuntimeMissing, SchedulerRefused
 
@@ -171,7 +175,7 @@ class Applier:
             await self._failed(name, worker, difference, unexpected, started)
 
     async def _apply(self, name: str, difference: Difference, spec: BotSpec, started: float) -> None:
-        revision = self._revision_for(name)
+        revision, origin = self._revision_for(name), self._origin_of(name)
         content = await self._contents.unless(
             spec.program,
             lambda text: self._operate(name, Operation(revision, busy=True, building=f"{BUILDING}{text}")),
@@ -214,7 +218,7 @@ class Applier:
         self._fleet.operations.pop(name, None)
         self._touch(name)
         attempt = Attempt(name, revision, spec.digest, started, self._clock.time(), ok=True)
-        await self._record(applied, spec, attempt)
+        await self._record(applied, spec, origin, attempt)
         if spec.type is BotType.SCHEDULED:
             await self._watch.try_look_at(name)
 
@@ -242,7 +246,16 @@ class Applier:
             kind = self._scheduler.kind
             entry = InventoryEntry(name, spec.path, revision, None, "", kind, source=spec.source)
         entry = replace(entry, intent=spec.digest)
-        await self._save(entry)
+        trial = begun_trial(self._fleet, name, self._clock.time(), self._settings)
+
+        def write(connection: Connection) -> None:
+            save_entries(connection, [entry])
+            save_trials(connection, [trial] if trial else [])
+
+        await self._database.run(write)
+        self._fleet.inventory[name] = entry
+        if trial is not None:
+            self._fleet.trials[name] = trial
         return entry
 
     async def _stop(self, name: str, halt: Halt, reason: str, worker: Effort) -> None:
@@ -298,10 +311,14 @@ class Applier:
             drop_entries(connection, [name])
             drop_status(connection, name)
             drop_suspension(connection, name)
+            drop_trial(connection, name)
+            drop_refusals(connection, name)
 
         await self._database.run(forget)
-        for kept in (self._fleet.inventory, self._fleet.suspensions, self._fleet.operations):
+        fleet = self._fleet
+        for kept in (fleet.inventory, fleet.suspensions, fleet.operations, fleet.trials, fleet.proven):
             kept.pop(name, None)
+        fleet.forget_refusals(name)
         self._waits.forget(name)
         self._touch(name)
 
@@ -342,14 +359,18 @@ class Applier:
         except HerdsmanError as error:
             _LOG.warning("bot %s: the attempt was not recorded: %s", attempt.bot, error)
 
-    async def _record(self, entry: InventoryEntry, spec: BotSpec, attempt: Attempt) -> None:
+    async def _record(
+        self, entry: InventoryEntry, spec: BotSpec, revision: Revision, attempt: Attempt
+    ) -> None:
         program = spec.program
         qualified = qualify(program.name, spec.source)
         new = self._fleet.programs.get((qualified, program.version)) != program.tree
         self._fleet.programs[qualified, program.version] = program.tree
+        now = self._clock.time()
 
         def write(connection: Connection) -> None:
             save_entries(connection, [entry])
+            note_deployment(connection, entry, revision, now, self._settings.deployments_kept)
             add_attempt(connection, attempt, self._settings.attempts_kept)
             if new:
                 save_program(connection, replace(program, name=qualified), attempt.ended_at)
@@ -378,10 +399,16 @@ class Applier:
 
     def _revision_for(self, name: str) -> str:
         """Return the revision that a bot's next apply comes from."""
-        desired, entry = self._fleet.desired, self._fleet.inventory.get(name)
+        desired, entry = self._fleet.wanted, self._fleet.inventory.get(name)
         if desired is not None and (name in desired.bots or entry is None):
             return desired.revision_of(name).id
         return entry.revision if entry else ""
+
+    def _origin_of(self, name: str) -> Revision:
+        """Return the revision that `_revision_for` names, with all that is known of it."""
+        revision, known = self._revision_for(name), self._fleet.revision_of(name)
+        entry = self._fleet.inventory.get(name)
+        return known if known.id == revision else Revision(revision, origin=entry.source if entry else "")
 
     def _halt_for(self, name: str) -> Halt:
         return Halt.SUSPENDED if name in self._fleet.suspensions else Halt.DISABLED

@@ -89,7 +89,7 @@ def compare_bot(name: str, desired: DesiredState, known: Known) -> Difference:
     suspension = known.suspensions.get(name)
     if owned is not None and desired.fails(owned.source, owned.path, name):
         return _protected(owned, seen, suspension, _mistake(owned, desired))
-    if owned is not None and (unread := desired.unread_text(owned.source)):
+    if owned is not None and name not in desired.overlaid and (unread := desired.unread_text(owned.source)):
         return replace(_protected(owned, seen, suspension, unread), unread=True)
     spec = desired.bots.get(name)
     if spec is None:
@@ -182,7 +182,14 @@ def _unwanted(
     if source := desired.may_declare(owned.source, owned.path, name):
         reason = f"a manifest of the source {source} that did not load may declare it, so it is not pruned"
         return Difference(name, Kind.PROTECTED, reason=reason)
-    return Difference(name, Kind.REMOVE, "removed", f"{owned.path or name} is gone", _lost(seen))
+    return Difference(name, Kind.REMOVE, "removed", _gone_text(owned, desired), _lost(seen))
+
+
+def _gone_text(owned: InventoryEntry, desired: DesiredState) -> str:
+    part = desired.of_source(owned.source)
+    if part is not None and part.held_at is not None:
+        return f"{part.held_at.short}, which all bots are held at, has no {owned.bot}"
+    return f"{owned.path or owned.bot} is gone"
 
 
 def _suspended(suspension: Suspension) -> str:

@@ -15,6 +15,7 @@ _STALLED = frozenset(
         Reason.NO_RUNTIME,
         Reason.PRUNE_HELD,
         Reason.RECOVERY_NEEDED,
+        Reason.ROLLED_BACK,
         Reason.SCHEDULER_UNAVAILABLE,
         Reason.STATE_ELSEWHERE,
     }

@@ -8,11 +8,15 @@ from controller.plan import Plan
 from controller.process import ProcessState
 from controller.records import Halt, InventoryEntry, Suspension
 from controller.recovery import ended_suspensions, needs_recovery, recovered_entries, recovered_suspensions
+from controller.rollback.holding import hold_of
+from controller.rollback.overlay import Overlays, overlaid
+from controller.rollback.records import Trial
 from controller.schedulers.protocol import ObservedBot, Phase
 from controller.standing import Operation, Standing
-from controller.status import BotStatus, Reason
+from controller.status import BotStatus, Hold, Reason
 from gitops.desired import DesiredState
 from gitops.revision import Revision
+from schemas.bot import BotSpec
 
 _NOTHING = DesiredState(Revision(""), complete=False)
 
@@ -21,6 +25,7 @@ _NOTHING = DesiredState(Revision(""), complete=False)
 class Fleet:
     """What git asks for, what the scheduler shows, what we own, and what was reported; by bot name.
 
+    `desired` is what git asks for, `wanted` what the bots should be, which `overlays` may hold elsewhere.
     `held` says why a bot's change is held back; `after` names the bots that must be dead before a new one
     starts; `trouble` is what keeps everything from being changed, in a constant and in words.
     """
@@ -36,6 +41,14 @@ class Fleet:
     revisions: set[str] = field(default_factory=set)
     programs: dict[tuple[str, str], str] = field(default_factory=dict)
     """(program, version) -> the git tree that ran under it; a program of several sources is `source/name`."""
+    overlays: Overlays = Overlays()
+    asked_overlays: Overlays = Overlays()
+    """What holds bots from the next pass on, which plans (and may hold) what that changes."""
+    trials: dict[str, Trial] = field(default_factory=dict)
+    proven: dict[str, str] = field(default_factory=dict)
+    """The digests that are applied now and got healthy."""
+    spared: dict[str, str] = field(default_factory=dict)
+    """Why an update that does not get healthy is not taken back."""
     held: dict[str, str] = field(default_factory=dict)
     after: dict[str, tuple[str, ...]] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
@@ -45,6 +58,17 @@ class Fleet:
     """When the backup was taken that the database was restored from, until it is known what ran on since."""
     unavailable: str = ""
     """Why the scheduler's state is not known now, "" where it is."""
+    _overlaid: tuple[DesiredState, Overlays, DesiredState] | None = field(default=None, repr=False)
+
+    @property
+    def wanted(self) -> DesiredState | None:
+        """Return what the bots should be: what git asks for, but for what is held elsewhere."""
+        desired, overlays, known = self.desired, self.overlays, self._overlaid
+        if desired is None:
+            return None
+        if known is None or known[0] is not desired or known[1] is not overlays:
+            known = self._overlaid = (desired, overlays, overlaid(desired, overlays))
+        return known[2]
 
     @property
     def known(self) -> Known:
@@ -53,7 +77,7 @@ class Fleet:
 
     def recovered(self, scheduler: str, now: float) -> Known:
         """Return what a comparison would read after a recovery."""
-        entries = recovered_entries(self.id, self.observed, self.inventory, self.desired, scheduler)
+        entries = recovered_entries(self.id, self.observed, self.inventory, self.wanted, scheduler)
         back = recovered_suspensions(self.id, self.observed, self.suspensions, now)
         over = ended_suspensions(self.id, self.observed, self.inventory, self.suspensions)
         suspensions = {name: one for name, one in self.suspensions.items() if name not in over}
@@ -68,9 +92,17 @@ class Fleet:
         """Return why only to observe, "" where the database knows of everything that runs."""
         return needs_recovery(self.id, self.observed, self.inventory, self.revisions, self.restored)
 
+    def forget_refusals(self, name: str) -> None:
+        """Refuse nothing of a bot any more."""
+        if name not in self.asked_overlays.refusals:
+            return
+        same = self.overlays is self.asked_overlays
+        self.asked_overlays = self.asked_overlays.without_refusals(name)
+        self.overlays = self.asked_overlays if same else self.overlays.without_refusals(name)
+
     def difference(self, name: str) -> Difference:
         """Return how one bot differs now; nothing acts before a revision and the jobs are known."""
-        return compare_bot(name, self.desired or _NOTHING, self.known)
+        return compare_bot(name, self.wanted or _NOTHING, self.known)
 
     def may_act(self, name: str) -> bool:
         """Say whether a bot may be changed at all now (a held prune does not keep an operator's stop).
@@ -83,13 +115,13 @@ class Fleet:
 
     def revision_of(self, name: str) -> Revision:
         """Return the revision that says what a bot is: that of its own source."""
-        desired, entry = self.desired or _NOTHING, self.inventory.get(name)
+        desired, entry = self.wanted or _NOTHING, self.inventory.get(name)
         return desired.revision_of(name, entry.source if entry else "")
 
     def standing(self, name: str) -> Standing | None:
         """Return everything known of one bot, None where it is neither wanted nor ours."""
         owned = self.inventory.get(name)
-        wanted = self.desired.bots.get(name) if self.desired else None
+        wanted = self.wanted.bots.get(name) if self.wanted else None
         spec = wanted or (owned.spec if owned else None)
         if spec is None:
             return None
@@ -107,7 +139,21 @@ class Fleet:
             trouble=trouble,
             trouble_text=text,
             certain=self.desired is not None,
+            hold=self._hold(name, spec),
+            spared=self.spared.get(name, ""),
         )
+
+    def _hold(self, name: str, spec: BotSpec) -> Hold | None:
+        """Return what keeps a bot from being what git asks for."""
+        overlays, desired = self.overlays, self.desired
+        git = desired.bots.get(name) if desired else None
+        source = git.source if git else spec.source
+        pin = overlays.pin_of(name, source)
+        refusal = overlays.refusal_of(git) if pin is None else None
+        if pin is None and refusal is None:
+            return None
+        revision = desired.revision_of(name, source) if desired else Revision("")
+        return hold_of(pin, refusal, spec, git, revision)
 
     def _trouble(self) -> tuple[Reason | None, str]:
         if self.recovery:
@@ -120,14 +166,14 @@ class Fleet:
         """Say whether a name's bot is wanted, or ours and not being removed, or not known to be dead."""
         seen, entry = self.observed.get(name), self.inventory.get(name)
         return (
-            (self.desired is not None and name in self.desired.bots)
+            (self.wanted is not None and name in self.wanted.bots)
             or (entry is not None and entry.halted is not Halt.REMOVED)
             or (seen is not None and seen.phase is not Phase.STOPPED)
         )
 
     def names(self) -> set[str]:
         """Return every bot that is wanted or ours."""
-        wanted = self.desired.bots.keys() if self.desired else set()
+        wanted = self.wanted.bots.keys() if self.wanted else set()
         return set(wanted) | self.inventory.keys()
 
     def take_plan(self, plan: Plan) -> set[str]:
@@ -140,7 +186,7 @@ class Fleet:
 
     def protected(self) -> set[str]:
         """Return our bots whose manifests did not load."""
-        desired = self.desired
+        desired = self.wanted
         if desired is None or not (desired.several or desired.failed_paths or desired.failed_bots):
             return set()
         return {

@@ -17,7 +17,7 @@ from schemas.bot import BotType
 from schemas.errors import HerdsmanError
 
 _ANNOUNCING = frozenset({"push", "webhook"})
-_FINAL = frozenset({ChangeState.HEALTHY, ChangeState.REMOVED, ChangeState.UNCHANGED})
+_FINAL = frozenset({ChangeState.HEALTHY, ChangeState.REMOVED, ChangeState.ROLLED_BACK, ChangeState.UNCHANGED})
 
 
 @dataclass(slots=True)
@@ -28,6 +28,8 @@ class _Track:
     """The revision whose record the change belongs to, "" for a repair of drift."""
     asked: list[Pass]
     placed_at: float | None = None
+    back: bool = False
+    """It brings the bot back to an earlier revision."""
 
 
 class Followed:
@@ -87,6 +89,8 @@ class Followed:
         if track is None:
             return None
         state, message = progress(track.aim, self._evidence(name, track))
+        if track.back and state is ChangeState.HEALTHY:
+            state, message = ChangeState.ROLLED_BACK, self._held_text(name)
         if state is ChangeState.WAITING and track.change.state is ChangeState.RUNNING:
             state, message = ChangeState.RUNNING, track.change.message
         if (state, message) != (track.change.state, track.change.message):
@@ -95,6 +99,10 @@ class Followed:
             self._tracks.pop(name, None)
             return None
         return self._next_look(track)
+
+    def _held_text(self, name: str) -> str:
+        status = self._fleet.statuses.get(name)
+        return status.hold.text if status is not None and status.hold is not None else ""
 
     def take_moved(self) -> dict[str, list[Change]]:
         """Return the changes that moved since the last call, by revision."""
@@ -129,7 +137,7 @@ class Followed:
     def _track(self, action: Action, asked: Pass, revision: str) -> _Track:
         fields = self._fields(action, revision)
         change = Change(action.bot, action.kind.value, action.summary, message=action.blocked, fields=fields)
-        track = _Track(change, self._aim(action), "" if action.drift else revision, [asked])
+        track = _Track(change, self._aim(action), "" if action.drift else revision, [asked], back=action.back)
         old = self._tracks.get(action.bot)
         if old is not None and _same_aim(old, track):
             track.aim, track.placed_at = old.aim, old.placed_at
@@ -188,7 +196,7 @@ class Followed:
 
     def _stale(self, bot: str, track: _Track) -> bool:
         """Say whether what a change aimed at is no longer what is wanted."""
-        wanted = self._fleet.desired.bots.get(bot) if self._fleet.desired else None
+        wanted = self._fleet.wanted.bots.get(bot) if self._fleet.wanted else None
         if track.aim.action in ("remove", "stop"):
             return wanted is not None and wanted.enabled and bot not in self._fleet.suspensions
         return wanted is None or wanted.digest != track.aim.digest

@@ -12,6 +12,7 @@ from controller.content import Contents
 from controller.database import Database
 from controller.database.attempts import load_attempts
 from controller.database.audit import add_audit, load_audit
+from controller.database.deployments import bundle_keys
 from controller.database.revisions import find_past_bot, find_revision, load_revisions, save_revision
 from controller.database.runs import load_runs
 from controller.fleet import Fleet
@@ -37,6 +38,8 @@ from controller.recovery import unheard_of
 from controller.refreshing import Refresher
 from controller.reports import Reported, Reports
 from controller.restoring import restore
+from controller.rollback.operating import Rollbacks
+from controller.rollback.watching import FlapGuard
 from controller.schedulers.protocol import NodeReport, Phase, Scheduler
 from controller.settings import Settings
 from controller.state.changing import StateChange, change_state
@@ -89,7 +92,8 @@ class Controller:
         self._restored = asyncio.Event()
         self._failure: BaseException | None = None
         self._followed = Followed(fleet, clock, settings)
-        self._telling = Telling(fleet, self._followed, database, clock, settings, listener)
+        self._guard = FlapGuard(fleet, database, clock, lambda bot: self._telling.touch(bot), self._take_back)
+        self._telling = Telling(fleet, self._followed, database, clock, settings, listener, self._guard.look)
         self._watch = Watch(fleet, scheduler, clock, settings, self._moved, self._availability_changed)
         self._contents = Contents(
             bundles, lambda: source.repository, settings.python, settings.build_concurrency
@@ -131,6 +135,7 @@ class Controller:
             scheduler.kind,
             self._sync,
         )
+        self._rollbacks = Rollbacks(fleet, states, database, clock, self._go_back)
         self._queries = Queries(fleet, scheduler)
         self._saved_states = saved_states
         self._reports = Reports(fleet, database, clock, settings, listener, self._telling.touch)
@@ -160,6 +165,8 @@ class Controller:
             self._applier.start(group)
             group.create_task(self._telling.run())
             group.create_task(self._operator.run())
+            group.create_task(self._rollbacks.run())
+            group.create_task(self._guard.run())
             if self._saved_states is not None:
                 group.create_task(forget_removed(self._saved_states, self._bots, self._clock))
             await self._open_scheduler()
@@ -232,6 +239,11 @@ class Controller:
         await self._database.run(lambda connection: add_audit(connection, entry))
         return version
 
+    @property
+    def rollbacks(self) -> Rollbacks:
+        """Return what holds bots at other revisions than git's newest."""
+        return self._rollbacks
+
     async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
         """Take over jobs that the database does not know; return their bots. Raises UsageError."""
         return await self._operator.recover(by, reason, token)
@@ -279,7 +291,7 @@ class Controller:
 
     def spec(self, name: str) -> BotSpec | None:
         """Return what a bot should be, else what was applied last; None where neither is known."""
-        wanted = self._fleet.desired.bots.get(name) if self._fleet.desired else None
+        wanted = self._fleet.wanted.bots.get(name) if self._fleet.wanted else None
         entry = self._fleet.inventory.get(name)
         return wanted or (entry.spec if entry else None)
 
@@ -287,10 +299,11 @@ class Controller:
         """Return a bot's suspension."""
         return self._fleet.suspensions.get(name)
 
-    def bundle_keys(self) -> set[str]:
-        """Return the keys of the bundles that our bots run on, which must be kept."""
+    async def bundle_keys(self) -> set[str]:
+        """Return the keys of the bundles that our bots run on or may be rolled back to: they must be kept."""
         entries = self._fleet.inventory.values()
-        return {key for entry in entries for key in (entry.code, entry.dependencies) if key}
+        used = {key for entry in entries for key in (entry.code, entry.dependencies) if key}
+        return used | await self._database.run(bundle_keys)
 
     def announce(self, source: str) -> None:
         """Look at a source soon, since somebody said that it moved. Raises NotFound."""
@@ -435,6 +448,12 @@ class Controller:
         self._telling.touch_all(self._fleet.names())
         if not self._fleet.unavailable and self._fleet.desired is not None:
             self.request_pass("scheduler")
+
+    def _go_back(self, confirm_prune: bool) -> Pass:
+        return self.request_pass("rollback", confirm_prune=confirm_prune)
+
+    def _take_back(self) -> None:
+        self.request_pass("guard")
 
     def _sync(self, by: str) -> None:
         self.request_pass("operator", by=by)

@@ -152,7 +152,7 @@ class Operator:
         fleet, now = self._fleet, self._clock.time()
         if not fleet.recovery:
             raise UsageError("there is nothing to recover: the database knows of every job of this fleet")
-        entries = recovered_entries(fleet.id, fleet.observed, fleet.inventory, fleet.desired, self._scheduler)
+        entries = recovered_entries(fleet.id, fleet.observed, fleet.inventory, fleet.wanted, self._scheduler)
         suspended = recovered_suspensions(fleet.id, fleet.observed, fleet.suspensions, now)
         over = ended_suspensions(fleet.id, fleet.observed, fleet.inventory, fleet.suspensions)
         names = [entry.bot for entry in entries]

@@ -64,6 +64,8 @@ class Pass:
         self.confirm_prune = confirm_prune
         self.asked_at = asked_at
         """Monotonic seconds."""
+        self.at_hand = False
+        """Everything that it needs is known: the source is not looked at."""
         self.plan: Plan | None = None
         self.error: HerdsmanError | None = None
         self._changes: dict[str, Change] = {}

@@ -45,6 +45,8 @@ class Action:
     """It repairs what was done behind our back; git did not ask for it."""
     source: str = ""
     """The name of the bot's source, where the fleet has several."""
+    back: bool = False
+    """It brings the bot back to what another revision than git's newest says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,12 @@ class Plan:
     total: int = 0
     holds: Mapping[str, str] = field(default_factory=dict)
     """Why prunes are held, by source ("" where the fleet has one)."""
+    pinned: Mapping[str, str] = field(default_factory=dict)
+    """To what all bots of a source are held, by source: its newest revision changes nothing."""
 
     def held_for(self, source: str) -> str:
         """Return why changes of one source are held, "" where they are not."""
-        return self.holds.get(source, "") if self.holds else self.held
+        return (self.holds.get(source, "") if self.holds else self.held) or self.pinned.get(source, "")
 
     def summary(self) -> str:
         """Return `3 of 214 bots change`: what is held does not, and what goes counts among all."""
@@ -105,7 +109,7 @@ def make_plan(
         and not one.blocked
         and not _holds(one, inventory, holds.get(sources[one.bot], ""))
     )
-    actions = [_action(one, ending, renames, holds, sources[one.bot], inventory) for one in wanted]
+    actions = [_action(one, ending, renames, holds, sources[one.bot], desired, inventory) for one in wanted]
     actions.sort(key=lambda action: (_ORDER.index(action.kind), action.bot))
     held = "; ".join(dict.fromkeys(holds.values()))
     return Plan(desired.revision, tuple(actions), desired.errors, held, len(desired.bots), holds)
@@ -117,15 +121,18 @@ def _action(
     renames: Mapping[str, str],
     holds: Mapping[str, str],
     source: str,
+    desired: DesiredState,
     inventory: Mapping[str, InventoryEntry],
 ) -> Action:
     created = one.kind is Kind.CREATE
     old = renames.get(one.bot, "")
     after = ending if created else ()
+    summary = f"renamed from {old}, {one.summary}" if old else one.summary
+    back = _goes_back(one, desired, inventory)
     return Action(
         bot=one.bot,
         kind=_KINDS[one.kind],
-        summary=f"renamed from {old}, {one.summary}" if old else one.summary,
+        summary=f"back to {desired.overlaid[one.bot].short}: {summary}" if back else summary,
         reason=one.reason,
         after=after if not old or old in after else (*after, old),
         renamed_from=old,
@@ -133,7 +140,16 @@ def _action(
         source=source,
         blocked=one.blocked,
         drift=one.kind is Kind.DRIFTED,
+        back=back,
     )
+
+
+def _goes_back(one: Difference, desired: DesiredState, inventory: Mapping[str, InventoryEntry]) -> bool:
+    """Say whether an action brings a bot to what it is held at, and not only starts or repairs it."""
+    if one.spec is None or one.bot not in desired.overlaid:
+        return False
+    entry = inventory.get(one.bot)
+    return entry is None or entry.digest != one.spec.digest
 
 
 def _holds(one: Difference, inventory: Mapping[str, InventoryEntry], held: str) -> bool:
@@ -204,9 +220,11 @@ def _orphaned(source: str, count: int) -> str:
 
 
 def prune_key(desired: DesiredState, source: str) -> str:
-    """Return what a confirmed prune of a source is remembered by: it holds for one revision."""
+    """Return what a confirmed prune of a source is remembered by: for one revision, or one going back."""
     part = desired.of_source(source)
-    return part.revision.key if part is not None else f"@{source}"
+    if part is None:
+        return f"@{source}"
+    return f"{part.held_at.key} held" if part.held_at is not None else part.revision.key
 
 
 def _source_of(one: Difference, desired: DesiredState, inventory: Mapping[str, InventoryEntry]) -> str:

@@ -48,6 +48,13 @@ class DesiredStates(Protocol):
         """Return what a revision asks for. Raises SourceUnavailable or InvalidManifests."""
         ...
 
+    async def rebuild(self, revision: Revision, current: DesiredState | None) -> DesiredState:
+        """Return what an earlier revision asked for, by itself: of its own source, where there are several.
+
+        `current` saves work. Raises SourceUnavailable where its objects are gone.
+        """
+        ...
+
 
 class BundleSource(Protocol):
     """Hands out bundles, building each once. Raises BuildFailed or SourceUnavailable."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -14,8 +14,10 @@ from controller.clock import Clock
 from controller.compare import Difference, compare, moved_manifests
 from controller.database import Database
 from controller.database.audit import add_audit
+from controller.database.deployments import note_deployment
 from controller.database.inventory import save_entries
 from controller.database.revisions import credit_revision, finish_revision, save_revision, trim_changes
+from controller.database.rollbacks import save_trials
 from controller.fleet import Fleet
 from controller.follow import Followed
 from controller.passes import Pass, PassReport
@@ -31,6 +33,10 @@ from controller.records import (
     RevisionRecord,
     RevisionState,
 )
+from controller.rollback.holding import kept_back, pinned_texts
+from controller.rollback.overlay import Overlays, overlaid
+from controller.rollback.records import Trial
+from controller.rollback.trial import begun_trial
 from controller.settings import Settings
 from controller.telling import Telling
 from controller.watch import Watch
@@ -41,6 +47,8 @@ from schemas.errors import HerdsmanError, SourceUnavailable
 _LOG = logging.getLogger(__name__)
 _CALM = frozenset({"poll", "timer", "watch", "webhook"})
 """Triggers that look only for what is new; every other one compares the whole fleet."""
+_AT_HAND = frozenset({"rollback", "guard"})
+"""Triggers of passes that need nothing of the source, and so wait for no look at it."""
 _LOOKING = frozenset({"start", "operator", "push"})
 """Triggers of passes that are to know of what is new right now."""
 
@@ -94,10 +102,13 @@ class Reconciler:
 
     def request(self, trigger: str, by: str, *, confirm_prune: bool) -> Pass:
         """Ask for a pass; while one is waiting to begin, that one serves every asker."""
+        at_hand = trigger in _AT_HAND
         if self._queued is None:
             self._queued = Pass(trigger, by, confirm_prune=confirm_prune, asked_at=self._clock.monotonic())
-        elif trigger not in _CALM:
+            self._queued.at_hand = at_hand
+        elif trigger not in _CALM and not (at_hand and self._queued.trigger not in _CALM):
             self._queued.trigger, self._queued.by = trigger, by or self._queued.by
+        self._queued.at_hand = self._queued.at_hand and at_hand
         self._queued.confirm_prune = self._queued.confirm_prune or confirm_prune
         self._news.set()
         return self._queued
@@ -133,9 +144,11 @@ class Reconciler:
         """
         fleet = self._fleet
         known = fleet.recovered(self._scheduler, self._clock.time()) if fleet.recovery else fleet.known
-        differences = compare(desired, known)
-        plan = self._plan(desired, differences, known.inventory, confirmed=False)
-        return make_preview(desired, plan, differences, known.inventory)
+        wanted = overlaid(desired, fleet.asked_overlays)
+        differences = compare(wanted, known)
+        plan = self._plan(wanted, differences, known.inventory, confirmed=False)
+        preview = make_preview(wanted, plan, differences, known.inventory)
+        return replace(preview, kept={**preview.kept, **kept_back(desired, wanted, fleet.asked_overlays)})
 
     async def _poll(self) -> None:
         self.request("start", "", confirm_prune=False)
@@ -211,22 +224,30 @@ class Reconciler:
             asked.fail(HerdsmanError(self.problem))
 
     async def _pass(self, asked: Pass) -> None:
+        fleet = self._fleet
         if asked.trigger in _LOOKING:
             await self._source.look()
         try:
-            desired = await self._fetch()
+            desired = self._at_hand(asked) or await self._fetch()
         except HerdsmanError:
             await self._resync_if_due()
-            raise
-        before = self._fleet.desired
+            if fleet.desired is None or fleet.overlays is fleet.asked_overlays:
+                raise
+            desired = fleet.desired  # to go back needs nothing new of the source
+        before = fleet.desired
         news = before is None or desired is not before
-        if not news and asked.trigger in _CALM and not self._resync_due():
+        held = fleet.overlays is not fleet.asked_overlays
+        if not news and not held and asked.trigger in _CALM and not self._resync_due():
             asked.begin(Plan(desired.revision, errors=desired.errors, total=len(desired.bots)), ())
             return
         if self._resync_due():
             await self._watch.observe()
         await self._check_recovery()
         await self._reconcile(asked, desired, before)
+
+    def _at_hand(self, asked: Pass) -> DesiredState | None:
+        """Return what git asks for as it is known, for a pass that is not about anything new in git."""
+        return self._fleet.desired if asked.at_hand else None
 
     async def _fetch(self) -> DesiredState:
         """Return the newest desired state: the very same object where nothing is new."""
@@ -270,6 +291,7 @@ class Reconciler:
         confirmed: bool,
     ) -> Plan:
         plan = make_plan(desired, differences, inventory, confirmed=confirmed, allowed=self._prune_allowed)
+        plan = replace(plan, pinned=pinned_texts(self._fleet.asked_overlays, desired))
         recovery = self._fleet.recovery
         if not recovery:
             return plan
@@ -279,27 +301,39 @@ class Reconciler:
 
     async def _reconcile(self, asked: Pass, desired: DesiredState, before: DesiredState | None) -> None:
         fleet = self._fleet
-        protected = fleet.protected()
-        fleet.desired = desired
-        moved = {entry.bot: entry for entry in moved_manifests(desired, fleet.inventory)}
+        protected, wanted_before, held_before = fleet.protected(), fleet.wanted, fleet.overlays
+        fleet.desired, fleet.overlays = desired, fleet.asked_overlays
+        wanted = fleet.wanted or desired
+        moved = {entry.bot: entry for entry in moved_manifests(wanted, fleet.inventory)}
         fleet.inventory.update(moved)
-        differences = compare(desired, fleet.known)
-        plan = self._plan(desired, differences, fleet.inventory, confirmed=asked.confirm_prune)
+        differences = compare(wanted, fleet.known)
+        plan = self._plan(wanted, differences, fleet.inventory, confirmed=asked.confirm_prune)
         if not fleet.recovery:
-            self._prune_allowed = self._leaves(desired, plan, confirmed=asked.confirm_prune)
+            self._prune_allowed = self._leaves(wanted, plan, confirmed=asked.confirm_prune)
         released = fleet.take_plan(plan)
         adopted = [] if fleet.recovery else fleet.adopted(differences, self._scheduler)
         try:
-            record = await self._write(asked, plan, [*moved.values(), *adopted], before)
+            record = await self._write(asked, plan, [*moved.values(), *adopted], adopted, before)
         except BaseException:
-            fleet.desired = before  # nothing was begun, so the next pass begins anew
+            # Nothing was begun, so the next pass begins anew.
+            fleet.desired, fleet.overlays = before, held_before
             raise
         self.held = plan.held
         self._followed.begin(asked, plan, record)
         for action in plan.actions:
             self._applier.attend(action.bot)
         self._applier.attend_deferred()
-        self._touch(plan, differences, desired, before, (protected ^ fleet.protected()) | released)
+        others = (protected ^ fleet.protected()) | released
+        if desired is not before or fleet.overlays is not held_before:
+            others |= self._held_bots(held_before) | self._held_bots(fleet.overlays)
+        self._touch(plan, differences, wanted, wanted_before, others)
+
+    def _held_bots(self, overlays: Overlays) -> set[str]:
+        """Return the bots of which is told that they are held at another revision."""
+        whole = self._fleet.names() if overlays.wholes else set[str]()
+        return (
+            whole | {name for name, pin in overlays.pins.items() if not pin.whole} | overlays.refusals.keys()
+        )
 
     def _leaves(self, desired: DesiredState, plan: Plan, *, confirmed: bool) -> frozenset[str]:
         """Return the prune keys that are held no more, once a pass has judged and not held them.
@@ -338,18 +372,29 @@ class Reconciler:
         self._telling.touch_changes()
 
     async def _write(
-        self, asked: Pass, plan: Plan, entries: list[InventoryEntry], before: DesiredState | None
+        self,
+        asked: Pass,
+        plan: Plan,
+        entries: list[InventoryEntry],
+        adopted: Sequence[InventoryEntry],
+        before: DesiredState | None,
     ) -> RevisionRecord | None:
         """Write the revision and every intent before anything is done; return a new revision's record."""
         new = before is None or before.revision.key != plan.revision.key
         record = self._record(asked, plan) if new else None
         replaced = self._followed.record_of(plan.revision.origin) if new else None
         intents = self._intents(plan)
+        trials = self._begun_trials(intents)
+        now = self._clock.time()
+        ran = [(entry, self._fleet.revision_of(entry.bot)) for entry in adopted]
         credit = not new and self._brings(asked)
         audit = _audit(asked, plan, self._clock.time())
 
         def write(connection: Connection) -> None:
             save_entries(connection, [*entries, *intents])
+            save_trials(connection, trials)
+            for entry, revision in ran:
+                note_deployment(connection, entry, revision, now, self._settings.deployments_kept)
             if replaced is not None and replaced.state in (RevisionState.RUNNING, RevisionState.PENDING):
                 finish_revision(
                     connection, replaced.revision.key, RevisionState.SUPERSEDED, self._clock.time()
@@ -367,6 +412,7 @@ class Reconciler:
         if credit:
             self._followed.credit(asked.trigger, asked.by)
         self._fleet.inventory.update({entry.bot: entry for entry in (*entries, *intents)})
+        self._fleet.trials.update({trial.bot: trial for trial in trials})
         self._fleet.revisions.add(plan.revision.id)
         return record
 
@@ -416,6 +462,12 @@ class Reconciler:
                 intents.append(replace(entry or fresh, intent=spec.digest))
         return intents
 
+    def _begun_trials(self, intents: Sequence[InventoryEntry]) -> list[Trial]:
+        """Return the updates among these that are to be watched."""
+        now = self._clock.time()
+        found = (begun_trial(self._fleet, entry.bot, now, self._settings) for entry in intents)
+        return [trial for trial in found if trial is not None]
+
 
 def _differs(spec: object, before: object) -> bool:
     return spec is not before and spec != before
@@ -430,7 +482,7 @@ def _settled(change: Change, acting: bool) -> Change:
 
 def _audit(asked: Pass, plan: Plan, now: float) -> AuditEntry | None:
     """Return the audit entry of a pass that somebody asked for by name, None for any other."""
-    if not asked.by or asked.trigger in _CALM:
+    if not asked.by or asked.trigger in _CALM | _AT_HAND:
         return None
     details = {"trigger": asked.trigger, "confirm_prune": asked.confirm_prune}
     return AuditEntry(now, asked.by, "sync", plan.revision.id, details=details)

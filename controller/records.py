@@ -78,6 +78,8 @@ class ChangeState(StrEnum):
     """It could not be applied, or what was applied could not be started."""
     REMOVED = "removed"
     """Also a bot that was asked to stop, and did."""
+    ROLLED_BACK = "rolled_back"
+    """The bot runs what it was before, and not what the revision asks for."""
     UNCHANGED = "unchanged"
     """Nothing was left to do: overtaken by a newer revision, or as it should be already."""
 

@@ -3,10 +3,12 @@
 from sqlalchemy import Connection
 
 from controller.database.audit import restored_from
+from controller.database.deployments import proven_specs
 from controller.database.fleets import ensure_fleet
 from controller.database.inventory import load_inventory
 from controller.database.programs import load_programs
 from controller.database.revisions import known_revisions, newest_revisions
+from controller.database.rollbacks import load_overlays, load_trials
 from controller.database.statuses import load_statuses
 from controller.database.suspensions import load_suspensions
 from controller.fleet import Fleet
@@ -18,6 +20,9 @@ def restore(connection: Connection, fleet: Fleet, name: str, now: float) -> dict
     fleet.id = ensure_fleet(connection, name, now)
     fleet.inventory.update(load_inventory(connection))
     fleet.suspensions.update(load_suspensions(connection))
+    fleet.overlays = fleet.asked_overlays = load_overlays(connection)
+    fleet.trials.update(load_trials(connection))
+    fleet.proven.update(proven_specs(connection))
     fleet.programs.update(load_programs(connection))
     fleet.revisions.update(known_revisions(connection))
     fleet.restored = restored_from(connection)

@@ -47,5 +47,7 @@ class Settings:
     """Finished runs kept for each bot."""
     attempts_kept: int = 5
     """Applies kept for each bot."""
+    deployments_kept: int = 20
+    """Specs kept for each bot that were applied to it, which it can be rolled back to."""
     revisions_kept: int = 500
     """Revisions kept with their changes and errors (their ids are kept for ever)."""

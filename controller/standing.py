@@ -11,9 +11,10 @@ from controller.compare import Difference, Kind
 from controller.health import Judgement, judge, judge_stopped
 from controller.process import ProcessState
 from controller.records import Halt, InventoryEntry, Suspension
+from controller.rollback.holding import either_text
 from controller.schedulers.protocol import ObservedBot, Phase
 from controller.settings import Settings
-from controller.status import BotStatus, Health, Reason, Sync
+from controller.status import BotStatus, Health, HeldBy, Hold, Reason, Sync
 from schemas.bot import BotSpec, BotType
 
 
@@ -52,13 +53,17 @@ class Standing:
     trouble_text: str = ""
     certain: bool = True
     """False where no revision has been read yet."""
+    hold: Hold | None = None
+    """What keeps it from being what git asks for."""
+    spared: str = ""
+    """Why an update that does not get healthy is not taken back, "" where it would be."""
 
 
 def tell(
     standing: Standing, now: float, settings: Settings, before: BotStatus | None
 ) -> tuple[BotStatus, float | None]:
     """Return a bot's status and when to look again though nothing happens (None: never)."""
-    judgement = _explained(standing, _judgement(standing, now, settings))
+    judgement = _held(standing, _explained(standing, _judgement(standing, now, settings)))
     status = _status(standing, judgement)
     if before is None:
         return replace(status, since=now), judgement.recheck_at
@@ -78,7 +83,8 @@ def sync_of(standing: Standing) -> Sync:
     if standing.trouble or not standing.certain or kind in (Kind.PROTECTED, Kind.FOREIGN):
         return Sync.UNKNOWN
     if kind in (Kind.NONE, Kind.ADOPT) and not standing.difference.blocked:
-        return Sync.SYNCED
+        held = standing.hold is not None and standing.hold.differs
+        return Sync.OUT_OF_SYNC if held else Sync.SYNCED
     if standing.difference.blocked and kind is Kind.NONE:
         return Sync.UNKNOWN
     return Sync.OUT_OF_SYNC
@@ -126,6 +132,22 @@ def _explained(standing: Standing, judged: Judgement) -> Judgement:
     if _replacing(standing, judged):
         return Judgement(Health.PROGRESSING, Reason.UPDATING, standing.difference.summary, judged.recheck_at)
     return _sync_trouble(standing, judged)
+
+
+def _held(standing: Standing, judged: Judgement) -> Judgement:
+    """Say of a bot that is well that it is held at a revision; of one that fails, what that tells."""
+    hold = standing.hold
+    if judged.reason in _FAILING:
+        spared = f"; {standing.spared}" if standing.spared else ""
+        return replace(judged, message=f"{judged.message}{either_text(hold)}{spared}")
+    if hold is None or judged.health is not Health.HEALTHY or judged.reason not in _WELL:
+        return judged
+    reason = Reason.ROLLED_BACK if hold.by is HeldBy.GUARD else Reason.PINNED
+    return replace(judged, reason=reason, message="; ".join(filter(None, (hold.text, judged.message))))
+
+
+_FAILING = frozenset({Reason.CRASH_LOOP, Reason.LAUNCH_FAILED, Reason.LAST_RUN_FAILED})
+_WELL = frozenset({Reason.RUNNING, Reason.WAITING_FOR_SLOT})
 
 
 def _replacing(standing: Standing, judged: Judgement) -> bool:
@@ -216,4 +238,5 @@ def _status(standing: Standing, judged: Judgement) -> BotStatus:
         account=spec.account,
         currency=spec.currency,
         source=(owned.source if owned else "") or spec.source,
+        hold=standing.hold,
     )

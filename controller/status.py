@@ -56,8 +56,39 @@ class Reason(StrEnum):
     PRUNE_HELD = "PruneHeld"
     REMOVED = "Removed"
     DRIFTED = "Drifted"
+    PINNED = "Pinned"
+    ROLLED_BACK = "RolledBack"
     SCHEDULER_UNAVAILABLE = "SchedulerUnavailable"
     RECOVERY_NEEDED = "RecoveryNeeded"
+
+
+class HeldBy(StrEnum):
+    """What holds a bot at another revision than git's newest."""
+
+    BOT = "bot"
+    """A pin of the bot."""
+    FLEET = "fleet"
+    """A pin of all bots."""
+    GUARD = "guard"
+    """The flap guard: what git asks for did not get healthy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A bot held at `revision` though git is at `git`, by whose word (`who`), why, since and until when.
+
+    `text` says all of it in words; `differs` is False where git asks for the same.
+    """
+
+    by: HeldBy
+    revision: str
+    git: str
+    who: str
+    reason: str
+    since: float
+    until: float | None = None
+    text: str = ""
+    differs: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +129,5 @@ class BotStatus:
     observed_generation: int = 0
     source: str = ""
     """The name of the source that declares it, where the fleet has several."""
+    hold: Hold | None = None
+    """What keeps it from being what git asks for, None where nothing does."""

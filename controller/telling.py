@@ -5,7 +5,7 @@ The listener hears of transitions at once; the database gets what changed within
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection
 
@@ -29,7 +29,10 @@ _AT_ONCE = 500
 
 
 class Telling:
-    """`touch` a bot whenever something about it may have changed."""
+    """`touch` a bot whenever something about it may have changed.
+
+    `judged` hears of each bot once it was told of, and returns in how many seconds to look again.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Telling:
         clock: Clock,
         settings: Settings,
         listener: ControllerListener,
+        judged: Callable[[str], float | None],
     ) -> None:
         self._fleet = fleet
         self._followed = followed
@@ -46,6 +50,7 @@ class Telling:
         self._clock = clock
         self._settings = settings
         self._listener = listener
+        self._judged = judged
         self._agenda = Agenda(clock, self.touch)
         self._touched: dict[str, None] = {}
         self._news = asyncio.Event()
@@ -99,8 +104,8 @@ class Telling:
     def _tell(self, name: str) -> None:
         now = self._clock.time()
         recheck = self._tell_status(name, now)
-        look = self._followed.advance(name)
-        waits = [seconds for seconds in (recheck, look) if seconds is not None]
+        looks = (recheck, self._followed.advance(name), self._judged(name))
+        waits = [seconds for seconds in looks if seconds is not None]
         self._agenda.at(name, min(waits) if waits else None)
 
     def _tell_status(self, name: str, now: float) -> float | None:

@@ -23,6 +23,9 @@ class DesiredState:
     A fleet with several sources has `parts`, the last good state of each by its name, and `unread`, why a
     source has none yet; `revision` is then the newest one's, `bots` and `errors` are all of them together.
     Whether a bot is protected, and what may be pruned, is each part's own affair.
+
+    `overlaid` are the bots that are held at what another revision says (that one, by bot), whatever their
+    manifests say now; `held_at` is the revision that all bots are held at (of a part: those of its source).
     """
 
     revision: Revision
@@ -35,6 +38,8 @@ class DesiredState:
     index: FleetIndex | None = field(default=None, repr=False, compare=False)
     parts: Mapping[str, "DesiredState"] = field(default_factory=dict, repr=False)
     unread: Mapping[str, str] = field(default_factory=dict)
+    overlaid: Mapping[str, Revision] = field(default_factory=dict, repr=False)
+    held_at: Revision | None = None
 
     @property
     def several(self) -> bool:
@@ -46,7 +51,9 @@ class DesiredState:
         return self.parts.get(source) if self.several else self
 
     def fails(self, source: str, path: str, bot: str) -> bool:
-        """Say whether the manifest of a bot that comes from a source did not load."""
+        """Say whether the manifest of a bot that comes from a source did not load, and says what it is."""
+        if bot in self.overlaid:
+            return False
         part = self.of_source(source)
         return part is not None and (path in part.failed_paths or bot in part.failed_bots)
 
@@ -84,6 +91,9 @@ class DesiredState:
 
     def revision_of(self, bot: str, source: str = "") -> Revision:
         """Return the revision that says what a bot is: that of its source (`source` where git has no bot)."""
+        held = self.overlaid.get(bot)
+        if held is not None:
+            return held
         spec = self.bots.get(bot)
         part = self.parts.get(spec.source if spec else source)
         return part.revision if part is not None else self.revision

@@ -173,6 +173,15 @@ class SourceSet(OneSource):
         unread = {one.name: one.problem or "its turn comes" for one in self.members if one.name not in parts}
         return merge([one.name for one in self.members], parts, unread, built.revision, self._owners())
 
+    async def rebuild(self, revision: Revision, current: DesiredState | None) -> DesiredState:
+        """Return what an earlier revision of one of the sources asked for. Raises SourceUnavailable."""
+        del current
+        member = next((one for one in self.members if one.name == revision.origin), None)
+        if member is None:
+            raise SourceUnavailable(f"{revision.short} came from a source that is no longer configured")
+        built = await member.states.build(revision, member.built)
+        return stamp(built, member.name, None, None)
+
     def problems(self) -> Sequence[str]:
         """Return what is wrong with single sources."""
         return [f"source {one.name}: {one.problem}" for one in self.members if one.problem]

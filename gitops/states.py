@@ -49,6 +49,10 @@ class FleetStates:
         """Return what a fetched revision asks for. Raises SourceUnavailable where git cannot read it."""
         return await asyncio.to_thread(self._build, revision, previous)
 
+    async def rebuild(self, revision: Revision, current: DesiredState | None) -> DesiredState:
+        """Return what an earlier revision asked for."""
+        return await self.build(revision, current)
+
     def _build(self, revision: Revision, previous: DesiredState | None) -> DesiredState:
         try:
             reader = CommitReader(

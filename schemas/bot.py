@@ -131,6 +131,10 @@ class BotSpec:
     """Names of bots that must be healthy before this one starts."""
     allow_major: bool = False
     """The bot may move to another major version of its program and keep its state."""
+    rollback: bool = True
+    """An update that does not get healthy is taken back."""
+    healthy_within: float = 600.0
+    """Seconds after which an update that is not healthy yet counts as one that does not get healthy."""
     alerts: Mapping[str, Any] = field(default_factory=dict)
     risk: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""

@@ -17,6 +17,7 @@ _DURATIONS: Mapping[Path, tuple[float, float]] = {
     ("timeout",): (1, 30 * _DAY),
     ("kill_timeout",): (0, _DAY),
     ("healthy_after",): (0, _DAY),
+    ("healthy_within",): (1, _DAY),
     ("restart", "first_delay"): (0.1, _HOUR),
     ("restart", "max_delay"): (0.1, _DAY),
     ("restart", "reset_after"): (1, 30 * _DAY),

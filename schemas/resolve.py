@@ -7,8 +7,8 @@ the schema's defaults. `enabled` and the `herdsman:` block are the platform's bu
 The digest covers what a running process depends on: the program's tree and dependencies, `config_json`, the
 environment, and of the `herdsman:` block the keys in `_RESTARTING`, as declared (fleet defaults included) and
 not as herdsman would fill them in, so that an upgrade of herdsman restarts nobody. Labels, alerts, risk,
-account, annualization, healthy_after, depends_on, allow_major, renamed_from and enabled are not in it: a
-change of them is taken over while the bot runs on.
+account, annualization, healthy_after, healthy_within, rollback, depends_on, allow_major, renamed_from and
+enabled are not in it: a change of them is taken over while the bot runs on.
 """
 
 import hashlib
@@ -58,7 +58,7 @@ _RESTARTING = (
 
 _AS_GIVEN = (
     *("timeout", "kill_timeout", "healthy_after", "catch_up", "priority", "labels", "account", "currency"),
-    *("annualization", "renamed_from", "allow_major", "alerts", "risk"),
+    *("annualization", "renamed_from", "allow_major", "rollback", "healthy_within", "alerts", "risk"),
 )
 
 

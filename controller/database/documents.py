@@ -7,7 +7,9 @@ import msgspec
 
 from controller.process import ProcessState
 from controller.records import FieldChange
+from controller.rollback.records import Pin, Refusal, Trial
 from controller.status import BotStatus
+from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.errors import ManifestError
 
@@ -16,6 +18,10 @@ _spec = msgspec.json.Decoder(BotSpec)
 _status = msgspec.json.Decoder(BotStatus)
 _process = msgspec.json.Decoder(ProcessState)
 _fields = msgspec.json.Decoder(tuple[FieldChange, ...])
+_revision = msgspec.json.Decoder(Revision)
+_pin = msgspec.json.Decoder(Pin)
+_trial = msgspec.json.Decoder(Trial)
+_refusal = msgspec.json.Decoder(Refusal)
 _errors = msgspec.json.Decoder(tuple[ManifestError, ...])
 
 
@@ -53,6 +59,26 @@ def decode_errors(text: str) -> tuple[ManifestError, ...]:
 def decode_fields(text: str) -> tuple[FieldChange, ...]:
     """Return the fields of a change; an older herdsman kept none."""
     return _fields.decode(text) if text else ()
+
+
+def decode_revision(text: str) -> Revision:
+    """Return a commit's facts."""
+    return _revision.decode(text)
+
+
+def decode_pin(text: str) -> Pin:
+    """Return a pin as it was stored."""
+    return _pin.decode(text)
+
+
+def decode_trial(text: str) -> Trial:
+    """Return a trial as it was stored."""
+    return _trial.decode(text)
+
+
+def decode_refusal(text: str) -> Refusal:
+    """Return a refusal as it was stored."""
+    return _refusal.decode(text)
 
 
 def decode_any(text: str) -> Any:

@@ -143,6 +143,42 @@ suspensions = Table(
     Column("until", Float),
 )
 
+pins = Table(
+    "pins",
+    metadata,
+    Column("subject", String, primary_key=True),
+    Column("pin", Text, nullable=False),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("bot", String, primary_key=True),
+    Column("trial", Text, nullable=False),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("bot", String, primary_key=True),
+    Column("digest", String, primary_key=True),
+    Column("refusal", Text, nullable=False),
+)
+
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("bot", String, primary_key=True),
+    Column("digest", String, primary_key=True),
+    Column("revision", Text, nullable=False),
+    Column("spec", Text, nullable=False),
+    Column("applied_at", Float, nullable=False),
+    Column("healthy_at", Float),
+    Column("code", String, nullable=False),
+    Column("dependencies", String, nullable=False),
+    Index("deployments_applied", "bot", "applied_at"),
+)
+
 tokens = Table(
     "tokens",
     metadata,

@@ -11,6 +11,13 @@ from sqlalchemy import insert, select, text
 from controller.database import Database, UnusableDatabase
 from controller.database.attempts import add_attempt, load_attempts
 from controller.database.audit import add_audit, load_audit
+from controller.database.deployments import (
+    bundle_keys,
+    load_deployments,
+    note_deployment,
+    note_healthy,
+    proven_specs,
+)
 from controller.database.fleets import change_fleet_id, ensure_fleet, fleet_id
 from controller.database.inventory import drop_entries, load_inventory, save_entries
 from controller.database.revisions import (
@@ -22,6 +29,17 @@ from controller.database.revisions import (
     save_changes,
     save_revision,
     trim_changes,
+)
+from controller.database.rollbacks import (
+    drop_pin,
+    drop_refusals,
+    drop_trial,
+    end_trial,
+    load_overlays,
+    load_trials,
+    save_pin,
+    save_refusals,
+    save_trials,
 )
 from controller.database.runs import find_run, load_runs, record_report, trim_runs
 from controller.database.statuses import drop_status, load_statuses, save_processes, save_statuses
@@ -48,6 +66,7 @@ from controller.records import (
     RevisionState,
     Suspension,
 )
+from controller.rollback.records import FLEET, Pin, Refusal, Trial
 from controller.status import BotStatus, Health, Reason, Sync
 from schemas.bot import Resources, SecretReference
 from schemas.errors import ManifestError
@@ -356,3 +375,65 @@ async def test_guard_keeps_everything_from_being_done(database):
         await database.run(lambda connection: ensure_fleet(connection, "desk", NOW))
     database.guard = None
     assert await database.run(fleet_id) is None
+
+
+async def test_pins_trials_and_refusals_are_kept(database):
+    """What holds bots comes back as it was written, over the earlier one, until it is dropped."""
+    good, bad = spec(), spec(parameters={"fast": 99})
+    pins = [
+        Pin(
+            FLEET,
+            revision(1),
+            "desk",
+            "why",
+            NOW,
+            NOW + 5,
+            {good.name: good},
+            frozenset({"x"}),
+            frozenset({"y"}),
+        ),
+        Pin(good.name, revision(2), "desk", "", NOW, None, {good.name: bad}),
+    ]
+    trial = Trial(good.name, bad.digest, revision(2), good, revision(1))
+    refusal = Refusal(good.name, bad.digest, revision(2), "crashed", NOW, good, revision(1))
+
+    def write(connection):
+        for pin in pins:
+            save_pin(connection, pin)
+        save_trials(connection, [trial])
+        save_refusals(connection, [refusal, replace(refusal, digest="other")])
+
+    await database.run(write)
+    overlays = await database.run(load_overlays)
+    assert overlays.pins == {pin.subject: pin for pin in pins}
+    assert overlays.refusals == {good.name: {bad.digest: refusal, "other": replace(refusal, digest="other")}}
+    assert await database.run(load_trials) == {good.name: trial}
+    newer = replace(trial, digest="newer")
+    await database.run(lambda connection: save_trials(connection, [newer]))
+    await database.run(lambda connection: end_trial(connection, trial))
+    assert await database.run(load_trials) == {good.name: newer}
+    await database.run(lambda connection: drop_trial(connection, good.name))
+    await database.run(lambda connection: drop_pin(connection, FLEET))
+    await database.run(lambda connection: drop_refusals(connection, good.name))
+    overlays = await database.run(load_overlays)
+    assert (list(overlays.pins), overlays.refusals, await database.run(load_trials)) == ([good.name], {}, {})
+
+
+async def test_deployments_of_a_bot_are_kept_in_number(database):
+    """Each spec stands once, newest first, with when it got healthy; the oldest are forgotten."""
+
+    def apply(number, at):
+        one = entry(spec(parameters={"fast": number}), applied_at=at, code=f"code-{number}")
+        return lambda connection: note_deployment(connection, one, revision(number), at, keep=3)
+
+    first = spec(parameters={"fast": 1})
+    await database.run(apply(1, NOW))
+    await database.run(lambda connection: note_healthy(connection, [(first.name, first.digest)], NOW + 1))
+    await database.run(lambda connection: save_entries(connection, [entry(first)]))
+    assert await database.run(proven_specs) == {first.name: first.digest}
+    for number, at in ((2, NOW + 2), (1, NOW + 3), (3, NOW + 4), (4, NOW + 5)):
+        await database.run(apply(number, at))
+    found = await database.run(lambda connection: load_deployments(connection, first.name))
+    assert [one.revision for one in found] == [revision(4), revision(3), revision(1)]
+    assert (found[2].spec, found[2].applied_at, found[2].healthy_at) == (first, NOW + 3, NOW + 1)
+    assert await database.run(bundle_keys) == {"code-4", "code-3", "code-1"}

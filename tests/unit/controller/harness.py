@@ -34,12 +34,15 @@ class FakeSource(OneSource):
 
     def __init__(self) -> None:
         self.state = desired([], 0)
+        self.pushed: dict[str, DesiredState] = {}
+        """Every state there was, by revision."""
         self.error: HerdsmanError | None = None
         self.fetches = 0
         self.builds = 0
 
     def push(self, specs: Iterable[BotSpec], number: int, **fields: object) -> DesiredState:
         self.state = desired(specs, number, **fields)
+        self.pushed[self.state.revision.id] = self.state
         return self.state
 
     async def fetch(self) -> Revision:
@@ -51,6 +54,9 @@ class FakeSource(OneSource):
     async def build(self, revision: Revision, previous: DesiredState | None) -> DesiredState:
         self.builds += 1
         return self.state
+
+    async def rebuild(self, revision: Revision, current: DesiredState | None) -> DesiredState:
+        return self.pushed[revision.id]
 
 
 class FakeBundles:

@@ -23,7 +23,7 @@ async def test_removed_bot_is_stopped_then_forgotten(world):
         assert world.scheduler.log[-3:] == [("stop", "a"), ("dead", "a"), ("remove", "a")]
         await world.until(lambda: "a" in world.heard.removed)
         assert [status.name for status in controller.statuses()] == ["b"]
-        assert "a" not in controller.bundle_keys()
+        assert "a" not in await controller.bundle_keys()
 
 
 async def test_new_bots_start_after_the_removed_ones_are_dead(world):

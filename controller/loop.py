@@ -40,7 +40,7 @@ from controller.reports import Reported, Reports
 from controller.restoring import restore
 from controller.rollback.operating import Rollbacks
 from controller.rollback.watching import FlapGuard
-from controller.schedulers.protocol import NodeReport, Phase, Scheduler
+from controller.schedulers.protocol import NodeReport, Phase, Placed, Scheduler
 from controller.settings import Settings
 from controller.state.changing import StateChange, change_state
 from controller.state.recalling import recall
@@ -227,6 +227,13 @@ class Controller:
     async def refresh(self, name: str, by: str, reason: str = "", *, token: str = "") -> bool:
         """Apply a bot's job as it is rendered now; say whether it changed. Raises as `restart` does."""
         return await self._operator.refresh(name, by, reason, token)
+
+    async def placed(self, allocation: str) -> Placed | None:
+        """Return whose an allocation is, None where the scheduler knows nothing of it any more.
+
+        Raises SchedulerUnavailable.
+        """
+        return await self._scheduler.placed(allocation)
 
     async def change_state(
         self, name: str, change: StateChange, by: str, reason: str, *, token: str = ""

@@ -15,6 +15,7 @@ HerdsmanError
 ├── TooBusy                as much of this is under way as may be; ask again later (transient)
 ├── StoreUnavailable       a telemetry or state store does not answer (transient)
 ├── StateDamaged           a saved state is not what its checksum says (terminal)
+├── StateRefused           a state was offered or asked for by what is not its bot's allocation (terminal)
 └── BuildFailed            a bundle or dependency layer could not be built (terminal until it changes)
 
 Each is terminal (trying again cannot help) or transient. Their text is for people: what happened, why,
@@ -147,6 +148,10 @@ class StoreUnavailable(HerdsmanError):
 
 class StateDamaged(HerdsmanError):
     """A saved state, or a part of it, is not what its checksum says."""
+
+
+class StateRefused(HerdsmanError):
+    """A bot's state was offered, or asked for, on behalf of an allocation that is not that bot's."""
 
 
 class BuildFailed(HerdsmanError):

@@ -87,6 +87,18 @@ class StateVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class StateClaim:
+    """On whose behalf an agent saves or asks for a state: the fleet and the allocation.
+
+    The fleet, like the bot's name, is what a file in the allocation says, which its bot may have written; the
+    allocation is the name of the folder that the file lies in.
+    """
+
+    fleet: str
+    allocation: str
+
+
+@dataclass(frozen=True, slots=True)
 class SaveAnswer:
     """What became of a save: the version's number, or the contents that must be uploaded first."""
 

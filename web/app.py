@@ -69,6 +69,7 @@ ROUTES = (
     state.restore_state,
     states.offer_state,
     states.newest_state,
+    states.prove_state,
     states.upload_state,
     states.download_state,
     tokens.list_tokens,

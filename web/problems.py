@@ -27,6 +27,7 @@ from schemas.errors import (
     SchedulerUnavailable,
     SourceUnavailable,
     StateDamaged,
+    StateRefused,
     StoreUnavailable,
     TooBusy,
     UsageError,
@@ -80,6 +81,12 @@ _KINDS: dict[type[HerdsmanError], tuple[int, str, str, str]] = {
         "NothingPushed",
         "There is no revision yet",
         "push a fleet to this service: `herdsman init` starts one and connects it",
+    ),
+    StateRefused: (
+        403,
+        "StateRefused",
+        "The state is another bot's",
+        "look at that allocation on its node: its bot writes what only its launcher should",
     ),
     StateDamaged: (422, "StateDamaged", "A saved state is damaged", "restore another version of it"),
     SourceUnavailable: (

@@ -15,7 +15,7 @@ from gitops.candidates import Packed
 from gitops.compiling.records import BuildRecord
 from gitops.desired import DesiredState
 from schemas.bot import BotSpec
-from schemas.state import SaveAnswer, StateSave, StateVersion
+from schemas.state import SaveAnswer, StateClaim, StateSave, StateVersion
 from telemetry.intake import IngestAnswer
 from telemetry.live import Broadcaster
 from telemetry.prometheus import Registry
@@ -191,10 +191,6 @@ class BuildShelf(Protocol):
 class SavedStates(Protocol):
     """The saved states of bots; `controller.state.saved.SavedStates` fulfils it."""
 
-    async def offer(self, bot: str, save: StateSave) -> SaveAnswer:
-        """Take a version of an agent. Raises Conflict where it is that of a fenced copy."""
-        ...
-
     async def upload(self, bot: str, sha256: str, data: bytes) -> None:
         """Take a content of a version to come."""
         ...
@@ -216,6 +212,30 @@ class SavedStates(Protocol):
         ...
 
 
+class StateDesk(Protocol):
+    """Saved states for agents; `controller.state.guarding.GuardedStates` fulfils it. Raises StateRefused."""
+
+    async def prove(self, claim: StateClaim, bot: str) -> None:
+        """Return where an allocation is that bot's."""
+        ...
+
+    async def offer(self, claim: StateClaim, bot: str, save: StateSave) -> SaveAnswer:
+        """Take a version. Raises Conflict where it is that of a fenced copy."""
+        ...
+
+    async def upload(self, claim: StateClaim, bot: str, sha256: str, data: bytes) -> None:
+        """Take a content of a version to come."""
+        ...
+
+    async def newest(self, claim: StateClaim, bot: str) -> StateVersion | None:
+        """Return the newest version, None where nothing was saved."""
+        ...
+
+    async def download(self, claim: StateClaim, bot: str, sha256: str) -> bytes:
+        """Return a content. Raises NotFound, StateDamaged."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything that the routes use."""
@@ -231,6 +251,9 @@ class Services:
     bundles: BundleShelf
     builds: BuildShelf
     states: SavedStates
+    """For people, who are let in by their scope."""
+    desk: StateDesk
+    """For agents, who speak for allocations."""
     bundle_key: bytes
     """The secret under which bundles' addresses are made; see `routes/bundles.py`."""
     registry: Registry

@@ -22,6 +22,7 @@ from controller.database.fleets import ensure_fleet
 from controller.loop import Controller
 from controller.schedulers.local.scheduler import LocalScheduler
 from controller.settings import Settings
+from controller.state.guarding import GuardedStates
 from controller.state.saved import SavedStates
 from controller.status import BotStatus
 from gitops.bundle import Bundle
@@ -116,6 +117,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         logs_acknowledged=logs_acknowledged,
         saved_states=saved,
     )
+    guarded = GuardedStates(saved, controller, fleet)
     rows = Rows(telemetry.latest)
     header = FleetHeader(controller, scheduler.kind, settings.version, time.time)
     publisher = LivePublisher(
@@ -145,6 +147,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         bundles=bundles,
         builds=bundles.compiler.records,
         states=saved,
+        desk=guarded,
         bundle_key=bundle_key,
         registry=telemetry.health.registry,
         dashboard=DashboardFiles(settings.static),
@@ -164,7 +167,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
             options.data / "agent-checkpoint",
             fleet=fleet,
             health=telemetry.health,
-            states=local_states(options, saved, telemetry),
+            states=local_states(options, guarded, telemetry),
             release=version("herdsman"),
         )
     return Parts(
@@ -184,10 +187,10 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     )
 
 
-def local_states(options: UpOptions, saved: SavedStates, telemetry: Telemetry) -> Caretaker:
+def local_states(options: UpOptions, desk: GuardedStates, telemetry: Telemetry) -> Caretaker:
     """Return what cares for the states of bots on this machine."""
     spool = options.data / "state-spool"
-    return Caretaker(saved, options.data / "local" / "state", spool, health=telemetry.health)
+    return Caretaker(desk, options.data / "local" / "state", spool, health=telemetry.health)
 
 
 async def find_fleet(options: UpOptions, database: Database) -> str:

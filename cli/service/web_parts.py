@@ -19,6 +19,7 @@ from controller.remote.asking import Asking
 from controller.remote.bell import Bell, rung
 from controller.remote.controller import RemoteController
 from controller.remote.mirror import Mirror
+from controller.state.guarding import GuardedStates
 from controller.state.saved import SavedStates
 from gitops.compiling.records import BuildRecords
 from gitops.shelf import FolderShelf
@@ -94,6 +95,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
     intake = Intake(telemetry.series, telemetry.events, publisher, telemetry.health, fleet=fleet)
     leader = LeaderForward(lambda: mirror.leader.address if mirror.leader else "")
     access = await make_access(up, listening, database)
+    saved = SavedStates(open_states(up), fleet)
     services = Services(
         settings=settings,
         access=access,
@@ -105,7 +107,8 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         intake=intake,
         bundles=FolderShelf(up.data / "bundles"),
         builds=BuildRecords(up.data / "builds"),
-        states=SavedStates(open_states(up), fleet),
+        states=saved,
+        desk=GuardedStates(saved, controller, fleet),
         bundle_key=await database.run(lambda connection: shared_key(connection, "bundles")),
         registry=telemetry.health.registry,
         dashboard=DashboardFiles(settings.static),

@@ -27,6 +27,7 @@ from controller.remote.documents import Arguments, Delivered, Planned, decode, e
 from controller.remote.mirror import Mirror
 from controller.remote.trouble import NoController
 from controller.reports import Reported
+from controller.schedulers.protocol import Placed
 from controller.state.changing import StateChange
 from controller.status import BotStatus
 from gitops.desired import DesiredState
@@ -143,6 +144,11 @@ class RemoteController:
         """Apply a bot's job as it is rendered now; say whether it changed."""
         answer = await self._asking.ask("refresh", Arguments(name), who=by, why=reason, token=token)
         return decode(answer, bool)
+
+    async def placed(self, allocation: str) -> Placed | None:
+        """Return whose an allocation is. Raises what the leader raises, NoController."""
+        answer = await self._asking.ask("placed", Arguments(allocation), forget=True)
+        return None if answer == encode(None) else decode(answer, Placed)
 
     async def change_state(
         self, name: str, change: StateChange, by: str, reason: str, *, token: str = ""

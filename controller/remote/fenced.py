@@ -8,6 +8,7 @@ from controller.schedulers.protocol import (
     NodeReport,
     Observation,
     ObservedBot,
+    Placed,
     Question,
     Scheduler,
     SchedulerEvent,
@@ -76,6 +77,10 @@ class FencedScheduler:
         """Forget a stopped bot's job."""
         self._check()
         await self._scheduler.remove(name)
+
+    async def placed(self, allocation: str) -> Placed | None:
+        """Return whose an allocation is."""
+        return await self._scheduler.placed(allocation)
 
     async def recall_state(self, name: str, place: StatePlace) -> None:
         """Record where a bot's newest state is, where nothing is remembered of it."""

@@ -22,6 +22,7 @@ from controller.plan import Plan
 from controller.remote.bell import Bell, rung
 from controller.remote.documents import Arguments, Planned, decode, encode, encode_error
 from controller.remote.trouble import NoController
+from controller.schedulers.protocol import Placed
 from controller.state.changing import StateChange
 from schemas.errors import HerdsmanError, UsageError
 from schemas.state import StateVersion
@@ -77,6 +78,10 @@ class Asked(Protocol):
         """Apply a bot's job as it is rendered now."""
         ...
 
+    async def placed(self, allocation: str) -> Placed | None:
+        """Return whose an allocation is."""
+        ...
+
     async def change_state(
         self, name: str, change: StateChange, by: str, reason: str, *, token: str = ""
     ) -> StateVersion:
@@ -104,6 +109,7 @@ class Serving:
             "outdated": self._outdated,
             "refresh": self._refresh,
             "state": self._change_state,
+            "placed": self._placed,
         }
 
     async def run(self) -> None:
@@ -196,6 +202,10 @@ class Serving:
             arguments.name, request.who, request.why, token=request.token
         )
         return encode(changed)
+
+    async def _placed(self, request: Request, arguments: Arguments) -> str:
+        del request
+        return encode(await self._controller.placed(arguments.name))
 
     async def _change_state(self, request: Request, arguments: Arguments) -> str:
         if arguments.change is None:

@@ -75,6 +75,14 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """Whose an allocation is: a bot of this fleet ("" for anybody else's), and its former name then."""
+
+    bot: str = ""
+    former: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """Everything needed to run one bot: its spec, the revision it came from, and its content."""
 
@@ -184,6 +192,13 @@ class Scheduler(Protocol):
 
     async def remove(self, name: str) -> None:
         """Forget a stopped bot's job and its log files (call it once the logs are acknowledged)."""
+        ...
+
+    async def placed(self, allocation: str) -> Placed | None:
+        """Return whose an allocation is, also an ended one; None where nothing is known of it any more.
+
+        It rests on what we registered, on nothing that a bot may have written, and never changes.
+        """
         ...
 
     async def recall_state(self, name: str, place: StatePlace) -> None:

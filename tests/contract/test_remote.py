@@ -27,11 +27,12 @@ from controller.remote.receiving import Receiving
 from controller.remote.serving import Serving
 from controller.remote.showing import Showing
 from controller.remote.trouble import NoController
+from controller.schedulers.protocol import Placed
 from controller.state.changing import StateChange
 from controller.state.folder import FolderStore
 from controller.state.saved import SavedStates
 from controller.status import Health
-from schemas.errors import Conflict, HerdsmanError, NotFound, QueryFailed
+from schemas.errors import Conflict, HerdsmanError, NotFound, QueryFailed, SchedulerUnavailable
 from schemas.state import StateFile
 from tests.fakes.controller import FakeController, bot_status
 from tests.unit.controller.examples import NOW, desired, exited, labels, revision, spec, started
@@ -392,6 +393,17 @@ async def test_what_is_made_once_is_made_once(pair):
     keys = await both(lambda connection: shared_key(connection, "bundles"))
     assert ids[0] == ids[1]
     assert keys[0] == keys[1]
+
+
+async def test_whose_an_allocation_is_the_leader_says(pair):
+    """The web has no scheduler of its own: it asks, and is told also where nothing is known."""
+    pair.controller.scheduler.placements["a1"] = Placed("sma-btc", "sma-old")
+    async with pair.leading():
+        assert await pair.web.placed("a1") == Placed("sma-btc", "sma-old")
+        assert await pair.web.placed("a2") is None
+        pair.controller.scheduler.down = True
+        with pytest.raises(SchedulerUnavailable):
+            await pair.web.placed("a3")
 
 
 async def test_a_change_of_a_state_is_carried_out_by_the_leader(pair, tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.schedulers.protocol import Phase
+from controller.schedulers.protocol import Phase, Placed
 from gitops.bundles import BundleStore
 from schemas.bot import RestartPolicy
 from schemas.errors import Conflict
@@ -209,6 +209,25 @@ async def test_the_configuration_arrives_byte_for_byte(fleet: Fleet) -> None:
     assert given["arguments"] == [f"{given['folder']}/main.py"]
     assert not [name for name in environment if "TOKEN" in name or name.startswith(("NOMAD", "PYTEST"))]
     await fleet.marked("alpha", "start")
+
+
+async def test_an_allocation_is_whose_it_was_made_for_whatever_its_files_say(fleet: Fleet) -> None:
+    """With the former name that its bot had then; also after its end."""
+    token = await fleet.start("alpha", renamed_from="omega")
+    bot = await fleet.phase("alpha", Phase.RUNNING)
+    await fleet.marked("alpha", "alive")
+    labels = fleet.harness.logs(bot.allocation) / "herdsman.json"
+    labels.write_text(labels.read_text().replace("alpha", "beta"))
+    assert await fleet.scheduler.placed(bot.allocation) == Placed("alpha", "omega")
+    assert await fleet.scheduler.placed("beta-0123456789ab") is None
+    assert await fleet.scheduler.placed("00000000-0000-4000-8000-000000000000") is None
+    await fleet.scheduler.stop("alpha", token, "enough")
+    stopped = await fleet.phase("alpha", Phase.STOPPED)
+    await fleet.scheduler.apply(await fleet.launch("alpha", digest="two"), stopped.token)
+    await fleet.marked("alpha", "start", 2)
+    assert await fleet.scheduler.placed(bot.allocation) == Placed("alpha", "omega")
+    newer = (await fleet.phase("alpha", Phase.RUNNING)).allocation
+    assert await fleet.scheduler.placed(newer) == Placed("alpha")
 
 
 async def test_a_change_needs_the_token_last_seen(fleet: Fleet) -> None:

@@ -16,6 +16,7 @@ from controller.records import (
     RunRecord,
     Suspension,
 )
+from controller.schedulers.protocol import Placed
 from controller.state.changing import StateChange, change_state
 from controller.state.saved import SavedStates
 from controller.status import BotStatus, Health, Reason, Sync
@@ -75,6 +76,9 @@ class FakeController:
     scheduler: FakeScheduler = field(default_factory=lambda: FakeScheduler("desk-abc123", lambda: 0.0))
     on_pass: Callable[[Pass], object] = id
     older: set[str] = field(default_factory=set)
+
+    async def placed(self, allocation: str) -> Placed | None:
+        return await self.scheduler.placed(allocation)
 
     async def change_state(
         self, name: str, change: StateChange, by: str, reason: str, *, token: str = ""

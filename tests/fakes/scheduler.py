@@ -1,7 +1,7 @@
 """An in-memory Scheduler, with the troubles of a real one on demand: conflicts, delays, lost nodes."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ from controller.schedulers.protocol import (
     Observation,
     ObservedBot,
     Phase,
+    Placed,
     Question,
     SchedulerEvent,
 )
@@ -64,7 +65,11 @@ class FakeScheduler:
         self.silent = silent
         self.jobs: dict[str, FakeJob] = {}
         self.places: dict[str, StatePlace] = {}
+        self.placements: dict[str, Placed] = {}
+        """Whose allocations are, for `placed`."""
         self.calls: Counter[str] = Counter()
+        self.asked: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        """Set once a method was called."""
         self.applied: list[tuple[str, str]] = []
         self.log: list[tuple[str, str]] = []
         self.refused: dict[str, str] = {}
@@ -84,6 +89,10 @@ class FakeScheduler:
         self._at_once = 0
         self._tokens = 0
         self._queues: list[asyncio.Queue[SchedulerEvent]] = []
+
+    async def placed(self, allocation: str) -> Placed | None:
+        self._call("placed")
+        return self.placements.get(allocation)
 
     async def recall_state(self, name: str, place: StatePlace) -> None:
         self._call("recall_state")
@@ -323,5 +332,6 @@ class FakeScheduler:
 
     def _call(self, method: str) -> None:
         self.calls[method] += 1
+        self.asked[method].set()
         if self.down:
             raise SchedulerUnavailable("the fake scheduler is down")

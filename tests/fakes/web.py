@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from controller.state.folder import FolderStore
+from controller.state.guarding import GuardedStates
 from controller.state.saved import SavedStates
 from gitops.bundle import Bundle
 from gitops.compiling.records import BuildRecords
@@ -102,6 +103,7 @@ async def make_services(folder: Path, url: str, **changes: Any) -> tuple[Service
         bundles=Shelf(),
         builds=BuildRecords(folder / "builds"),
         states=states,
+        desk=GuardedStates(states, controller, controller.fleet_id),
         bundle_key=BUNDLE_KEY,
         registry=Registry(),
         dashboard=DashboardFiles(settings.static),

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from controller.schedulers.protocol import Scheduler
 from controller.state.folder import FolderStore
+from controller.state.guarding import GuardedStates
 from controller.state.saved import SavedStates
 from schemas.errors import StoreUnavailable
-from schemas.state import SaveAnswer, StateSave, StateVersion
+from schemas.state import SaveAnswer, StateClaim, StateSave, StateVersion
 from telemetry.agent.agent import Agent
 from telemetry.agent.states.caretaker import Caretaker
 from tests.engines.cluster import Cluster, Machine
@@ -67,31 +69,35 @@ class NodesDesk:
     `before_upload` is called at each upload, and may cut the node off in the middle of a save.
     """
 
-    saved: SavedStates
+    saved: GuardedStates
     cut: bool = False
     before_upload: Callable[[], None] = lambda: None
     refusals: int = 0
 
-    async def offer(self, bot: str, save: StateSave) -> SaveAnswer:
+    async def prove(self, claim: StateClaim, bot: str) -> None:
+        self._reach()
+        await self.saved.prove(claim, bot)
+
+    async def offer(self, claim: StateClaim, bot: str, save: StateSave) -> SaveAnswer:
         self._reach()
         try:
-            return await self.saved.offer(bot, save)
+            return await self.saved.offer(claim, bot, save)
         except Exception:
             self.refusals += 1
             raise
 
-    async def upload(self, bot: str, sha256: str, data: bytes) -> None:
+    async def upload(self, claim: StateClaim, bot: str, sha256: str, data: bytes) -> None:
         self.before_upload()
         self._reach()
-        await self.saved.upload(bot, sha256, data)
+        await self.saved.upload(claim, bot, sha256, data)
 
-    async def newest(self, bot: str) -> StateVersion | None:
+    async def newest(self, claim: StateClaim, bot: str) -> StateVersion | None:
         self._reach()
-        return await self.saved.newest(bot)
+        return await self.saved.newest(claim, bot)
 
-    async def download(self, bot: str, sha256: str) -> bytes:
+    async def download(self, claim: StateClaim, bot: str, sha256: str) -> bytes:
         self._reach()
-        return await self.saved.download(bot, sha256)
+        return await self.saved.download(claim, bot, sha256)
 
     def _reach(self) -> None:
         if self.cut:
@@ -103,12 +109,13 @@ class Nodes:
     """The agents of a cluster's clients, each with its own way to the one service."""
 
     saved: SavedStates
+    guarded: GuardedStates
     desks: dict[str, NodesDesk] = field(default_factory=dict)
     tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
 
     def start(self, cluster: Cluster, machine: Machine, folder: Path) -> None:
         """Run the agent of one client."""
-        desk = self.desks[machine.name] = NodesDesk(self.saved)
+        desk = self.desks[machine.name] = NodesDesk(self.guarded)
         root = cluster.root / f"{machine.name}-state"
         states = Caretaker(desk, root, folder / f"{machine.name}-spool", gap=0.5, look_every=0.2)
         checkpoint = folder / f"{machine.name}-checkpoint"
@@ -117,9 +124,10 @@ class Nodes:
 
 
 @contextlib.asynccontextmanager
-async def agents(cluster: Cluster, folder: Path) -> AsyncIterator[Nodes]:
+async def agents(cluster: Cluster, folder: Path, scheduler: Scheduler) -> AsyncIterator[Nodes]:
     """Run an agent for each client."""
-    nodes = Nodes(SavedStates(FolderStore(folder / "states"), FLEET))
+    saved = SavedStates(FolderStore(folder / "states"), FLEET)
+    nodes = Nodes(saved, GuardedStates(saved, scheduler, FLEET))
     for machine in cluster.clients:
         nodes.start(cluster, machine, folder)
     try:

@@ -40,8 +40,8 @@ async def stage(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 @pytest.fixture
-async def nodes(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Nodes]:
-    async with agents(cluster, tmp_path) as running:
+async def nodes(cluster: Cluster, stage: Stage, tmp_path: Path) -> AsyncIterator[Nodes]:
+    async with agents(cluster, tmp_path, stage.scheduler) as running:
         yield running
 
 

@@ -34,17 +34,28 @@ from controller.schedulers.protocol import (
     NodeReport,
     Observation,
     ObservedBot,
+    Placed,
     Question,
     SchedulerEvent,
 )
 from gitops.bundle import Bundle
 from gitops.runtimes import offered
-from schemas.errors import Conflict, NotFound, QueryRefused, RuntimeMissing, SchedulerRefused
+from schemas.errors import (
+    Conflict,
+    NotFound,
+    QueryRefused,
+    RuntimeMissing,
+    SchedulerRefused,
+    SchedulerUnavailable,
+)
 from schemas.state import StatePlace
 
 _LOG = logging.getLogger(__name__)
 _SLACK = 5.0
 _KEPT_ALLOCATIONS = 10
+_RANDOM = 6
+"""Bytes at the end of an allocation's name, after the bot's."""
+_ORDER = "order.json"
 _REPORTED_SLOTS = 20
 _PYTHON = str(Path(sys.executable).resolve())
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ")
@@ -92,6 +103,7 @@ class LocalScheduler:
         self._locks: dict[str, asyncio.Lock] = {}
         self._announcements = Announcements()
         self._claim = Claim(self._folders)
+        self._opened = False
 
     @property
     def kind(self) -> str:
@@ -118,6 +130,7 @@ class LocalScheduler:
         await asyncio.to_thread(self._tidy, {item.digest for job in jobs for item in job.bundles})
         for job in jobs:
             self._drive(job)
+        self._opened = True
 
     async def close(self) -> None:
         """End every bot as at a stop; the next `open` starts them again."""
@@ -217,6 +230,23 @@ class LocalScheduler:
             await asyncio.to_thread(self._delete, self._allocations_of(name))
         self.changed(driver.job)
 
+    async def placed(self, allocation: str) -> Placed | None:
+        """Return whose an allocation is, from the orders that we wrote. Raises SchedulerUnavailable."""
+        if not self._opened:
+            raise SchedulerUnavailable("the bots of this machine are not known yet")
+        name = allocation[: -len("-") - 2 * _RANDOM]
+        driver = self._drivers.get(name)
+        if driver is not None and driver.job.allocation == allocation:
+            return _placed(driver.job.order)
+        order = await asyncio.to_thread(read, str(self._folders.allocation(allocation) / _ORDER), links=False)
+        if order is None:
+            return None
+        try:
+            known = json.loads(order)
+        except ValueError:  # it is being written
+            raise SchedulerUnavailable(f"the order of {allocation} cannot be read now") from None
+        return _placed(known) if known.get("bot") == name else None
+
     async def recall_state(self, name: str, place: StatePlace) -> None:
         """Write it into the bot's lock file, where that says nothing and nobody holds it.
 
@@ -257,7 +287,7 @@ class LocalScheduler:
 
     def _job(self, launch: Launch) -> Job:
         spec, before = launch.spec, self._drivers.get(launch.spec.name)
-        allocation = f"{spec.name}-{secrets.token_hex(6)}"
+        allocation = f"{spec.name}-{secrets.token_hex(_RANDOM)}"
         kept = before is not None and before.job.schedule == spec.schedule and before.job.stopped is None
         return Job(
             name=spec.name,
@@ -387,7 +417,7 @@ class LocalScheduler:
 
     def _allocations_of(self, name: str) -> list[Path]:
         """Return the folders of a bot's placements, the newest first."""
-        tail = len("-") + 12
+        tail = len("-") + 2 * _RANDOM
         found = [path for path in self._folders.allocations.glob(f"{name}-*") if path.name[:-tail] == name]
         return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
@@ -396,7 +426,7 @@ class LocalScheduler:
         if not folder.is_dir():
             self._delete(self._allocations_of(job.name)[_KEPT_ALLOCATIONS - 1 :])
             folder.mkdir(mode=0o700)
-        order = folder / "order.json"
+        order = folder / _ORDER
         _write_private(order, {**job.order, "parent": os.getpid()})
         return order
 
@@ -407,6 +437,11 @@ class LocalScheduler:
 
 def _bundles(launch: Launch) -> tuple[Bundle, ...]:
     return (launch.code,) if launch.dependencies is None else (launch.code, launch.dependencies)
+
+
+def _placed(order: Mapping[str, Any]) -> Placed:
+    """Return whose an order is."""
+    return Placed(order["bot"], order["former_state"].rpartition("/")[2])
 
 
 def _token() -> str:

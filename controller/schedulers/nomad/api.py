@@ -42,6 +42,7 @@ _REFUSALS = (
     "cannot update",
     "can't",
 )
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ID = re.compile(r"[^\x00-\x20\x7f]{1,255}")
 
 
@@ -147,6 +148,18 @@ class NomadApi:
             )
         )
         return [placement(stub) for stub in stubs]
+
+    async def allocation(self, allocation: str) -> dict[str, Any] | None:
+        """Return one allocation whole, with the job that it was made of; None where there is none."""
+        if not _UUID.fullmatch(allocation):
+            return None
+        try:
+            found: dict[str, Any] = await self._call(
+                lambda: self._client.allocation.get_allocation(allocation)
+            )
+        except NotFound:
+            return None
+        return found
 
     async def nodes(self) -> list[NodeRecord]:
         """List the cluster's nodes."""

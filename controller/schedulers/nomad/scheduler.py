@@ -21,6 +21,7 @@ from controller.schedulers.nomad.job import job_id, lease_path, render, state_pa
 from controller.schedulers.nomad.knowledge import Knowledge
 from controller.schedulers.nomad.node import node_report
 from controller.schedulers.nomad.observing import is_ours, may_live, observed, out_of_reach, schedule_of
+from controller.schedulers.nomad.ownership import placed_by
 from controller.schedulers.nomad.reading import (
     META_BOT,
     META_FLEET,
@@ -37,6 +38,7 @@ from controller.schedulers.protocol import (
     NodeReport,
     Observation,
     ObservedBot,
+    Placed,
     Question,
     SchedulerEvent,
 )
@@ -198,6 +200,11 @@ class NomadScheduler:
         endings = await self._api.placements(f"{identity}/") + await self._api.job_placements(identity)
         await self._purge(identity)
         await self._forget(name, endings)
+
+    async def placed(self, allocation: str) -> Placed | None:
+        """Return whose an allocation is, by the job that Nomad keeps with it."""
+        found = await self._api.allocation(allocation)
+        return placed_by(found, self._settings) if found is not None else None
 
     async def recall_state(self, name: str, place: StatePlace) -> None:
         """Write it into the bot's variable, where there is none yet."""

@@ -25,7 +25,7 @@ class Bringer:
     async def bring(self, whose: Whose, held: HeldState, owner: os.stat_result) -> StateAnswer:
         """Answer a launcher that wants its bot's state; `owner` is the status of a file of its own."""
         try:
-            version = await self._desk.newest(held.source or whose.bot)
+            version = await self._desk.newest(whose.claim, held.source or whose.bot)
             answer = judge(version, held, self._clock())
             if version is None or answer.status != "restored":
                 return answer
@@ -40,7 +40,8 @@ class Bringer:
         folder = NewFolder(self._root, whose.fleet, name)
         try:
             for file in version.files:
-                folder.write(file, await self._desk.download(held.source or whose.bot, file.sha256))
+                data = await self._desk.download(whose.claim, held.source or whose.bot, file.sha256)
+                folder.write(file, data)
             folder.hand_over(owner.st_uid, owner.st_gid)
         finally:
             folder.close()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from schemas.errors import Conflict, HerdsmanError, NotFound
+from schemas.errors import Conflict, HerdsmanError, NotFound, StateRefused
 from schemas.state import HeldState, StateAnswer
 from telemetry.agent.allocation import Allocation
 from telemetry.agent.states.bringer import Bringer
@@ -20,6 +20,7 @@ from telemetry.agent.states.desk import Desk
 from telemetry.agent.states.folder import Snapshot, look
 from telemetry.agent.states.living import Living
 from telemetry.agent.states.notes import read_held, write_answer
+from telemetry.agent.states.proofs import Proofs
 from telemetry.agent.states.saver import Saved, Saver, Whose
 from telemetry.names import Health
 
@@ -74,6 +75,7 @@ class Caretaker:
         self._bringer = Bringer(desk, root)
         self._desk, self._root = desk, root
         self._health = health or Health()
+        self._proofs = Proofs(desk, self._health)
         self._gap, self._look_every = gap, look_every
         self._charges: dict[tuple[str, str], _Charge] = {}
         self._living = Living()
@@ -91,6 +93,7 @@ class Caretaker:
                     _log.exception("a round of the states failed; there is another soon")
                 await asyncio.sleep(_TICK)
         finally:
+            await self._proofs.close()
             tasks = [charge.task for charge in self._charges.values() if charge.task is not None]
             for task in tasks:
                 task.cancel()
@@ -103,6 +106,8 @@ class Caretaker:
         try:
             async with asyncio.timeout(_LAST_SAVES):
                 self._looked_at = 0.0
+                self._proofs.proven(allocations())
+                await self._proofs.settle()
                 await self._round(allocations())
                 while tasks := [one.task for one in self._charges.values() if one.busy and one.task]:
                     await asyncio.wait(tasks)
@@ -110,7 +115,8 @@ class Caretaker:
             _log.warning("not every state could be saved; what is missing is saved at the next start")
 
     async def _round(self, allocations: Iterable[Allocation]) -> None:
-        self._attend(list(allocations))
+        listed = list(allocations)
+        self._attend(self._proofs.proven(listed), {one.labels.allocation for one in listed})
         moment = time.monotonic()
         changed: dict[tuple[str, str], Snapshot] = {}
         if moment >= self._looked_at + self._look_every:
@@ -137,8 +143,11 @@ class Caretaker:
         ended = self._is_final(charge) and not charge.saved.final
         return not charge.delay and (ended or charge.saved.token != charge.held.token)
 
-    def _attend(self, allocations: list[Allocation]) -> None:
-        """Learn what launchers say; of several of one bot the newest holder counts."""
+    def _attend(self, allocations: list[Allocation], listed: set[str]) -> None:
+        """Learn what launchers say; of several of one bot the newest holder counts.
+
+        `allocations` are proven to be what they say, `listed` is all there are.
+        """
         newest: dict[tuple[str, str], tuple[Allocation, HeldState, os.stat_result]] = {}
         for allocation in allocations:
             found = read_held(allocation.folder)
@@ -153,7 +162,7 @@ class Caretaker:
                 newest[key][1].token < self._charges[key].held.token
             ):  # the newer one's folder was deleted first
                 del newest[key]
-        self._let_go(self._charges.keys() - newest.keys(), {one.labels.allocation for one in allocations})
+        self._let_go(self._charges.keys() - newest.keys(), listed)
         for key, (allocation, held, owner) in newest.items():
             labels = allocation.labels
             whose = Whose(labels.fleet, labels.bot, labels.node, labels.allocation)
@@ -226,7 +235,7 @@ class Caretaker:
                     charge.saved = known
                     return
                 charge.saved = await self._saver.save(charge.whose, held, charge.saved, final=final)
-            except Conflict as error:
+            except (Conflict, StateRefused) as error:
                 charge.fenced = held.token
                 self._health.count("herdsman_agent_states_refused_total")
                 _log.warning("bot %s: %s", bot, error)
@@ -249,7 +258,7 @@ class Caretaker:
             if charge.saved.files and not folder.is_dir():
                 raise NotFound(f"{folder} is gone: its newest state stays version {charge.saved.version}")
             return None
-        newest = await self._desk.newest(whose.bot)
+        newest = await self._desk.newest(whose.claim, whose.bot)
         same = newest is not None and (newest.token, newest.final) == (held.token, True)
         later = newest is not None and newest.token > held.token and newest.node == whose.node
         if newest is not None and (same or (later and final)):

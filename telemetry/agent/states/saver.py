@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.errors import StoreUnavailable
-from schemas.state import HeldState, StateSave
+from schemas.state import HeldState, StateClaim, StateSave
 from telemetry.agent.states.desk import Desk
 from telemetry.agent.states.folder import Mark, Taken, take
 
@@ -22,6 +22,11 @@ class Whose:
     bot: str
     node: str
     allocation: str
+
+    @property
+    def claim(self) -> StateClaim:
+        """On whose behalf the service is asked."""
+        return StateClaim(self.fleet, self.allocation)
 
 
 @dataclass(slots=True)
@@ -81,12 +86,12 @@ class Saver:
             held.former,
             held.former_token,
         )
-        answer = await self._desk.offer(whose.bot, save)
+        answer = await self._desk.offer(whose.claim, whose.bot, save)
         if answer.version:
             return answer.version
         for sha256 in answer.missing:
             if sha256 not in taken.copies:
                 return 0
             data = await asyncio.to_thread(taken.copies[sha256].read_bytes)
-            await self._desk.upload(whose.bot, sha256, data)
-        return (await self._desk.offer(whose.bot, save)).version
+            await self._desk.upload(whose.claim, whose.bot, sha256, data)
+        return (await self._desk.offer(whose.claim, whose.bot, save)).version

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from controller.schedulers.protocol import Placed
 from controller.state.folder import FolderStore
+from controller.state.guarding import GuardedStates
 from controller.state.saved import SavedStates
 from schemas.labels import AllocationLabels
 from schemas.state import (
@@ -30,6 +32,7 @@ from telemetry.agent.states.caretaker import Caretaker
 from telemetry.agent.states.folder import look, take
 from telemetry.agent.states.living import Living
 from telemetry.agent.states.saver import Whose
+from tests.fakes.scheduler import FakeScheduler
 
 FLEET = "desk-abc123"
 
@@ -41,6 +44,8 @@ class Node:
     folder: Path
     saved: SavedStates
     allocations: list[Allocation] = field(default_factory=list)
+    scheduler: FakeScheduler = field(default_factory=lambda: FakeScheduler(FLEET, lambda: 0.0))
+    """Says whose allocations truly are."""
 
     @property
     def root(self) -> Path:
@@ -50,8 +55,11 @@ class Node:
     def state(self) -> Path:
         return self.root / FLEET / "maker"
 
-    def place(self, held: HeldState, allocation: str = "a1", node: str = "n1") -> Path:
-        """Let a launcher say something in its allocation, and return the shared folder."""
+    def place(
+        self, held: HeldState, allocation: str = "a1", node: str = "n1", *, truly: str = "maker"
+    ) -> Path:
+        """Let an allocation say something of the state of `maker`, and return its shared folder."""
+        self.scheduler.placements[allocation] = Placed(truly)
         shared = self.folder / "alloc" / allocation / "alloc"
         (shared / "logs").mkdir(parents=True, exist_ok=True)
         part = shared / "part"
@@ -67,7 +75,8 @@ class Node:
     @asynccontextmanager
     async def cared(self, gap: float = 0.05) -> AsyncIterator[Caretaker]:
         """Care for the node's states during a block."""
-        caretaker = Caretaker(self.saved, self.root, self.folder / "spool", gap=gap, look_every=0.02)
+        desk = GuardedStates(self.saved, self.scheduler, FLEET)
+        caretaker = Caretaker(desk, self.root, self.folder / "spool", gap=gap, look_every=0.02)
         caring = asyncio.create_task(caretaker.run(lambda: self.allocations))
         try:
             yield caretaker
@@ -83,6 +92,13 @@ class Node:
                 if found is not None and found.number >= number:
                     return found
                 await asyncio.sleep(0.01)
+
+    async def until(self, wanted: Callable[[StateVersion], bool]) -> StateVersion:
+        """Wait until the newest version is as wanted."""
+        found = await self.version()
+        while not wanted(found):
+            found = await self.version(found.number + 1)
+        return found
 
     async def answer(self, shared: Path, token: int) -> StateAnswer:
         """Wait for what the agent answers to a launcher."""
@@ -191,6 +207,71 @@ async def test_only_the_newest_holder_of_a_node_is_saved(node: Node) -> None:
         await asyncio.sleep(0.2)
     assert (version.token, version.final, version.allocation) == (5, False, "new")
     assert len(await node.saved.history("maker")) == 1
+
+
+FORGED = 10**15
+
+
+def holds(content: str) -> Callable[[StateVersion], bool]:
+    """Return whether a version's first file has a content."""
+    return lambda version: version.files[0].sha256 == sha256(content.encode())
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [HeldState(FORGED, "held"), HeldState(FORGED, "ended"), HeldState(5, "held")],
+    ids=["a huge token", "ended", "the same token"],
+)
+async def test_a_bot_that_says_it_is_another_neither_saves_nor_hides_that_ones_state(
+    node: Node, forged: HeldState
+) -> None:
+    """After a restart of the agent too: whatever holder it claims to be, the true one's saves go on."""
+    node.state.joinpath("a.json").write_text("1")
+    node.place(HeldState(5, "held", StatePlace("n1", 5)), "true")
+    node.place(forged, "forged", "n9", truly="thief")
+    for content in ("2", "3"):
+        node.state.joinpath("a.json").write_text(content)
+        async with node.cared():
+            await node.until(holds(content))
+    node.place(HeldState(5, "ended", StatePlace("n1", 5)), "true")
+    async with node.cared():
+        version = await node.until(lambda one: one.final)
+    assert {one.allocation for one in await node.saved.history("maker")} == {"true"}
+    assert version.token == 5
+
+
+async def test_a_bot_gets_no_other_bots_state(node: Node, tmp_path: Path) -> None:
+    """Neither under that one's name, nor under its own by naming the other as its former one."""
+    node.state.joinpath("a.json").write_text("the maker's secret")
+    node.place(HeldState(4, "ended", StatePlace("n1", 4)))
+    async with node.cared():
+        await node.version()
+    thief = Node(tmp_path / "thief", node.saved)
+    as_maker = thief.place(HeldState(5, "wanted", StatePlace("n1", 4), source="maker"), truly="thief")
+    thief.allocations[0] = Allocation(as_maker.parent, replace(thief.allocations[0].labels, bot="thief"), {})
+    async with thief.cared():
+        answer = await thief.answer(as_maker, 5)
+    assert (answer.status, "refused" in answer.message) == ("not_yet", True)
+    as_other = thief.place(HeldState(6, "wanted", StatePlace("n1", 4), source="maker"), "a2", truly="thief")
+    thief.allocations = thief.allocations[1:]
+    thief.scheduler.asked.clear()
+    async with thief.cared():
+        await asyncio.wait_for(thief.scheduler.asked["placed"].wait(), 20)
+        await asyncio.sleep(0.1)
+    assert not (as_other / ANSWER_FILE).exists()
+    assert not list(thief.root.glob("**/*"))
+
+
+async def test_states_wait_while_the_scheduler_cannot_be_asked(node: Node) -> None:
+    """Nothing is taken on the word of a file; once the scheduler answers all is saved, nothing was lost."""
+    node.state.joinpath("a.json").write_text("1")
+    node.place(HeldState(4, "ended", StatePlace("n1", 4)))
+    node.scheduler.down = True
+    async with node.cared():
+        await asyncio.wait_for(node.scheduler.asked["placed"].wait(), 20)
+        assert await node.saved.newest("maker") is None
+        node.scheduler.down = False
+        assert (await node.version()).final
 
 
 async def test_a_bot_that_was_removed_is_saved_once_more(node: Node) -> None:

@@ -6,19 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import Conflict, NotFound, StoreUnavailable, UsageError
-from schemas.state import MOST_FILE, StateFile, StatePlace, StateSave
+from controller.schedulers.protocol import Placed
+from schemas.errors import Conflict, NotFound, StateRefused, StoreUnavailable, UsageError
+from schemas.state import MOST_FILE, StateClaim, StateFile, StatePlace, StateSave
 from telemetry.agent.states.desk import HttpDesk
 from tests.fakes.web import Running, running
 from web.access.scopes import Scope
 
 BOT = "sma-btc"
+MINE = StateClaim("desk-abc123", "a1")
+NEWEST = f"/api/v1/states/{BOT}/versions/newest?fleet=desk-abc123&allocation=a1"
 STATE = f"/api/v1/bots/{BOT}/state"
 
 
 @pytest.fixture
 async def web(tmp_path: Path) -> AsyncIterator[Running]:
     async with running(tmp_path) as service:
+        service.controller.scheduler.placements["a1"] = Placed(BOT)
         yield service
 
 
@@ -35,32 +39,38 @@ def of(content: bytes, path: str = "counter.json") -> StateFile:
 
 async def hand_in(desk: HttpDesk, content: bytes, token: int = 1, *, final: bool = True) -> int:
     """Save a state of one file as an agent does."""
-    save = StateSave(token, "n1", final, (of(content),))
-    for sha256 in (await desk.offer(BOT, save)).missing:
-        await desk.upload(BOT, sha256, content)
-    return (await desk.offer(BOT, save)).version
+    save = StateSave(token, "n1", final, (of(content),), allocation="a1")
+    for sha256 in (await desk.offer(MINE, BOT, save)).missing:
+        await desk.upload(MINE, BOT, sha256, content)
+    return (await desk.offer(MINE, BOT, save)).version
 
 
 async def test_what_an_agent_hands_in_it_gets_back(web: Running, desk: HttpDesk) -> None:
     """Version by version, with every refusal as the error that it is."""
-    assert await desk.newest(BOT) is None
+    assert await desk.newest(MINE, BOT) is None
     assert await hand_in(desk, b"41", token=4) == 1
-    newest = await desk.newest(BOT)
+    newest = await desk.newest(MINE, BOT)
     assert newest is not None
     assert (newest.token, newest.final, newest.files) == (4, True, (of(b"41"),))
-    assert await desk.download(BOT, newest.files[0].sha256) == b"41"
+    assert await desk.download(MINE, BOT, newest.files[0].sha256) == b"41"
     with pytest.raises(Conflict, match="fenced"):
         await hand_in(desk, b"42", token=3)
     with pytest.raises(NotFound):
-        await desk.download(BOT, "0" * 64)
+        await desk.download(MINE, BOT, "0" * 64)
     with pytest.raises(UsageError, match="checksum"):
-        await desk.upload(BOT, "0" * 64, b"x")
+        await desk.upload(MINE, BOT, "0" * 64, b"x")
     with pytest.raises(UsageError):
-        await desk.upload(BOT, "0" * 64, bytes(MOST_FILE + 1))
+        await desk.upload(MINE, BOT, "0" * 64, bytes(MOST_FILE + 1))
+    with pytest.raises(StateRefused, match="is sma-btc by what"):
+        await desk.newest(MINE, "other")
+    await desk.prove(MINE, BOT)
+    web.controller.scheduler.down = True
+    with pytest.raises(StoreUnavailable, match="is down"):
+        await desk.prove(StateClaim("desk-abc123", "a2"), BOT)
     web.stop.set()
     await web.serving
     with pytest.raises(StoreUnavailable, match="does not answer"):
-        await desk.newest(BOT)
+        await desk.newest(MINE, BOT)
 
 
 async def test_agents_hand_in_and_people_look(web: Running, desk: HttpDesk) -> None:
@@ -74,10 +84,10 @@ async def test_agents_hand_in_and_people_look(web: Running, desk: HttpDesk) -> N
         assert (await reader.put(f"{STATE}/content", params=content, content=b"1")).status_code == 403
         assert (await operator.get(f"{STATE}/content", params=content)).content == b"41"
         for client in (reader, operator):
-            assert (await client.get(f"/api/v1/states/{BOT}/versions/newest")).status_code == 403
+            assert (await client.get(NEWEST)).status_code == 403
     async with web.client(Scope.INGEST) as agent, web.client(None) as nobody:
         assert (await agent.get(f"{STATE}/content", params=content)).status_code == 403
-        assert (await nobody.get(f"/api/v1/states/{BOT}/versions/newest")).status_code == 401
+        assert (await nobody.get(NEWEST)).status_code == 401
 
 
 async def test_a_state_is_changed_with_who_and_why(web: Running, desk: HttpDesk) -> None:

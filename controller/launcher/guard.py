@@ -3,6 +3,9 @@
 A launcher that is stopped, traced, or blocked on a dead disk can neither renew its lease nor end its bot.
 So a small process of its own, forked from the launcher, holds the same deadlines and does nothing but wait:
 it opens no file and sends nothing. It acts a moment after the launcher would have, and dies with it.
+
+Many programs take a second SIGTERM for impatience. So the right to send the first is a byte in a pipe:
+whoever of the two takes it asks, however long the other stood still and whatever it was told meanwhile.
 """
 
 import _signal  # type: ignore[import-not-found]  # `signal` imports enum, half a megabyte
@@ -32,6 +35,8 @@ _AGAIN = 0.02
 _SIGHUP = 1
 _MESSAGE = 64
 _LAST_DESCRIPTOR = 65536
+_TOLD, _RIGHT = 0, 1
+"""The guard's only descriptors: what the launcher tells it, and the right to ask the bot to end."""
 
 
 class Guard:
@@ -41,18 +46,23 @@ class Guard:
         self.pid = 0
         self._later = min(_LATER, (times["ttl"] - times["kill_after"]) / 2)
         self._now = clock
-        self._telling = -1
+        self._telling = self._asking = -1
 
     def begin(self, terminate_at: float, kill_at: float) -> None:
-        """Fork it with these deadlines, seconds of the launcher's clock. Raises StartFailed."""
-        self.end()
+        """Fork it with these deadlines, seconds of the launcher's clock; also anew, for the same run.
+
+        Raises StartFailed.
+        """
+        self._leave()
         launcher, reading = posix.getpid(), -1
         try:
+            if self._asking < 0:
+                self._asking = _one_byte()
             reading, self._telling = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
             self.extend(terminate_at, kill_at)
             self.pid = posix.fork()
             if self.pid == 0:
-                _watch(reading, launcher, self._later, self._now)
+                _watch(reading, self._asking, launcher, self._later, self._now)
         except OSError as error:
             raise StartFailed(f"no process can be started: {error}") from error
         finally:
@@ -60,7 +70,7 @@ class Guard:
                 posix.close(reading)
 
     def extend(self, terminate_at: float, kill_at: float) -> None:
-        """Move its deadlines; where both are the same, it asks nobody to end before it kills."""
+        """Move its deadlines."""
         terminate_at, kill_at = terminate_at + self._later, kill_at + self._later
         if self._telling >= 0:
             try:
@@ -68,29 +78,54 @@ class Guard:
             except OSError:  # it has ended, or does not read: then its older deadlines stay
                 return
 
+    def may_ask(self) -> bool:
+        """Take the right to ask the bot of this run to end; False where that was done."""
+        return self._asking < 0 or _take(self._asking)
+
     def end(self) -> None:
-        """Let it go: without us to tell it more it ends by itself."""
+        """Let it go with its run: without us to tell it more it ends by itself."""
+        self._leave()
+        if self._asking >= 0:
+            posix.close(self._asking)
+        self._asking = -1
+
+    def _leave(self) -> None:
         if self._telling >= 0:
             posix.close(self._telling)
         self._telling, self.pid = -1, 0
 
 
-def _watch(reading: int, launcher: int, later: float, clock: "Callable[[], float]") -> None:
+def _one_byte() -> int:
+    """Return the end of a pipe that one byte can be read from, once."""
+    reading, writing = posix.pipe2(posix.O_CLOEXEC | posix.O_NONBLOCK)
+    posix.write(writing, b".")
+    posix.close(writing)
+    return reading
+
+
+def _take(reading: int) -> bool:
+    """Read the byte; False where somebody has."""
+    return bool(posix.read(reading, 1))
+
+
+def _watch(reading: int, asking: int, launcher: int, later: float, clock: "Callable[[], float]") -> None:
     """Be the guard: never returns into the launcher's code."""
     try:
-        _leave(reading, launcher)
-        _Watcher(0, launcher, clock() + later, clock).live()
+        _leave(reading, asking, launcher)
+        _Watcher(launcher, clock() + later, clock).live()
     finally:
         posix._exit(0)  # noqa: SLF001 - its documented name
 
 
-def _leave(reading: int, launcher: int) -> None:
+def _leave(reading: int, asking: int, launcher: int) -> None:
     """Hold nothing of the launcher's: no stream, no lock, no group whose signals are not meant for us."""
     _signal.set_wakeup_fd(-1)
     for number in (SIGTERM, SIGINT, _SIGHUP):
         _signal.signal(number, _signal.SIG_IGN)
-    posix.dup2(reading, 0)
-    posix.closerange(1, _LAST_DESCRIPTOR)
+    pair = posix.dup(reading), posix.dup(asking)  # whichever numbers they have: both are to move
+    posix.dup2(pair[0], _TOLD)
+    posix.dup2(pair[1], _RIGHT)
+    posix.closerange(_RIGHT + 1, _LAST_DESCRIPTOR)
     posix.setsid()
     die_with(launcher)
 
@@ -98,15 +133,15 @@ def _leave(reading: int, launcher: int) -> None:
 class _Watcher:
     """Waits for the deadlines that the launcher tells, and acts on them."""
 
-    def __init__(self, reading: int, launcher: int, until: float, clock: "Callable[[], float]") -> None:
-        self._reading, self._launcher, self._now = reading, launcher, clock
+    def __init__(self, launcher: int, until: float, clock: "Callable[[], float]") -> None:
+        self._launcher, self._now = launcher, clock
         self._terminate_at = self._kill_at = until
         self._asked = False
 
     def live(self) -> None:
         """Wait until the launcher has ended or the bot had to."""
         poll = select.poll()
-        poll.register(self._reading, select.POLLIN)
+        poll.register(_TOLD, select.POLLIN)
         while True:
             due = self._kill_at if self._asked else self._terminate_at
             wait = max(0.0, min(due - self._now(), _LONGEST))
@@ -117,13 +152,13 @@ class _Watcher:
                 return
             if self._now() >= self._terminate_at and not self._asked:
                 self._asked = True
-                for child in descendants(self._launcher, but=posix.getpid()):
+                for child in descendants(self._launcher, but=posix.getpid()) if _take(_RIGHT) else ():
                     signal_group(child, SIGTERM)
 
     def _hear(self) -> bool:
         """Take what the launcher told last; False where it is gone."""
         try:
-            told = posix.read(self._reading, 1024 * _MESSAGE)
+            told = posix.read(_TOLD, 1024 * _MESSAGE)
         except BlockingIOError:
             return True
         if not told:

@@ -128,10 +128,9 @@ class Keeper:
         except StartFailed:  # tried again at the next turn
             ended[self._guard.pid] = 0
 
-    def has_asked(self) -> None:
-        """Tell the guard that the bot has been asked to end: many take a second signal for impatience."""
-        if self._guard is not None:
-            self._guard.extend(self.fence.kill_at, self.fence.kill_at)
+    def may_ask(self) -> bool:
+        """Return whether the bot is ours to ask to end: False where its guard did so while we stood still."""
+        return self._guard is None or self._guard.may_ask()
 
     def stand_down(self) -> None:
         """Let the guard go: what it guarded has ended."""

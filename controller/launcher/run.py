@@ -10,6 +10,7 @@ from controller.launcher.text import decode, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 STOP, LEASE, TIMEOUT = "stop", "lease_lost", "timeout"
@@ -18,8 +19,16 @@ STOP, LEASE, TIMEOUT = "stop", "lease_lost", "timeout"
 class Run:
     """A bot's process, and how far its ending has come. Times are `keeper.now()` seconds."""
 
-    def __init__(self, pid: int, attempt: int, started_at: float, order: "dict[str, Any]") -> None:
+    def __init__(
+        self,
+        pid: int,
+        attempt: int,
+        started_at: float,
+        order: "dict[str, Any]",
+        may_ask: "Callable[[], bool]",
+    ) -> None:
         self.pid = pid
+        self._may_ask = may_ask
         self._attempt, self._allocation = attempt, order["allocation"]
         self.started_at = started_at
         """Unix time, for reports."""
@@ -43,12 +52,13 @@ class Run:
         return {"run": f"{self._allocation}-{self._attempt}", "pid": self.pid, "attempt": self._attempt}
 
     def ask_to_end(self, why: str) -> bool:
-        """Send SIGTERM to the bot's processes, once; return whether this was the first time."""
+        """Have the bot's processes get SIGTERM, once; return whether this was the first time."""
         if self.ending:
             return False
         self.ending = why
         self._asked_at = now()
-        signal_group(self.pid, SIGTERM)
+        if self._may_ask():
+            signal_group(self.pid, SIGTERM)
         return True
 
     def kill(self) -> None:

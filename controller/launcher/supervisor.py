@@ -126,7 +126,7 @@ class Supervisor:
         attempt = self._count()
         started_at = time.time()  # before it can print its first line
         pid = self._execute(program)
-        run = Run(pid, attempt, started_at, self._order)
+        run = Run(pid, attempt, started_at, self._order, self._keeper.may_ask)
         self._reports.write("started", **run.identity(), started_at=run.started_at)
         self._queries.begin(code, dependencies, self._loop)
         return run
@@ -203,7 +203,6 @@ class Supervisor:
         if self._loop.stop:
             run.ask_to_end(STOP)
         if self._keeper.lost() and run.ask_to_end(LEASE):
-            self._keeper.has_asked()
             self._reports.write("lease_lost", **run.identity(), message=self._keeper.reason)
         if self._keeper.over():
             run.kill()

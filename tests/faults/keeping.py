@@ -122,6 +122,12 @@ class Nodes:
         agent = Agent(machine.data / "alloc", AllTaken(), checkpoint, fleet=FLEET, states=states)
         self.tasks[machine.name] = asyncio.create_task(agent.run())
 
+    async def stop(self, machine: Machine) -> None:
+        """End the agent of one client."""
+        task = self.tasks.pop(machine.name)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
 
 @contextlib.asynccontextmanager
 async def agents(cluster: Cluster, folder: Path, scheduler: Scheduler) -> AsyncIterator[Nodes]:

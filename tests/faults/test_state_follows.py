@@ -13,7 +13,7 @@ from controller.state.changing import StateChange, change_state
 from controller.state.recalling import recall
 from schemas.errors import Conflict
 from schemas.state import StateVersion
-from tests.engines.cluster import Cluster, nomad_cluster
+from tests.engines.cluster import Cluster, Machine, nomad_cluster
 from tests.engines.launching import make_bundle
 from tests.faults.conftest import FLEET, published, staged
 from tests.faults.keeping import KEEPING_BOT, Nodes, agents, begins
@@ -70,10 +70,15 @@ def ended(bot: Actor) -> int:
     return int((bot.record / "ended").read_text())
 
 
+def shared_folders(machine: Machine, bot: Actor) -> list[Path]:
+    """Return the shared folder of each of a bot's allocations on a node."""
+    labels = (machine.data / "alloc").glob("*/alloc/herdsman.json")
+    return [path.parent for path in labels if json.loads(path.read_text())["bot"] == bot.name]
+
+
 def waiting(cluster: Cluster, bot: Actor) -> str:
     """Return what the bot's launchers said of waiting, on every node."""
-    labels = cluster.root.glob("client*/alloc/*/alloc/herdsman.json")
-    own = [path.parent for path in labels if json.loads(path.read_text())["bot"] == bot.name]
+    own = [folder for machine in cluster.clients for folder in shared_folders(machine, bot)]
     logs = [path for folder in own for path in folder.glob("logs/bot.launcher.*")]
     lines = [line for path in logs for line in path.read_text().splitlines()]
     return "\n".join(line for line in lines if "state_elsewhere" in line)
@@ -193,6 +198,38 @@ async def test_a_node_lost_in_the_middle_of_a_save(stage: Stage, nodes: Nodes, r
     history = await nodes.saved.history(bot.name)
     assert all(known.get(version.node) != first.name for version in history if version.number > whole.number)
     report(f"{bot.check()}; began at {begins(bot.record)}, refused {desk.refusals}")
+
+
+async def test_a_bot_that_forges_its_files_is_taken_for_no_other(
+    stage: Stage, nodes: Nodes, tmp_path: Path
+) -> None:
+    """Another's name, and a holder after every other: an agent that starts anew asks whose they are."""
+    cluster, bot, thief = stage.cluster, stage.actor("owner"), stage.actor("thief")
+    first, second = cluster.clients
+    cluster.only(first)
+    token = await bot.apply("one", None)
+    await thief.apply("one", None)
+    for one in (bot, thief):
+        await one.living("one", 40)
+    before = await newest(nodes, bot)
+    await nodes.stop(first)
+    (forged,) = shared_folders(first, thief)
+    labels = json.loads((forged / "herdsman.json").read_text())
+    (forged / "herdsman.json").write_text(json.dumps(labels | {"bot": bot.name}))
+    held = {"token": 10**15, "phase": "ended", "place": {"node": labels["node"], "token": 10**15}}
+    (forged / "herdsman-state.json").write_text(json.dumps(held))
+    nodes.start(cluster, first, tmp_path)
+
+    async def saved_again() -> bool:
+        return (await newest(nodes, bot)).number > before.number
+
+    await until(saved_again, 30, "a save of the agent that began anew")
+    cluster.only(second)
+    await bot.apply("two", token)
+    assert await began(bot, 2) == ended(bot) > 0
+    history = await nodes.saved.history(bot.name)
+    assert forged.parent.name not in {version.allocation for version in history}
+    assert max(version.token for version in history) < 10**15
 
 
 async def test_a_dead_agent_keeps_no_bot_from_its_own_nodes_state(stage: Stage, nodes: Nodes) -> None:

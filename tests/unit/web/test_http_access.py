@@ -47,6 +47,7 @@ MATRIX = {
     ("DELETE", "/api/v1/bots/{name}/state/content"): Scope.OPERATE,
     ("POST", "/api/v1/bots/{name}/state/restore"): Scope.OPERATE,
     ("POST", "/api/v1/states/{name}/versions"): Scope.INGEST,
+    ("GET", "/api/v1/states/{name}/claim"): Scope.INGEST,
     ("GET", "/api/v1/states/{name}/versions/newest"): Scope.INGEST,
     ("PUT", "/api/v1/states/{name}/objects/{sha256}"): Scope.INGEST,
     ("GET", "/api/v1/states/{name}/objects/{sha256}"): Scope.INGEST,

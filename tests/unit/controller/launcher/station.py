@@ -75,12 +75,14 @@ class Station:
         )
         return order.document() | (changes or {})
 
-    def start(self, order: dict[str, Any] | None = None, **environment: str) -> subprocess.Popen[bytes]:
-        """Start a launcher with an order (the plain one by default)."""
+    def start(
+        self, order: dict[str, Any] | None = None, *, program: list[str] | None = None, **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """Start a launcher, or another `program`, with an order (the plain one by default)."""
         file = self.folder / "order.json"
         file.write_text(json.dumps(order or self.order()))
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(launcher_root() / LAUNCHER), str(file)],
+            [sys.executable, "-I", "-S", *(program or [str(launcher_root() / LAUNCHER)]), str(file)],
             env={"PATH": os.environ["PATH"], **environment},
             start_new_session=True,
         )

@@ -13,7 +13,7 @@ LAUNCHER = """
 import posix, sys, time
 from controller.launcher.guard import Guard
 from controller.launcher.keeper import now
-from controller.launcher.processes import Program, start
+from controller.launcher.processes import SIGTERM, Program, signal_group, start
 
 record, terminate, kill = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
 guard = Guard({"ttl": 10.0, "kill_after": 9.9}, now)
@@ -21,8 +21,13 @@ guard.begin(now() + terminate, now() + kill)
 bot = start(Program([sys.executable, "-c", sys.argv[4], record], {}, "/"), (1, 2))
 print(guard.pid, bot, flush=True)
 for line in sys.stdin:
-    guard.extend(*(now() + float(word) for word in line.split()))
-    print("told", flush=True)
+    if line == "ask\\n":
+        guard.may_ask() and signal_group(bot, SIGTERM)
+    elif line == "begin\\n":
+        guard.begin(now() + terminate, now() + kill)
+    else:
+        guard.extend(*(now() + float(word) for word in line.split()))
+    print(guard.pid, flush=True)
 """
 BOT = """
 import signal, subprocess, sys, time
@@ -57,11 +62,20 @@ class Scene:
 
     def tell(self, terminate: float, kill: float) -> None:
         """Move the deadlines."""
+        self.order(f"{terminate} {kill}")
+
+    def order(self, line: str) -> None:
+        """Have the launcher do something: "ask" the bot to end, or "begin" another guard."""
         assert self.launcher.stdin is not None
         assert self.launcher.stdout is not None
-        self.launcher.stdin.write(f"{terminate} {kill}\n")
+        self.launcher.stdin.write(f"{line}\n")
         self.launcher.stdin.flush()
-        assert self.launcher.stdout.readline() == "told\n"
+        self.guard = psutil.Process(int(self.launcher.stdout.readline()))
+
+    def asked(self) -> None:
+        """Wait until the bot has got SIGTERM."""
+        while "asked" not in self.record.read_text():
+            assert self.bot.is_running()
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -97,13 +111,30 @@ def test_bot_of_a_standing_launcher_is_asked_and_then_killed(scene: Scene) -> No
     assert scene.record.read_text() == "ready\nasked\n"
 
 
-def test_bot_that_was_asked_already_is_not_asked_again(scene: Scene) -> None:
-    """Where both deadlines are one, the guard only kills."""
+@pytest.mark.parametrize("meanwhile", ["60 90", "begin"], ids=["renewed", "another guard"])
+def test_bot_that_was_asked_already_is_not_asked_again(scene: Scene, meanwhile: str) -> None:
+    """Though the lease was renewed since, or the guard replaced: it only kills."""
     processes = scene.ready()
-    scene.tell(0.5, 0.5)
+    scene.order("ask")
+    scene.asked()
+    scene.order(meanwhile)
+    scene.tell(0.3, 0.9)
     scene.launcher.send_signal(signal.SIGSTOP)
     assert gone(processes)
-    assert scene.record.read_text() == "ready\n"
+    assert scene.record.read_text() == "ready\nasked\n"
+
+
+def test_launcher_that_thaws_does_not_ask_what_its_guard_asked(scene: Scene) -> None:
+    """The bot is left the time that it has; a second signal would be taken for impatience."""
+    processes = scene.ready()
+    scene.tell(0.2, 60)
+    scene.launcher.send_signal(signal.SIGSTOP)
+    scene.asked()
+    scene.launcher.send_signal(signal.SIGCONT)
+    scene.order("ask")
+    scene.tell(0.2, 0.8)
+    assert gone(processes)
+    assert scene.record.read_text() == "ready\nasked\n"
 
 
 def test_told_deadlines_replace_the_older_ones(tmp_path: Path) -> None:
@@ -123,7 +154,7 @@ def test_told_deadlines_replace_the_older_ones(tmp_path: Path) -> None:
 def test_guard_holds_nothing_and_ends_with_its_launcher(scene: Scene) -> None:
     """It keeps no stream or lock open, has a session of its own, and is gone when the launcher is."""
     scene.ready()
-    assert scene.guard.num_fds() == 1
+    assert scene.guard.num_fds() == 2
     assert scene.guard.pid != scene.launcher.pid
     scene.launcher.kill()
     assert gone([scene.guard])

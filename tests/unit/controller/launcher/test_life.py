@@ -12,6 +12,7 @@ import pytest
 
 from controller.launcher.archive import LAUNCHER, launcher_root
 from controller.launcher.file_lease import Lease
+from schemas.bot import Lease as LeaseTimes
 from schemas.reports import Outcome, ReportKind
 from tests.unit.controller.launcher.station import Station, alive, ended, until
 
@@ -156,6 +157,41 @@ async def test_a_second_launcher_waits_for_the_first(station: Stations) -> None:
     second.terminate()
     assert await ended(second) == 0
     assert [report.attempt for report in place.reports("started")] == [1, 2]
+
+
+GUARDED = """
+import sys
+sys.path.append(sys.argv.pop(1))
+from controller.launcher.file_lease import Lease
+Lease.deadline_free = False  # as with a lease on Nomad: a guard stands beside the launcher
+from controller.launcher.launcher import main
+sys.exit(main())
+"""
+COUNTING = """
+import signal, time
+signal.signal(signal.SIGTERM, lambda *_: print("asked", flush=True))
+print("ready", flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
+async def test_a_bot_that_is_stopped_while_its_lease_is_lost_is_asked_once(station: Stations) -> None:
+    """Neither the launcher nor the lease's guard asks again what is putting its things in order."""
+    place = station(COUNTING)
+    lease = LeaseTimes(ttl=4.0, renew_every=0.1, terminate_after=0.8, kill_after=2.0)
+    launcher = place.start(
+        place.order(lease=lease, kill_timeout=60.0), program=["-c", GUARDED, str(launcher_root())]
+    )
+    await place.line("stdout", "ready")
+    await until(lambda: (place.folder / "work" / "lease-deadline").exists())
+    place.lock.unlink()
+    place.lock.mkdir()
+    launcher.terminate()
+    (exited,) = await place.report("exited")
+    assert await ended(launcher) == 0
+    assert (exited.reason, exited.outcome) == ("stop", Outcome.KILLED)
+    assert place.lines("stdout") == ["ready", "asked"]
 
 
 @pytest.mark.parametrize("code", [PATIENT, STUBBORN])

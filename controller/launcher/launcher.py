@@ -14,7 +14,7 @@ from controller.launcher.files import read
 from controller.launcher.keeper import Keeper
 from controller.launcher.lease import open_lease
 from controller.launcher.loop import Loop
-from controller.launcher.processes import adopt_orphans
+from controller.launcher.processes import adopt_orphans, keep_private
 from controller.launcher.reporting import Reports
 from controller.launcher.supervisor import Supervisor
 from controller.launcher.surroundings import expanded
@@ -24,12 +24,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+CREDENTIAL = "NOMAD_TOKEN"
+"""The credential with which a launcher keeps its lease on Nomad; a bot must not have it."""
 _PERIODIC = "/periodic-"
 
 
 def main() -> int:
     """Carry out the order."""
     own = {key.decode(): value.decode("utf-8", "surrogateescape") for key, value in posix.environ.items()}
+    if CREDENTIAL in own:
+        keep_private()
     order = read_order(sys.argv, own)
     adopt_orphans()
     reports = Reports(order, posix.getpid())

@@ -6,7 +6,7 @@ import posix
 
 SIGINT, SIGTERM, SIGKILL = 2, 15, 9
 _SIGPIPE, _SIGXFSZ, _SIGHUP, _SIGCHLD = 13, 25, 1, 17
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
 _MESSAGE = 4096
 
 _prctl = ctypes.CDLL(None).prctl
@@ -15,6 +15,14 @@ _prctl = ctypes.CDLL(None).prctl
 def adopt_orphans() -> None:
     """Make this process the parent of every descendant whose own parent dies, so that none escapes it."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def keep_private() -> None:
+    """Let no other process of this user look into this one: its environment holds the platform's credentials.
+
+    Processes forked from it are as private, programs started by it are not. Root may look all the same.
+    """
+    _prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 class StartFailed(Exception):

@@ -14,7 +14,8 @@ from typing import Any
 
 sys.path.append(__file__.rpartition("/controller/")[0] or ".")  # -I and -S leave the standard library alone
 
-from controller.launcher.launcher import read_order
+from controller.launcher.launcher import CREDENTIAL, read_order
+from controller.launcher.processes import keep_private
 from controller.launcher.query_answer import NO_ANSWER, NO_QUERIES, encoded, failure, parse
 from controller.launcher.query_fresh import ask_fresh
 from controller.launcher.query_live import ask_live
@@ -26,6 +27,8 @@ _MOST_QUESTION = 1 << 20
 def main() -> int:
     """Answer the question."""
     own = dict(os.environ)
+    if CREDENTIAL in own:
+        keep_private()
     try:
         answer = _answer(own)
     except Exception as error:  # noqa: BLE001 - whoever asked is told, and nobody else looks here

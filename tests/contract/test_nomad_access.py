@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from controller.schedulers.protocol import Phase, Question
@@ -65,6 +66,23 @@ async def test_committed_policies_are_enough(guarded: NomadAgent, tmp_path: Path
         await fleet.phase("alpha", Phase.STOPPED)
         await fleet.scheduler.remove("alpha")
         assert set((await harness.scheduler.observe()).bots) == {"beta"}
+
+
+def test_launchers_write_leases_and_places_alone(guarded: NomadAgent) -> None:
+    """Whatever else lies under herdsman/ is nothing to them, and they delete nothing."""
+    token = token_with(guarded, "launchers", committed_rules("bots"))
+
+    def status(method: str, path: str) -> int:
+        body = {"Namespace": "default", "Path": path, "Items": {"holder": "x"}}
+        headers = {"X-Nomad-Token": token}
+        return httpx.request(
+            method, f"{guarded.address}/v1/var/{path}", json=body, headers=headers, trust_env=False
+        ).status_code
+
+    for path in ("herdsman/leases/desk/maker", "herdsman/state/desk/maker"):
+        assert (status("PUT", path), status("GET", path), status("DELETE", path)) == (200, 200, 403)
+    for path in ("herdsman/other", "herdsman", "nomad/jobs/desk-agent"):
+        assert (status("PUT", path), status("GET", path)) == (403, 403)
 
 
 async def test_missing_access_is_told(guarded: NomadAgent, tmp_path: Path) -> None:

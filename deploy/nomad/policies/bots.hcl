@@ -3,7 +3,12 @@
 
 namespace "default" {
   variables {
-    path "herdsman/*" {
+    # Which copy of a bot may live. With the fleet's id in place of the "*" it is for the bots of one fleet.
+    path "herdsman/leases/*" {
+      capabilities = ["read", "write"]
+    }
+    # Which node has the newest state of a bot.
+    path "herdsman/state/*" {
       capabilities = ["read", "write"]
     }
   }

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +76,21 @@ class Station:
         return order.document() | (changes or {})
 
     def start(
-        self, order: dict[str, Any] | None = None, *, program: list[str] | None = None, **environment: str
+        self,
+        order: dict[str, Any] | None = None,
+        *,
+        program: list[str] | None = None,
+        before: Sequence[str] = (),
+        **environment: str,
     ) -> subprocess.Popen[bytes]:
-        """Start a launcher, or another `program`, with an order (the plain one by default)."""
+        """Start a launcher, or another `program`, with an order (the plain one by default).
+
+        `before`: a command that starts it in its own way.
+        """
         file = self.folder / "order.json"
         file.write_text(json.dumps(order or self.order()))
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", *(program or [str(launcher_root() / LAUNCHER)]), str(file)],
+            [*before, sys.executable, "-I", "-S", *(program or [str(launcher_root() / LAUNCHER)]), str(file)],
             env={"PATH": os.environ["PATH"], **environment},
             start_new_session=True,
         )

@@ -194,6 +194,38 @@ async def test_a_bot_that_is_stopped_while_its_lease_is_lost_is_asked_once(stati
     assert place.lines("stdout") == ["ready", "asked"]
 
 
+CURIOUS = """
+import os, time
+for process in (os.getppid(), *map(int, filter(str.isdigit, os.listdir("/proc")))):
+    for name in ("environ", "mem", "maps"):
+        try:
+            with open(f"/proc/{process}/stat") as file:
+                parent = int(file.read().rpartition(")")[2].split()[1])
+            if os.getppid() in (process, parent) and process != os.getpid():
+                os.close(os.open(f"/proc/{process}/{name}", os.O_RDONLY))
+                print("sees", name, flush=True)
+        except OSError as error:
+            print(error.strerror, flush=True)
+print("its own:", sorted(name for name in os.environ if "NOMAD" in name), flush=True)
+time.sleep(600)
+"""
+
+
+async def test_a_bot_cannot_look_into_its_launcher(station: Stations) -> None:
+    """What keeps the lease stays there: neither its environment nor its memory, nor those of the guard."""
+    place = station(CURIOUS)
+    wrapped = [] if os.geteuid() else ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]
+    launcher = place.start(
+        program=["-c", GUARDED, str(launcher_root())], before=wrapped, NOMAD_TOKEN="the-launchers-own"
+    )
+    assert await place.line("stdout", "its own: ") == "[]"
+    refused = place.lines("stdout")[:-1]
+    assert set(refused) == {"Permission denied"}
+    assert len(refused) >= 9  # the launcher twice, and its guard
+    launcher.terminate()
+    assert await ended(launcher) == 0
+
+
 @pytest.mark.parametrize("code", [PATIENT, STUBBORN])
 async def test_a_lost_lease_ends_the_bot_before_the_lease_can_end(station: Stations, code: str) -> None:
     """Without renewals the bot gets SIGTERM, then SIGKILL, and all of it within the time to live."""

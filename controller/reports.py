@@ -1,5 +1,6 @@
 """Taking launcher reports in: runs go to the database at once, the process state into the bot's status."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
@@ -43,12 +44,14 @@ class Reports:
         self._listener = listener
         self._touch = touch
         self._told: set[str] = set()
+        self._turn = asyncio.Lock()
 
     async def record(self, reports: Sequence[Reported]) -> None:
-        """Take reports of this fleet in and return once they are kept."""
+        """Take reports of this fleet in and return once they are kept: one delivery after the other."""
         ours = self._honest([one for one in reports if one[0].fleet == self._fleet.id])
         for begin in range(0, len(ours), _AT_ONCE):
-            await self._record(ours[begin : begin + _AT_ONCE])
+            async with self._turn:
+                await self._record(ours[begin : begin + _AT_ONCE])
 
     def _honest(self, ours: list[Reported]) -> list[Reported]:
         """Leave out reports under another bot's name than that of whose allocation the scheduler shows.
@@ -69,32 +72,40 @@ class Reports:
         return honest
 
     async def _record(self, ours: Sequence[Reported]) -> None:
-        changed = self._fold(ours)
+        """Keep reports in the database, and only then believe them: those that failed come again.
+
+        Meanwhile a bot may be removed, or its crash loop end: so they are folded once more, onto what holds.
+        """
         now = self._clock.time()
+        folded = self._folded(ours, now)
 
         def write(connection: Connection) -> list[RunRecord]:
-            save_processes(connection, changed, now)
+            save_processes(connection, folded, now)
             runs = [run for one in ours if (run := record_report(connection, *one)) is not None]
             for bot in {labels.bot for labels, report in ours if report.kind is ReportKind.EXITED}:
                 trim_runs(connection, bot, self._settings.runs_kept)
             return runs
 
-        for run in await self._database.run(write):
+        runs = await self._database.run(write)
+        changed = self._folded(ours, now)
+        self._fleet.processes.update(changed)
+        for bot in changed:
+            self._touch(bot)
+        for run in runs:
             self._listener.run_changed(run.bot, run)
 
-    def _fold(self, ours: Sequence[Reported]) -> dict[str, ProcessState]:
-        """Fold reports into the process states and return those that changed."""
-        now, changed = self._clock.time(), {}
+    def _folded(self, ours: Sequence[Reported], now: float) -> dict[str, ProcessState]:
+        """Return the process states that reports change, as they are after them."""
+        changed: dict[str, ProcessState] = {}
         for labels, report in ours:
             bot = labels.bot
             entry = self._fleet.inventory.get(bot)
             if entry is None and bot not in self._fleet.observed:
                 continue
-            before = self._fleet.processes.get(bot, ProcessState())
+            before = changed.get(bot) or self._fleet.processes.get(bot, ProcessState())
             seen = self._fleet.observed.get(bot)
             placed = seen.allocation if seen else ""
             after = fold(before, labels, report, now, crash_policy(entry.spec if entry else None), placed)
             if after != before:
-                self._fleet.processes[bot] = changed[bot] = after
-                self._touch(bot)
+                changed[bot] = after
         return changed

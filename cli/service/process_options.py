@@ -2,6 +2,7 @@
 
 import os
 import socket
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -72,6 +73,9 @@ def database_address(given: str, file: Path | None, *, typed: bool) -> str:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text("utf-8").strip()
+        mode, text = stat.S_IMODE(file.stat().st_mode), file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--database-file {file} cannot be read: {error}") from error
+    if mode & 0o077:
+        raise UsageError(f"--database-file {file} can be read by others ({mode:04o}): chmod 600 {file}")
+    return text

@@ -15,9 +15,21 @@ def test_the_address_comes_from_a_file_or_the_environment(tmp_path):
     """A file wins over the environment, and both may hold a password."""
     file = tmp_path / "database"
     file.write_text("postgresql://ops:secret@db/fleet\n")
+    file.chmod(0o600)
     assert database_address("postgresql://env/x", file, typed=False) == "postgresql://ops:secret@db/fleet"
     assert database_address("postgresql://ops:s@db/x", None, typed=False) == "postgresql://ops:s@db/x"
     assert database_address("postgresql://ops@db/x", None, typed=True) == "postgresql://ops@db/x"
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_file_that_others_can_read_is_refused(tmp_path, mode):
+    """As every other file with a credential; its content is not shown."""
+    file = tmp_path / "database"
+    file.write_text("postgresql://ops:secret@db/fleet\n")
+    file.chmod(mode)
+    with pytest.raises(UsageError, match=f"chmod 600 {file}") as refused:
+        database_address("", file, typed=False)
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

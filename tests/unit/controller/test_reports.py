@@ -1,11 +1,22 @@
 """Launcher reports as they come in through the controller."""
 
+import asyncio
 from dataclasses import replace
 
+import pytest
+
+from controller.database import Database, DatabaseUnavailable
+from controller.database.runs import load_runs
+from controller.database.statuses import load_statuses
+from controller.fleet import Fleet
+from controller.ports import NoListener
+from controller.reports import Reports
+from controller.settings import Settings
 from controller.status import Health
 from schemas.bot import BotType
 from schemas.reports import LauncherReport, Outcome, ReportKind
-from tests.unit.controller.examples import exited, labels, spec, started
+from tests.fakes.clock import FakeClock
+from tests.unit.controller.examples import FLEET, entry, exited, labels, seen, spec, started
 
 
 async def test_same_report_twice_changes_nothing(world):
@@ -50,6 +61,32 @@ async def test_a_bot_cannot_speak_for_another(world):
         assert world.health("b") is Health.HEALTHY
         assert [run.outcome for run in await controller.runs("b")] == [""]
         assert world.health("a") is Health.HEALTHY
+
+
+async def test_a_report_that_could_not_be_kept_counts_for_nothing_until_it_is(tmp_path):
+    """It comes again, and is then in the database as in memory, once; so is what came at the same time."""
+    bot, clock = spec(), FakeClock()
+    database, touched = await Database.open(str(tmp_path / "herdsman.db")), []
+    fleet = Fleet(FLEET, observed={bot.name: seen(bot)}, inventory={bot.name: entry(bot)})
+    reports = Reports(fleet, database, clock, Settings(), NoListener(), touched.append)
+
+    def away(_connection):
+        raise DatabaseUnavailable("it does not answer")
+
+    database.guard = away
+    beginning = [(labels(bot), started())]
+    with pytest.raises(DatabaseUnavailable):
+        await reports.record(beginning)
+    assert (fleet.processes, touched) == ({}, [])
+    database.guard = None
+    crash = [(labels(bot), exited(t=started().t + 1))]
+    await asyncio.gather(reports.record(beginning), reports.record(crash), reports.record(crash))
+    (kept,) = (await database.run(load_statuses)).values()
+    assert kept[1] == fleet.processes[bot.name]
+    assert len(kept[1].crashes) == 1
+    assert touched == [bot.name] * 2
+    assert len(await database.run(lambda connection: load_runs(connection, bot.name, 10))) == 1
+    await database.close()
 
 
 async def test_late_words_of_the_old_copy_complete_its_run_only(world):

@@ -48,6 +48,11 @@ from cli.known_service import default_data
     "--source-key-file", type=click.Path(path_type=Path), help="Private key for the ssh source (0600)."
 )
 @click.option(
+    "--trust-policy",
+    type=click.Path(path_type=Path),
+    help="Whose signed commits are deployed, and who may change what: a file (docs/trust.md).",
+)
+@click.option(
     "--poll-interval", default=30.0, show_default=True, help="Seconds between two looks at the source."
 )
 @click.option("--seed", type=click.Path(path_type=Path), help="A folder to begin an empty git remote with.")

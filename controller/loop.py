@@ -260,12 +260,17 @@ class Controller:
         return await self._queries.ask(name, path, params)
 
     async def record_refusal(
-        self, revision: Revision, errors: tuple[ManifestError, ...], by: str = ""
+        self,
+        revision: Revision,
+        errors: tuple[ManifestError, ...],
+        by: str = "",
+        *,
+        trigger: str = "push",
     ) -> None:
-        """Keep a pushed revision that was refused, for the history."""
+        """Keep a revision that was refused, at its push or as a source shows it, for the history."""
         now = self._clock.time()
         record = RevisionRecord(
-            revision, RevisionState.REFUSED, now, finished_at=now, trigger="push", by=by, errors=errors
+            revision, RevisionState.REFUSED, now, finished_at=now, trigger=trigger, by=by, errors=errors
         )
         if revision.id not in self._fleet.revisions:
             await self._database.run(lambda connection: save_revision(connection, record))

@@ -147,6 +147,15 @@ def install_cmake(target: Path) -> None:
     target.symlink_to(str(shutil.which("cmake")))
 
 
+def install_gpg(target: Path) -> None:
+    """Make GnuPG ready, which checks OpenPGP signatures, and link it."""
+    if not shutil.which("gpg"):
+        if not shutil.which("apt-get") or os.geteuid() != 0:
+            raise EngineMissing("the tests of signatures need gpg: apt-get install gnupg")
+        install_debian("gnupg")
+    target.symlink_to(str(shutil.which("gpg")))
+
+
 def install_debian(package: str, *options: str) -> None:
     """Install one of Debian's packages, with what it needs and no more."""
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
@@ -190,6 +199,7 @@ ENGINES: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "postgres": ("", install_postgresql, "PostgreSQL from Debian"),
     "zsh": ("", install_shell("zsh"), "zsh from Debian"),
     "fish": ("", install_shell("fish"), "fish from Debian"),
+    "gpg": ("", install_gpg, "gpg from Debian"),
     "cargo": ("", install_cargo, "cargo, as it is here or from Debian"),
     "cmake": ("", install_cmake, "CMake and g++, as they are here or from Debian"),
 }

@@ -19,6 +19,7 @@ from gitops.desired import DesiredState
 from gitops.process import CommandTimedOut, git, git_environment, run
 from gitops.reading import CommitReader
 from gitops.revision import Revision
+from gitops.sources import News
 from gitops.states import FleetStates
 from schemas.errors import Conflict, NotFound, SourceUnavailable, TooBusy, UsageError
 
@@ -55,6 +56,33 @@ class Lookable(Protocol):
     @property
     def repository(self) -> Path:
         """Return the bare repository with its objects."""
+        ...
+
+    @property
+    def subfolder(self) -> str:
+        """Return the fleet's folder in the repository."""
+        ...
+
+    @property
+    def branch(self) -> str:
+        """Return the deployed branch or tag."""
+        ...
+
+    @property
+    def interval(self) -> float:
+        """Return the seconds between two polls."""
+        ...
+
+    async def fetch(self) -> Revision:
+        """Return the newest revision."""
+        ...
+
+    async def watch(self, news: News) -> None:
+        """Give word of what may be new, where that is watched."""
+        ...
+
+    def problems(self) -> Sequence[str]:
+        """Return what is wrong though `fetch` succeeds."""
         ...
 
     async def bring(self, ref: str, environment: Mapping[str, str]) -> str:

@@ -86,6 +86,11 @@ class GitSource(OneSource):
         """Return what is followed, in words."""
         return str(self._reference)
 
+    @property
+    def follows_tags(self) -> bool:
+        """Say whether a tag is followed."""
+        return self._reference.kind in (Kind.TAG, Kind.SEMVER)
+
     def concerns(self, ref: str) -> bool:
         """Say whether a ref that moved on the server may be the one that is followed."""
         return self._reference.concerns(ref, self.branch)

@@ -44,6 +44,8 @@ class Push:
     repository: Path
     branch: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    role: str = ""
+    """The scope of the user's token."""
 
     @property
     def deployed(self) -> RefUpdate | None:

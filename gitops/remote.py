@@ -7,7 +7,7 @@ there is one at a time.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitops.backend import (
     Backend,
@@ -46,7 +46,7 @@ class _Progress:
 
 
 class GitRemote:
-    """Serves one repository. The request is authorised already; `scope["state"]["user"]` says whose it is."""
+    """Serves one repository. The request is authorised: `scope["state"]` has its `user` and `role`."""
 
     def __init__(self, repository: HostedRepository, gate: PushGate, prefix: str = GIT_PATH) -> None:
         self._repository = repository
@@ -74,11 +74,12 @@ class GitRemote:
             _log.critical("%s", error)
             await respond(send, 503, str(error))
             return
-        user = str((scope.get("state") or {}).get("user", ""))
+        state = scope.get("state") or {}
+        user, role = str(state.get("user", "")), str(state.get("role", ""))
         if path == "git-receive-pack":
             self._pushes += 1
             try:
-                await self._receive_pack(scope, receive, send, user)
+                await self._receive_pack(scope, receive, send, (user, role))
             finally:
                 self._pushes -= 1
         else:
@@ -99,14 +100,14 @@ class GitRemote:
             task.cancel()
         await asyncio.gather(*self._following, return_exceptions=True)
 
-    async def _receive_pack(self, scope: Scope, receive: Receive, send: Send, user: str) -> None:
+    async def _receive_pack(self, scope: Scope, receive: Receive, send: Send, who: tuple[str, str]) -> None:
         channel = HookChannel()
         environment = cgi_environment(
             scope,
             self._repository.path,
             "git-receive-pack",
             "git-receive-pack",
-            user,
+            who[0],
             channel.environment,
         )
         try:
@@ -116,7 +117,7 @@ class GitRemote:
         await channel.open()
         # Nothing has been handed to git yet, so that no ref can have moved.
         progress = _Progress(before=await self._repository.refs())
-        conversation = asyncio.create_task(self._converse(channel, user, progress))
+        conversation = asyncio.create_task(self._converse(channel, who, progress))
         try:
             left = await _exchange(backend, receive, send, channel.hang_up)
             if left and not progress.followed:
@@ -131,12 +132,12 @@ class GitRemote:
         await self._settle(progress)
         await end_response(send)
 
-    async def _converse(self, channel: HookChannel, user: str, progress: _Progress) -> None:
+    async def _converse(self, channel: HookChannel, who: tuple[str, str], progress: _Progress) -> None:
         """Answer the hooks of one push until all its processes have ended."""
         while (call := await channel.next_call()) is not None:
             if call.hook == "pre-receive":
                 progress.called = True
-                push = self._push(call, user)
+                push = self._push(call, who)
                 await self._take_turn(channel.say, progress)
                 yes = await self._decide(push, channel.say)
                 progress.let_in = push if yes else None
@@ -147,9 +148,11 @@ class GitRemote:
                 await asyncio.shield(self._follow(progress.let_in, channel.say))
                 await channel.answer(yes=True)
 
-    def _push(self, call: HookCall, user: str) -> Push:
-        repository = self._repository
-        return Push(call.updates, call.options, user, repository.path, repository.branch, call.environment)
+    def _push(self, call: HookCall, who: tuple[str, str]) -> Push:
+        repository, (user, role) = self._repository, who
+        return Push(
+            call.updates, call.options, user, repository.path, repository.branch, call.environment, role
+        )
 
     async def _take_turn(self, say: Say, progress: _Progress) -> None:
         if self._turn.locked():
@@ -183,7 +186,7 @@ class GitRemote:
         return task
 
     async def _accepted(self, push: Push, say: Say) -> None:
-        settled = Push(push.updates, push.options, push.user, push.repository, push.branch)
+        settled = replace(push, environment={})
         try:
             await self._gate.accepted(settled, say)
         except HerdsmanError as error:

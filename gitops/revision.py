@@ -18,6 +18,11 @@ class Revision:
     origin: str = ""
     """The name of its source, where a fleet has several; "" where it has one."""
 
+    signature: str = ""
+    """What its signature is worth: good, none, unknown, bad, expired, revoked; "" where nobody asked."""
+    signer: str = ""
+    """Who signed it, and with which key; "" where nobody did who is known."""
+
     @property
     def key(self) -> str:
         """What tells it from every other revision: two sources may be at the same commit."""

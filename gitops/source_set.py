@@ -51,6 +51,10 @@ class Followable(Protocol):
         """Give word of what may be new, where that is watched."""
         ...
 
+    def problems(self) -> Sequence[str]:
+        """Return what is wrong though `fetch` succeeds."""
+        ...
+
 
 @dataclass(slots=True)
 class Member:
@@ -184,7 +188,8 @@ class SourceSet(OneSource):
 
     def problems(self) -> Sequence[str]:
         """Return what is wrong with single sources."""
-        return [f"source {one.name}: {one.problem}" for one in self.members if one.problem]
+        own = [f"source {one.name}: {one.problem}" for one in self.members if one.problem]
+        return own + [f"source {one.name}: {said}" for one in self.members for said in one.source.problems()]
 
     def _hangs(self, member: Member, now: float) -> bool:
         return member.began_at is not None and now - member.began_at > self._patience

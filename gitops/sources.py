@@ -59,6 +59,11 @@ class NothingPushed(SourceUnavailable):
 class OneSource:
     """What a controller asks of where revisions come from, for a source that is only polled."""
 
+    @property
+    def follows_tags(self) -> bool:
+        """Say whether a tag is followed, and no branch."""
+        return False
+
     async def look(self) -> None:
         """Look now though it is not due: a fetch of a single source always does."""
 

@@ -10,13 +10,13 @@ from jsonschema.protocols import Validator
 from schemas.errors import NotFound
 from schemas.validation import draft202012
 
-NAMES = ("program", "bot", "fleet", "sources")
+NAMES = ("program", "bot", "fleet", "sources", "trust")
 _OF_BOT = "urn:herdsman:schema:bot#/$defs/"
 
 
 @lru_cache(maxsize=len(NAMES))
 def schema_text(name: str) -> str:
-    """Return a schema as JSON text that stands on its own: program (bot-config.yaml), bot, fleet or sources.
+    """Return a schema as JSON text that stands on its own; program is that of bot-config.yaml.
 
     Raises NotFound for another name.
     """

@@ -189,6 +189,10 @@ class RevisionDocument(Struct):
     """The name of its source, where the fleet has several."""
     rewritten: str = ""
     """The commit that it replaces without following it: history was rewritten. "" where it was not."""
+    signature: str = ""
+    """good, none, unknown, bad, expired, revoked or unchecked; "" where no trust policy asks."""
+    signer: str = ""
+    """Who signed it, and with which key, where that is known."""
 
 
 class FleetDocument(Struct):

@@ -98,6 +98,7 @@ class Front:
         state = scope.setdefault("state", {})
         state["principal"] = principal
         state["user"] = principal.name if principal else ""
+        state["role"] = principal.scope.value if principal else ""
         if principal is not None:
             self._access.tokens.used(principal.token, self._access.clock())
         return True

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from controller.passes import Pass, Until
@@ -11,6 +12,9 @@ from gitops.desired import DesiredState
 from gitops.push import Push, Say
 from gitops.reading import CommitReader
 from gitops.revision import Revision
+from gitops.trust.question import Answer, Pusher, Question
+from gitops.trust.source import facts, with_signature
+from gitops.trust.trust import Trust, changed_environments
 from schemas.errors import HerdsmanError, ManifestError
 from web.progress import follow
 from web.push_lines import (
@@ -21,6 +25,7 @@ from web.push_lines import (
     final_line,
     header_line,
     judge,
+    trust_lines,
     verdict_lines,
 )
 from web.settings import WebSettings
@@ -54,34 +59,63 @@ CONFIRM_PRUNE = "confirm-prune"
 class GitGate:
     """The `PushGate` of our own remote: validates before a push is let in, applies and reports after it."""
 
-    def __init__(self, controller: TakesPushes, build: BuildState, settings: WebSettings) -> None:
+    def __init__(
+        self,
+        controller: TakesPushes,
+        build: BuildState,
+        settings: WebSettings,
+        trust: Trust | None = None,
+    ) -> None:
         self._controller = controller
         self._build = build
         self._settings = settings
+        self._trust = trust
 
     async def check(self, push: Push, say: Say) -> bool:
         """Refuse a push that brings a mistake which was not there before; older ones only warn."""
         update = push.deployed
         if update is None or update.deletes:
             return True  # git's side refuses to delete the deployed branch
-        verdict, revision = await asyncio.to_thread(
+        judged = await asyncio.to_thread(
             self._judge, push, update.old if not update.creates else "", update.new
         )
-        for line in verdict_lines(verdict):
+        for line in (*verdict_lines(judged.verdict), *trust_lines(judged.answer)):
             await say(line)
-        if verdict.introduced:
-            await self._controller.record_refusal(revision, verdict.introduced, push.user)
-        return not verdict.introduced
+        refused = (*judged.verdict.introduced, *judged.answer.refusals)
+        if refused:
+            await self._controller.record_refusal(judged.revision, refused, push.user)
+        return not refused
 
-    def _judge(self, push: Push, old: str, new: str) -> tuple[Verdict, Revision]:
-        """Compare what is wrong before and after; runs in a thread."""
+    def _judge(self, push: Push, old: str, new: str) -> "_Judged":
+        """Compare what is wrong before and after, and whether it is trusted; runs in a thread."""
         before = self._controller.desired()
         if old and (before is None or before.revision.id != old):
             with push.reader(old, self._settings.subfolder) as reader:
                 before = self._build(reader, before)
         with push.reader(new, self._settings.subfolder) as reader:
             after = self._build(reader, before)
-        return judge(before if old else None, after), after.revision
+        verdict = judge(before if old else None, after)
+        if self._trust is None:
+            return _Judged(verdict, after.revision, Answer())
+        question = self._question(push, old, new, before if old else None, after)
+        answer = self._trust.judge(question)
+        if answer.trusted and not verdict.introduced:
+            self._trust.approve(question, answer)
+        return _Judged(verdict, with_signature(after.revision, answer.signed), answer)
+
+    def _question(
+        self, push: Push, old: str, new: str, before: DesiredState | None, after: DesiredState
+    ) -> Question:
+        return Question(
+            push.repository,
+            new,
+            push.branch,
+            subfolder=self._settings.subfolder,
+            at=old,
+            pusher=Pusher(push.user, push.role),
+            environment=push.environment,
+            environments=lambda: changed_environments(facts(before), facts(after)),
+        )
 
     async def accepted(self, push: Push, say: Say) -> None:
         """Apply the pushed revision and show each changed bot as it gets there, for a bounded time."""
@@ -106,6 +140,15 @@ class GitGate:
             await say(f"herdsman  the push is in; after {seconds:.0f} s its pass has not begun; it goes on")
         except HerdsmanError as error:
             await say(f"error: the push is in, but could not be applied yet: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What is said of a push before it is let in."""
+
+    verdict: Verdict
+    revision: Revision
+    answer: Answer
 
 
 class _Report:

@@ -10,9 +10,15 @@ from controller.remote.trouble import NoController
 from gitops.candidates import Candidate, Candidates, Packed
 from gitops.code_changes import CodeChange, code_change
 from gitops.desired import DesiredState
+from gitops.trust.question import Question
+from gitops.trust.source import facts
+from gitops.trust.trust import Trust, changed_environments
 from web.documents import PlanDocument
 from web.plan_documents import preview_document
 from web.push_lines import judge
+
+MADE_HERE = "herdsman <herdsman@localhost>"
+"""The author of a commit that was made for a plan alone."""
 
 
 class Previews(Protocol):
@@ -61,11 +67,13 @@ class Plans:
         candidates: Candidates,
         repository: Path,
         together: Together | None = None,
+        trust: Trust | None = None,
     ) -> None:
         self._controller = controller
         self._candidates = candidates
         self._repository = repository
         self._together = together
+        self._trust = trust
 
     async def now(self) -> PlanDocument:
         """Return what a pass would do now. Raises SourceUnavailable."""
@@ -92,7 +100,32 @@ class Plans:
         code = await asyncio.to_thread(_code, self._repository, candidate.environment, preview.details)
         judged = desired.of_source(name) or desired
         verdict = judge(before, judged)
-        return preview_document(preview, judged, verdict, code, _id(before), candidate.revision.branch)
+        found = preview_document(preview, judged, verdict, code, _id(before), candidate.revision.branch)
+        if self._trust is not None:
+            await asyncio.to_thread(self._tell_trust, self._trust, found, candidate, before)
+        return found
+
+    def _tell_trust(
+        self, trust: Trust, found: PlanDocument, candidate: Candidate, before: DesiredState | None
+    ) -> None:
+        """Add what the trust policy says of a revision that is committed; runs in a thread."""
+        revision, source = candidate.revision, candidate.place.source
+        if revision.author == MADE_HERE:
+            found.signature = "not judged: these files are not committed"
+            return
+        question = Question(
+            source.repository,
+            revision.id,
+            source.branch,
+            candidate.place.name,
+            source.subfolder,
+            environment=candidate.environment,
+            environments=lambda: changed_environments(facts(before), facts(candidate.state)),
+        )
+        answer = trust.judge(question)
+        signed = answer.signed
+        found.signature = f"signed by {signed.signer} ({signed.key})" if signed.good else signed.complaint
+        found.refused = [*found.refused, *(str(one) for one in answer.refusals)]
 
 
 def _id(state: DesiredState | None) -> str:

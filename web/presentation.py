@@ -106,6 +106,8 @@ def _revision(record: RevisionRecord, changes: list[dict[str, Any]]) -> Revision
         results=dict(results),
         source=revision.origin,
         rewritten=revision.rewritten,
+        signature=revision.signature,
+        signer=revision.signer,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from controller.plan import Plan
 from controller.records import Change, ChangeState
 from gitops.desired import DesiredState
+from gitops.trust.question import Answer
 from schemas.errors import ManifestError
 from schemas.report import render_errors
 
@@ -81,6 +82,18 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     if verdict.introduced:
         lines.append(f"refused: {refusal_line(verdict)}; nothing was changed, all bots run on as they were.")
     return lines
+
+
+def trust_lines(answer: Answer) -> list[str]:
+    """Return what the trust policy has against a push, and what to do; nothing where it has nothing."""
+    if answer.trusted:
+        return []
+    lines = render_errors(answer.refusals[:_MOST_ERRORS]).splitlines()
+    lines.append(
+        f"refused by the trust policy ({_number(len(answer.refusals), 'reason')}); nothing was changed, all "
+        "bots run on as they were."
+    )
+    return [*lines, answer.advice] if answer.advice else lines
 
 
 def refusal_line(verdict: Verdict) -> str:

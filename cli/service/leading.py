@@ -93,7 +93,8 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
     relay.target = showing
     git = None
     if origin.hosted and origin.hosted_states:
-        git = GitRemote(origin.hosted, GitGate(controller, origin.hosted_states.build_from, settings))
+        gate = GitGate(controller, origin.hosted_states.build_from, settings, origin.trust)
+        git = GitRemote(origin.hosted, gate)
     return Leading(
         lead,
         database,

@@ -39,6 +39,7 @@ class UpOptions:
     source_ca_file: Path | None = None
     source_known_hosts: Path | None = None
     source_key_file: Path | None = None
+    trust_policy: Path | None = None
     poll_interval: float = 30.0
     seed: Path | None = None
     scheduler: str = "local"

@@ -133,7 +133,8 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     intake = Intake(telemetry.series, telemetry.events, publisher, telemetry.health, fleet=fleet)
     git = None
     if origin.hosted and origin.hosted_states:
-        git = GitRemote(origin.hosted, GitGate(controller, origin.hosted_states.build_from, settings))
+        gate = GitGate(controller, origin.hosted_states.build_from, settings, origin.trust)
+        git = GitRemote(origin.hosted, gate)
     access = await make_access(options, listening, database)
     services = Services(
         settings=settings,

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cli.service.options import UpOptions
@@ -13,12 +13,15 @@ from gitops.folder_source import FolderSource, is_work_folder
 from gitops.git_source import GitSource
 from gitops.hosted import HostedRepository
 from gitops.references import DEFAULT_BRANCH, make_reference
+from gitops.revision import Revision
 from gitops.source_set import Member, SourceSet
 from gitops.sources import HostedSource
 from gitops.ssh import SshKeys
 from gitops.states import FleetStates
 from gitops.transport import Credentials, Transport
-from schemas.errors import InvalidManifests, UsageError
+from gitops.trust.source import TrustedSource
+from gitops.trust.trust import Trust
+from schemas.errors import InvalidManifests, ManifestError, UsageError
 from schemas.source_list import DeclaredSource, parse_sources
 from web.plans import Plans
 from web.webhooks import Hook, check_secret_file
@@ -46,6 +49,8 @@ class Origin:
     """Each source, for plans of what it does not deploy."""
     together: SourceSet | None = None
     """All sources, where there are several."""
+    trust: Trust | None = None
+    """Judges every revision, where there is a trust policy."""
 
 
 def open_origin(options: UpOptions, controller: Callable[[], Controller]) -> Origin:
@@ -56,16 +61,18 @@ def open_origin(options: UpOptions, controller: Callable[[], Controller]) -> Ori
         return _one(options, controller)
     hosted = HostedRepository(options.data / "git" / "fleet.git", options.branch or "main")
     hosted.create()
-    source = HostedSource(hosted.path, hosted.branch, options.subfolder, options.poll_interval)
-    states = FleetStates(source, ran=lambda: controller().programs_ran())
+    inside = HostedSource(hosted.path, hosted.branch, options.subfolder, options.poll_interval)
+    states = FleetStates(inside, ran=lambda: controller().programs_ran())
+    trust = open_trust(options)
+    source = guarded(inside, states, trust, controller)
     places = (Place("", source, states),)
-    return Origin(source, states, hosted, states, repositories=(hosted.path,), places=places)
+    return Origin(source, states, hosted, states, repositories=(hosted.path,), places=places, trust=trust)
 
 
 def make_plans(origin: Origin, controller: Controller, options: UpOptions) -> Plans:
     """Return what makes plans of any revision of these sources."""
     candidates = Candidates(origin.places, options.data / "cache" / "plans")
-    return Plans(controller, candidates, origin.source.repository, origin.together)
+    return Plans(controller, candidates, origin.source.repository, origin.together, origin.trust)
 
 
 def read_sources(file: Path) -> tuple[DeclaredSource, ...]:
@@ -100,21 +107,26 @@ def _one(options: UpOptions, controller: Callable[[], Controller]) -> Origin:
     states = FleetStates(
         source, ran=lambda: controller().programs_ran(), development=isinstance(source, FolderSource)
     )
+    trust = open_trust(options)
+    trusted = guarded(source, states, trust, controller)
     return Origin(
-        source,
+        trusted,
         states,
         webhooks=_webhooks((declared,), (source,)),
         follows=(_line(source),),
         repositories=(source.repository,),
-        places=(Place("", source, states),),
+        places=(Place("", trusted, states),),
+        trust=trust,
     )
 
 
 def _several(
     options: UpOptions, declared: tuple[DeclaredSource, ...], controller: Callable[[], Controller]
 ) -> Origin:
-    opened = [_member(one, options, controller) for one in declared]
-    members, mirrors = [member for member, _ in opened], [source for _, source in opened]
+    trust = open_trust(options)
+    mirrors = [make_source(one, options) for one in declared]
+    places = [_place(one, mirror, controller, trust) for one, mirror in zip(declared, mirrors, strict=True)]
+    members = [Member(place.name, place.source, place.states) for place in places]
     everything = SourceSet(
         members,
         options.data / "git" / "sources.git",
@@ -123,30 +135,57 @@ def _several(
         clock=time.time,
     )
     everything.prepare()
-    follows = tuple(f"{member.name}: {_line(member.source)}" for member in members)
+    follows = tuple(f"{one.name}: {_line(mirror)}" for one, mirror in zip(declared, mirrors, strict=True))
     return Origin(
         everything,
         everything,
         webhooks=_webhooks(declared, mirrors),
         follows=follows,
         repositories=tuple(source.repository for source in mirrors),
-        places=tuple(
-            Place(one.name, source, one.states) for one, source in zip(members, mirrors, strict=True)
-        ),
+        places=tuple(places),
         together=everything,
+        trust=trust,
     )
 
 
-def _member(
-    one: DeclaredSource, options: UpOptions, controller: Callable[[], Controller]
-) -> tuple[Member, GitSource | FolderSource]:
-    source = make_source(one, options)
+def _place(
+    one: DeclaredSource,
+    source: GitSource | FolderSource,
+    controller: Callable[[], Controller],
+    trust: Trust | None,
+) -> "Place":
     states = FleetStates(
         source,
         ran=lambda: controller().programs_ran(one.name),
         development=isinstance(source, FolderSource),
     )
-    return Member(one.name, source, states), source
+    return Place(one.name, guarded(source, states, trust, controller, one.name), states)
+
+
+def open_trust(options: UpOptions) -> Trust | None:
+    """Return what judges revisions, None without a policy. Raises UsageError, InvalidManifests."""
+    if options.trust_policy is None:
+        return None
+    trust = Trust(options.trust_policy, options.data / "trust")
+    trust.check()
+    return trust
+
+
+def guarded(
+    source: HostedSource | GitSource | FolderSource,
+    states: FleetStates,
+    trust: Trust | None,
+    controller: Callable[[], Controller],
+    name: str = "",
+) -> HostedSource | GitSource | FolderSource | TrustedSource:
+    """Return a source of which only trusted revisions are deployed, where there is a policy."""
+    if trust is None:
+        return source
+
+    async def refused(revision: Revision, errors: tuple[ManifestError, ...]) -> None:
+        await controller().record_refusal(replace(revision, origin=name), errors, trigger="poll")
+
+    return TrustedSource(source, trust, states.build, refused, name)
 
 
 def make_source(declared: DeclaredSource, options: UpOptions) -> GitSource | FolderSource:

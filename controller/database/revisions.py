@@ -180,6 +180,8 @@ def _record(row: Any, made: tuple[Change, ...], tally: tuple[Tally, ...] = ()) -
         branch=row.branch,
         source=row.source,
         rewritten=row.rewritten,
+        signature=row.signature,
+        signer=row.signer,
         origin=_origin(row.id),
     )
     return RevisionRecord(
@@ -213,6 +215,8 @@ def _row(record: RevisionRecord) -> dict[str, Any]:
         "held": record.held,
         "errors": encode(record.errors),
         "rewritten": revision.rewritten,
+        "signature": revision.signature,
+        "signer": revision.signer,
     }
 
 

@@ -84,6 +84,8 @@ revisions = Table(
     Column("held", Text, nullable=False),
     Column("errors", Text, nullable=False),
     Column("rewritten", String, nullable=False, server_default=""),
+    Column("signature", String, nullable=False, server_default=""),
+    Column("signer", Text, nullable=False, server_default=""),
     Index("revisions_received", "received_at"),
 )
 

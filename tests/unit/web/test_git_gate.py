@@ -16,6 +16,7 @@ from gitops.reading import CommitReader
 from gitops.remote import GitRemote
 from gitops.sources import HostedSource
 from gitops.states import FleetStates
+from gitops.trust.trust import Trust
 from schemas.errors import ManifestError, SourceUnavailable
 from tests.fakes.controller import FakeController
 from tests.fakes.web import Running, make_services
@@ -69,7 +70,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Desk]:
+async def opened(folder: Path, trust: Trust | None = None) -> AsyncIterator[Desk]:
     repository = HostedRepository(folder / "fleet.git")
     repository.create()
     states = FleetStates(HostedSource(repository.path))
@@ -78,7 +79,7 @@ async def opened(folder: Path) -> AsyncIterator[Desk]:
     url = address_of(sock).url(tls=False)
     services, secrets = await make_services(folder, url, controller=controller)
     settings = replace(services.settings, push_wait=1.0, push_wait_healthy=1.0)
-    remote = GitRemote(repository, GitGate(controller, states.build_from, settings))
+    remote = GitRemote(repository, GitGate(controller, states.build_from, settings, trust))
     services = replace(services, git=remote)
     stop, started = asyncio.Event(), asyncio.Event()
     serving = asyncio.create_task(

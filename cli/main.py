@@ -71,7 +71,7 @@ SUMMARIES = {
     "controller": "Run a controller of several: one leads, the others stand by.",
     "web": "Run API, dashboard and intake beside controllers.",
     "agent": "Carry a node's bot output to the service (one per node).",
-    "schema": "Print a JSON Schema for editors: program, bot, fleet or sources.",
+    "schema": "Print a JSON Schema for editors: program, bot, fleet, sources or trust.",
     "sign-in": "Print a one-time link that signs a browser in.",
     "token": "List, create and revoke access tokens.",
     "completion": "Print the completion script for bash, zsh or fish.",

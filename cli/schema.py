@@ -8,5 +8,5 @@ from schemas.catalog import NAMES, schema_text
 @click.command()
 @click.argument("name", type=click.Choice(sorted(NAMES)))
 def schema(name: str) -> None:
-    """Print the JSON Schema (draft 2020-12) of a document: program, bot, fleet or sources."""
+    """Print the JSON Schema (draft 2020-12) of a document: program, bot, fleet, sources or trust."""
     click.echo(schema_text(name), nl=False)

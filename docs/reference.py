@@ -26,6 +26,7 @@ FILES = {
     "bot": "bots/**/*.yaml",
     "fleet": "herdsman.yaml",
     "sources": "herdsman up --sources FILE",
+    "trust": "herdsman up --trust-policy FILE",
 }
 NOTE = "<!-- Written by `make docs` from the program itself: change it there. -->"
 

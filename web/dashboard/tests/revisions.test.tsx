@@ -199,6 +199,15 @@ test("a new bot's fields are what it is, and stay closed", async () => {
   expect(details?.textContent).toContain("1 field, what it is");
 });
 
+test.each([
+  ["good", "ada@example.org (SHA256:abc)"],
+  ["unknown", "a key that the trust policy does not know"],
+])("a revision whose signature is %s says so", async (signature, words) => {
+  const signer = signature === "good" ? words : "";
+  await open("/r/aaaaaaaaaa", one(revisionDocument("aaaaaaaaaa", { signature, signer })));
+  expect(await screen.findByText(words)).toBeTruthy();
+});
+
 test("of a revision of many bots, names are searched", async () => {
   const many = Array.from({ length: 250 }, (_, index) => change(`bot-${String(index).padStart(3, "0")}`));
   await open(

@@ -45,6 +45,9 @@ export interface Revision {
   source: string;
   /** The commit that it replaces without following it: history was rewritten. */
   rewritten: string;
+  /** What its signature is worth; "" where no trust policy asks. */
+  signature: string;
+  signer: string;
   /** Why its removals wait to be confirmed. */
   held: string;
   /** All changed bots, counted by action and by the state of their change. */
@@ -107,6 +110,8 @@ export function decodeRevision(value: unknown): Revision {
     branch: text(it.branch),
     source: text(it.source),
     rewritten: text(it.rewritten),
+    signature: text(it.signature),
+    signer: text(it.signer),
     held: text(it.held),
     actions: tally(it.actions),
     results: tally(it.results),

@@ -88,12 +88,26 @@ const TRIGGERS: Record<string, string> = {
   scheduler: "the scheduler",
 };
 
+const SIGNATURES: Record<string, string> = {
+  none: "nobody",
+  unknown: "a key that the trust policy does not know",
+  bad: "a broken or revoked signature",
+  expired: "an expired signature or key",
+  revoked: "a revoked key",
+  unchecked: "a signature that cannot be checked here",
+};
+
+function signatureWords({ signature, signer }: Revision): string {
+  return signature === "good" ? signer : (SIGNATURES[signature] ?? "");
+}
+
 function Facts({ revision }: { revision: Revision }) {
   const { receivedAt, finishedAt } = revision;
   const facts: [string, string][] = [
     ["Brought by", revision.by],
     ["By way of", TRIGGERS[revision.trigger] ?? (revision.trigger || "not known")],
     ["Written by", authorName(revision.author) || "not known"],
+    ["Signed by", signatureWords(revision)],
     ["Received", receivedAt === null ? "" : moment(receivedAt)],
     ["Took", receivedAt === null || finishedAt === null ? "" : took(finishedAt - receivedAt)],
     ["Committed", revision.committedAt === null ? "" : moment(revision.committedAt)],

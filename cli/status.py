@@ -1,6 +1,7 @@
 """`herdsman status`: the fleet at a glance, or one bot with its reasons; live with --watch."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def fleet_lines(fleet: FleetDocument, bots: list[Bot], now: float, wide: bool = 
     lines.append(title)
     for bot, line in zip(ordered, rows, strict=True):
         lines.append(line)
-        lines += explanation(bot)
+        lines += explanation(bot, fleet.problems)
     return lines
 
 
@@ -140,11 +141,11 @@ def row(bot: Bot, now: float, wide: bool) -> list[Cell]:
     return cells
 
 
-def explanation(bot: Bot) -> list[str]:
-    """Return the reason of a bot that is not well, and the next command to type."""
+def explanation(bot: Bot, told: Sequence[str] = ()) -> list[str]:
+    """Return the reason of a bot that is not well, unless it is `told` of the fleet, and the next command."""
     if bot.health == "Healthy" and bot.sync == "Synced":
         return []
-    lines = [f"           {printable(bot.message)}"] if bot.message else []
+    lines = [f"           {printable(bot.message)}"] if bot.message and bot.message not in told else []
     if bot.reason == "BuildFailed" and "dependencies" in bot.message:
         lines.append(f"           herdsman status {bot.name}   to see all that was said")
     elif bot.reason == "BuildFailed":

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.bot import BotSpec, BotType, Mode, ProgramVersion
-from schemas.document import Path
+from schemas.document import Path, holds_secret
 from schemas.errors import ManifestError
 from schemas.explain import Violation
 from schemas.fleet import FleetSettings
@@ -124,10 +124,17 @@ def _parameters(
     return {**shared, **inner}, (CONFIG,), errors
 
 
+def _place_of_secret(path: Path) -> str | None:
+    return "herdsman.secrets" if holds_secret(path) else None
+
+
 def _near_reserved(found: list[Violation]) -> list[Violation]:
-    """Let an unknown key at the top be one of the instance's own, misspelled, or one of the block's."""
+    """Let an unknown key at the top be one of the instance's own, misspelled, or one of the block's.
+
+    What looks like a secret and like none of them belongs to the bot's secrets, by reference.
+    """
     return [
-        replace(each, suggestion=_own_key(str(each.path[0])))
+        replace(each, suggestion=_own_key(str(each.path[0])) or _place_of_secret(each.path))
         if each.key and len(each.path) == 1 and (each.suggestion is None or each.path[0] in BLOCK_KEYS)
         else each
         for each in found

@@ -51,8 +51,6 @@ ROUTES = (
     bots.bot_logs,
     bots.bot_runs,
     query.query,
-    builds.builds,
-    builds.build,
     operations.sync,
     operations.restart,
     operations.suspend,
@@ -87,7 +85,7 @@ ROUTES = (
     documentation.reference,
     dashboard.dashboard,
 )
-LEADERS_ROUTES = (bundles.bundle, plans.plan_of, webhooks.webhook)
+LEADERS_ROUTES = (builds.builds, builds.build, bundles.bundle, plans.plan_of, webhooks.webhook)
 """What the leader alone can serve where there are several controllers."""
 MOST_BODY = 1024 * 1024
 """Bytes of a request's body, but for pushes and batches of telemetry."""

@@ -7,21 +7,25 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.di import Provide
 
+from schemas.bot import BotSpec
 from telemetry.names import Health
 from telemetry.prometheus import Registry
 from web.access.gate import Access
 from web.access.guard import require_access
 from web.app import MOST_BODY
 from web.front import Front
-from web.leader import LeadersPlans, LeadersWebhooks
+from web.leader import LeadersBuilds, LeadersPlans, LeadersWebhooks
 from web.problems import EXCEPTION_HANDLERS
-from web.routes import bundles, git, health, plans, webhooks
+from web.routes import builds, bundles, git, health, plans, webhooks
 from web.services import BundleShelf
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
 
-ROUTES = (health.livez, health.readyz, health.metrics, bundles.bundle, plans.plan_of, webhooks.webhook)
+ROUTES = (
+    *(health.livez, health.readyz, health.metrics),
+    *(builds.builds, builds.build, bundles.bundle, plans.plan_of, webhooks.webhook),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,13 @@ class ControllerServices:
     role: Callable[[], str]
     webhooks: LeadersWebhooks
     plans: LeadersPlans
+    builds: LeadersBuilds
     git: "ASGIApp | None"
     tls: bool = False
+
+    def spec(self, name: str) -> BotSpec | None:
+        """Return what a bot should be. Raises NoController."""
+        return self.builds.spec(name)
 
 
 def create_controller_app(services: ControllerServices) -> Litestar:

@@ -1,4 +1,4 @@
-"""What the leader alone serves where there are several controllers: git, bundles for nodes, webhooks.
+"""What the leader alone serves where there are several controllers: git, bundles, builds, plans, webhooks.
 
 A controller serves them while it leads, and else says who does. The web hands these requests on to the
 leader, so that people, jobs and git servers have one address, whoever leads.
@@ -6,14 +6,18 @@ leader, so that people, jobs and git servers have one address, whoever leads.
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from controller.remote.trouble import NoController
 from gitops.candidates import Packed
+from gitops.compiling.records import BuildRecord
+from schemas.bot import BotSpec
 from web.documents import PlanDocument
 from web.plans import Plans
+from web.services import BuildShelf
 from web.webhooks import Answer, Webhooks
 
 if TYPE_CHECKING:
@@ -72,6 +76,43 @@ class LeadersPlans:
         return await self._plans().of(asked, source)
 
     def _plans(self) -> Plans:
+        if self.leading is None:
+            raise NoController(f"this controller is a stand-by: {self._leader()}")
+        return self.leading
+
+
+@dataclass(frozen=True, slots=True)
+class LeadingBuilds:
+    """The builds that the leader made, and what it says a bot should be."""
+
+    shelf: BuildShelf
+    spec: Callable[[str], BotSpec | None]
+
+
+class LeadersBuilds:
+    """Tells of builds while this controller leads; `leading` is set then. A `web.services.BuildShelf`."""
+
+    def __init__(self, leader: Callable[[], str]) -> None:
+        self.leading: LeadingBuilds | None = None
+        self._leader = leader
+
+    def all(self) -> list[BuildRecord]:
+        """Return every build on record, the newest first. Raises NoController."""
+        return self._builds().shelf.all()
+
+    def find(self, program: str, tree: str = "") -> BuildRecord | None:
+        """Return a program's build of a git tree, without one the newest. Raises NoController."""
+        return self._builds().shelf.find(program, tree)
+
+    def log(self, record: BuildRecord) -> str:
+        """Return what a build printed so far. Raises NoController."""
+        return self._builds().shelf.log(record)
+
+    def spec(self, name: str) -> BotSpec | None:
+        """Return what a bot should be, None where there is none of this name. Raises NoController."""
+        return self._builds().spec(name)
+
+    def _builds(self) -> LeadingBuilds:
         if self.leading is None:
             raise NoController(f"this controller is a stand-by: {self._leader()}")
         return self.leading

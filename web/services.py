@@ -275,6 +275,10 @@ class Services:
     role: Callable[[], str] = str
     """Returns what this process is among several; see `documents.Readiness`."""
 
+    def spec(self, name: str) -> BotSpec | None:
+        """Return what a bot should be, None where there is none of this name."""
+        return self.controller.spec(name)
+
     def sign_in_url(self, token: str) -> str:
         """Return an address that signs a browser in once, with the rights of the token of this id."""
         return f"{self.settings.url}/sign-in?code={self.access.codes.issue(token)}"

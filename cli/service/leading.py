@@ -27,6 +27,7 @@ from gitops.compiling.steps import BuildLimits
 from gitops.remote import GitRemote
 from gitops.upkeep import keep_packed
 from web.git_gate import GitGate
+from web.leader import LeadingBuilds
 from web.plans import Plans
 from web.routes.bundles import bundle_path
 from web.settings import WebSettings
@@ -45,6 +46,7 @@ class Leading:
     receiving: Receiving
     webhooks: Webhooks
     plans: Plans
+    builds: LeadingBuilds
     git: GitRemote | None
     repositories: tuple[Path, ...]
     """Our own git repositories."""
@@ -104,6 +106,7 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
         Receiving(controller.record, database, standby.bell, clock),
         Webhooks(origin.webhooks, controller.announce, time.time, standby.services.registry),
         make_plans(origin, controller, options),
+        LeadingBuilds(bundles.compiler.records, controller.spec),
         git,
         origin.repositories,
     )
@@ -127,14 +130,14 @@ async def lead_until(standby: Standby, leading: Leading, stop: asyncio.Event) ->
             packing = keep_packed(folder, leading.repositories, lambda: leading.pushed_to)
             tasks.append(asyncio.create_task(packing))
             standby.git.remote, standby.webhooks.leading = leading.git, leading.webhooks
-            standby.plans.leading = leading.plans
+            standby.plans.leading, standby.builds.leading = leading.plans, leading.builds
             await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done():
                 task.result()
     finally:
         standby.git.remote, standby.webhooks.leading = None, None
-        standby.plans.leading = None
+        standby.plans.leading, standby.builds.leading = None, None
         stopping.cancel()
         await end(leading, controller, tasks)
 

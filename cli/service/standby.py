@@ -18,7 +18,7 @@ from telemetry.names import Health
 from web.access.gate import Access
 from web.access.listen import Listen
 from web.controller_app import ControllerServices
-from web.leader import LeadersGit, LeadersPlans, LeadersWebhooks
+from web.leader import LeadersBuilds, LeadersGit, LeadersPlans, LeadersWebhooks
 
 
 @dataclass(slots=True)
@@ -54,6 +54,7 @@ class Standby:
     git: LeadersGit
     webhooks: LeadersWebhooks
     plans: LeadersPlans
+    builds: LeadersBuilds
     access: Access
     services: ControllerServices
 
@@ -69,7 +70,7 @@ async def stand_by(options: ControllerOptions, listening: Listen) -> Standby:
     health.gauge("herdsman_leading").read = lambda: float(role.leads)
     health.gauge("herdsman_leadership_epoch").read = lambda: float(role.lead.epoch if role.lead else 0)
     git, webhooks = LeadersGit(lambda: role.other), LeadersWebhooks(lambda: role.other)
-    plans = LeadersPlans(lambda: role.other)
+    plans, builds = LeadersPlans(lambda: role.other), LeadersBuilds(lambda: role.other)
     access = await make_access(_with_own_name(up, url), listening, database)
     services = ControllerServices(
         access=access,
@@ -80,6 +81,7 @@ async def stand_by(options: ControllerOptions, listening: Listen) -> Standby:
         role=role.word,
         webhooks=webhooks,
         plans=plans,
+        builds=builds,
         git=git,
         tls=up.tls is not None,
     )
@@ -97,6 +99,7 @@ async def stand_by(options: ControllerOptions, listening: Listen) -> Standby:
         git,
         webhooks,
         plans,
+        builds,
         access,
         services,
     )

@@ -21,7 +21,6 @@ from controller.remote.controller import RemoteController
 from controller.remote.mirror import Mirror
 from controller.state.guarding import GuardedStates
 from controller.state.saved import SavedStates
-from gitops.compiling.records import BuildRecords
 from gitops.shelf import FolderShelf
 from schemas.errors import HerdsmanError
 from telemetry.intake import Intake
@@ -29,7 +28,7 @@ from web.access.listen import Listen
 from web.access.tokens import ensure_admin_token
 from web.dashboard_files import DashboardFiles
 from web.fleet_header import FleetHeader
-from web.leader import LeaderForward
+from web.leader import LeaderForward, LeadersBuilds
 from web.publishing import LivePublisher
 from web.rows import Rows
 from web.services import Services
@@ -106,7 +105,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         rows=rows,
         intake=intake,
         bundles=FolderShelf(up.data / "bundles"),
-        builds=BuildRecords(up.data / "builds"),
+        builds=LeadersBuilds(lambda: "the leader's own process tells of builds"),
         states=saved,
         desk=GuardedStates(saved, controller, fleet),
         bundle_key=await database.run(lambda connection: shared_key(connection, "bundles")),

@@ -197,6 +197,8 @@ def test_operators_requests_are_carried_out_by_the_leader(web: Service, record: 
     web.wait_health("two", "Healthy")
     assert "nothing to change" in web.run("sync").stdout
     assert {one["action"] for one in web.get("/api/v1/plan")["actions"]} == {"none"}
+    assert web.get("/api/v1/builds") == []
+    assert httpx.get(f"{web.url}/api/v1/builds").status_code == 401, "the leader asks for the token"
     refused = web.run("restart", "nobody", "--reason", "stuck", check=False)
     assert refused.returncode == 1
     audit = web.get("/api/v1/audit")

@@ -26,7 +26,7 @@ async def build(services: Wired, name: ProgramOrBot) -> BuildDetail:
 
 def _find(services: Services, name: str) -> BuildRecord:
     """Return the build that a name means. Raises UnknownName."""
-    spec = services.controller.spec(name)
+    spec = services.spec(name)
     own = services.builds.find(spec.program.name, spec.program.tree) if spec else None
     found = own or services.builds.find(spec.program.name if spec else name)
     if found is None and spec:

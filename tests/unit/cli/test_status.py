@@ -37,6 +37,16 @@ def test_a_trace_stands_below_itself_and_steers_no_terminal() -> None:
     assert "\x1b" not in text
 
 
+def test_a_trouble_of_the_whole_fleet_is_told_once() -> None:
+    """What stands over the table does not stand under each bot again; what is a bot's own does."""
+    trouble = "2 jobs of this fleet run, and this database has never held one"
+    fleet = FleetDocument("desk", None, None, {}, "nomad", "0.1.0", 100.0, [trouble])
+    held = bot("Unknown", "Healthy", "RecoveryNeeded", trouble)
+    crashed = replace(bot("Unknown", "Degraded", "CrashLoop", "crashed 5 times"), name="maker")
+    text = "\n".join(fleet_lines(fleet, [held, crashed], 100.0))
+    assert (text.count(trouble), text.count("crashed 5 times")) == (1, 1)
+
+
 def test_an_empty_fleet_says_the_next_step_or_what_is_in_its_way() -> None:
     """Who cannot read its source is not told to push."""
     empty = FleetDocument("desk", None, None, {}, "local", "0.1.0", 100.0, [])

@@ -228,6 +228,14 @@ def test_setting_for_herdsman_at_the_top_is_sent_to_its_block():
     assert only(read(INSTANCE + "renamed_from: old\n")[1]).suggestion == "herdsman.renamed_from"
 
 
+@pytest.mark.parametrize("key", ["api_key", "exchange_secret", "password"])
+def test_a_secret_among_the_parameters_is_sent_to_the_bots_secrets(key):
+    """A value that has no place in git is not shown, and where a reference to it belongs is said."""
+    error = only(read(INSTANCE + f"{key}: hunter2\n")[1])
+    assert error.suggestion == "herdsman.secrets"
+    assert "hunter2" not in f"{error.message}{error.excerpt}"
+
+
 def test_missing_parameter_stands_at_the_top():
     """What the program requires and the instance lacks is told by its name."""
     error = only(read(INSTANCE.replace("symbol: BTC-USDT\n", ""))[1])

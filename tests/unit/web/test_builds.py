@@ -2,13 +2,18 @@
 
 from dataclasses import replace
 
+import pytest
+
 from controller.passes import Pass
 from controller.plan import Action, ActionKind, Plan
 from controller.records import BUILDING, Change, ChangeState
+from controller.remote.trouble import NoController
+from gitops.compiling.records import BuildRecords
 from gitops.revision import Revision
 from tests.fakes.web import running
 from tests.unit.controller.examples import desired, spec
 from tests.unit.gitops.test_build_records import record
+from web.leader import LeadersBuilds, LeadingBuilds
 from web.progress import follow
 
 
@@ -34,6 +39,20 @@ async def test_a_build_is_found_by_its_bot_and_by_its_program(tmp_path):
         plain = await client.get("/api/v1/builds/taker")
         assert plain.status_code == 404
         assert "taker has no build, which only Rust and C++ programs have" in plain.json()["detail"]
+
+
+def test_the_leader_tells_of_its_builds_and_a_stand_by_who_leads(tmp_path):
+    """Where there are several controllers, the builds are on the disk of the one that leads."""
+    builds, shelf = LeadersBuilds(lambda: "c2 leads"), BuildRecords(tmp_path)
+    shelf.note(record(1, "built", "maker"))
+    with pytest.raises(NoController, match="this controller is a stand-by: c2 leads"):
+        builds.all()
+    with pytest.raises(NoController):
+        builds.spec("maker")
+    builds.leading = LeadingBuilds(shelf, {"maker": spec("maker")}.get)
+    (found,) = builds.all()
+    assert (builds.find("maker"), builds.find("maker", "tree2"), builds.log(found)) == (found, None, "")
+    assert builds.spec("maker") == spec("maker")
 
 
 def asked_for(state: ChangeState, message: str) -> tuple[Pass, Change]:

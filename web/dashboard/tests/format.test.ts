@@ -23,8 +23,10 @@ test("money has its sign, two decimals, and more where it is small", () => {
   expect(signed(184.2)).toBe("+184.20");
   expect(signed(-1234.5)).toBe("\u22121,234.50");
   expect(signed(0)).toBe("0.00");
-  expect(money(0.000123)).toBe("0.0001230");
-  expect(money(-0.5)).toBe("\u22120.5000");
+  expect(money(0.000123)).toBe("0.000123");
+  expect(money(-0.5)).toBe("\u22120.50");
+  expect(money(0.27)).toBe("0.27");
+  expect(money(0.123456)).toBe("0.1235");
 });
 
 test("quantities show about five digits", () => {

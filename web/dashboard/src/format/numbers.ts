@@ -3,16 +3,17 @@
 export const MINUS = "\u2212";
 export const NOTHING = "\u2013";
 
-const grouped = new Map<number, Intl.NumberFormat>();
+const grouped = new Map<string, Intl.NumberFormat>();
 
-function format(value: number, digits: number): string {
-  let formatter = grouped.get(digits);
+function format(value: number, digits: number, least = digits): string {
+  const kind = `${least} ${digits}`;
+  let formatter = grouped.get(kind);
   if (formatter === undefined) {
     formatter = new Intl.NumberFormat("en-US", {
-      minimumFractionDigits: digits,
+      minimumFractionDigits: least,
       maximumFractionDigits: digits,
     });
-    grouped.set(digits, formatter);
+    grouped.set(kind, formatter);
   }
   return formatter.format(value);
 }
@@ -38,11 +39,11 @@ export function plain(value: number): string {
   return value < 0 ? MINUS + text : text;
 }
 
-/** An amount of money: two decimals, more where it is small. */
+/** An amount of money: two decimals, more where it is small and has more. */
 export function money(value: number): string {
   const size = Math.abs(value);
   const digits = size === 0 || size >= 1 ? 2 : Math.max(2, decimals(size));
-  return (value < 0 ? MINUS : "") + format(size, digits);
+  return (value < 0 ? MINUS : "") + format(size, digits, 2);
 }
 
 /** An amount with its sign, also when it is positive; zero has none. */

@@ -119,13 +119,21 @@ async def carry(
     from importlib.metadata import version
 
     from telemetry.agent.agent import Agent
+    from telemetry.agent.concealing import left_by_launcher
     from telemetry.agent.sinks import HttpSink
     from telemetry.agent.states.caretaker import Caretaker
     from telemetry.agent.states.desk import HttpDesk
 
     sink, desk = HttpSink(url, token, verify=ca_file or True), HttpDesk(url, token, verify=ca_file or True)
     states = Caretaker(desk, Path(node[1]), checkpoint.parent / "state-spool")
-    running = Agent(alloc_root, sink, checkpoint, states=states, release=version("herdsman"))
+    running = Agent(
+        alloc_root,
+        sink,
+        checkpoint,
+        states=states,
+        release=version("herdsman"),
+        concealed=left_by_launcher,
+    )
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -81,6 +81,13 @@ from cli.known_service import default_data
     default="",
     help="Keep bots' saved states in this folder or s3://BUCKET/PREFIX (else in the data folder).",
 )
+@click.option(
+    "--age-identity-file",
+    "age_identity_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="age identities that open the fleet's encrypted secrets (0600); several while keys are exchanged.",
+)
 @click.option("--python", default="", help="Python version of bots, such as 3.11 (else the oldest here).")
 @click.option(
     "--build-timeout",

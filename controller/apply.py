@@ -28,7 +28,7 @@ from controller.database.suspensions import drop_suspension
 from controller.fleet import Fleet, qualify
 from controller.records import BUILDING, Attempt, Halt, InventoryEntry
 from controller.rollback.trial import begun_trial
-from controller.schedulers.protocol import Launch, ObservedBot, Phase, Scheduler
+from controller.schedulers.protocol import HandedSecrets, Launch, ObservedBot, Phase, Scheduler
 from controller.settings import Settings
 from controller.standing import Operation
 from controller.status import Reason
@@ -42,6 +42,8 @@ _LOG = logging.getLogger(__name__)
 LogsAcknowledged = Callable[[str], Awaitable[bool]]
 RecallState = Callable[[BotSpec, bool], Awaitable[None]]
 """Has the lease's store know of a bot's saved state before it is applied; the flag: it has a job already."""
+HandSecrets = Callable[[BotSpec, str], Awaitable[HandedSecrets | None]]
+"""Finds the values of a spec's secrets; the text: the revision that the spec comes from."""
 
 
 class Applier:
@@ -59,6 +61,7 @@ class Applier:
         touch: Callable[[str], None],
         logs_acknowledged: LogsAcknowledged,
         recall_state: RecallState,
+        hand: HandSecrets,
     ) -> None:
         self._fleet = fleet
         self._scheduler = scheduler
@@ -70,6 +73,7 @@ class Applier:
         self._touch = touch
         self._logs_acknowledged = logs_acknowledged
         self._recall_state = recall_state
+        self._hand = hand
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._workers: dict[str, Effort] = {}
         self._waits = Waits(fleet, clock, settings)
@@ -192,7 +196,8 @@ class Applier:
         python = self._settings.python if dependencies else ""
         launched = self._with_state(spec, difference)
         await self._recall_state(launched, seen is not None)
-        launch = Launch(launched, revision, code, dependencies, python)
+        secrets = await self._hand(launched, revision)
+        launch = Launch(launched, revision, code, dependencies, python, secrets=secrets)
         async with self._slots:
             if self._overtaken(name, spec):
                 return

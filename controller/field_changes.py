@@ -115,8 +115,8 @@ def _millicores(value: int | None) -> str:
 
 
 def _secrets(old: BotSpec, new: BotSpec) -> Iterator[FieldChange]:
-    before = {secret.variable: secret.reference for secret in old.secrets}
-    after = {secret.variable: secret.reference for secret in new.secrets}
+    before = {secret.variable: (secret.reference, secret.digest) for secret in old.secrets}
+    after = {secret.variable: (secret.reference, secret.digest) for secret in new.secrets}
     for variable in sorted(before.keys() | after.keys()):
         if before.get(variable) != after.get(variable):
             yield _hidden(f"secret {variable}", variable in before, variable in after)

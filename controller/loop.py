@@ -41,6 +41,7 @@ from controller.restoring import restore
 from controller.rollback.operating import Rollbacks
 from controller.rollback.watching import FlapGuard
 from controller.schedulers.protocol import NodeReport, Phase, Placed, Scheduler
+from controller.secrets.handing import Handing
 from controller.settings import Settings
 from controller.state.changing import StateChange, change_state
 from controller.state.recalling import recall
@@ -61,6 +62,10 @@ _LOG = logging.getLogger(__name__)
 
 async def _at_once(_bot: str) -> bool:
     return True
+
+
+async def _nothing_to_hand(_spec: BotSpec, _revision: str) -> None:
+    return None
 
 
 class Controller:
@@ -84,6 +89,7 @@ class Controller:
         name: str = "fleet",
         logs_acknowledged: LogsAcknowledged = _at_once,
         saved_states: SavedStates | None = None,
+        secrets: Handing | None = None,
     ) -> None:
         settings, listener = settings or Settings(), listener or NoListener()
         self._name, self._scheduler, self._database, self._clock = name, scheduler, database, clock
@@ -91,6 +97,7 @@ class Controller:
         self._fleet = fleet = Fleet()
         self._restored = asyncio.Event()
         self._failure: BaseException | None = None
+        hand = secrets.of if secrets is not None else _nothing_to_hand
         self._followed = Followed(fleet, clock, settings)
         self._guard = FlapGuard(fleet, database, clock, lambda bot: self._telling.touch(bot), self._take_back)
         self._telling = Telling(fleet, self._followed, database, clock, settings, listener, self._guard.look)
@@ -109,6 +116,7 @@ class Controller:
             self._telling.touch,
             logs_acknowledged,
             lambda spec, placed: recall(saved_states, scheduler, spec, placed=placed),
+            hand,
         )
         self._reconciler = Reconciler(
             fleet,
@@ -128,7 +136,14 @@ class Controller:
             database,
             self._applier,
             Refresher(
-                fleet, scheduler, self._contents, database, self._watch, settings.python, self._telling.touch
+                fleet,
+                scheduler,
+                self._contents,
+                database,
+                self._watch,
+                settings.python,
+                self._telling.touch,
+                hand,
             ),
             self._telling,
             clock,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from controller.apply import placing
+from controller.apply import HandSecrets, placing
 from controller.content import Contents
 from controller.database import Database
 from controller.database.inventory import save_entries
@@ -27,6 +27,7 @@ class Refresher:
         watch: Watch,
         python: str,
         touch: Callable[[str], None],
+        hand: HandSecrets,
     ) -> None:
         self._fleet = fleet
         self._scheduler = scheduler
@@ -35,6 +36,7 @@ class Refresher:
         self._watch = watch
         self._python = python
         self._touch = touch
+        self._hand = hand
 
     async def outdated(self, name: str) -> bool:
         """Say whether a bot's job would be rendered otherwise now; False for one that was never applied."""
@@ -76,4 +78,6 @@ class Refresher:
         code, dependencies = await self._contents.of(spec.program, lambda _text: None)
         if spec.renamed_from and self._fleet.is_used(spec.renamed_from):
             spec = replace(spec, renamed_from="")
-        return Launch(spec, entry.revision, code, dependencies, self._python if dependencies else "")
+        secrets = await self._hand(spec, entry.revision)
+        python = self._python if dependencies else ""
+        return Launch(spec, entry.revision, code, dependencies, python, secrets=secrets)

@@ -194,6 +194,16 @@ ENGINES: dict[str, tuple[str, Callable[[Path], None], str]] = {
         build_go("versitygw", "github.com/versity/versitygw/cmd/versitygw"),
         "versitygw 1.8.0, an S3 server, from source (about 1 min once)",
     ),
+    "sops": (
+        f"sops-{key_of('sops')}",
+        build_go("sops", "github.com/getsops/sops/v3/cmd/sops"),
+        "sops 3.13.3 from source (about 2 min once)",
+    ),
+    "age": (
+        f"age-{key_of('sops')}",
+        build_go("sops", "filippo.io/age/cmd/age"),
+        "age 1.3.2 from source (seconds)",
+    ),
     "chromium": ("", install_chromium, "Chromium from Debian"),
     "sshd": ("", install_sshd, "sshd from Debian"),
     "postgres": ("", install_postgresql, "PostgreSQL from Debian"),

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -116,6 +116,11 @@ class FolderReader:
                 children[str(path.parent)][path.name] = ("040000", oid)
                 entries.append(TreeEntry(folder_path, "040000", oid))
         return entries
+
+    def find(self, paths: Sequence[str]) -> Mapping[str, TreeEntry]:
+        """Return the entries of these paths."""
+        wanted = set(paths)
+        return {entry.path: entry for entry in self.entries() if entry.path in wanted}
 
     def changes(self, since: str) -> None:
         """Return None: a folder keeps no record of what it held before."""

@@ -74,6 +74,12 @@ class CommitReader:
         """Return everything below a tree, wherever in the history it was."""
         return parse_listing(self._git("ls-tree", "-r", "-t", "-z", "-l", oid), f"{path}/" if path else "")
 
+    def find(self, paths: Sequence[str]) -> Mapping[str, TreeEntry]:
+        """Return the entries of these paths, found by one look whatever the revision's size."""
+        output = self._git("ls-tree", "-z", "-l", "--full-tree", self.revision.id, "--", *paths)
+        wanted = set(paths)
+        return {entry.path: entry for entry in parse_listing(output, "") if entry.path in wanted}
+
     def changes(self, since: str) -> Sequence[TreeChange] | None:
         """Return what differs from another commit of this repository; None where that commit is unknown."""
         if not _COMMIT.fullmatch(since):

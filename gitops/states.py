@@ -13,6 +13,7 @@ from gitops.mirror import tells_of_damage
 from gitops.process import CommandTimedOut, git_environment, run
 from gitops.reading import CommitReader, FolderReader
 from gitops.revision import Revision
+from gitops.secrets.values import FleetSecrets
 from gitops.sources import Source
 from schemas.errors import NotFound, SourceUnavailable
 
@@ -29,7 +30,7 @@ class FleetStates:
     """Builds the desired states of one source, for the loop and for the gate of our remote.
 
     `ran` returns what ran so far: (program, version) -> git tree id. It is called on the loop that runs when
-    this is made, since what it reads changes there.
+    this is made, since what it reads changes there. `secrets` finds the values that bots refer to.
     """
 
     def __init__(
@@ -38,10 +39,12 @@ class FleetStates:
         ran: Callable[[], Mapping[ProgramKey, str]] = nothing_ran,
         *,
         development: bool = False,
+        secrets: FleetSecrets | None = None,
     ) -> None:
         self._source = source
         self._ran = ran
         self._development = development
+        self._secrets = secrets or FleetSecrets(b"")
         self._history = ProgramHistory()
         self._loop = _running_loop()
 
@@ -77,17 +80,19 @@ class FleetStates:
         It is read in the source's subfolder, whatever the reader was made for.
         """
         reader.enter(self._source.subfolder)
-        return build_desired_state(
+        state = build_desired_state(
             reader, previous, self._history.at(reader), ran=self._ran_so_far(), development=self._development
         )
+        return self._secrets.attach(reader, state)
 
     def build_aside(self, reader: CommitReader, previous: DesiredState | None) -> DesiredState:
         """Return what a commit asks for that may never be deployed; otherwise as `build_from`."""
         reader.enter(self._source.subfolder)
         history = self._history.aside().at(reader)
-        return build_desired_state(
+        state = build_desired_state(
             reader, previous, history, ran=self._ran_so_far(), development=self._development
         )
+        return self._secrets.attach(reader, state, aside=True)
 
     def _ran_so_far(self) -> Mapping[ProgramKey, str]:
         if self._loop is None or self._loop is _running_loop():

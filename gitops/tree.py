@@ -5,7 +5,7 @@ Nothing here runs git or touches a disk, so that the building of desired states 
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -115,6 +115,10 @@ class TreeReader(Protocol):
 
     def entries(self) -> Sequence[TreeEntry]:
         """Return all files, links and folders below the subfolder."""
+        ...
+
+    def find(self, paths: Sequence[str]) -> Mapping[str, TreeEntry]:
+        """Return the entries of these paths (at least one), those that are not there left out."""
         ...
 
     def changes(self, since: str) -> Sequence[TreeChange] | None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from schemas.secret_reference import SecretReference
+
 
 class BotType(StrEnum):
     """How a bot lives: for ever, or one run at each slot of its schedule."""
@@ -53,14 +55,6 @@ class RestartPolicy:
     reset_after: float = 600.0
     degraded_crashes: int = 5
     degraded_window: float = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class SecretReference:
-    """An environment variable of the bot, and where its value is; the value itself never travels with it."""
-
-    variable: str
-    reference: str
 
 
 COMPILED = ("rust", "gcc")

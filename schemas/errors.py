@@ -14,6 +14,8 @@ HerdsmanError
 ├── QueryTimedOut          a query that was not answered in time (transient)
 ├── TooBusy                as much of this is under way as may be; ask again later (transient)
 ├── StoreUnavailable       a telemetry or state store does not answer (transient)
+├── SecretUnavailable      a secret's value cannot be had (terminal)
+│   └── SecretStoreDown    the store that has it does not answer (transient)
 ├── StateDamaged           a saved state is not what its checksum says (terminal)
 ├── StateRefused           a state was offered or asked for by what is not its bot's allocation (terminal)
 └── BuildFailed            a bundle or dependency layer could not be built (terminal until it changes)
@@ -142,6 +144,20 @@ class TooBusy(HerdsmanError):
 
 class StoreUnavailable(HerdsmanError):
     """A telemetry or state store does not answer."""
+
+    transient = True
+
+
+class SecretUnavailable(HerdsmanError):
+    """A secret's value cannot be had; the text names where it was looked for, never a value."""
+
+    def __init__(self, message: str, suggestion: str | None = None) -> None:
+        super().__init__(message)
+        self.suggestion = suggestion
+
+
+class SecretStoreDown(SecretUnavailable):
+    """The store that has a secret does not answer now."""
 
     transient = True
 

@@ -30,6 +30,14 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
+class AllowedPlain:
+    """Files in which what looks like a secret is none; `file` may hold `*`."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class FleetSettings:
     """Settings that hold for every bot of a fleet.
 
@@ -44,6 +52,8 @@ class FleetSettings:
     prune_least: int = 3
     alerts: Mapping[str, Any] = field(default_factory=dict)
     sync_windows: tuple[Mapping[str, Any], ...] = ()
+    allowed_plain: tuple[AllowedPlain, ...] = ()
+    age_recipients: tuple[str, ...] = ()
 
 
 def parse_fleet(file: str, content: bytes) -> tuple[FleetSettings | None, list[ManifestError]]:
@@ -105,6 +115,8 @@ def _settings(value: Mapping[str, Any]) -> FleetSettings:
         prune_least=prune.get("least", standard.prune_least),
         alerts=value.get("alerts", {}),
         sync_windows=tuple(value.get("sync_windows", ())),
+        allowed_plain=tuple(AllowedPlain(**one) for one in value.get("secrets", {}).get("allowed_plain", ())),
+        age_recipients=tuple(value.get("secrets", {}).get("age_recipients", ())),
     )
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from schemas.bot import Lease, Resources, RestartPolicy, SecretReference
+from schemas.bot import Lease, Resources, RestartPolicy
 from schemas.document import Document, Path
 from schemas.errors import ManifestError
 from schemas.explain import named
 from schemas.quantities import InvalidQuantity, format_duration, parse_cpu, parse_duration, parse_memory
+from schemas.secret_reference import InvalidReference, SecretReference, read_reference
 from schemas.words import quoted, shown
 
 _HOUR = 3600.0
@@ -80,11 +81,26 @@ def _duration_error(
 
 def _secret_errors(document: Document, path: Path, block: dict[str, Any]) -> list[ManifestError]:
     secrets = block.get("secrets")
-    return [
+    if not isinstance(secrets, dict):
+        return []
+    own = [
         document.error((*path, "secrets", name), f"the variable {quoted(name)} is set by herdsman", key=True)
-        for name in (secrets if isinstance(secrets, dict) else ())
+        for name in secrets
         if name in _OWN_VARIABLES or name.startswith(_OWN_PREFIXES)
     ]
+    return own + [
+        error
+        for name, written in secrets.items()
+        if (error := _reference_error(document, (*path, "secrets", name), name, written)) is not None
+    ]
+
+
+def _reference_error(document: Document, place: Path, name: str, written: Any) -> ManifestError | None:
+    try:
+        read_reference(name, written)
+    except InvalidReference as error:
+        return document.error(place, f"{named(place)}: {error}", error.suggestion)
+    return None
 
 
 def lease_problem(lease: Lease) -> str | None:
@@ -147,14 +163,19 @@ def read_restart(block: Mapping[str, Any]) -> RestartPolicy:
 
 def read_secrets(block: Mapping[str, Any]) -> tuple[SecretReference, ...]:
     """Return the secrets' references of a sound block, by variable."""
-    return tuple(SecretReference(name, where) for name, where in sorted(block.get("secrets", {}).items()))
+    return tuple(read_reference(name, where) for name, where in sorted(block.get("secrets", {}).items()))
 
 
 def normalized(block: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a sound block with every duration in seconds, so that "60s" and "1m" are the same."""
+    """Return a sound block with every duration in seconds, so that "60s" and "1m" are the same.
+
+    Of a secret only its reference stays: in one form, and without what does not change the bot itself.
+    """
     done: dict[str, Any] = {
         key: dict(value) if isinstance(value, dict) else value for key, value in block.items()
     }
+    if isinstance(done.get("secrets"), dict):
+        done["secrets"] = {one.variable: one.reference for one in read_secrets(block)}
     for path in _DURATIONS:
         holder: Any = done if len(path) == 1 else done.get(str(path[0]))
         if isinstance(holder, dict) and path[-1] in holder:

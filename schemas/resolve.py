@@ -144,7 +144,10 @@ def _near_reserved(found: list[Violation]) -> list[Violation]:
 def _own_key(key: str) -> str | None:
     if key in BLOCK_KEYS:
         return f"herdsman.{key}"
-    return nearest(key, RESERVED)
+    near = nearest(key, RESERVED)
+    if near is None and holds_secret((key,)):
+        return f"a secret is a reference under herdsman: secrets: {{{key.upper()}: ...}}; docs/secrets.md"
+    return near
 
 
 def _type_errors(instance: InstanceManifest, program: ProgramVersion) -> list[ManifestError]:

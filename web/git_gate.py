@@ -12,6 +12,7 @@ from gitops.desired import DesiredState
 from gitops.push import Push, Say
 from gitops.reading import CommitReader
 from gitops.revision import Revision
+from gitops.secrets.plain import plain_errors
 from gitops.trust.question import Answer, Pusher, Question
 from gitops.trust.source import facts, with_signature
 from gitops.trust.trust import Trust, changed_environments
@@ -94,7 +95,8 @@ class GitGate:
                 before = self._build(reader, before)
         with push.reader(new, self._settings.subfolder) as reader:
             after = self._build(reader, before)
-        verdict = judge(before if old else None, after)
+            plain = self._plain(push, old, reader, after)
+        verdict = judge(before if old else None, after, plain)
         if self._trust is None:
             return _Judged(verdict, after.revision, Answer())
         question = self._question(push, old, new, before if old else None, after)
@@ -116,6 +118,14 @@ class GitGate:
             environment=push.environment,
             environments=lambda: changed_environments(facts(before), facts(after)),
         )
+
+    def _plain(self, push: Push, old: str, reader: CommitReader, after: DesiredState) -> list[ManifestError]:
+        """Return what the push brings that seems to be a secret in plain text."""
+        allowed = after.settings.allowed_plain
+        if not old:
+            return plain_errors(reader, None, allowed)
+        with push.reader(old, self._settings.subfolder) as before:
+            return plain_errors(reader, before, allowed)
 
     async def accepted(self, push: Push, say: Say) -> None:
         """Apply the pushed revision and show each changed bot as it gets there, for a bounded time."""

@@ -46,14 +46,14 @@ class Widths:
         )
 
 
-def judge(before: DesiredState | None, after: DesiredState) -> Verdict:
+def judge(before: DesiredState | None, after: DesiredState, plain: Sequence[ManifestError] = ()) -> Verdict:
     """Tell new mistakes from older ones.
 
     An older one stands in the same file, at the same key, in the same words; its line does not count, since
-    what is added above it moves it.
+    what is added above it moves it. `plain` are secrets in plain text that the push itself brings.
     """
     known = Counter(_identity(error) for error in before.errors if not error.warning) if before else Counter()
-    introduced: list[ManifestError] = []
+    introduced = [error for error in plain if not error.warning]
     older: list[ManifestError] = []
     for error in after.errors:
         if error.warning:
@@ -61,7 +61,7 @@ def judge(before: DesiredState | None, after: DesiredState) -> Verdict:
         was_there = known[_identity(error)] > 0
         known[_identity(error)] -= 1
         (older if was_there else introduced).append(error)
-    warnings = tuple(error for error in after.errors if error.warning)
+    warnings = tuple(error for error in (*after.errors, *plain) if error.warning)
     return Verdict(tuple(introduced), tuple(older), warnings, len(after.bots.keys() | after.failed_bots))
 
 

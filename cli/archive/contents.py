@@ -23,6 +23,7 @@ _LEFT_OUT = frozenset(
         "local/lock",
         "local/jobs",
         "local/leases",
+        "local/secrets",
         "local/allocations",
     }
 )

@@ -20,7 +20,7 @@ FEWEST_WATCHES = 8192
 FEWEST_FILES = 1024
 LEAST_DISK = 1 << 30
 COMFORTABLE_DISK = 5 << 30
-SECRETS = ("admin-token", "herdsman.db", "telemetry.db", "bundle-key", "sessions.json")
+SECRETS = ("admin-token", "herdsman.db", "telemetry.db", "bundle-key", "secrets-key", "sessions.json")
 PRIVATE = ("git", "local")
 """Folders with what bots run on and keep: for their owner alone."""
 _PATIENCE = 10.0

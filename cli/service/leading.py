@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
+from cli.service.secret_parts import make_handing, make_secrets
 from cli.service.sources import make_plans, open_origin
 from cli.service.standby import Standby
 from cli.service.state_store import open_states
@@ -74,8 +75,11 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
     async def logs_acknowledged(bot: str) -> bool:
         return await database.run(lambda connection: ask_drained(connection, bot, clock.time()))
 
-    scheduler = FencedScheduler(await make_scheduler(options, standby.fleet, bundles, url_of), lead.check)
-    origin = open_origin(options, lambda: controller)
+    secrets = make_secrets(options, standby.fleet, standby.secrets_key)
+    scheduler = FencedScheduler(
+        await make_scheduler(options, standby.fleet, bundles, url_of, standby.secrets_key), lead.check
+    )
+    origin = open_origin(options, lambda: controller, secrets)
     relay = Relay()
     controller: Controller
     controller = Controller(
@@ -90,6 +94,7 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
         name=options.fleet,
         logs_acknowledged=logs_acknowledged,
         saved_states=SavedStates(open_states(options), standby.fleet),
+        secrets=make_handing(standby.secrets_key, secrets, origin.source.repository, options.subfolder),
     )
     showing = Showing(controller, database, clock)
     relay.target = showing

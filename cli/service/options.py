@@ -48,6 +48,7 @@ class UpOptions:
     advertise_url: str = ""
     victoriametrics: str = ""
     state_store: str = ""
+    age_identity_files: tuple[Path, ...] = ()
     python: str = ""
     build_timeout: float = 900.0
     build_memory: int = 4096

@@ -12,6 +12,7 @@ from cli.service.folder import read_secret, write
 from cli.service.options import UpOptions
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
+from cli.service.secret_parts import make_handing, make_secrets
 from cli.service.sources import make_plans, open_origin
 from cli.service.state_store import open_states
 from cli.service.system_parts import make_system
@@ -31,6 +32,7 @@ from gitops.compiling.steps import BuildLimits
 from gitops.remote import GitRemote
 from schemas.errors import NotFound
 from telemetry.agent.agent import Agent
+from telemetry.agent.concealing import of_scheduler
 from telemetry.agent.sinks import DirectSink
 from telemetry.agent.states.caretaker import Caretaker
 from telemetry.intake import Intake
@@ -95,9 +97,11 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         return advertised + bundle_path(bundle_key, bundle.digest)
 
     saved = SavedStates(open_states(options), fleet)
-    scheduler = await make_scheduler(options, fleet, bundles, url_of)
+    secrets_key = read_secret(options.data / "secrets-key")
+    secrets = make_secrets(options, fleet, secrets_key)
+    scheduler = await make_scheduler(options, fleet, bundles, url_of, secrets_key)
     settings = web_settings(options, url)
-    origin = open_origin(options, lambda: controller)
+    origin = open_origin(options, lambda: controller, secrets)
     relay = Relay()
     controller: Controller
 
@@ -116,6 +120,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         name=options.fleet,
         logs_acknowledged=logs_acknowledged,
         saved_states=saved,
+        secrets=make_handing(secrets_key, secrets, origin.source.repository, options.subfolder),
     )
     guarded = GuardedStates(saved, controller, fleet)
     rows = Rows(telemetry.latest)
@@ -170,6 +175,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
             health=telemetry.health,
             states=local_states(options, guarded, telemetry),
             release=version("herdsman"),
+            concealed=of_scheduler(scheduler.concealed),
         )
     return Parts(
         options,

@@ -49,14 +49,28 @@ def local_interpreter(launch: Launch) -> str:
 
 
 async def make_scheduler(
-    options: UpOptions, fleet: str, bundles: BundleStore, url_of: Callable[[Bundle], str]
+    options: UpOptions,
+    fleet: str,
+    bundles: BundleStore,
+    url_of: Callable[[Bundle], str],
+    secrets_key: bytes = b"",
 ) -> Scheduling:
     """Return the scheduler, not opened yet."""
     if options.scheduler == "local":
         return LocalScheduler(
-            options.data / "local", fleet, cache=options.data / "cache", python=local_interpreter
+            options.data / "local",
+            fleet,
+            cache=options.data / "cache",
+            python=local_interpreter,
+            secrets_key=secrets_key,
         )
-    settings = NomadSettings(
+    launcher = await bundles.files(f"launcher-{launcher_digest()}", launcher_files())
+    return NomadScheduler(nomad_settings(options, fleet), launcher, url_of, next_slot=next_slot)
+
+
+def nomad_settings(options: UpOptions, fleet: str) -> NomadSettings:
+    """Return how Nomad is reached, from the options and the environment."""
+    return NomadSettings(
         fleet,
         options.nomad_address or os.environ.get("NOMAD_ADDR") or DEFAULT_ADDRESS,
         os.environ.get("NOMAD_TOKEN", ""),
@@ -64,5 +78,3 @@ async def make_scheduler(
         ca_file=os.environ.get("NOMAD_CACERT", ""),
         driver=options.nomad_driver,
     )
-    launcher = await bundles.files(f"launcher-{launcher_digest()}", launcher_files())
-    return NomadScheduler(settings, launcher, url_of, next_slot=next_slot)

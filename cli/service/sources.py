@@ -14,6 +14,7 @@ from gitops.git_source import GitSource
 from gitops.hosted import HostedRepository
 from gitops.references import DEFAULT_BRANCH, make_reference
 from gitops.revision import Revision
+from gitops.secrets.values import FleetSecrets
 from gitops.source_set import Member, SourceSet
 from gitops.sources import HostedSource
 from gitops.ssh import SshKeys
@@ -53,16 +54,18 @@ class Origin:
     """Judges every revision, where there is a trust policy."""
 
 
-def open_origin(options: UpOptions, controller: Callable[[], Controller]) -> Origin:
+def open_origin(
+    options: UpOptions, controller: Callable[[], Controller], secrets: FleetSecrets | None = None
+) -> Origin:
     """Open the sources that were asked for; `controller` is called once it lives. Raises UsageError."""
     if options.sources:
-        return _several(options, read_sources(options.sources), controller)
+        return _several(options, read_sources(options.sources), controller, secrets)
     if options.source:
-        return _one(options, controller)
+        return _one(options, controller, secrets)
     hosted = HostedRepository(options.data / "git" / "fleet.git", options.branch or "main")
     hosted.create()
     inside = HostedSource(hosted.path, hosted.branch, options.subfolder, options.poll_interval)
-    states = FleetStates(inside, ran=lambda: controller().programs_ran())
+    states = FleetStates(inside, ran=lambda: controller().programs_ran(), secrets=secrets)
     trust = open_trust(options)
     source = guarded(inside, states, trust, controller)
     places = (Place("", source, states),)
@@ -87,7 +90,7 @@ def read_sources(file: Path) -> tuple[DeclaredSource, ...]:
     return declared
 
 
-def _one(options: UpOptions, controller: Callable[[], Controller]) -> Origin:
+def _one(options: UpOptions, controller: Callable[[], Controller], secrets: FleetSecrets | None) -> Origin:
     declared = DeclaredSource(
         name=ONE,
         url=options.source,
@@ -105,7 +108,10 @@ def _one(options: UpOptions, controller: Callable[[], Controller]) -> Origin:
     )
     source = make_source(declared, options)
     states = FleetStates(
-        source, ran=lambda: controller().programs_ran(), development=isinstance(source, FolderSource)
+        source,
+        ran=lambda: controller().programs_ran(),
+        development=isinstance(source, FolderSource),
+        secrets=secrets,
     )
     trust = open_trust(options)
     trusted = guarded(source, states, trust, controller)
@@ -121,11 +127,16 @@ def _one(options: UpOptions, controller: Callable[[], Controller]) -> Origin:
 
 
 def _several(
-    options: UpOptions, declared: tuple[DeclaredSource, ...], controller: Callable[[], Controller]
+    options: UpOptions,
+    declared: tuple[DeclaredSource, ...],
+    controller: Callable[[], Controller],
+    secrets: FleetSecrets | None,
 ) -> Origin:
     trust = open_trust(options)
     mirrors = [make_source(one, options) for one in declared]
-    places = [_place(one, mirror, controller, trust) for one, mirror in zip(declared, mirrors, strict=True)]
+    places = [
+        _place(one, mirror, controller, trust, secrets) for one, mirror in zip(declared, mirrors, strict=True)
+    ]
     members = [Member(place.name, place.source, place.states) for place in places]
     everything = SourceSet(
         members,
@@ -153,11 +164,13 @@ def _place(
     source: GitSource | FolderSource,
     controller: Callable[[], Controller],
     trust: Trust | None,
+    secrets: FleetSecrets | None,
 ) -> "Place":
     states = FleetStates(
         source,
         ran=lambda: controller().programs_ran(one.name),
         development=isinstance(source, FolderSource),
+        secrets=secrets,
     )
     return Place(one.name, guarded(source, states, trust, controller, one.name), states)
 

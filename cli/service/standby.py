@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
+from cli.service.folder import read_secret
 from cli.service.options import UpOptions
 from cli.service.parts import find_fleet, make_access
 from cli.service.process_options import ControllerOptions
@@ -47,6 +48,7 @@ class Standby:
     url: str
     """Where people and nodes reach this process."""
     bundle_key: bytes
+    secrets_key: bytes = field(repr=False)
     database: Database
     bell: Bell
     leadership: Leadership
@@ -66,6 +68,9 @@ async def stand_by(options: ControllerOptions, listening: Listen) -> Standby:
     database = await Database.open(options.database)
     fleet = await find_fleet(up, database)
     bundle_key = await database.run(lambda connection: shared_key(connection, "bundles"))
+    # One process that becomes several keeps its key, so that no bot is restarted for another digest.
+    former = read_secret(up.data / "secrets-key") if (up.data / "secrets-key").exists() else b""
+    secrets_key = await database.run(lambda connection: shared_key(connection, "secrets", former))
     role, health = Role(), Health()
     health.gauge("herdsman_leading").read = lambda: float(role.leads)
     health.gauge("herdsman_leadership_epoch").read = lambda: float(role.lead.epoch if role.lead else 0)
@@ -92,6 +97,7 @@ async def stand_by(options: ControllerOptions, listening: Listen) -> Standby:
         fleet,
         url,
         bundle_key,
+        secrets_key,
         database,
         bell,
         leadership,

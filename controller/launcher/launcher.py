@@ -35,6 +35,8 @@ def main() -> int:
     if CREDENTIAL in own:
         keep_private()
     order = read_order(sys.argv, own)
+    if order.get("handed"):
+        take_values(order)
     adopt_orphans()
     reports = Reports(order, posix.getpid())
     if order["timetable"] and not order["catch_up"] and not on_time(order, own):
@@ -42,6 +44,14 @@ def main() -> int:
         return 0
     keeper = Keeper(order, open_lease(order, own))
     return Supervisor(order, own, keeper, reports, Loop(keeper, order["parent"])).live()
+
+
+def take_values(order: "dict[str, Any]") -> None:
+    """Take the values that the service hands over; only a bot that has some pays for the means."""
+    from controller.launcher.handed import take
+
+    keep_private()
+    take(order)
 
 
 def read_order(arguments: list[str], own: dict[str, str]) -> "dict[str, Any]":
@@ -56,6 +66,9 @@ def read_order(arguments: list[str], own: dict[str, str]) -> "dict[str, Any]":
     for name in ("paths", "allocation", "node", "code", "interpreter"):
         order[name] = expanded(order[name], own)
     order.setdefault("state", {"on_lost_node": "wait"})  # an order from before there was one
+    for name in ("handed", "conceal"):
+        if name in order:
+            order[name] = expanded(order[name], own)
     order["former_state"] = expanded(order["former_state"], own)
     order["lease"]["options"] = expanded(order["lease"]["options"], own)
     return order  # type: ignore[no-any-return]

@@ -103,13 +103,20 @@ class LaunchOrder:
     parent: int = 0
     interpreter: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    handed: Mapping[str, str] = field(default_factory=dict)
+    """How the launcher gets the values that are handed over; empty for none; see `handed.py`."""
+    conceal: str = ""
+    """Where the launcher leaves for the agent what to conceal in the bot's output, "" for nowhere."""
     now: float = 0.0
     """Unix time from which the timetable's clock changes are listed (ten years of them)."""
 
     def document(self) -> dict[str, Any]:
         """Return the order as the JSON document that the launcher reads."""
         spec = self.launch.spec
-        return {
+        own: dict[str, Any] = {"handed": dict(self.handed)} if self.handed else {}
+        if self.conceal and spec.secrets:
+            own["conceal"] = self.conceal
+        return own | {
             "format": 1,
             "bot": spec.name,
             "fleet": self.fleet,

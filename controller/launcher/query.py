@@ -14,7 +14,7 @@ from typing import Any
 
 sys.path.append(__file__.rpartition("/controller/")[0] or ".")  # -I and -S leave the standard library alone
 
-from controller.launcher.launcher import CREDENTIAL, read_order
+from controller.launcher.launcher import CREDENTIAL, read_order, take_values
 from controller.launcher.processes import keep_private
 from controller.launcher.query_answer import NO_ANSWER, NO_QUERIES, encoded, failure, parse
 from controller.launcher.query_fresh import ask_fresh
@@ -48,6 +48,8 @@ def _answer(own: dict[str, str]) -> dict[str, Any]:
     given = own.pop("HERDSMAN_QUERY", "")
     question = parse(base64.b64decode(given) if given else sys.stdin.buffer.readline(_MOST_QUESTION + 1))
     order = question.get("order") or read_order([""], own)
+    if order.get("handed"):
+        take_values(order)
     seconds = min(float(question.get("seconds") or LONGEST), LONGEST)
     if order["type"] == "realtime":
         return ask_live(order, question["path"], question["params"], seconds)

@@ -21,6 +21,7 @@ from controller.launcher.surroundings import (
     command,
     environment,
     make_folders,
+    secret_values,
 )
 
 TYPE_CHECKING = False
@@ -121,6 +122,7 @@ class Supervisor:
 
     def _start(self, code: str, dependencies: str) -> Run:
         clear_result(self._order)
+        self._conceal()
         given = environment(self._order, self._own, code, dependencies) | self._queries.prepare()
         program = Program(command(self._order, dependencies), given, code)
         attempt = self._count()
@@ -130,6 +132,19 @@ class Supervisor:
         self._reports.write("started", **run.identity(), started_at=run.started_at)
         self._queries.begin(code, dependencies, self._loop)
         return run
+
+    def _conceal(self) -> None:
+        """Have nobody tell the values of secrets, before there is a line that could."""
+        if not self._order["secrets"]:
+            return
+        from controller.launcher.handed import tell_agent
+
+        values = secret_values(self._order, self._own)
+        self._reports.hide(values)
+        try:
+            tell_agent(self._order, values)
+        except OSError as error:
+            raise StartFailed(f"the bot's secrets could not be kept out of its output: {error}") from error
 
     def _execute(self, program: Program) -> int:
         """Start the bot's process with its streams connected, and return its id."""

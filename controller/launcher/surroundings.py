@@ -64,7 +64,7 @@ def environment(order: "dict[str, Any]", own: dict[str, str], code: str, depende
         "HERDSMAN_LEASE_DEADLINE": deadline_file(order),
         "HERDSMAN_BOT": mark(order),
         **order["environment"],
-        **_secrets(order["secrets"], own),
+        **secret_values(order, own),
     }
 
 
@@ -73,13 +73,24 @@ def mark(order: "dict[str, Any]") -> str:
     return f"{order['fleet']}/{order['bot']}/{order['allocation']}"
 
 
-def _secrets(references: dict[str, str], own: dict[str, str]) -> dict[str, str]:
-    """Resolve `env:NAME` (the launcher's environment) and `file:/path` references."""
-    return {variable: _secret(variable, reference, own) for variable, reference in references.items()}
+def secret_values(order: "dict[str, Any]", own: dict[str, str]) -> dict[str, str]:
+    """Return the bot's secrets: those handed over, `env:NAME` (the launcher's environment), `file:/path`.
+
+    Raises MissingSecret.
+    """
+    handed, why = order.get("values") or {}, order.get("untaken", "")
+    return {
+        variable: _secret(variable, reference, own, handed, why)
+        for variable, reference in order["secrets"].items()
+    }
 
 
-def _secret(variable: str, reference: str, own: dict[str, str]) -> str:
+def _secret(variable: str, reference: str, own: dict[str, str], handed: dict[str, str], why: str) -> str:
     kind, _, place = reference.partition(":")
+    if variable in handed:
+        return handed[variable]
+    if why and kind not in ("env", "file"):
+        raise MissingSecret(f"the secret for {variable} was not handed over: {why}")
     value = own.get(place) if kind == "env" else read(place) if kind == "file" else own.get(variable)
     if value is None:
         raise MissingSecret(f"the secret for {variable} is not there: {reference}")

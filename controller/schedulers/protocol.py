@@ -83,6 +83,19 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedSecrets:
+    """The values of one bot's secrets, to be handed to its launcher and shown to nobody.
+
+    `identity` names the box that they travel in and `key` (hexadecimal) closes it; equal values of one bot
+    have the same. `values` is by the bot's variable.
+    """
+
+    identity: str
+    key: str = field(repr=False)
+    values: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """Everything needed to run one bot: its spec, the revision it came from, and its content."""
 
@@ -93,6 +106,8 @@ class Launch:
     python: str = ""
     """The interpreter's minor version that the dependency layer was built for, such as "3.11"."""
     extra: Mapping[str, str] = field(default_factory=dict)
+    secrets: HandedSecrets | None = field(default=None, repr=False)
+    """What the spec's secrets are, for those that the service hands over."""
 
 
 @dataclass(frozen=True, slots=True)

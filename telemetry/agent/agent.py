@@ -15,6 +15,7 @@ from pathlib import Path
 from schemas.reports import LAUNCHER_STREAM
 from telemetry.agent import checkpoint
 from telemetry.agent.allocation import Allocation, Ready, Stream
+from telemetry.agent.concealing import Concealed, Concealer, no_values
 from telemetry.agent.discovery import Discovery
 from telemetry.agent.inotify import Inotify, LimitReached, Polling, Watcher
 from telemetry.agent.resources import ResourceSampler, Target, is_alive
@@ -59,6 +60,7 @@ class Agent:
     `linger` (seconds) is how long a quiet agent waits for company before it sends a line;
     `sample_every` (seconds) is the time between two measurements of the bots' resources. `states` cares for
     the bots' state folders meanwhile. `release` is what the service is told of our own version.
+    `concealed` tells which values must not leave the node.
     """
 
     def __init__(
@@ -75,9 +77,11 @@ class Agent:
         watcher: Watcher | None = None,
         states: Caretaker | None = None,
         release: str = "",
+        concealed: Concealed = no_values,
     ) -> None:
         self._sink = sink
         self._states = states
+        self._concealer = Concealer(concealed)
         self._checkpoint = checkpoint
         self._name = name or socket.gethostname()
         self._linger = linger
@@ -188,6 +192,7 @@ class Agent:
             elif (wake_at := stream.wake_at()) is not None:
                 heapq.heappush(self._due, (wake_at, next(self._order), allocation, stream))
         self._add_uses(collected)
+        self._concealer.keep_only(found.allocations)
         for allocation in found.newly_drained(now, _is_over):
             collected.batch.drained.append(collected.number_of(allocation))
         batch = collected.batch
@@ -203,7 +208,7 @@ class Agent:
             ready.index,
             piece.offset,
             min(piece.time, time.time()),
-            piece.data,
+            self._concealer.conceal(allocation.folder, allocation.labels, piece.data),
             allocation.run,
             piece.joins,
             piece.dropped,

@@ -346,7 +346,8 @@ def alive(pid: int) -> bool:
 class LocalHarness:
     """The local scheduler, in a folder of its own."""
 
-    def __init__(self, folder: Path, fleet: str = "") -> None:
+    def __init__(self, folder: Path, fleet: str = "", secrets_key: bytes = b"") -> None:
+        self._secrets_key = secrets_key
         self.fleet = fleet or f"test-{os.urandom(4).hex()}"
         self.work = folder / "work"
         self.work.mkdir(exist_ok=True)
@@ -356,7 +357,13 @@ class LocalHarness:
 
     def make(self) -> LocalScheduler:
         """Return a scheduler over the same folder, as a later life of herdsman has it."""
-        return LocalScheduler(self.root, self.fleet, cache=self.cache, python=local_interpreter)
+        return LocalScheduler(
+            self.root,
+            self.fleet,
+            cache=self.cache,
+            python=local_interpreter,
+            secrets_key=self._secrets_key,
+        )
 
     async def store(self, content: Bundle) -> None:
         """Nothing serves bundles here: they are unpacked from where they are."""
@@ -401,9 +408,9 @@ async def listening_to(scheduler: Scheduler) -> AsyncIterator["asyncio.Queue[Sch
 
 
 @asynccontextmanager
-async def local_harness(folder: Path) -> AsyncIterator[LocalHarness]:
+async def local_harness(folder: Path, secrets_key: bytes = b"") -> AsyncIterator[LocalHarness]:
     """Open the local scheduler, and leave no process behind."""
-    harness = LocalHarness(folder)
+    harness = LocalHarness(folder, secrets_key=secrets_key)
     await harness.scheduler.open()
     try:
         yield harness

@@ -1,14 +1,21 @@
 """What deploy/nomad/policies grants is enough for everything, and a missing access is told in words."""
 
+import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from urllib.error import HTTPError
 
 import httpx
 import pytest
 
+from controller.schedulers.nomad.job import secrets_path
 from controller.schedulers.protocol import Phase, Question
+from controller.secrets.handing import handed
 from schemas.errors import QueryRefused, SchedulerRefused
+from schemas.reports import LauncherReport
+from schemas.secret_reference import SecretReference
 from tests.contract.nomad_harness import nomad_harness
 from tests.contract.scheduler_harness import Fleet, listening_to
 from tests.engines.nomad import NomadAgent, nomad_agent
@@ -92,3 +99,35 @@ async def test_missing_access_is_told(guarded: NomadAgent, tmp_path: Path) -> No
         with pytest.raises(SchedulerRefused, match=r"docs/nomad\.md") as caught:
             await harness.scheduler.apply(await Fleet(harness).launch("alpha"), None)
         assert token not in str(caught.value)
+
+
+def token_of_task(reports: list[LauncherReport]) -> str:
+    """Return the token that Nomad gave the launcher which wrote these reports."""
+    entries = Path(f"/proc/{reports[-1].launcher_pid}/environ").read_bytes().split(b"\0")
+    return next(item for item in entries if item.startswith(b"NOMAD_TOKEN=")).decode().partition("=")[2]
+
+
+async def test_a_bots_task_reads_no_other_bots_secrets(guarded: NomadAgent, tmp_path: Path) -> None:
+    """With the committed policies a bot gets its secrets; to its own identity others' boxes are closed."""
+    rules = {"Name": "herdsman-bots", "Rules": committed_rules("bots"), "JobACL": {"Namespace": "default"}}
+    guarded.send("POST", "acl/policy/herdsman-bots", rules)
+    token = token_with(guarded, "herdsman", committed_rules("controller"))
+    async with nomad_harness(tmp_path, guarded, token) as harness:
+        fleet = Fleet(harness)
+        secrets = (SecretReference("API_KEY", "sops:secrets/desk.yaml#key"),)
+        for name in ("alpha", "beta"):
+            launch = await fleet.launch(name, "count", queried=True, secrets=secrets)
+            values = {"API_KEY": f"the-value-of-{name}"}
+            await fleet.scheduler.apply(replace(launch, secrets=handed(b"k", name, values)), None)
+            await fleet.marked(name, "alive")
+        answer = json.loads(await fleet.scheduler.query("alpha", Question("/environment")))
+        assert answer["API_KEY"] == "the-value-of-alpha"
+        task = replace(guarded, token=await asyncio.to_thread(token_of_task, await fleet.reports("alpha")))
+        path = f"var/{secrets_path(harness.fleet, 'beta')}"
+        items = task.get(path)["Items"]
+        assert items["newest"] in items
+        assert "the-value-of" not in json.dumps(items)
+        with pytest.raises(HTTPError, match="403"):
+            task.send("PUT", path, {"Items": {"newest": "mine"}})
+        with pytest.raises(HTTPError, match="403"):
+            task.get(f"job/{harness.fleet}.beta")

@@ -21,13 +21,18 @@ _SLACK = 10.0
 """Seconds beyond its own time after which the query program itself is killed."""
 
 
-async def ask(job: Job, question: Question, environment: Mapping[str, str]) -> str:
+async def ask(
+    job: Job, question: Question, environment: Mapping[str, str], values: Mapping[str, str] | None = None
+) -> str:
     """Return the answer of a job's bot as JSON text. `environment` is the launcher's, with the bot's secrets.
+
+    `values` are the secrets that are handed over.
 
     Raises QueryRefused, QueryFailed, QueryTimedOut.
     """
     asked = {
-        "order": dict(job.order),
+        "order": {key: value for key, value in job.order.items() if key != "handed"}
+        | ({"values": dict(values)} if values else {}),
         "path": question.path,
         "params": dict(question.params),
         "seconds": question.seconds,

@@ -18,25 +18,36 @@ class Child:
         loop.add_reader(self._descriptor, self._reap, loop)
 
     @classmethod
-    def start(cls, arguments: Sequence[str], environment: Mapping[str, str], errors: Path) -> "Child":
+    def start(
+        cls,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        errors: Path,
+        given: bytes | None = None,
+    ) -> "Child":
         """Start a program in a session of its own; what it prints is appended to `errors`.
 
-        Raises OSError where it cannot be executed.
+        `given` (less than a pipe holds, 64 KiB) is what it reads on stdin. Raises OSError where it cannot be
+        executed.
         """
+        reading = _filled(given)
         append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        pid = os.posix_spawn(
-            arguments[0],
-            list(arguments),
-            environment,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, str(errors), append, 0o640),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsid=True,
-            setsigmask=(),
-            setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM),
-        )
+        try:
+            pid = os.posix_spawn(
+                arguments[0],
+                list(arguments),
+                environment,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, reading, 0),
+                    (os.POSIX_SPAWN_OPEN, 1, str(errors), append, 0o640),
+                    (os.POSIX_SPAWN_DUP2, 1, 2),
+                ],
+                setsid=True,
+                setsigmask=(),
+                setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM),
+            )
+        finally:
+            os.close(reading)
         try:
             return cls(pid)
         except BaseException:  # no descriptor is free: a launcher that nobody watches must not live
@@ -55,3 +66,16 @@ class Child:
         """Send a signal, unless it has ended already."""
         if not self.ended.done():
             os.kill(self.pid, number)
+
+
+def _filled(given: bytes | None) -> int:
+    """Return a descriptor to read from: nothing, or a pipe that holds what is given and ends there."""
+    if given is None:
+        return os.open("/dev/null", os.O_RDONLY)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    try:
+        os.write(writing, given)
+    finally:
+        os.close(writing)
+    return reading

@@ -39,8 +39,14 @@ class Folders:
         """Return the file whose lock is a bot's lease."""
         return self.root / "leases" / f"{self.fleet}.{bot}"
 
+    @property
+    def secrets(self) -> Path:
+        """One file for each bot that has some: its secrets, in boxes that only the fleet's key opens."""
+        return self.root / "secrets"
+
     def make(self) -> None:
         """Create what is missing; state, orders and leases are for their owner alone."""
-        for folder in (self.root, self.jobs, self.allocations, self.root / "leases", self.root / "state"):
+        own = (self.root / "leases", self.root / "state", self.secrets)
+        for folder in (self.root, self.jobs, self.allocations, *own):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.cache.mkdir(parents=True, exist_ok=True)

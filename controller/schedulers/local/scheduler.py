@@ -23,6 +23,7 @@ from controller.launcher.reporting import Reports
 from controller.schedulers.local import leftovers
 from controller.schedulers.local.announcements import Announcements
 from controller.schedulers.local.asking import ask
+from controller.schedulers.local.boxes import Boxes
 from controller.schedulers.local.child import Child
 from controller.schedulers.local.claim import Claim
 from controller.schedulers.local.driver import Driver
@@ -74,7 +75,7 @@ class LocalScheduler:
     `root` is its own folder (`<data>/local`: jobs, allocations, state, leases), `cache` holds unpacked
     bundles (`<data>/cache`, by digest), `fleet` is the fleet id. `python(launch)` names the interpreter
     that runs a bot (also Node's); it may raise SchedulerRefused or RuntimeMissing. `environment` is where
-    `env:NAME` secrets are looked up.
+    `env:NAME` secrets are looked up; `secrets_key` closes the boxes of the secrets that are handed over.
     Everything happens on the event loop that calls `open`; files are written and unpacked in threads.
 
     Memory and CPU limits of the manifest are observed by telemetry, and not enforced: that takes a cgroup,
@@ -90,6 +91,7 @@ class LocalScheduler:
         python: Callable[[Launch], str] = base_python,
         environment: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.time,
+        secrets_key: bytes = b"",
     ) -> None:
         self.node = platform.node() or "local"
         self._fleet = fleet
@@ -104,6 +106,7 @@ class LocalScheduler:
         self._announcements = Announcements()
         self._claim = Claim(self._folders)
         self._opened = False
+        self._boxes = Boxes(self._folders.secrets, secrets_key)
 
     @property
     def kind(self) -> str:
@@ -174,6 +177,8 @@ class LocalScheduler:
             self._check(name, expected)
             await self._unpack(_bundles(launch))
             job = self._job(launch)
+            if launch.secrets is not None:
+                await asyncio.to_thread(self._boxes.put, name, launch.secrets)
             await asyncio.to_thread(self._registry.save, job)
             driver = self._drivers.get(name)
             if driver is None:
@@ -214,7 +219,8 @@ class LocalScheduler:
         if job is None:
             raise QueryRefused(f"{name} does not run now, so that nobody can answer; look at its status")
         await self._unpack(job.bundles)
-        return await ask(job, question, self._launcher_environment(job))
+        values = await asyncio.to_thread(self._values, job)
+        return await ask(job, question, self._launcher_environment(job), values)
 
     async def remove(self, name: str) -> None:
         """Forget a stopped bot's job and its log files; Conflict while it is not stopped."""
@@ -225,6 +231,7 @@ class LocalScheduler:
             if driver.running or driver.job.stopped is None:
                 raise Conflict(f"{name} has not stopped yet, so its job cannot be forgotten")
             await asyncio.to_thread(self._registry.forget, name)
+            await asyncio.to_thread(self._boxes.forget, name)
             del self._drivers[name]
             await self._cancel(name)
             await asyncio.to_thread(self._delete, self._allocations_of(name))
@@ -327,6 +334,7 @@ class LocalScheduler:
             allocation=allocation,
             node=self.node,
             interpreter=self._python(launch),
+            handed={"identity": launch.secrets.identity} if launch.secrets else {},
             now=self._clock(),
         )
 
@@ -366,14 +374,37 @@ class LocalScheduler:
             order = await asyncio.to_thread(self._prepare, job, folder)
         except OSError as error:
             raise SchedulerRefused(f"the folder of {job.name} cannot be written: {error}") from error
+        values = await asyncio.to_thread(self._values, job)
         own = self._launcher_environment(job)
         if slot is not None:
             own["HERDSMAN_DUE"] = str(int(slot))
         arguments = [_PYTHON, "-I", "-S", str(launcher_root() / LAUNCHER), str(order)]
         try:
-            return Child.start(arguments, own, folder / "launcher.log")
+            return Child.start(arguments, own, folder / "launcher.log", _piped(values))
         except OSError as error:
             raise SchedulerRefused(f"the launcher of {job.name} cannot be started: {error}") from error
+
+    def _values(self, job: Job) -> Mapping[str, str] | None:
+        """Return the values that are handed to a job's launcher, None for none. Raises SecretUnavailable."""
+        handed = job.order.get("handed")
+        return self._boxes.take(job.name, str(handed["identity"])) if handed else None
+
+    def concealed(self, bot: str, known: object) -> tuple[object, list[tuple[str, str]]]:
+        """Return what to conceal in a bot's output, by name, after a stamp; nothing where that is `known`."""
+        driver = self._drivers.get(bot)
+        stamp = (self._boxes.stamp(bot), driver.job.token if driver else "")
+        if stamp == known:
+            return stamp, []
+        return stamp, [*self._boxes.all_of(bot), *(self._own_values(driver.job) if driver else ())]
+
+    def _own_values(self, job: Job) -> list[tuple[str, str]]:
+        """Return the values of the secrets that a job's launcher finds by itself."""
+        found: list[tuple[str, str]] = []
+        for variable, reference in job.order["secrets"].items():
+            kind, _, place = str(reference).partition(":")
+            value = self._environment.get(place) if kind == "env" else read(place) if kind == "file" else None
+            found += [(variable, value.rstrip("\n"))] if value else []
+        return found
 
     def _launcher_environment(self, job: Job) -> dict[str, str]:
         references = [str(reference) for reference in job.order["secrets"].values()]
@@ -442,6 +473,10 @@ def _bundles(launch: Launch) -> tuple[Bundle, ...]:
 def _placed(order: Mapping[str, Any]) -> Placed:
     """Return whose an order is."""
     return Placed(order["bot"], order["former_state"].rpartition("/")[2])
+
+
+def _piped(values: Mapping[str, str] | None) -> bytes | None:
+    return None if values is None else json.dumps(dict(values)).encode()
 
 
 def _token() -> str:

@@ -29,7 +29,7 @@ from controller.schedulers.nomad.reading import (
     TASK,
 )
 from controller.schedulers.nomad.settings import HOST_VOLUME, NomadSettings
-from controller.schedulers.protocol import Launch
+from controller.schedulers.protocol import HandedSecrets, Launch
 from gitops.bundle import Bundle
 from gitops.platforms import OLDEST, OLDEST_NODE
 from schemas.bot import BotSpec, BotType, Resources
@@ -48,6 +48,7 @@ INTERPRETER_VARIABLE = "HERDSMAN_INTERPRETER"
 NODE_STATE = "herdsman_state_root"
 NODE_CACHE = "herdsman_cache_root"
 
+SECRETS_FILE = "herdsman-secrets"
 EXEC_MOUNT = "/herdsman"
 """Where tasks of the driver `exec` see the host volume."""
 
@@ -73,6 +74,16 @@ def lease_path(fleet: str, bot: str) -> str:
 def state_path(fleet: str, bot: str) -> str:
     """Return the path of the variable that remembers the node of a bot's state folder."""
     return f"herdsman/state/{_path_part(fleet)}/{_path_part(bot)}"
+
+
+def secrets_path(fleet: str, bot: str) -> str:
+    """Return the path of the variable that holds a bot's secrets, in boxes whose keys are in its job."""
+    return f"herdsman/secrets/{_path_part(fleet)}/{_path_part(bot)}"
+
+
+def box_item(identity: str) -> str:
+    """Return the item of that variable which holds a box."""
+    return f"box_{identity}"
 
 
 def _path_part(name: str) -> str:
@@ -233,9 +244,25 @@ def _task(
         "Resources": resources(spec.resources, settings),
         "LogConfig": {"MaxFiles": settings.log_files, "MaxFileSizeMB": settings.log_file_mb},
     }
+    if launch.secrets is not None:
+        task["Templates"] = [_secrets_template(settings.fleet, spec.name, launch.secrets)]
     if settings.driver == "exec":
         task["VolumeMounts"] = [{"Volume": HOST_VOLUME, "Destination": EXEC_MOUNT, "ReadOnly": False}]
     return task
+
+
+def _secrets_template(fleet: str, bot: str, secrets: HandedSecrets) -> dict[str, Any]:
+    """Return what writes the bot's box into its secrets folder, which is memory; never is anything restarted.
+
+    Anybody on the node may read the file, whose user is not Nomad's: its key is the launcher's alone.
+    """
+    variable, item = secrets_path(fleet, bot), box_item(secrets.identity)
+    return {
+        "EmbeddedTmpl": f'{{{{ with nomadVar "{variable}" }}}}{{{{ .{item} }}}}{{{{ end }}}}',
+        "DestPath": f"secrets/{SECRETS_FILE}",
+        "Perms": "0444",
+        "ChangeMode": "noop",
+    }
 
 
 def _artifact(bundle: Bundle, url: str, folder: str) -> dict[str, Any]:
@@ -294,6 +321,10 @@ def _order(
         node="$HERDSMAN_NODE",
         task=TASK,
         interpreter=f"${INTERPRETER_VARIABLE}" if _runs_on_node(launch) else "",
+        handed={"path": f"$NOMAD_SECRETS_DIR/{SECRETS_FILE}", "key": launch.secrets.key}
+        if launch.secrets
+        else {},
+        conceal="$NOMAD_SECRETS_DIR",
         now=now,
     )
 

@@ -16,8 +16,9 @@ from typing import Any
 from controller.schedulers.nomad.api import KindChanged, NomadApi
 from controller.schedulers.nomad.asking import ask_running, ask_scheduled
 from controller.schedulers.nomad.events import Gap, NomadEvent, stream
+from controller.schedulers.nomad.handing import hand_over
 from controller.schedulers.nomad.holding import NomadHold, hold
-from controller.schedulers.nomad.job import job_id, lease_path, render, state_path
+from controller.schedulers.nomad.job import job_id, lease_path, render, secrets_path, state_path
 from controller.schedulers.nomad.knowledge import Knowledge
 from controller.schedulers.nomad.node import node_report
 from controller.schedulers.nomad.observing import is_ours, may_live, observed, out_of_reach, schedule_of
@@ -127,6 +128,8 @@ class NomadScheduler:
         job = render(launch, self._settings, self._launcher, self._url_of, self._clock())
         if expected is not None:
             await self._guard(identity, launch.spec.name, must_have_ended=stopped)
+        if launch.secrets is not None:
+            await hand_over(self._api, self._settings.fleet, launch.spec.name, launch.secrets)
         try:
             registered = await self._api.register(job, index)
         except Conflict as error:
@@ -325,6 +328,8 @@ class NomadScheduler:
                 await self._api.collect(item.id)
         with suppress(HerdsmanError):
             await self._api.delete_variable(lease_path(self._settings.fleet, name))
+        with suppress(HerdsmanError):
+            await self._api.delete_variable(secrets_path(self._settings.fleet, name))
 
 
 def _parsed(token: str | None) -> tuple[int, bool]:

@@ -11,5 +11,9 @@ namespace "default" {
     path "herdsman/state/*" {
       capabilities = ["read", "write"]
     }
+    # Bots' secrets, in boxes: the key of each is in one job alone.
+    path "herdsman/secrets/*" {
+      capabilities = ["read"]
+    }
   }
 }

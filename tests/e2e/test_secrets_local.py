@@ -1,0 +1,133 @@
+"""Secrets on this machine, from an encrypted file in git to the bot's environment and nowhere else."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.fleet import Fleet, new_fleet
+from tests.e2e.secret_fleet import Keys, add_teller, digest, teller
+from tests.e2e.service import Service, wait_for
+
+pytestmark = pytest.mark.e2e
+CANARY = "c4n4ry-Zq8wLx2TtR5vYb7N"
+SECOND = "s3c0nd-Hm4kPd9QfGa1WsJe"
+FROM = "{from: sops, file: secrets/desk.yaml, key: exchange.key}"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    """Make the service's age key."""
+    return Keys(tmp_path / "keys")
+
+
+@pytest.fixture
+def service(tmp_path: Path, keys: Keys) -> Iterator[Service]:
+    """Run herdsman with that key."""
+    running = Service(tmp_path / "home", ("--age-identity-file", str(keys.file))).start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def fleet(service: Service, tmp_path: Path) -> Fleet:
+    """Clone an empty fleet with the program that uses secrets."""
+    fleet = new_fleet(tmp_path / "fleet", service)
+    add_teller(fleet)
+    return fleet
+
+
+def lives(record: Path, bot: str) -> list[dict[str, Any]]:
+    """Return what a bot noted at each of its starts."""
+    lines = record.read_text().splitlines() if record.exists() else []
+    return [line for line in map(json.loads, lines) if line["bot"] == bot]
+
+
+def everything_below(folder: Path) -> dict[Path, bytes]:
+    """Return every plain file below a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
+
+
+def test_a_secret_is_in_the_bots_environment_and_nowhere_else(
+    service: Service, fleet: Fleet, keys: Keys, record: Path, tmp_path: Path
+) -> None:
+    """No push, plan, answer, log, crash report, database, backup or other file of ours holds its bytes."""
+    fleet.write("secrets/desk.yaml", keys.encrypted(f"exchange: {{key: {CANARY}}}\nother: {SECOND}\n"))
+    fleet.write("bots/quiet.yaml", teller("quiet", record, {"API_KEY": FROM}))
+    fleet.write("bots/loud.yaml", teller("loud", record, {"API_KEY": FROM}, tell="true", crash="true"))
+    fleet.write("bots/other.yaml", teller("other", record, {"TOKEN": "sops:secrets/desk.yaml#other"}))
+    fleet.commit("secrets")
+    said = fleet.push()
+    service.wait_health("quiet", "Healthy")
+    service.wait_health("other", "Healthy")
+    wait_for(lambda: lives(record, "loud"), "loud to have started")
+    assert lives(record, "quiet")[0]["known"] == {"API_KEY": digest(CANARY)}
+    logs = wait_for(lambda: service.get("/api/v1/bots/loud/logs", text="key")["events"], "what loud tells")
+    assert any("***API_KEY***" in event["message"] for event in logs)
+    wait_for(lambda: "cannot sign in" in str(service.bots()["loud"]), "its crash to be told")
+    assert "***API_KEY***" in service.bots()["loud"]["message"]
+    said += service.run("plan", check=False).stdout + service.run("logs", "loud").stdout
+    said += json.dumps([service.get("/api/v1/bots"), service.get("/api/v1/revisions")])
+    said += httpx.get(f"{service.url}/metrics", headers={"Authorization": f"Bearer {service.token}"}).text
+    backup = tmp_path / "backup.tar.gz"
+    said += service.run("backup", str(backup), "--with-telemetry").stdout
+    fleet.write("secrets/desk.yaml", keys.encrypted(f"exchange: {{key: {SECOND}}}\nother: {SECOND}\n"))
+    fleet.commit("a new key")
+    said += (rotated := fleet.push())
+    assert "quiet" in rotated
+    assert "other" not in rotated
+    wait_for(lambda: len(lives(record, "quiet")) == 2, "quiet to start again")
+    assert lives(record, "quiet")[1]["known"] == {"API_KEY": digest(SECOND)}
+    assert len(lives(record, "other")) == 1
+    service.stop()
+    assert service.start().wait_health("quiet", "Healthy")
+    assert lives(record, "quiet")[2]["known"] == {"API_KEY": digest(SECOND)}
+    own_output = {path for path in everything_below(service.data) if path.name.startswith("bot.std")}
+    for path, content in everything_below(service.home).items() | everything_below(fleet.folder).items():
+        for value in (CANARY, SECOND):
+            # What the bot itself printed lies on its own node as it printed it.
+            assert value.encode() not in content or path in own_output, path
+    assert CANARY not in said
+    assert SECOND not in said
+
+
+def test_a_push_with_a_secret_that_cannot_be_had_is_refused(
+    service: Service, fleet: Fleet, keys: Keys, record: Path, tmp_path: Path
+) -> None:
+    """A missing key or file, other recipients, a changed file: told with line and advice, never a value."""
+    theirs = Keys(tmp_path / "theirs")
+    good = keys.encrypted(f"exchange: {{key: {CANARY}}}\nspare: {SECOND}\n")
+    lines = good.splitlines()
+    spare = next(line for line in lines if line.startswith("spare:")).removeprefix("spare:")
+    moved = "\n".join(f"    key:{spare}" if line.startswith("    key:") else line for line in lines)
+    fleet.write("bots/quiet.yaml", teller("quiet", record, {"API_KEY": FROM}))
+    for text, words in (
+        (None, "there is no file secrets/desk.yaml"),
+        (keys.encrypted(f"exchange: {{kay: {CANARY}}}\n"), 'no key "exchange.key"'),
+        (theirs.encrypted(f"exchange: {{key: {CANARY}}}\n"), "other recipients"),
+        (moved, "moved here from another key"),
+        (f"exchange: {{key: {CANARY}}}\n", "not encrypted"),
+    ):
+        if text is not None:
+            fleet.write("secrets/desk.yaml", text)
+        fleet.commit(words)
+        said = fleet.push_refused()
+        assert "bots/quiet.yaml:10" in said
+        assert words in said
+        assert CANARY not in said
+    fleet.write("secrets/desk.yaml", good)
+    fleet.commit("mended")
+    fleet.push()
+    service.wait_health("quiet", "Healthy")
+    service.stop()
+    service.options = ()
+    service.start()
+    service.wait_health("quiet", "Healthy")
+    assert len(lives(record, "quiet")) == 2
+    bot = service.bots()["quiet"]
+    assert "no age identity" in str(bot)

@@ -113,7 +113,8 @@ def header(fleet: FleetDocument, now: float) -> str:
     revision = fleet.revision.id[:7] if fleet.revision else "no revision yet"
     synced = f"synced {ago(now - fleet.synced_at)} ago" if fleet.synced_at else "not synced yet"
     counts = "  ".join(f"{number} {health.lower()}" for health, number in fleet.counts.items() if number)
-    return f"FLEET {fleet.fleet} @ {revision}  {synced}    {counts}".rstrip()
+    held = f"  pinned to {fleet.held[0]['revision'][:7]}" if fleet.held else ""
+    return f"FLEET {fleet.fleet} @ {revision}{held}  {synced}    {counts}".rstrip()
 
 
 def row(bot: Bot, now: float, wide: bool) -> list[Cell]:
@@ -143,9 +144,13 @@ def row(bot: Bot, now: float, wide: bool) -> list[Cell]:
 
 def explanation(bot: Bot, told: Sequence[str] = ()) -> list[str]:
     """Return the reason of a bot that is not well, unless it is `told` of the fleet, and the next command."""
-    if bot.health == "Healthy" and bot.sync == "Synced":
+    by = bot.held["by"] if bot.held else ""
+    if bot.health == "Healthy" and (by == "fleet" or (bot.sync == "Synced" and not by)):
         return []
     lines = [f"           {printable(bot.message)}"] if bot.message and bot.message not in told else []
+    if by in ("bot", "guard"):
+        verb = "retry" if by == "guard" else "unpin"
+        lines.append(f"           herdsman {verb} {bot.name}   to let it be what git says")
     if bot.reason == "BuildFailed" and "dependencies" in bot.message:
         lines.append(f"           herdsman status {bot.name}   to see all that was said")
     elif bot.reason == "BuildFailed":
@@ -184,6 +189,8 @@ def bot_lines(detail: BotDetail, now: float) -> list[str]:
         "manifest": detail.path,
         "series": ", ".join(detail.metrics) or "-",
     }
+    if bot.held:
+        facts["held"] = printable(bot.held["text"])
     if bot.source:
         facts["source"] = bot.source
     lines = [f"{name:<12}{value}" for name, value in facts.items()]

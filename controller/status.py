@@ -89,6 +89,8 @@ class Hold:
     until: float | None = None
     text: str = ""
     differs: bool = True
+    source: str = ""
+    """Whose bots are held, in a hold of all bots of one of several sources."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from controller.records import RevisionRecord
+from controller.remote.rollbacks import Rolling
 from controller.status import BotStatus
 from web.documents import FleetDocument
-from web.presentation import counts, revision_document
+from web.presentation import counts, hold_document, revision_document
 
 
 class KnowsFleet(Protocol):
@@ -35,6 +36,11 @@ class KnowsFleet(Protocol):
         """Return what keeps the controller from doing its work, in words."""
         ...
 
+    @property
+    def rollbacks(self) -> Rolling:
+        """Return what holds bots at other revisions than git's newest."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FleetHeader:
@@ -58,4 +64,5 @@ class FleetHeader:
             version=self.version,
             time=self.clock(),
             problems=[*self.controller.problems(), *self.troubles()],
+            held=[found for one in self.controller.rollbacks.fleet_holds() if (found := hold_document(one))],
         )

@@ -3,13 +3,16 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from controller.conditions import conditions
+from controller.field_changes import field_changes
 from controller.listing import listed, tally_of, urgency
 from controller.plan import Plan
 from controller.records import Attempt, AuditEntry, Change, PastBot, RevisionRecord, RunRecord, Suspension
-from controller.status import BotStatus, Health, Reason, Sync
+from controller.rollback.records import Deployment
+from controller.status import BotStatus, Health, Hold, Reason, Sync
 from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.bot import BotSpec
@@ -19,6 +22,7 @@ from telemetry.stores import EventPage
 from web.documents import (
     AuditDocument,
     Bot,
+    DeploymentDocument,
     EventsAnswer,
     LogEvent,
     PlanDocument,
@@ -205,6 +209,26 @@ def condition_documents(status: BotStatus) -> list[dict[str, Any]]:
         }
         for one in conditions(status)
     ]
+
+
+def hold_document(hold: Hold | None) -> dict[str, Any] | None:
+    """Return what holds a bot, or all of them, at another revision than git's newest."""
+    return None if hold is None else {**asdict(hold), "by": hold.by.value}
+
+
+def deployment_document(one: Deployment, current: BotSpec | None) -> DeploymentDocument:
+    """Return one applied spec with what differs from the current one."""
+    fields = field_changes(current, one.spec) if current is not None else ()
+    return DeploymentDocument(
+        revision=revision_summary(one.revision),
+        program=one.spec.program.name,
+        version=one.spec.program.version,
+        applied_at=one.applied_at,
+        healthy_at=one.healthy_at,
+        current=one.current,
+        refused=one.refused,
+        fields=[{"name": field.name, "before": field.before, "after": field.after} for field in fields],
+    )
 
 
 def parameters_of(spec: BotSpec | None) -> dict[str, Any]:

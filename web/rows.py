@@ -6,6 +6,7 @@ from controller.status import BotStatus
 from telemetry.latest import BotLatest, Latest
 from telemetry.records import Sample
 from web.documents import Bot, LastLine, Resources
+from web.presentation import hold_document
 
 _SHOWN = 500
 """Characters of the newest line that a row carries; a longer one ends with an ellipsis."""
@@ -51,6 +52,7 @@ class Rows:
             last_log=_last_line(known),
             last_data_at=known.last_data_at,
             source=status.source,
+            held=hold_document(status.hold),
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from controller.passes import Pass
 from controller.plan import Plan
 from controller.records import Attempt, AuditEntry, PastBot, RevisionRecord, RunRecord, Suspension
+from controller.remote.rollbacks import Rolling
 from controller.state.changing import StateChange
 from controller.status import BotStatus
 from gitops.bundle import Bundle
@@ -109,6 +110,11 @@ class FleetController(Protocol):
         self, name: str, change: StateChange, by: str, reason: str, *, token: str = ""
     ) -> StateVersion:
         """Change a bot's saved state, while no copy of it runs."""
+        ...
+
+    @property
+    def rollbacks(self) -> Rolling:
+        """Return what holds bots at other revisions than git's newest."""
         ...
 
     async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:

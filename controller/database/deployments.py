@@ -1,12 +1,13 @@
 """What was applied to each bot, one row for each of its specs: what it can be rolled back to."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, select, update
 
-from controller.database.documents import decode_revision, decode_spec, encode
-from controller.database.tables import deployments, inventory
+from controller.database.documents import decode_refusal, decode_revision, decode_spec, encode
+from controller.database.tables import deployments, inventory, refusals
 from controller.database.upsert import upsert
 from controller.records import InventoryEntry
 from controller.rollback.records import Deployment
@@ -35,7 +36,15 @@ def note_healthy(connection: Connection, proven: Iterable[tuple[str, str]], now:
 def load_deployments(connection: Connection, bot: str) -> list[Deployment]:
     """Return what was applied to a bot, the newest first."""
     found = select(deployments).where(deployments.c.bot == bot).order_by(deployments.c.applied_at.desc())
-    return [_deployment(row) for row in connection.execute(found)]
+    applied = connection.execute(select(inventory.c.digest).where(inventory.c.bot == bot)).scalar()
+    refused = {
+        row.digest: decode_refusal(row.refusal).error
+        for row in connection.execute(select(refusals).where(refusals.c.bot == bot))
+    }
+    return [
+        replace(_deployment(row), current=row.digest == applied, refused=refused.get(row.digest, ""))
+        for row in connection.execute(found)
+    ]
 
 
 def proven_specs(connection: Connection) -> dict[str, str]:

@@ -25,6 +25,7 @@ from controller.records import (
 from controller.remote.asking import Asking
 from controller.remote.documents import Arguments, Delivered, Planned, decode, encode
 from controller.remote.mirror import Mirror
+from controller.remote.rollbacks import RemoteRollbacks, Rolling
 from controller.remote.trouble import NoController
 from controller.reports import Reported
 from controller.schedulers.protocol import Placed
@@ -45,6 +46,8 @@ class RemoteController:
         self._asking = asking
         self._database = database
         self._fleet = fleet
+        self.rollbacks: Rolling = RemoteRollbacks(mirror, asking, database)
+        """What holds bots at other revisions than git's newest."""
         self._following: set[asyncio.Task[None]] = set()
 
     @property

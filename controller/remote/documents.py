@@ -10,7 +10,7 @@ from controller.plan import Plan
 from controller.records import Change, Suspension
 from controller.remote.trouble import NoController
 from controller.state.changing import StateChange
-from controller.status import BotStatus
+from controller.status import BotStatus, Hold
 from schemas.bot import BotSpec
 from schemas.errors import (
     BuildFailed,
@@ -82,6 +82,7 @@ class FleetView:
     synced_at: float | None = None
     problems: tuple[str, ...] = ()
     scheduler_problem: str = ""
+    holds: tuple[Hold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ class Arguments:
     path: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     change: StateChange | None = None
+    to: str = ""
+    allow_major: bool = False
 
 
 @dataclass(frozen=True, slots=True)

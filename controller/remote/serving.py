@@ -21,6 +21,7 @@ from controller.passes import Pass
 from controller.plan import Plan
 from controller.remote.bell import Bell, rung
 from controller.remote.documents import Arguments, Planned, decode, encode, encode_error
+from controller.remote.rollbacks import Rolling, ServedRollbacks
 from controller.remote.trouble import NoController
 from controller.schedulers.protocol import Placed
 from controller.state.changing import StateChange
@@ -39,6 +40,11 @@ _LOST = NoController(
 
 class Asked(Protocol):
     """What can be asked of a controller."""
+
+    @property
+    def rollbacks(self) -> Rolling:
+        """Return what holds bots at other revisions than git's newest."""
+        ...
 
     def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
         """Ask for a pass."""
@@ -110,6 +116,7 @@ class Serving:
             "refresh": self._refresh,
             "state": self._change_state,
             "placed": self._placed,
+            **ServedRollbacks(controller.rollbacks).kinds,
         }
 
     async def run(self) -> None:

@@ -20,6 +20,7 @@ from controller.database.views import View, last_view, load_views, save_views, t
 from controller.records import Change, RevisionRecord, RunRecord, Suspension
 from controller.remote.bell import rung
 from controller.remote.documents import BotView, ChangeView, FleetView, ViewKind, encode
+from controller.remote.rollbacks import Rolling
 from controller.status import BotStatus
 from schemas.bot import BotSpec
 from schemas.errors import HerdsmanError
@@ -70,6 +71,11 @@ class Shown(Protocol):
 
     def revision(self) -> RevisionRecord | None:
         """Return the newest revision's record."""
+        ...
+
+    @property
+    def rollbacks(self) -> Rolling:
+        """Return what holds bots at other revisions than git's newest."""
         ...
 
 
@@ -202,6 +208,7 @@ class Showing:
             controller.synced_at,
             tuple(controller.problems()),
             controller.scheduler_problem(),
+            tuple(controller.rollbacks.fleet_holds()),
         )
 
 

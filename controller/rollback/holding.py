@@ -25,6 +25,24 @@ def hold_of(
     return None
 
 
+def whole_hold(pin: Pin, desired: DesiredState | None) -> Hold:
+    """Return the hold of all bots."""
+    part = desired.of_source(pin.revision.origin) if desired is not None else None
+    git = part.revision if part is not None else Revision("")
+    return Hold(
+        HeldBy.FLEET,
+        pin.revision.id,
+        git.id,
+        pin.by,
+        pin.reason,
+        pin.since,
+        pin.until,
+        pin_text(pin, git),
+        pin.revision.id != git.id,
+        pin.revision.origin,
+    )
+
+
 def pinned_texts(overlays: Overlays, desired: DesiredState) -> dict[str, str]:
     """Return for each source of which all bots are pinned what a newer revision of it is told."""
     return {

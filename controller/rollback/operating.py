@@ -18,7 +18,9 @@ from controller.passes import Pass
 from controller.ports import DesiredStates
 from controller.records import AuditEntry, RevisionRecord
 from controller.rollback.choosing import check_applied, check_major, last_good, spec_at
-from controller.rollback.records import Deployment, Pin, fleet_subject
+from controller.rollback.holding import whole_hold
+from controller.rollback.records import Deployment, Pin, WentBack, fleet_subject
+from controller.status import Hold
 from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.bot import BotSpec
@@ -83,7 +85,7 @@ class Rollbacks:
         *,
         allow_major: bool = False,
         token: str = "",
-    ) -> Pin:
+    ) -> WentBack:
         """Hold a bot at what it was at a revision, by default the last one that it was well at."""
         self._must_act(until)
         past = await self.deployments(name)
@@ -97,8 +99,7 @@ class Rollbacks:
             revision, spec = found.revision, found.spec
         check_major([spec], self._fleet.inventory, allowed=allow_major)
         pin = Pin(name, revision, by, reason, self._clock.time(), until, {name: spec})
-        await self._pin(pin, token, confirm_prune=False)
-        return pin
+        return await self._pin(pin, token, confirm_prune=False)
 
     async def roll_back_all(
         self,
@@ -110,7 +111,7 @@ class Rollbacks:
         allow_major: bool = False,
         confirm_prune: bool = False,
         token: str = "",
-    ) -> Pin:
+    ) -> WentBack:
         """Hold all bots (of the revision's source) at what they were at a revision; see `Plan.held`."""
         self._must_act(until)
         record = await self._find(to)
@@ -129,17 +130,16 @@ class Rollbacks:
             state.failed_paths,
             state.failed_bots,
         )
-        await self._pin(pin, token, confirm_prune=confirm_prune)
-        return pin
+        return await self._pin(pin, token, confirm_prune=confirm_prune)
 
     async def unpin(
         self, subject: str, by: str, reason: str, *, confirm_prune: bool = False, token: str = ""
-    ) -> None:
+    ) -> WentBack:
         """End a pin: of a bot, or of all bots of a source (`fleet_subject`)."""
         pin = self._fleet.asked_overlays.pins.get(subject)
         if pin is None:
             raise UsageError(self._not_pinned(subject))
-        await self._unpin(pin, by, reason, token, confirm_prune=confirm_prune)
+        return await self._unpin(pin, by, reason, token, confirm_prune=confirm_prune)
 
     async def retry(self, name: str, by: str, reason: str, *, token: str = "") -> None:
         """Apply once more what git asks of a bot though it did not get healthy before."""
@@ -157,11 +157,16 @@ class Rollbacks:
         self._fleet.asked_overlays = self._fleet.asked_overlays.without_refusals(name)
         await self._request_pass(False).planned()
 
+    def fleet_holds(self) -> list[Hold]:
+        """Return what holds all bots, of each source that is held."""
+        overlays, desired = self._fleet.overlays, self._fleet.desired
+        return [whole_hold(pin, desired) for pin in overlays.wholes]
+
     async def deployments(self, name: str) -> list[Deployment]:
         """Return what was applied to a bot, the newest first."""
         return await self._database.run(lambda connection: load_deployments(connection, name))
 
-    async def _pin(self, pin: Pin, token: str, *, confirm_prune: bool) -> None:
+    async def _pin(self, pin: Pin, token: str, *, confirm_prune: bool) -> WentBack:
         details = {"to": pin.revision.id, "until": pin.until}
         subject = "fleet" if pin.whole else pin.subject
         entry = AuditEntry(pin.since, pin.by, "rollback", subject, pin.reason, token, details)
@@ -173,11 +178,12 @@ class Rollbacks:
         await self._database.run(write)
         self._fleet.asked_overlays = self._fleet.asked_overlays.with_pin(pin)
         self._changed.set()
-        await self._request_pass(confirm_prune).planned()
+        plan = await self._request_pass(confirm_prune).planned()
+        return WentBack(pin.revision.id, sum(not one.held for one in plan.actions), plan.held)
 
     async def _unpin(
         self, pin: Pin, by: str, reason: str, token: str, *, confirm_prune: bool = False
-    ) -> None:
+    ) -> WentBack:
         subject = "fleet" if pin.whole else pin.subject
         entry = AuditEntry(self._clock.time(), by, "unpin", subject, reason, token)
 
@@ -188,7 +194,8 @@ class Rollbacks:
         await self._database.run(write)
         self._fleet.asked_overlays = self._fleet.asked_overlays.without_pin(pin.subject)
         self._changed.set()
-        await self._request_pass(confirm_prune).planned()
+        plan = await self._request_pass(confirm_prune).planned()
+        return WentBack(plan.revision.id, sum(not one.held for one in plan.actions), plan.held)
 
     async def _at(self, name: str, to: str, past: list[Deployment]) -> tuple[Revision, BotSpec]:
         """Return what a bot was at a revision: as it was applied, else as git still has it."""

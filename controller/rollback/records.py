@@ -76,3 +76,17 @@ class Deployment:
     spec: BotSpec
     applied_at: float
     healthy_at: float | None = None
+    current: bool = False
+    """It is what is applied now."""
+    refused: str = ""
+    """Why it is not applied again though git asks for it, "" where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class WentBack:
+    """What follows from going back, or from the end of it: to which revision, how many bots change."""
+
+    revision: str
+    changing: int = 0
+    held: str = ""
+    """Why it waits for a person: it would remove many bots."""

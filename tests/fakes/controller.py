@@ -16,10 +16,11 @@ from controller.records import (
     RunRecord,
     Suspension,
 )
+from controller.rollback.records import Deployment, WentBack
 from controller.schedulers.protocol import Placed
 from controller.state.changing import StateChange, change_state
 from controller.state.saved import SavedStates
-from controller.status import BotStatus, Health, Reason, Sync
+from controller.status import BotStatus, Health, Hold, Reason, Sync
 from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.bot import BotSpec
@@ -76,6 +77,12 @@ class FakeController:
     scheduler: FakeScheduler = field(default_factory=lambda: FakeScheduler("desk-abc123", lambda: 0.0))
     on_pass: Callable[[Pass], object] = id
     older: set[str] = field(default_factory=set)
+    deployed: list[Deployment] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+
+    @property
+    def rollbacks(self) -> "FakeRollbacks":
+        return FakeRollbacks(self)
 
     async def placed(self, allocation: str) -> Placed | None:
         return await self.scheduler.placed(allocation)
@@ -183,3 +190,53 @@ class FakeController:
 
     async def audit(self, limit: int = 100) -> list[AuditEntry]:
         return [AuditEntry(1.0, "admin", "restart", "sma-btc", "stuck")][:limit]
+
+
+@dataclass(frozen=True)
+class FakeRollbacks:
+    """Notes what was asked for with the controller's own questions."""
+
+    controller: FakeController
+
+    async def roll_back(
+        self,
+        name: str,
+        to: str,
+        by: str,
+        reason: str,
+        until: float | None = None,
+        *,
+        allow_major: bool = False,
+        token: str = "",
+    ) -> WentBack:
+        self.controller.asked.append(("roll_back", name, to, by, reason, until, allow_major))
+        return WentBack(REVISION.id, 1)
+
+    async def roll_back_all(
+        self,
+        to: str,
+        by: str,
+        reason: str,
+        until: float | None = None,
+        *,
+        allow_major: bool = False,
+        confirm_prune: bool = False,
+        token: str = "",
+    ) -> WentBack:
+        self.controller.asked.append(("roll_back_all", to, by, reason, until, allow_major, confirm_prune))
+        return WentBack(REVISION.id, 2, "3 of 5 bots would be removed")
+
+    async def unpin(
+        self, subject: str, by: str, reason: str, *, confirm_prune: bool = False, token: str = ""
+    ) -> WentBack:
+        self.controller.asked.append(("unpin", subject, by, reason, confirm_prune))
+        return WentBack(REVISION.id)
+
+    async def retry(self, name: str, by: str, reason: str, *, token: str = "") -> None:
+        self.controller.asked.append(("retry", name, by, reason))
+
+    async def deployments(self, name: str) -> list[Deployment]:
+        return [one for one in self.controller.deployed if one.bot == name]
+
+    def fleet_holds(self) -> list[Hold]:
+        return self.controller.holds

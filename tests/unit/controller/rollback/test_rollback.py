@@ -25,8 +25,8 @@ async def test_bot_goes_back_to_its_last_healthy_spec(world):
     """Without a revision, a bot goes back to what it ran before and was healthy; all is recorded."""
     async with world.life() as controller:
         await two_revisions(world)
-        pin = await controller.rollbacks.roll_back("a", "", "desk", "loses money", token="desk-token")
-        assert pin.revision.id == revision(1).id
+        went = await controller.rollbacks.roll_back("a", "", "desk", "loses money", token="desk-token")
+        assert went.revision == revision(1).id
         await healthy(world, "a", "b")
         assert (runs(world, "a"), runs(world, "b")) == (GOOD, OTHER)
         status = controller.status("a")
@@ -95,9 +95,9 @@ async def test_bot_goes_back_to_a_named_revision_that_did_not_touch_it(world):
         await two_revisions(world)
         await world.push([BETTER, spec("b", parameters={"fast": 12})], 3)
         await world.push([spec("a", parameters={"fast": 13}), OTHER], 4)
-        pin = await controller.rollbacks.roll_back("a", revision(3).id, "desk", "why")
+        went = await controller.rollbacks.roll_back("a", revision(3).id, "desk", "why")
         await world.until(lambda: runs(world, "a") == BETTER)
-        assert pin.revision.id == revision(3).id
+        assert went.revision == revision(3).id
         assert world.scheduler.jobs["a"].seen.revision == revision(3).id
 
 
@@ -187,7 +187,8 @@ async def test_fleet_pin_that_prunes_much_is_held_until_confirmed(world):
         await world.push(many, 2, settings=world.source.state.settings)
         await controller.request_pass("operator", confirm_prune=True).wait()
         await healthy(world, *(one.name for one in many))
-        await controller.rollbacks.roll_back_all(revision(1).id, "desk", "why")
+        went = await controller.rollbacks.roll_back_all(revision(1).id, "desk", "why")
+        assert (went.changing, "8 of 8 bots would be removed" in went.held) == (0, True)
         await world.clock.advance(30)
         assert set(world.scheduler.jobs) == {one.name for one in many}
         assert any("would be removed" in text for text in controller.problems())

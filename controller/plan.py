@@ -62,6 +62,8 @@ class Plan:
     """Why prunes are held, by source ("" where the fleet has one)."""
     pinned: Mapping[str, str] = field(default_factory=dict)
     """To what all bots of a source are held, by source: its newest revision changes nothing."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Why bots stay at another revision though git asks for something else, by bot."""
 
     def held_for(self, source: str) -> str:
         """Return why changes of one source are held, "" where they are not."""

@@ -308,6 +308,7 @@ class Reconciler:
         fleet.inventory.update(moved)
         differences = compare(wanted, fleet.known)
         plan = self._plan(wanted, differences, fleet.inventory, confirmed=asked.confirm_prune)
+        plan = replace(plan, kept=kept_back(desired, wanted, fleet.overlays))
         if not fleet.recovery:
             self._prune_allowed = self._leaves(wanted, plan, confirmed=asked.confirm_prune)
         released = fleet.take_plan(plan)
@@ -381,7 +382,7 @@ class Reconciler:
     ) -> RevisionRecord | None:
         """Write the revision and every intent before anything is done; return a new revision's record."""
         new = before is None or before.revision.key != plan.revision.key
-        record = self._record(asked, plan) if new else None
+        record = self._record(asked, plan, before) if new else None
         replaced = self._followed.record_of(plan.revision.origin) if new else None
         intents = self._intents(plan)
         trials = self._begun_trials(intents)
@@ -421,7 +422,7 @@ class Reconciler:
         record = self._followed.record
         return asked.trigger == "push" and bool(asked.by) and record is not None and not record.by
 
-    def _record(self, asked: Pass, plan: Plan) -> RevisionRecord:
+    def _record(self, asked: Pass, plan: Plan, before: DesiredState | None) -> RevisionRecord:
         """Return the record of a revision: a new one, or an earlier life's taken up again."""
         origin = plan.revision.origin
         desired, held = self._fleet.desired, plan.held_for(origin)
@@ -439,6 +440,20 @@ class Reconciler:
             by=asked.by,
             held=held,
             errors=errors,
+            changes=self._kept_changes(plan, before),
+        )
+
+    def _kept_changes(self, plan: Plan, before: DesiredState | None) -> tuple[Change, ...]:
+        """Return what a revision asks of bots that stay at another one."""
+        desired = self._fleet.desired
+        if desired is None or plan.pinned.get(plan.revision.origin):
+            return ()
+        return tuple(
+            Change(name, "update", "stays as it is", ChangeState.UNCHANGED, text)
+            for name, text in plan.kept.items()
+            if (spec := desired.bots.get(name)) is not None
+            and spec.source == plan.revision.origin
+            and (before is None or _differs(spec, before.bots.get(name)))
         )
 
     def _intents(self, plan: Plan) -> list[InventoryEntry]:

@@ -26,6 +26,7 @@ from web.push_lines import (
     final_line,
     header_line,
     judge,
+    kept_lines,
     trust_lines,
     verdict_lines,
 )
@@ -184,6 +185,8 @@ class _Report:
             )
         if plan.held:
             await self._say(f"  held: {plan.held}")
+        for line in kept_lines(plan):
+            await self._say(line)
         told: set[str] = set()
         width = Widths.of(started.changes)
         left = seconds - (time.monotonic() - begun)

@@ -12,6 +12,7 @@ from schemas.errors import ManifestError
 from schemas.report import render_errors
 
 _MOST_ERRORS = 50
+_MOST_KEPT = 5
 _WIDEST_SUMMARY = 44
 _MOST_REASON_LINES = 16
 """A failed build is shown with its compiler's own lines."""
@@ -117,6 +118,16 @@ def header_line(plan: Plan) -> str:
     message = f' "{plan.revision.message}"' if plan.revision.message else ""
     changes = plan.summary() if plan.actions else "no bot changes"
     return f"herdsman  revision {plan.revision.short}{message}  {changes}"
+
+
+def kept_lines(plan: Plan) -> list[str]:
+    """Return why bots stay as they are though the revision asks for something else."""
+    if plan.pinned:
+        return [f"  held: {text}" for text in plan.pinned.values()]
+    kept = list(plan.kept.items())
+    lines = [f"  {name}  stays as it is: {text}" for name, text in kept[:_MOST_KEPT]]
+    more = len(kept) - _MOST_KEPT
+    return [*lines, f"  and {more} more stay as they are"] if more > 0 else lines
 
 
 def change_lines(change: Change, width: Widths) -> list[str]:

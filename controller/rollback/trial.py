@@ -23,6 +23,8 @@ AGAIN = 30.0
 _SINCE = 60.0
 """Seconds before an update was applied from which on the failures of other bots speak for it."""
 _CRASHING = frozenset({Reason.CRASH_LOOP, Reason.RESTARTING})
+_ON_ITS_WAY = frozenset({Reason.NOT_YET_HEALTHY, Reason.STARTING, Reason.PENDING, Reason.AWAITING_REPORT})
+"""How a bot is that got healthy with its spec before, and is being started with it once more."""
 _SLOW = frozenset({Reason.RESTARTING, Reason.NOT_YET_HEALTHY, Reason.STARTING})
 
 
@@ -71,7 +73,8 @@ def _was_well(fleet: Fleet, entry: InventoryEntry, spec: BotSpec, now: float, se
     judged = judge(spec, fleet.observed.get(entry.bot), process, now, settings)
     if spec.type is BotType.SCHEDULED:
         return judged.health is Health.HEALTHY and process.last_outcome == Outcome.SUCCESS
-    return judged.health is Health.HEALTHY
+    before = fleet.proven.get(entry.bot) == entry.digest and judged.reason in _ON_ITS_WAY
+    return judged.health is Health.HEALTHY or before
 
 
 def judge_trial(

@@ -285,6 +285,26 @@ def test_refusal_counts_files_where_no_bot_is_known():
     assert verdict_lines(Verdict((), (), (), 3)) == []
 
 
+async def test_bots_that_stay_as_they_are_are_told_of(desk: Desk):
+    """A push says which bots it does not change though it asks for it, and why; of many the first."""
+    desk.clone.commit(SOUND)
+    kept = {f"bot-{number}": "pinned to 1a2b3c4 by desk" for number in range(7)}
+    plans = iter([{"kept": kept}, {"kept": kept, "pinned": {"": "all bots are pinned to 1a2b3c4"}}])
+
+    def begin(asked) -> None:
+        with CommitReader(desk.repository, "refs/heads/main") as reader:
+            asked.begin(Plan(reader.revision, total=7, **next(plans)), [])
+
+    desk.controller.on_pass = begin
+    _, said = await desk.push()
+    assert "bot-0  stays as it is: pinned to 1a2b3c4 by desk" in said
+    assert "and 2 more stay as they are" in said
+    desk.clone.commit({"notes.txt": "x"})
+    _, said = await desk.push()
+    assert "held: all bots are pinned to 1a2b3c4" in said
+    assert "stays as it is" not in said
+
+
 async def test_held_prune_is_told_as_held(desk: Desk):
     """What is held is counted apart from what changes, with how to confirm it; nothing is called applied."""
     desk.clone.commit(SOUND)

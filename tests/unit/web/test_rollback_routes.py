@@ -38,7 +38,7 @@ async def test_going_back_is_passed_on_with_who_and_why(web: Running):
 
 
 async def test_deployments_say_what_differs_from_now(web: Running):
-    """What a bot can be rolled back to stands with its revision's message and what differs, field by field."""
+    """What a bot can be rolled back to stands with its message and what differs, field by field."""
     now, then = spec("sma-btc", parameters={"fast": 12}), spec("sma-btc")
     web.controller.deployed = [
         Deployment("sma-btc", now.digest, revision(2), now, 20.0, None, current=True, refused="crashed"),

@@ -51,6 +51,9 @@ async def test_later_pushes_do_not_change_a_pinned_bot(world):
         await world.push([spec("a", parameters={"fast": 13}), spec("b", parameters={"fast": 13})], 3)
         await healthy(world, "a", "b")
         assert (runs(world, "a"), runs(world, "b")) == (GOOD, spec("b", parameters={"fast": 13}))
+        changes = {one.bot: one for one in (await controller.find_revision(revision(3).id)).changes}
+        assert (changes["a"].state, changes["b"].state) == (ChangeState.UNCHANGED, ChangeState.HEALTHY)
+        assert changes["a"].message.startswith(f"pinned to {revision(1).short} by desk")
         assert f"git is at {revision(3).short}" in controller.status("a").message
         await controller.rollbacks.unpin("a", "desk", "fixed")
         await healthy(world, "a")

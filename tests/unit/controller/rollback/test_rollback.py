@@ -48,6 +48,7 @@ async def test_later_pushes_do_not_change_a_pinned_bot(world):
     async with world.life() as controller:
         await two_revisions(world)
         await controller.rollbacks.roll_back("a", "", "desk", "why")
+        await healthy(world, "a")
         await world.push([spec("a", parameters={"fast": 13}), spec("b", parameters={"fast": 13})], 3)
         await healthy(world, "a", "b")
         assert (runs(world, "a"), runs(world, "b")) == (GOOD, spec("b", parameters={"fast": 13}))

@@ -13,7 +13,16 @@ import { App } from "../src/ui/app";
 import { bounded } from "../src/ui/dock";
 import { eventText } from "../src/ui/events_tab";
 import { conditionOutcome } from "../src/ui/status_tab";
-import { type Answers, botAnswers, botDocument, FakeEventSource, logDocument, NOW, serve } from "./fakes";
+import {
+  type Answers,
+  botAnswers,
+  botDocument,
+  FakeEventSource,
+  logDocument,
+  NOW,
+  PATIENCE,
+  serve,
+} from "./fakes";
 
 beforeEach(() => {
   pointedTime.value = null;
@@ -23,7 +32,7 @@ async function open(path = "/bots/sma-btc", changes: Answers = {}) {
   const asked = serve(botAnswers(changes));
   navigate(path);
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1));
+  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
   FakeEventSource.last.open();
   await screen.findByRole("heading", { name: "sma-btc" });
   return asked;
@@ -259,7 +268,7 @@ test("a bot that is not there is told by name", async () => {
   serve(botAnswers());
   navigate("/bots/nobody");
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1));
+  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
   FakeEventSource.last.open();
   expect((await screen.findByTestId("problem")).textContent).toContain("There is no such thing here");
   fireEvent.click(screen.getByText("All bots of the fleet"));

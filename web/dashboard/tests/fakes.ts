@@ -271,3 +271,6 @@ export function botAnswers(changes: Answers = {}): Answers {
     ...changes,
   };
 }
+
+/** A page's code is read at its first use, which takes its time on a busy machine. */
+export const PATIENCE = { timeout: 10_000 };

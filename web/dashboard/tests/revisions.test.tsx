@@ -4,7 +4,15 @@ import { decodeRemovals, RevisionsState } from "../src/state/revisions";
 import { navigate } from "../src/state/router";
 import { viewer } from "../src/state/viewer";
 import { App } from "../src/ui/app";
-import { type Answers, FakeEventSource, fleetDocument, Refusal, revisionDocument, serve } from "./fakes";
+import {
+  type Answers,
+  FakeEventSource,
+  fleetDocument,
+  PATIENCE,
+  Refusal,
+  revisionDocument,
+  serve,
+} from "./fakes";
 
 beforeEach(() => {
   HTMLDialogElement.prototype.showModal = function showModal() {
@@ -30,7 +38,7 @@ async function open(path: string, answers: Answers) {
   const asked = serve({ "/api/v1/fleet": fleetDocument({ revision: null }), ...answers });
   navigate(path);
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1));
+  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
   FakeEventSource.last.open();
   await screen.findByTestId("sync-age");
   return asked;
@@ -270,7 +278,7 @@ test("a revision that is not known is told, with the ways back", async () => {
   serve({ "/api/v1/fleet": fleetDocument() });
   navigate("/revisions/fff");
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1));
+  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
   FakeEventSource.last.open();
   const problem = await screen.findByTestId("problem");
   expect(within(problem).getByText("all revisions")).toBeTruthy();

@@ -1,8 +1,10 @@
 /** What happy-dom lacks and a browser has: a canvas to draw on, observers of size and view. */
 
-import { cleanup } from "@testing-library/preact";
+import { cleanup, configure } from "@testing-library/preact";
 import { afterEach, beforeEach, vi } from "vitest";
-import { FakeEventSource } from "./fakes";
+import { FakeEventSource, PATIENCE } from "./fakes";
+
+configure({ asyncUtilTimeout: PATIENCE.timeout });
 
 /** Takes every drawing order and does nothing. */
 const canvasContext = new Proxy({} as Record<string | symbol, unknown>, {

@@ -13,6 +13,7 @@ import {
   FakeEventSource,
   fleetDocument,
   NOW,
+  PATIENCE,
   Refusal,
   serve,
 } from "./fakes";
@@ -32,7 +33,7 @@ async function openBot(changes: Answers = {}, path = "/bots/sma-btc") {
   serve(botAnswers(changes));
   navigate(path);
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1));
+  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
   FakeEventSource.last.open();
   await screen.findByRole("heading", { name: "sma-btc" });
 }

@@ -4,7 +4,7 @@ import { decodeSystem } from "../src/api/system";
 import { navigate } from "../src/state/router";
 import { App } from "../src/ui/app";
 import { figureText } from "../src/ui/system_page";
-import { FakeEventSource, fleetDocument, serve } from "./fakes";
+import { FakeEventSource, fleetDocument, PATIENCE, serve } from "./fakes";
 
 const now = () => Date.now() / 1000;
 
@@ -46,7 +46,7 @@ async function open(document: unknown) {
   serve({ "/api/v1/fleet": fleetDocument(), "/api/v1/system": document });
   navigate("/system");
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1));
+  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
   FakeEventSource.last.open();
   await screen.findByTestId("system-page");
 }

@@ -97,6 +97,7 @@ class Controller:
         self._fleet = fleet = Fleet()
         self._restored = asyncio.Event()
         self._failure: BaseException | None = None
+        self._secrets = secrets
         hand = secrets.of if secrets is not None else _nothing_to_hand
         self._followed = Followed(fleet, clock, settings)
         self._guard = FlapGuard(fleet, database, clock, lambda bot: self._telling.touch(bot), self._take_back)
@@ -187,6 +188,15 @@ class Controller:
             await self._open_scheduler()
             group.create_task(self._watch.run())
             group.create_task(self._reconciler.run(earlier))
+            if self._secrets is not None:
+                group.create_task(self._watch_secrets(self._secrets))
+
+    async def _watch_secrets(self, secrets: Handing) -> None:
+        def specs() -> Iterable[BotSpec]:
+            return self._fleet.desired.bots.values() if self._fleet.desired else ()
+
+        every, news = self._settings.secrets_interval, self._reconciler.look_anew
+        await secrets.watch(specs, self._clock, every, news)
 
     async def ready(self) -> None:
         """Return once the statuses of the earlier life are loaded. Raises what ended `run` before that."""

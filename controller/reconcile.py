@@ -82,6 +82,7 @@ class Reconciler:
         self._clock = clock
         self._settings = settings
         self._queued: Pass | None = None
+        self._stale = False
         self._news = asyncio.Event()
         self._prune_allowed: frozenset[str] = frozenset()
         self._earlier: dict[str, RevisionRecord] = {}
@@ -99,6 +100,11 @@ class Reconciler:
         """Why changes of the last plan wait for a person, "" where none do."""
         self.watch_problem = ""
         """What keeps the source from being watched, "" where nothing does."""
+
+    def look_anew(self) -> None:
+        """Have the next pass build the newest revision anew: a secret outside git has changed."""
+        self._stale = True
+        self.request("timer", "", confirm_prune=False)
 
     def request(self, trigger: str, by: str, *, confirm_prune: bool) -> Pass:
         """Ask for a pass; while one is waiting to begin, that one serves every asker."""
@@ -253,8 +259,10 @@ class Reconciler:
         """Return the newest desired state: the very same object where nothing is new."""
         revision = await self._source.fetch()
         desired = self._fleet.desired
-        if desired is None or desired.revision.key != revision.key or not desired.complete:
+        current = desired is not None and desired.revision.key == revision.key and desired.complete
+        if desired is None or not current or self._stale:
             desired = await self._states.build(revision, desired)
+            self._stale = False
             if not desired.complete and not desired.bots:
                 said = desired.errors[0].message if desired.errors else "no reason was given"
                 raise SourceUnavailable(f"revision {revision.short} could not be read: {said}")

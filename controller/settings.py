@@ -13,6 +13,8 @@ class Settings:
     """Between two looks at the source, where nothing announces a push."""
     poll_jitter: float = 0.2
     """Share of `poll_interval` by which each wait varies, so that many fleets do not ask at once."""
+    secrets_interval: float = 60.0
+    """Between two looks at secrets outside git whose change restarts their bots."""
     resync_interval: float = 60.0
     """Between two complete observations of the scheduler: the safety net under its events."""
     concurrency: int = 8

@@ -231,7 +231,7 @@ def _spec(
         resources=read_resources(value),
         restart=read_restart(block),
         lease=read_lease(block),
-        secrets=read_secrets(block),
+        secrets=read_secrets(_block(value)),
         depends_on=tuple(block.get("depends_on", ())),
         on_lost_node=block.get("state", {}).get("on_lost_node", "wait"),
         **given,

@@ -81,9 +81,14 @@ class SecretReference:
         return self.kind in HANDED
 
     @property
+    def watched(self) -> bool:
+        """Whether its value can change without a push, and the bot is restarted then."""
+        return self.kind in OUTSIDE and self.restart_on_change
+
+    @property
     def decides(self) -> bool:
         """Whether another value is another bot, which is restarted for it."""
-        return self.kind in IN_GIT or (self.kind in OUTSIDE and self.restart_on_change)
+        return self.kind in IN_GIT or self.watched
 
 
 def read_reference(variable: str, written: Any) -> SecretReference:

@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from controller.clock import Clock
 from controller.schedulers.protocol import HandedSecrets
 from gitops.reading import CommitReader
 from gitops.secrets.values import FleetSecrets
@@ -34,6 +35,16 @@ class Handing:
             return None
         values = await asyncio.to_thread(self._values, spec, revision)
         return handed(self._key, spec.name, values)
+
+    async def watch(
+        self, specs: Callable[[], Iterable[BotSpec]], clock: Clock, every: float, news: Callable[[], None]
+    ) -> None:
+        """Call `news` whenever a value outside git has changed that restarts its bot, or could not be had."""
+        while True:
+            await clock.sleep(every)
+            watched = [spec for spec in specs() if any(one.watched for one in spec.secrets)]
+            if self._secrets.troubled or (watched and await asyncio.to_thread(self._secrets.moved, watched)):
+                news()
 
     def _values(self, spec: BotSpec, revision: str) -> dict[str, str]:
         known = self._secrets.values(spec)

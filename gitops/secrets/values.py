@@ -64,6 +64,8 @@ class FleetSecrets:
         self._values: list[dict[str, dict[str, str]]] = []
         self._good: dict[str, tuple[str, ...]] = {}
         self._lock = threading.Lock()
+        self.troubled = False
+        """Whether a store did not answer at the last look at what is deployed: worth another look."""
 
     def attach(self, reader: TreeReader, state: DesiredState, *, aside: bool = False) -> DesiredState:
         """Return a state whose bots know the digests of their secrets.
@@ -77,6 +79,7 @@ class FleetSecrets:
             return state
         look = _Look(reader, self._find(reader, wanting))
         errors: list[ManifestError] = []
+        waiting = False
         bots = dict(state.bots)
         values: dict[str, dict[str, str]] = {}
         good: dict[str, tuple[str, ...]] = {}
@@ -84,6 +87,7 @@ class FleetSecrets:
             found, problems = self._look_up(spec, look)
             inputs = _inputs(spec, reader.subfolder, look.files)
             if problems:
+                waiting = waiting or any(why.transient for _, why in problems)
                 known = self._good.get(spec.name) == inputs
                 errors += [_error(reader, state, spec, one, why, known) for one, why in problems]
                 del bots[spec.name]
@@ -94,6 +98,7 @@ class FleetSecrets:
                 good[spec.name] = inputs
         if not aside:
             self._remember(values, good)
+            self.troubled = waiting
         return _without(state, bots, errors)
 
     def values(self, spec: BotSpec) -> dict[str, str] | None:
@@ -124,7 +129,7 @@ class FleetSecrets:
         look = _Look(None, {})
         for spec in specs:
             for one in spec.secrets:
-                if one.kind not in OUTSIDE or not one.decides:
+                if not one.watched:
                     continue
                 try:
                     now = {one.variable: self._read_outside(one, look)}

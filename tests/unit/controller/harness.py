@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from controller.database import Database
 from controller.loop import Controller
 from controller.records import RevisionRecord, RunRecord
+from controller.secrets.handing import Handing
 from controller.settings import Settings
 from controller.status import BotStatus, Health
 from gitops.bundle import Bundle
@@ -142,6 +143,7 @@ class World:
         self.scheduler = FakeScheduler(FLEET, self.clock.time)
         self.heard = Heard()
         self.acknowledged: Callable[[str], bool] = lambda _name: True
+        self.secrets: Handing | None = None
         self.controller: Controller
         self._reports: asyncio.Queue[list[Reported]] = asyncio.Queue()
         self.scheduler.report = self._reports.put_nowait
@@ -168,6 +170,7 @@ class World:
             self.heard,
             name="desk",
             logs_acknowledged=acknowledged,
+            secrets=self.secrets,
         )
         tasks = [asyncio.create_task(self.controller.run()), asyncio.create_task(self._deliver())]
         try:

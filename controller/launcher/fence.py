@@ -31,6 +31,10 @@ class Fence:
         self._asked = sent
         self._failing = True
 
+    def revoke(self) -> None:
+        """Let every deadline be past: the lease is known to be lost, and another copy may live already."""
+        self._good = self._asked = float("-inf")
+
     @property
     def renew_at(self) -> float:
         """When the next renewal is due."""

@@ -18,6 +18,7 @@ class Lease:
     """
 
     deadline_free = True
+    revoked = False
 
     def __init__(self, order: "dict[str, Any]", _environment: dict[str, str]) -> None:
         self.place = ""

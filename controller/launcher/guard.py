@@ -2,7 +2,10 @@
 
 A launcher that is stopped, traced, or blocked on a dead disk can neither renew its lease nor end its bot.
 So a small process of its own, forked from the launcher, holds the same deadlines and does nothing but wait:
-it opens no file and sends nothing. It acts a moment after the launcher would have, and dies with it.
+it sends nothing. It acts a moment after the launcher would have.
+
+Where the launcher is killed, the kernel kills the bot with it, but not what the bot has started: the guard
+outlives the launcher for as long as it takes to find and kill that, before another launcher can begin.
 
 Many programs take a second SIGTERM for impatience. So the right to send the first is a byte in a pipe:
 whoever of the two takes it asks, however long the other stood still and whatever it was told meanwhile.
@@ -19,7 +22,8 @@ from controller.launcher.processes import (
     SIGTERM,
     StartFailed,
     descendants,
-    die_with,
+    kill_left_behind,
+    own_task,
     signal_group,
 )
 
@@ -33,7 +37,10 @@ _LONGEST = 5.0
 _AGAIN = 0.02
 """Seconds between looks at what is being killed: a process in the middle of a disk's call takes its time."""
 _SIGHUP = 1
+_LAST_LOOK = 1.5
+"""Seconds in which what a dead launcher left is killed: its successor begins no earlier."""
 _MESSAGE = 64
+_FAREWELL = b"farewell\n"
 _LAST_DESCRIPTOR = 65536
 _TOLD, _RIGHT = 0, 1
 """The guard's only descriptors: what the launcher tells it, and the right to ask the bot to end."""
@@ -42,8 +49,11 @@ _TOLD, _RIGHT = 0, 1
 class Guard:
     """The guard of one run. It is a child of the launcher, and ends with the rest of its children."""
 
-    def __init__(self, times: dict[str, float], clock: "Callable[[], float]") -> None:
+    def __init__(
+        self, times: dict[str, float], clock: "Callable[[], float]", bot: str, allocation: str
+    ) -> None:
         self.pid = 0
+        self._bot, self._allocation = bot, allocation
         self._later = min(_LATER, (times["ttl"] - times["kill_after"]) / 2)
         self._now = clock
         self._telling = self._asking = -1
@@ -62,7 +72,8 @@ class Guard:
             self.extend(terminate_at, kill_at)
             self.pid = posix.fork()
             if self.pid == 0:
-                _watch(reading, self._asking, launcher, self._later, self._now)
+                _leave(reading, self._asking)
+                self._watch(launcher)
         except OSError as error:
             raise StartFailed(f"no process can be started: {error}") from error
         finally:
@@ -72,9 +83,12 @@ class Guard:
     def extend(self, terminate_at: float, kill_at: float) -> None:
         """Move its deadlines."""
         terminate_at, kill_at = terminate_at + self._later, kill_at + self._later
+        self._tell(f"{terminate_at:.3f} {kill_at:.3f}\n".encode())
+
+    def _tell(self, message: bytes) -> None:
         if self._telling >= 0:
             try:
-                posix.write(self._telling, f"{terminate_at:.3f} {kill_at:.3f}\n".encode().rjust(_MESSAGE))
+                posix.write(self._telling, message.rjust(_MESSAGE))
             except OSError:  # it has ended, or does not read: then its older deadlines stay
                 return
 
@@ -91,8 +105,23 @@ class Guard:
 
     def _leave(self) -> None:
         if self._telling >= 0:
+            self._tell(_FAREWELL)
             posix.close(self._telling)
         self._telling, self.pid = -1, 0
+
+    def _watch(self, launcher: int) -> None:
+        """Be the guard: never returns into the launcher's code."""
+        try:
+            if _Watcher(launcher, self._now() + self._later, self._now).live():
+                self._clear_up()
+        finally:
+            posix._exit(0)  # noqa: SLF001 - its documented name
+
+    def _clear_up(self) -> None:
+        """Kill what a launcher that has died left behind."""
+        until, task = self._now() + _LAST_LOOK, own_task(self._allocation)
+        while kill_left_behind(self._bot, task) and self._now() < until:
+            time.sleep(_AGAIN)
 
 
 def _one_byte() -> int:
@@ -108,16 +137,7 @@ def _take(reading: int) -> bool:
     return bool(posix.read(reading, 1))
 
 
-def _watch(reading: int, asking: int, launcher: int, later: float, clock: "Callable[[], float]") -> None:
-    """Be the guard: never returns into the launcher's code."""
-    try:
-        _leave(reading, asking, launcher)
-        _Watcher(launcher, clock() + later, clock).live()
-    finally:
-        posix._exit(0)  # noqa: SLF001 - its documented name
-
-
-def _leave(reading: int, asking: int, launcher: int) -> None:
+def _leave(reading: int, asking: int) -> None:
     """Hold nothing of the launcher's: no stream, no lock, no group whose signals are not meant for us."""
     _signal.set_wakeup_fd(-1)
     for number in (SIGTERM, SIGINT, _SIGHUP):
@@ -127,7 +147,6 @@ def _leave(reading: int, asking: int, launcher: int) -> None:
     posix.dup2(pair[1], _RIGHT)
     posix.closerange(_RIGHT + 1, _LAST_DESCRIPTOR)
     posix.setsid()
-    die_with(launcher)
 
 
 class _Watcher:
@@ -138,34 +157,36 @@ class _Watcher:
         self._terminate_at = self._kill_at = until
         self._asked = False
 
-    def live(self) -> None:
-        """Wait until the launcher has ended or the bot had to."""
+    def live(self) -> bool:
+        """Wait until we are let go or the bot had to end; True where the launcher has died."""
         poll = select.poll()
         poll.register(_TOLD, select.POLLIN)
         while True:
             due = self._kill_at if self._asked else self._terminate_at
             wait = max(0.0, min(due - self._now(), _LONGEST))
-            if poll.poll(wait * 1000 + 1) and not self._hear():
-                return
+            if poll.poll(wait * 1000 + 1):
+                told = self._hear()
+                if told in (b"", _FAREWELL):
+                    return not told
             if self._now() >= self._kill_at:
                 self._kill()
-                return
+                return False
             if self._now() >= self._terminate_at and not self._asked:
                 self._asked = True
                 for child in descendants(self._launcher, but=posix.getpid()) if _take(_RIGHT) else ():
                     signal_group(child, SIGTERM)
 
-    def _hear(self) -> bool:
-        """Take what the launcher told last; False where it is gone."""
+    def _hear(self) -> bytes:
+        """Take what the launcher told last, and return it; nothing where it is gone without a word."""
         try:
             told = posix.read(_TOLD, 1024 * _MESSAGE)
         except BlockingIOError:
-            return True
-        if not told:
-            return False
-        terminate_at, kill_at = told[-_MESSAGE:].split()
-        self._terminate_at, self._kill_at, self._asked = float(terminate_at), float(kill_at), False
-        return True
+            return b" "
+        last = told[-_MESSAGE:].lstrip()
+        if last and last != _FAREWELL:
+            terminate_at, kill_at = last.split()
+            self._terminate_at, self._kill_at, self._asked = float(terminate_at), float(kill_at), False
+        return last
 
     def _kill(self) -> None:
         """Kill all that the launcher has started, and what that starts meanwhile."""

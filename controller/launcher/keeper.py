@@ -6,7 +6,7 @@ import time
 from controller.launcher.fence import LONGEST_CALL, Fence
 from controller.launcher.guard import Guard
 from controller.launcher.processes import StartFailed
-from controller.launcher.surroundings import deadline_file, has_state
+from controller.launcher.surroundings import boottime_file, deadline_file, has_state, mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Keeper:
         self._order, self._lease, self._now = order, lease, clock
         self._kill_after = order["lease"]["kill_after"]
         # A lease that the bot holds with us cannot end before it: nobody has to see to that.
-        self._guard = None if lease.deadline_free else Guard(order["lease"], clock)
+        guarded = order["lease"], clock, mark(order), order["allocation"]
+        self._guard = None if lease.deadline_free else Guard(*guarded)
 
     @property
     def reason(self) -> str:
@@ -90,6 +91,8 @@ class Keeper:
         if self._lease.renew(budget):
             self._granted(sent)
             self.settle()
+        elif self._lease.revoked:
+            self.fence.revoke()
         else:
             self.fence.refused(sent)
 
@@ -97,17 +100,18 @@ class Keeper:
         self.fence.granted(sent)
         if self._guard is not None:
             self._guard.extend(self.fence.terminate_at, self.fence.kill_at)
-        self._publish(time.time() + self._kill_after - (self._now() - sent))
+        self._publish(deadline_file(self._order), time.time() + self._kill_after - (self._now() - sent))
+        self._publish(boottime_file(self._order), sent + self._kill_after)
 
-    def _publish(self, deadline: float) -> None:
+    def _publish(self, path: str, deadline: float) -> None:
         """Tell the bot until when it may act; where that fails, the older and safer time stays."""
         flags = posix.O_WRONLY | posix.O_CREAT | posix.O_CLOEXEC
         try:
-            descriptor = posix.open(deadline_file(self._order), flags, 0o644)
+            descriptor = posix.open(path, flags, 0o644)
         except OSError:
             return
-        try:
-            posix.pwrite(descriptor, f"{deadline:.3f}\n".encode(), 0)  # always as long: never seen in parts
+        try:  # always as long, so that it is never seen in parts
+            posix.pwrite(descriptor, f"{deadline:014.3f}\n".encode(), 0)
         except OSError:
             return
         finally:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         """After `acquire`: this holder's number, greater than that of every holder before it."""
         reason: str
         """A text for people about the last False."""
+        revoked: bool
+        """After `renew`: the store itself says that the lease is not ours any more; another copy may live."""
         deadline_free: bool
         """True where nothing but release or death ends the lease, as with a file lock."""
         inherited: tuple[int, ...]

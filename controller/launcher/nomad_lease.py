@@ -35,6 +35,7 @@ class Lease:
         options = order["lease"]["options"]
         self.place = ""
         self.reason = ""
+        self.revoked = False
         self.inherited: tuple[int, ...] = ()
         self._path = options["path"]
         self.placed = self.token = 0
@@ -57,8 +58,16 @@ class Lease:
         return (taken or self._kept(deadline)) and self._read_place(deadline)
 
     def renew(self, timeout: float) -> bool:
-        """Prolong the lock."""
-        return self._renew(time.monotonic() + timeout)
+        """Prolong the lock; where Nomad refuses, see whether it is ours still.
+
+        A new leader refuses for a moment what it knows to be ours, before it has begun to count.
+        """
+        deadline = time.monotonic() + timeout
+        status = self._prolong(deadline)
+        self.revoked = not self._lock or (self._gone(status) and self._others(deadline))
+        if self.revoked:
+            self._lock = ""
+        return status == 200
 
     def settle(self, place: str, timeout: float) -> bool:
         """Record the node that holds the state."""
@@ -124,12 +133,26 @@ class Lease:
         return self._renew(deadline)
 
     def _renew(self, deadline: float) -> bool:
-        if not self._lock:
-            return False
-        status, _ = self._send("PUT", self._path, "lock-renew", deadline, Lock={"ID": self._lock})
+        status = self._prolong(deadline)
         if self._gone(status):
             self._lock = ""
         return status == 200
+
+    def _prolong(self, deadline: float) -> int:
+        """Ask for the renewal; return the answer's status, 0 for none."""
+        if not self._lock:
+            return 0
+        status, _ = self._send("PUT", self._path, "lock-renew", deadline, Lock={"ID": self._lock})
+        return status
+
+    def _others(self, deadline: float) -> bool:
+        """Whether Nomad says that the lock is somebody else's, or nobody's; not where it does not answer."""
+        status, answer = self._send("GET", self._path, "", deadline)
+        held = (answer.get("Lock") or {}).get("ID")
+        if status == 404 or (status == 200 and held != self._lock):
+            self.reason = "Nomad says that the lease is not held by this copy any more"
+            return True
+        return False
 
     def _gone(self, status: int) -> bool:
         """Whether the answer says that the lock is not ours any more (nor anybody's, perhaps)."""

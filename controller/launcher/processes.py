@@ -150,6 +150,57 @@ def descendants(ancestor: int, but: int) -> list[int]:
     return found[1:]
 
 
+def left_behind(bot: str, task: str) -> list[int]:
+    """Return the processes that a bot's dead launcher left: by the mark in their environment, or by cgroup.
+
+    `bot` is their HERDSMAN_BOT, `task` our own cgroups if they are this task's alone, "" where they are not.
+    """
+    mark, own = f"HERDSMAN_BOT={bot}".encode(), posix.getpid()
+    return [
+        process
+        for process in _processes()
+        if process != own
+        and (
+            mark in _of(process, "environ").split(b"\0") or (task and task == _of(process, "cgroup").decode())
+        )
+        and _standing(process)[0] not in ("Z", "")
+    ]
+
+
+def own_task(allocation: str) -> str:
+    """Return our cgroups as the kernel writes them, if they were made for this allocation, else ""."""
+    groups = _of(posix.getpid(), "cgroup").decode()
+    return groups if allocation in groups else ""
+
+
+def kill_left_behind(bot: str, task: str) -> bool:
+    """Kill them, and return whether there were any."""
+    found = left_behind(bot, task)
+    for process in found:
+        try:
+            posix.kill(process, SIGKILL)
+        except OSError:
+            continue
+    return bool(found)
+
+
+def _of(process: int, file: str) -> bytes:
+    """Return one of the kernel's files of a process; nothing once it is gone."""
+    try:
+        descriptor = posix.open(f"/proc/{process}/{file}", posix.O_RDONLY | posix.O_CLOEXEC)
+    except OSError:
+        return b""
+    found = b""
+    try:
+        while chunk := posix.read(descriptor, 65536):
+            found += chunk
+    except OSError:  # it ended meanwhile
+        return b""
+    finally:
+        posix.close(descriptor)
+    return found
+
+
 def _processes() -> list[int]:
     return [int(entry) for entry in posix.listdir("/proc") if entry.isdigit()]
 

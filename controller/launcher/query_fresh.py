@@ -23,6 +23,7 @@ from controller.launcher.processes import (
 from controller.launcher.query_answer import NO_ANSWER, RAISED, TIMED_OUT, failure, meaning, parse
 from controller.launcher.snapshot import TooLarge, refresh
 from controller.launcher.surroundings import (
+    LEASE_VARIABLES,
     MissingSecret,
     UnknownRuntime,
     command,
@@ -60,7 +61,8 @@ def query_environment(
 ) -> dict[str, str]:
     """Return the query program's environment: the bot's, but nothing that speaks of the lease."""
     found = environment(order, own, code, dependencies)
-    found.pop("HERDSMAN_LEASE_DEADLINE", None)
+    for name in LEASE_VARIABLES:
+        found.pop(name, None)
     return found | {"ENTRYPOINT_TYPE": "query"}
 
 

@@ -12,7 +12,13 @@ from controller.launcher.files import LogFile, make_folder, replace
 from controller.launcher.keeper import now
 from controller.launcher.processes import Program, StartFailed, start
 from controller.launcher.streams import Pump
-from controller.launcher.surroundings import MissingSecret, UnknownRuntime, command, environment
+from controller.launcher.surroundings import (
+    LEASE_VARIABLES,
+    MissingSecret,
+    UnknownRuntime,
+    command,
+    environment,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +95,8 @@ class QueryServer:
         for made in ("home", "temporary", "result", "state"):
             make_folder(f"{folder}/{made}", 0o700)
         given = environment(inside, self._own, code, dependencies)
-        given.pop("HERDSMAN_LEASE_DEADLINE", None)
+        for name in LEASE_VARIABLES:
+            given.pop(name, None)
         given |= {"ENTRYPOINT_TYPE": "query", "THE0_QUERY_PORT": str(self._port)}
         return Program(command(inside, dependencies, "query"), given, code)
 

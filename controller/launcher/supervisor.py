@@ -10,7 +10,7 @@ from controller.launcher.files import LogFile, last_line, read, replace
 from controller.launcher.keeper import Keeper, now
 from controller.launcher.loop import Loop
 from controller.launcher.preparation import Unprepared, folders
-from controller.launcher.processes import Program, StartFailed, end_strays, start
+from controller.launcher.processes import Program, StartFailed, end_strays, kill_left_behind, start
 from controller.launcher.query_server import QueryServer
 from controller.launcher.reporting import Reports
 from controller.launcher.run import LEASE, STOP, Run, clear_result, explanation, outcome, read_result
@@ -21,6 +21,7 @@ from controller.launcher.surroundings import (
     command,
     environment,
     make_folders,
+    mark,
     secret_values,
 )
 
@@ -32,6 +33,8 @@ _RETRY_STATE, _LONGEST_RETRY_STATE = 1.0, 10.0
 """Seconds between two looks for a state that is not here; a node that ended well saves it at once."""
 _SAY_AGAIN = 60.0
 """Seconds between two reports that a bot still runs."""
+_AGAIN = 0.1
+"""Seconds between two looks at what was left behind and is being killed."""
 _LOG_DELAY = 0.1
 """Seconds that another collector (Nomad's) may take to write a bot's last line into its file."""
 
@@ -62,6 +65,16 @@ class Supervisor:
             self._custody.end()
             self._reports.write("lease_released")
         return 1 if self._failed and not self._loop.stop else 0
+
+    def _clear_up(self) -> None:
+        """End what an earlier launcher here left when its guard was killed with it: the lease is ours now."""
+        if not self._attempts and read(self._attempt_file) is not None:
+            while kill_left_behind(mark(self._order), "") and not self._loop.stop:
+                self._loop.pause(_AGAIN)
+
+    @property
+    def _attempt_file(self) -> str:
+        return f"{self._order['paths']['work']}/attempt"
 
     def _once(self) -> float:
         """Run the bot once, and return the seconds until it may start again."""
@@ -105,6 +118,7 @@ class Supervisor:
                 self._reports.write("waiting", reason=reason, message=message)
                 reported = (reason, message)
             self._loop.pause(pause)
+        self._clear_up()
         return not self._loop.stop
 
     def _take(self) -> tuple[str, str, float]:
@@ -169,7 +183,7 @@ class Supervisor:
 
     def _count(self) -> int:
         """Count the starts of this allocation, over every life of its launcher."""
-        path = f"{self._order['paths']['work']}/attempt"
+        path = self._attempt_file
         known = (read(path) or "").strip()
         self._attempts = max(self._attempts, int(known) if known.isdecimal() else 0) + 1
         try:

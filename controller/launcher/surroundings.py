@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ")
 """All that a bot inherits: nothing else of the platform's environment reaches it."""
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+LEASE_VARIABLES = ("HERDSMAN_LEASE_DEADLINE", "HERDSMAN_LEASE_BOOTTIME")
+"""What only a bot that holds its lease is told."""
 _SHIM = __file__.rpartition("/")[0] + "/shim.py"
 _NODE_SHIM = __file__.rpartition("/")[0] + "/shim.mjs"
 
@@ -62,6 +64,7 @@ def environment(order: "dict[str, Any]", own: dict[str, str], code: str, depende
         "PYTHONPATH": f"{dependencies}:{code}" if dependencies else code,
         "PYTHONUNBUFFERED": "1",
         "HERDSMAN_LEASE_DEADLINE": deadline_file(order),
+        "HERDSMAN_LEASE_BOOTTIME": boottime_file(order),
         "HERDSMAN_BOT": mark(order),
         **order["environment"],
         **secret_values(order, own),
@@ -105,6 +108,11 @@ def result_folder(order: "dict[str, Any]") -> str:
 def deadline_file(order: "dict[str, Any]") -> str:
     """Return the file that holds the Unix time until which the lease lets the bot act."""
     return f"{order['paths']['work']}/lease-deadline"
+
+
+def boottime_file(order: "dict[str, Any]") -> str:
+    """Return the file that holds the same moment on CLOCK_BOOTTIME, which nobody sets."""
+    return f"{order['paths']['work']}/lease-boottime"
 
 
 def make_folders(order: "dict[str, Any]") -> None:

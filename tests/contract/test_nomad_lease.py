@@ -198,3 +198,34 @@ def test_lock_that_nobody_renews_passes_on(contender, socket):
     assert time.monotonic() - taken > 10
     assert not first.renew(5)
     assert second.release(5)
+
+
+def test_lock_that_is_somebody_elses_is_known_to_be_lost(contender, socket):
+    """Nomad's own word that another copy may live is more than a renewal that failed."""
+    overtaken, later = contender(), contender("a2", "n2")
+    assert overtaken.acquire(5)
+    lock = overtaken._lock
+    forget_note(socket)
+    assert overtaken.release(5)
+    assert later.acquire(5)
+    overtaken._lock = lock
+    assert not overtaken.renew(5)
+    assert overtaken.revoked
+    assert "not held by this copy" in overtaken.reason
+    assert later.renew(5)
+    assert later.release(5)
+
+
+def test_refusal_of_a_lock_that_is_ours_is_tried_again(contender, socket):
+    """A leader that was just elected refuses for a moment: that ends no bot."""
+    lease = contender()
+    assert lease.acquire(5)
+    socket.refuse = 1
+    assert not lease.renew(5)
+    assert not lease.revoked
+    socket.silent = True
+    assert not lease.renew(0.3)
+    assert not lease.revoked
+    socket.silent = False
+    assert lease.renew(5)
+    assert lease.release(5)

@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 
 
 class TaskSocket:
-    """`<folder>/api.sock` over a real agent; `swallow` answers are lost, while `silent` none is given."""
+    """`<folder>/api.sock` over a real agent; `swallow` answers are lost, while `silent` none is given, and
+    `refuse` renewals are answered as by a leader that has not begun to count.
+    """
 
     def __init__(self, folder: Path, agent: str) -> None:
         self.folder = folder
-        self.swallow = 0
+        self.swallow = self.refuse = 0
         self.silent = False
         self.requests: list[bytes] = []
         target = urlsplit(agent)
@@ -29,6 +31,10 @@ def _handler(owner: TaskSocket) -> type[socketserver.BaseRequestHandler]:
             owner.requests.append(request)
             if owner.silent:
                 self.request.recv(1)  # until the client gives up
+                return
+            if owner.refuse and b"lock-renew" in request:
+                owner.refuse -= 1
+                self.request.sendall(b"HTTP/1.0 409 Conflict\r\n\r\nattempting to modify locked variable")
                 return
             with socket.create_connection(owner.target) as upstream:
                 upstream.sendall(request)

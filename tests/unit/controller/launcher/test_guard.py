@@ -16,13 +16,16 @@ from controller.launcher.keeper import now
 from controller.launcher.processes import SIGTERM, Program, signal_group, start
 
 record, terminate, kill = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
-guard = Guard({"ttl": 10.0, "kill_after": 9.9}, now)
+guard = Guard({"ttl": 10.0, "kill_after": 9.9}, now, f"test/{record}", "no allocation")
 guard.begin(now() + terminate, now() + kill)
-bot = start(Program([sys.executable, "-c", sys.argv[4], record], {}, "/"), (1, 2))
+environment = {"HERDSMAN_BOT": f"test/{record}"}
+bot = start(Program([sys.executable, "-c", sys.argv[4], record], environment, "/"), (1, 2))
 print(guard.pid, bot, flush=True)
 for line in sys.stdin:
     if line == "ask\\n":
         guard.may_ask() and signal_group(bot, SIGTERM)
+    elif line == "end\\n":
+        guard.end()
     elif line == "begin\\n":
         guard.begin(now() + terminate, now() + kill)
     else:
@@ -158,3 +161,21 @@ def test_guard_holds_nothing_and_ends_with_its_launcher(scene: Scene) -> None:
     assert scene.guard.pid != scene.launcher.pid
     scene.launcher.kill()
     assert gone([scene.guard])
+
+
+def test_what_a_killed_launcher_leaves_behind_is_killed(scene: Scene) -> None:
+    """The kernel ends the bot with its launcher, and the guard what the bot has started, in any session."""
+    processes = scene.ready()
+    scene.launcher.kill()
+    assert gone(processes)
+    assert gone([scene.guard])
+
+
+def test_guard_that_is_let_go_kills_nobody(scene: Scene) -> None:
+    """A launcher that lives sees to its own: the next run may have begun."""
+    processes = scene.ready()
+    assert scene.launcher.stdin is not None
+    scene.launcher.stdin.write("end\n")
+    scene.launcher.stdin.flush()
+    assert gone([scene.guard])
+    assert all(process.is_running() for process in processes)

@@ -19,6 +19,7 @@ class FakeLease:
     def __init__(self, place: str = "", *, deadline_free: bool = False) -> None:
         self.place = place
         self.deadline_free = deadline_free
+        self.revoked = False
         self.answers = True
         self.clock = 1000.0
         self.calls: list[tuple[str, float, float]] = []
@@ -50,7 +51,8 @@ class FakeLease:
 def order(tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "state").mkdir()
     paths = {"work": str(tmp_path), "state": str(tmp_path / "state")}
-    return {"lease": TIMES, "node": "here", "paths": paths}
+    who = {"fleet": "demo-abc234", "bot": "maker", "allocation": "a1"}
+    return {"lease": TIMES, "node": "here", "paths": paths, **who}
 
 
 def live(keeper: Keeper, lease: FakeLease, until: float) -> None:
@@ -170,3 +172,18 @@ def test_the_bots_deadline_is_the_moment_of_its_kill(order: dict[str, Any]) -> N
     second = file.read_text()
     assert float(second) >= float(first)
     assert len(second) == len(first) == len("1700000000.000\n")
+
+
+def test_a_lease_that_is_known_to_be_lost_ends_the_bot_at_once(order: dict[str, Any]) -> None:
+    """Where the store says that it is another's, no deadline is waited for: the other copy may live."""
+    lease = FakeLease()
+    keeper = Keeper(order, lease, lease.now)
+    assert keeper.take()
+    lease.answers, lease.revoked = False, True
+    live(keeper, lease, 1005.001)
+    assert keeper.lost()
+    assert keeper.over()
+    assert keeper.let_go()
+    lease.answers, lease.revoked = True, False
+    assert keeper.take()
+    assert not keeper.lost()

@@ -252,7 +252,7 @@ async def test_a_lost_lease_ends_the_bot_before_the_lease_can_end(station: Stati
 
 
 async def test_the_bot_can_read_until_when_it_may_act(station: Stations) -> None:
-    """HERDSMAN_LEASE_DEADLINE names a file with a Unix time that every renewal moves on."""
+    """A file with a Unix time, and one on a clock that nobody sets; every renewal moves both on."""
     place = station("""
 import os, time
 from pathlib import Path
@@ -260,11 +260,13 @@ file = Path(os.environ["HERDSMAN_LEASE_DEADLINE"])
 first = float(file.read_text())
 while float(file.read_text()) == first:
     time.sleep(0.01)
-print("moved", first > time.time() - 60, float(file.read_text()) > first, flush=True)
+boottime = float(Path(os.environ["HERDSMAN_LEASE_BOOTTIME"]).read_text())
+same = abs(boottime - time.clock_gettime(time.CLOCK_BOOTTIME) - (float(file.read_text()) - time.time())) < 30
+print("moved", first > time.time() - 60, float(file.read_text()) > first, same, flush=True)
 time.sleep(600)
 """)
     launcher = place.start()
-    assert await place.line("stdout", "moved ") == "True True"
+    assert await place.line("stdout", "moved ") == "True True True"
     launcher.terminate()
     await ended(launcher)
 

@@ -204,7 +204,7 @@ def _stopped(name: str, seen: ObservedBot | None, reason: str) -> Difference:
 
 def _wanted(spec: BotSpec, seen: ObservedBot | None, owned: InventoryEntry | None) -> Difference:
     applied = owned.spec if owned else None
-    blocked = (_lost(seen) or _stopping(seen)) if seen else ""
+    blocked = (_unanswered(seen) or _stopping(seen)) if seen else ""
     if applied is None and seen is None:
         return Difference(spec.name, Kind.CREATE, describe_new(spec), "new in git", spec=spec)
     if applied is not None and applied.digest != spec.digest:
@@ -228,6 +228,8 @@ def _compare_content(
             return Difference(spec.name, Kind.UPDATE, describe_new(spec), "changed in git", blocked, spec)
         return _drifted(spec, "its job was changed behind our back", blocked)
     if seen.phase is Phase.LOST:
+        if seen.replaceable:
+            return _drifted(spec, f"{_silent(seen)} for long; a copy elsewhere waits for its lease")
         return Difference(spec.name, Kind.NONE, blocked=blocked)
     if seen.phase in _ENDING:
         return _drifted(spec, "it was stopped behind our back", blocked)
@@ -245,8 +247,16 @@ def _drifted(spec: BotSpec, reason: str, blocked: str = "") -> Difference:
 def _lost(seen: ObservedBot | None) -> str:
     if seen is None or seen.phase is not Phase.LOST:
         return ""
-    node = f"node {seen.node}" if seen.node else "its node"
-    return f"{node} does not answer; the bot may still run there"
+    return f"{_silent(seen)}; the bot may still run there"
+
+
+def _unanswered(seen: ObservedBot) -> str:
+    """Return why a bot cannot be started anew because of its node, "" where it may be elsewhere."""
+    return "" if seen.replaceable else _lost(seen)
+
+
+def _silent(seen: ObservedBot) -> str:
+    return f"{f'node {seen.node}' if seen.node else 'its node'} does not answer"
 
 
 def _stopping(seen: ObservedBot) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from controller.backoff import delay
 from controller.clock import Clock
 from controller.fleet import Fleet
-from controller.schedulers.protocol import Observation, ObservedBot, Scheduler
+from controller.schedulers.protocol import Observation, ObservedBot, Phase, Scheduler
 from controller.settings import Settings
 from schemas.errors import HerdsmanError, SchedulerUnavailable
 
@@ -55,6 +55,7 @@ class Watch:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen())
             group.create_task(self._look())
+            group.create_task(self._remind())
 
     async def observe(self) -> None:
         """Observe the whole fleet in one call. Raises SchedulerUnavailable."""
@@ -162,6 +163,13 @@ class Watch:
             failures += 1
             await self._clock.sleep(self._pause(failures))
             self._ask(None)
+
+    async def _remind(self) -> None:
+        """Look now and then at bots on silent nodes: no event tells that one has been silent for long."""
+        while True:
+            await self._clock.sleep(self._settings.stop_poll)
+            for name in [name for name, seen in self._fleet.observed.items() if seen.phase is Phase.LOST]:
+                self._ask(name)
 
     async def _look(self) -> None:
         failures = 0

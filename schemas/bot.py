@@ -44,6 +44,8 @@ class Lease:
     renew_every: float = 5.0
     terminate_after: float = 15.0
     kill_after: float = 27.0
+    fail_over_after: float = 60.0
+    """Where its node is silent for this long, the bot is placed on another, and waits there for the lease."""
 
 
 @dataclass(frozen=True, slots=True)

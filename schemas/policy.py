@@ -27,6 +27,7 @@ _DURATIONS: Mapping[Path, tuple[float, float]] = {
     ("lease", "renew_every"): (1, _HOUR),
     ("lease", "terminate_after"): (1, _HOUR),
     ("lease", "kill_after"): (1, _HOUR),
+    ("lease", "fail_over_after"): (1, 30 * _DAY),
 }
 """Every duration of the block, with its bounds in seconds."""
 
@@ -107,9 +108,8 @@ def lease_problem(lease: Lease) -> str | None:
     """Return why the times of a lease do not fit together, or None."""
     if lease.renew_every < lease.terminate_after < lease.kill_after < lease.ttl:
         return None
-    times = ", ".join(
-        f"{field.name} {format_duration(getattr(lease, field.name))}" for field in fields(lease)
-    )
+    named_times = ("ttl", "renew_every", "terminate_after", "kill_after")
+    times = ", ".join(f"{name} {format_duration(getattr(lease, name))}" for name in named_times)
     return (
         f"a lease needs renew_every < terminate_after < kill_after < ttl, this has {times}: "
         "a bot must be dead before its lease can expire"

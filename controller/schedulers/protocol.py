@@ -52,6 +52,8 @@ class ObservedBot:
     scheduled: bool = False
     next_run: float | None = None
     suspended: Mapping[str, str] | None = None
+    replaceable: bool = False
+    """Of a lost one: applying it now places a copy elsewhere, which starts once the lease is free."""
 
 
 @dataclass(frozen=True, slots=True)

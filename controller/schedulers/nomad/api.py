@@ -188,6 +188,12 @@ class NomadApi:
             )
         )
 
+    async def move(self, allocation: str) -> None:
+        """Have an allocation ended, once its node can be told, and another placed in its stead."""
+        quoted = _quoted(allocation)
+        params = {"namespace": self._settings.namespace}
+        await self._call(lambda: self._client.allocation.request(quoted, "stop", method="put", params=params))
+
     async def collect(self, allocation: str) -> None:
         """Ask the node to delete an ended allocation's folder."""
         quoted = _quoted(allocation)

@@ -19,6 +19,7 @@ from controller.launcher.order import (
 )
 from controller.schedulers.nomad.reading import (
     META_BOT,
+    META_FAIL_OVER,
     META_FLEET,
     META_NEEDS,
     META_REVISION,
@@ -135,6 +136,8 @@ def _meta(launch: Launch, fleet: str) -> dict[str, str]:
     }
     if spec.type is BotType.SCHEDULED:
         meta |= {META_SCHEDULE: spec.schedule, META_TIMEZONE: spec.timezone}
+    else:  # a run is not begun a second time while its node may come back and tell how it went
+        meta[META_FAIL_OVER] = f"{spec.lease.fail_over_after:g}"
     return meta
 
 

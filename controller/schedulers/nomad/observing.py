@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from controller.schedulers.nomad.reading import (
     META_BOT,
+    META_FAIL_OVER,
     META_FLEET,
     META_NEEDS,
     META_REVISION,
@@ -17,6 +18,7 @@ from controller.schedulers.nomad.reading import (
     Placement,
 )
 from controller.schedulers.protocol import ObservedBot, Phase
+from schemas.quantities import format_duration
 
 _FAILURES = {
     "Failed Artifact Download": "artifact",
@@ -39,8 +41,9 @@ def observed(
     nodes: Mapping[str, NodeRecord],
     blocked: Blockage | None,
     next_run: float | None,
+    now: float = 0.0,
 ) -> ObservedBot:
-    """Return the bot of a job; `placements` is the newest first and includes its runs'."""
+    """Return the bot of a job; `placements` is the newest first and includes its runs'. `now`: Unix time."""
     live = [item for item in placements if may_live(item, nodes)]
     current = next(iter(live), None) or next(iter(placements), None)
     phase, reason, message = _phase(job, live, nodes, blocked)
@@ -60,6 +63,7 @@ def observed(
         scheduled=job.periodic,
         next_run=next_run if not job.stopped else None,
         suspended=_suspension(job),
+        replaceable=phase is Phase.LOST and may_fail_over(job, live, nodes, now),
     )
 
 
@@ -90,6 +94,22 @@ def out_of_reach(
     return next((item for item in (live if all_of_them else live[:1]) if on_silent_node(item, nodes)), None)
 
 
+def may_fail_over(
+    job: JobRecord, live: Sequence[Placement], nodes: Mapping[str, NodeRecord], now: float
+) -> bool:
+    """Whether a bot's node has been silent for so long that a copy may be placed elsewhere, to wait there.
+
+    What keeps the two from meeting is the lease alone: the wait only saves a bot from moving for a moment's
+    silence. A job of an older herdsman does not say how long; its bot waits for its node.
+    """
+    after = job.meta.get(META_FAIL_OVER, "")
+    silent = out_of_reach(live, nodes)
+    if job.stopped or not after or silent is None or not silent.unreachable:
+        return False
+    node = nodes.get(silent.node)
+    return (node is None or node.status != "ready") and now >= silent.modified_at + float(after)
+
+
 def _phase(
     job: JobRecord,
     live: Sequence[Placement],
@@ -101,10 +121,7 @@ def _phase(
         return (
             Phase.LOST,
             "node_down",
-            (
-                f"node {silent.node_name} does not answer Nomad: the bot may still run there; it is replaced "
-                "once the node has reported its end or its lease is free"
-            ),
+            (f"node {silent.node_name} does not answer Nomad: the bot may still run there{_next(job)}"),
         )
     if job.stopped:
         return (Phase.STOPPING, "", "") if live or job.active else (Phase.STOPPED, "", "")
@@ -115,6 +132,14 @@ def _phase(
     if job.periodic:
         return Phase.IDLE, "", ""
     return Phase.PENDING, "placing", "Nomad is looking for a node"
+
+
+def _next(job: JobRecord) -> str:
+    """Return what will be done for a bot on a silent node."""
+    after = job.meta.get(META_FAIL_OVER, "")
+    if job.stopped or not after:
+        return ""
+    return f"; after {format_duration(float(after))} it is placed on another, where it waits for its lease"
 
 
 def _waits_for(job: JobRecord, blocked: Blockage) -> str:

@@ -18,6 +18,8 @@ META_SCHEDULE = "herdsman.schedule"
 META_TIMEZONE = "herdsman.timezone"
 META_NEEDS = "herdsman.needs"
 """What a bot's node must offer, in words."""
+META_FAIL_OVER = "herdsman.fail-over"
+"""Seconds of its node's silence after which a bot is placed on another."""
 META_STOPPED = "herdsman.stopped"
 """The reason that a stopped job of ours was stopped for."""
 
@@ -71,6 +73,8 @@ class Placement:
     created_at: float
     created_index: int
     modify_index: int
+    modified_at: float = 0.0
+    """When Nomad last changed it; of one that the servers lost sight of, when they did."""
     event: str = ""
     """Type of the task's last event, such as "Failed Artifact Download"."""
     message: str = ""
@@ -139,6 +143,7 @@ def placement(stub: Mapping[str, Any]) -> Placement:
         created_at=stub.get("CreateTime", 0) / 1e9,
         created_index=stub["CreateIndex"],
         modify_index=stub["ModifyIndex"],
+        modified_at=stub.get("ModifyTime", 0) / 1e9,
         event=event,
         message=message,
     )

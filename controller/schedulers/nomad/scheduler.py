@@ -21,7 +21,14 @@ from controller.schedulers.nomad.holding import NomadHold, hold
 from controller.schedulers.nomad.job import job_id, lease_path, render, secrets_path, state_path
 from controller.schedulers.nomad.knowledge import Knowledge
 from controller.schedulers.nomad.node import node_report
-from controller.schedulers.nomad.observing import is_ours, may_live, observed, out_of_reach, schedule_of
+from controller.schedulers.nomad.observing import (
+    is_ours,
+    may_fail_over,
+    may_live,
+    observed,
+    out_of_reach,
+    schedule_of,
+)
 from controller.schedulers.nomad.ownership import placed_by
 from controller.schedulers.nomad.reading import (
     META_BOT,
@@ -126,8 +133,7 @@ class NomadScheduler:
         identity = job_id(self._settings.fleet, launch.spec.name)
         index, stopped = _parsed(expected)
         job = render(launch, self._settings, self._launcher, self._url_of, self._clock())
-        if expected is not None:
-            await self._guard(identity, launch.spec.name, must_have_ended=stopped)
+        left = None if expected is None else await self._guard(identity, launch.spec.name, ended=stopped)
         if launch.secrets is not None:
             await hand_over(self._api, self._settings.fleet, launch.spec.name, launch.secrets)
         try:
@@ -139,6 +145,8 @@ class NomadScheduler:
             registered = await self._api.register(job, 0)
         # Events of older changes may still be on their way: they must not tell of the job as it was.
         self._known.take(job_record({**job, "JobModifyIndex": registered}))
+        if left is not None:  # of a job that has not changed, Nomad would keep it
+            await self._api.move(left.id)
         return str(registered)
 
     async def outdated(self, launch: Launch) -> bool:
@@ -163,7 +171,7 @@ class NomadScheduler:
         identity, index = job["ID"], int(job["JobModifyIndex"])
         if not job.get("Stop"):
             wanted = index if expected is None else _parsed(expected)[0]
-            await self._guard(identity, name, must_have_ended=False)
+            await self._guard(identity, name)
             meta = {**(job.get("Meta") or {}), META_STOPPED: reason}
             stopped = {**job, "Stop": True, "Meta": meta}
             registered = await self._api.register(stopped, wanted)
@@ -267,7 +275,8 @@ class NomadScheduler:
 
     def _observed(self, job: JobRecord, known: Knowledge) -> ObservedBot:
         slot = self._next_slot(*schedule_of(job), self._clock()) if job.periodic else None
-        return observed(job, known.of(job.id), known.nodes, known.blockages.get(job.id), slot)
+        placements, blocked = known.of(job.id), known.blockages.get(job.id)
+        return observed(job, placements, known.nodes, blocked, slot, self._clock())
 
     async def _record(self, name: str) -> JobRecord | None:
         identity = job_id(self._settings.fleet, name)
@@ -288,14 +297,30 @@ class NomadScheduler:
             )
         return job
 
-    async def _guard(self, identity: str, name: str, *, must_have_ended: bool) -> None:
-        """Raise where a change now could make two copies, or could not be carried out."""
-        fresh = must_have_ended or not self._known.complete
+    async def _guard(self, identity: str, name: str, *, ended: bool | None = None) -> Placement | None:
+        """Raise where a change now could make two copies, or could not be carried out.
+
+        `ended` is None for a stop, else whether the last copy must have ended. Returns the placement on a
+        silent node that a new one takes over from.
+        """
+        fresh = ended or not self._known.complete
         known = await self._listed(identity) if fresh else self._known
         placements = known.of(identity)
+        if ended is False and (left := await self._left(name, placements, known)):
+            return left
         self._check_reachable(name, placements, known)
-        if must_have_ended and any(may_live(item, known.nodes) for item in placements):
+        if ended and any(may_live(item, known.nodes) for item in placements):
             raise Conflict(f"the last copy of {name} has not ended yet; it is started again once it has")
+        return None
+
+    async def _left(self, name: str, placements: list[Placement], known: Knowledge) -> Placement | None:
+        """Return where a bot was, if its node has been silent for long enough to place it elsewhere."""
+        live = [item for item in placements if may_live(item, known.nodes)]
+        silent = out_of_reach(live, known.nodes)
+        job = await self._record(name) if silent is not None else None
+        if silent is None or job is None or not may_fail_over(job, live, known.nodes, self._clock()):
+            return None
+        return silent
 
     def _check_reachable(self, name: str, placements: list[Placement], known: Knowledge) -> None:
         live = [item for item in placements if may_live(item, known.nodes)]

@@ -83,6 +83,21 @@ def test_bot_on_a_lost_node_is_left_alone(wanted):
 
 
 @pytest.mark.parametrize("wanted", [BOT, NEW])
+def test_bot_whose_node_was_silent_for_long_is_placed_elsewhere(wanted):
+    """Where its scheduler says that it may be: the copy there waits for the lease."""
+    found = difference(wanted, replace(seen(BOT, Phase.LOST), replaceable=True), entry(BOT))
+    assert found.acts
+    assert found.spec == wanted
+
+
+def test_removed_bot_on_a_lost_node_waits_for_it():
+    """To stop a bot, its node must hear of it, however long it was silent."""
+    found = difference(None, replace(seen(BOT, Phase.LOST), replaceable=True), entry(BOT))
+    assert found.kind is Kind.REMOVE
+    assert not found.acts
+
+
+@pytest.mark.parametrize("wanted", [BOT, NEW])
 def test_stopping_bot_is_waited_for(wanted):
     """A bot is registered again only once its last copy is terminal."""
     found = difference(wanted, seen(BOT, Phase.STOPPING, token="2"), entry(BOT))

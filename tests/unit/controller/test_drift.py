@@ -205,3 +205,14 @@ async def test_disabled_bot_is_stopped_and_started_again(running):
     assert running.scheduler.jobs["a"].seen.phase is Phase.RUNNING
     inventory = running.controller._fleet.inventory
     assert inventory["a"].halted is Halt.NONE
+
+
+async def test_bot_on_a_silent_node_moves_though_no_event_tells_when(running):
+    """What only time makes true is looked for every few seconds."""
+    running.scheduler.show("a", phase=Phase.LOST)
+    await running.clock.advance(20)
+    assert running.scheduler.calls["apply"] == 2
+    running.scheduler.show("a", phase=Phase.LOST, replaceable=True, quietly=True)
+    await running.clock.advance(6)
+    assert running.scheduler.calls["apply"] == 3
+    assert running.scheduler.applied[-1] == ("a", spec("a").digest)

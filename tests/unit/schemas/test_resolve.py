@@ -158,7 +158,7 @@ def test_every_setting_ends_up_in_the_bot():
 
 def test_lease_keeps_its_proportions():
     """With only a time to live, the other times keep their share of it."""
-    assert bot(block("lease: {ttl: 60s}")).lease == Lease(60.0, 10.0, 30.0, 54.0)
+    assert bot(block("lease: {ttl: 60s}")).lease == Lease(60.0, 10.0, 30.0, 54.0, 120.0)
     assert bot().lease == Lease()
 
 

@@ -55,6 +55,7 @@ def test_job_carries_the_fleets_mark():
         "herdsman.revision": "c0ffee",
         "herdsman.type": "realtime",
         "herdsman.needs": "Python 3.11",
+        "herdsman.fail-over": "60",
     }
 
 

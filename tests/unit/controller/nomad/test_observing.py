@@ -1,5 +1,9 @@
 """A bot's phase, read from its job, its placements and their nodes."""
 
+from dataclasses import replace
+
+import pytest
+
 from controller.schedulers.nomad.observing import is_ours, observed
 from controller.schedulers.nomad.reading import Blockage, JobRecord, NodeRecord, Placement
 from controller.schedulers.protocol import Phase
@@ -114,6 +118,24 @@ def test_silent_node_is_lost_and_never_stopped():
     assert phase(job(), placed(), nodes=down) == (Phase.LOST, "node_down")
     assert phase(job(stopped=True), placed("lost", "running"), nodes=down)[0] is Phase.LOST
     assert phase(job(), placed("unknown", "running"))[0] is Phase.LOST
+
+
+@pytest.mark.parametrize(
+    ("record", "now", "status", "replaceable"),
+    [
+        (job(meta=META | {"herdsman.fail-over": "60"}), 159.0, "down", False),
+        (job(meta=META | {"herdsman.fail-over": "60"}), 160.0, "down", True),
+        (job(meta=META | {"herdsman.fail-over": "60"}), 900.0, "ready", False),
+        (job(meta=META | {"herdsman.fail-over": "60"}, stopped=True), 900.0, "down", False),
+        (job(), 9000.0, "down", False),
+    ],
+)
+def test_bot_may_be_placed_elsewhere_once_its_node_was_silent_for_long(record, now, status, replaceable):
+    """As long as its job says; never a stopped one, nor one whose job says nothing."""
+    nodes = READY | {"n1": NodeRecord("n1", "one", status, 2)}
+    lost = replace(placed("unknown", "running"), modified_at=100.0)
+    bot = observed(record, [lost], nodes, None, None, now)
+    assert (bot.phase, bot.replaceable) == (Phase.LOST, replaceable)
 
 
 def test_newer_copy_on_a_living_node_counts():

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DASHBOARD := web/static/index.html
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup run test check bench figures engines lock docs screenshots dist dashboard test-dashboard format faults clean
+.PHONY: help setup run test check bench figures engines lock docs screenshots one-copy dist dashboard test-dashboard format faults clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
@@ -80,6 +80,11 @@ dist: $(VENV)/.ready ## Build the wheel, with the dashboard in it, and its locke
 
 docs: $(VENV)/.ready ## Write the pages of docs/ that are made from the program itself
 	@$(BIN)/python -m docs.reference
+
+one-copy: setup engines ## Prove on a 3+3 Nomad cluster that no two copies of a bot meet (an hour), into docs/reliability.md
+	@rm -rf .one-copy
+	HERDSMAN_ONE_COPY=all $(PYTEST) tests/faults/test_one_copy.py -n $(WORKERS) --dist load
+	@$(BIN)/python -m tests.faults.publishing
 
 screenshots: setup engines ## Take the pictures of docs/images anew, from the demo fleet
 	@$(BIN)/python -m docs.screenshots

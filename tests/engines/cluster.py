@@ -52,11 +52,21 @@ class Cluster:
     meta: dict[str, str]
     servers: list[Machine] = field(default_factory=list)
     clients: list[Machine] = field(default_factory=list)
+    desk: Machine | None = None
+    """A machine without an agent, for herdsman."""
+    asked: Machine | None = None
+    """Whose API the test asks; None for the first server's."""
 
     @property
     def address(self) -> str:
-        """The API's address, at the first server."""
-        return self.servers[0].api
+        """The API's address."""
+        return (self.asked or self.servers[0]).api
+
+    @property
+    def leader(self) -> Machine:
+        """The server that leads now."""
+        address = self.get("status/leader").split(":")[0]
+        return next(machine for machine in self.servers if machine.address == address)
 
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(f"{self.address}/v1/{path}", timeout=10) as response:
@@ -103,10 +113,10 @@ class Cluster:
     def start(self, machine: Machine) -> None:
         """Start an agent, also again with the data that it had."""
         config = machine.data.parent / f"{machine.name}.json"
-        command = ["nsenter", f"--net=/run/netns/{machine.namespace}", str(engine("nomad")), "agent"]
+        command = self.within(machine, str(engine("nomad")), "agent", "-config", str(config))
         log = machine.data.parent / f"{machine.name}.log"
         mark = machine.process.mark if machine.process else None
-        machine.process = launch([*command, "-config", str(config)], log, {"TMPDIR": str(self.root)}, mark)
+        machine.process = launch(command, log, {"TMPDIR": str(self.root)}, mark)
 
     def _machine(self, name: str, number: int) -> Machine:
         namespace = f"{self.hub}-{name}"
@@ -133,6 +143,10 @@ class Cluster:
         _ip("-n", namespace, "link", "set", "lo", "up")
         return machine
 
+    def within(self, machine: Machine, *command: str) -> list[str]:
+        """Return a command as it is run on a machine."""
+        return ["nsenter", f"--net=/run/netns/{machine.namespace}", *command]
+
     def _configure(self, machine: Machine, role: dict[str, Any]) -> None:
         config = {
             **base_config(machine.data),
@@ -142,7 +156,7 @@ class Cluster:
         }
         (self.root / f"{machine.name}.json").write_text(json.dumps(config))
 
-    def _build(self, servers: int, clients: int) -> None:
+    def _build(self, servers: int, clients: int, desk: bool) -> None:
         _ip("netns", "add", self.hub)
         _ip("-n", self.hub, "link", "add", "bridge", "type", "bridge")
         _ip("-n", self.hub, "link", "set", "bridge", "up")
@@ -152,6 +166,7 @@ class Cluster:
         _ip("link", "set", self.hub, "up")
         self.servers = [self._machine(f"server{n}", 10 + n) for n in range(servers)]
         self.clients = [self._machine(f"client{n}", 20 + n) for n in range(clients)]
+        self.desk = self._machine("desk", 40) if desk else None
         addresses = [machine.address for machine in self.servers]
         for machine in self.servers:
             self._configure(machine, {"server": _server_block(servers, addresses)})
@@ -181,7 +196,7 @@ class Cluster:
             if machine.process is not None:
                 machine.process.signal(signal.SIGCONT)
                 machine.process.stop(grace=1)
-        for machine in [*self.clients, *self.servers]:
+        for machine in [*self.clients, *self.servers, *([self.desk] if self.desk else [])]:
             subprocess.run(["ip", "netns", "del", machine.namespace], check=False, capture_output=True)
         subprocess.run(["ip", "netns", "del", self.hub], check=False, capture_output=True)
         subprocess.run(["ip", "link", "del", self.hub], check=False, capture_output=True)
@@ -202,7 +217,7 @@ def _server_block(count: int, addresses: list[str]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def nomad_cluster(
-    *, servers: int = 1, clients: int = 2, meta: dict[str, str] | None = None
+    *, servers: int = 1, clients: int = 2, desk: bool = False, meta: dict[str, str] | None = None
 ) -> Iterator[Cluster]:
     """Run a cluster and yield it once all its clients are ready. Needs root. Raises EngineMissing."""
     suffix = secrets.token_hex(2)
@@ -211,7 +226,7 @@ def nomad_cluster(
     network = f"10.{200 + secrets.randbelow(50)}.{secrets.randbelow(250)}"
     cluster = Cluster(root, network, f"hm{suffix}", f"{network}.254", meta or {})
     try:
-        cluster._build(servers, clients)
+        cluster._build(servers, clients, desk)
         for machine in cluster.servers:
             cluster.start(machine)
         first = cluster.servers[0].process

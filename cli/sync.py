@@ -14,16 +14,30 @@ from web.documents import PlanDocument
 
 @click.command()
 @click.option("--confirm-prune", is_flag=True, help="Let a held removal of many bots go through.")
+@click.option("--no-waves", is_flag=True, help="Change all bots at once, also those of a rollout under way.")
+@click.option(
+    "--continue", "go_on", is_flag=True, help="Go on with a halted rollout, without the failed bot."
+)
+@click.option("--override-window", metavar="REASON", help="Pass over sync windows; the reason is recorded.")
 @output_option
 @service_options
 def sync(
-    confirm_prune: bool, output: str, url: str | None, token_file: Path | None, data: Path | None
+    confirm_prune: bool,
+    no_waves: bool,
+    go_on: bool,
+    override_window: str | None,
+    output: str,
+    url: str | None,
+    token_file: Path | None,
+    data: Path | None,
 ) -> None:
     """Reconcile now and show what changed; fails where a bot could not be changed, or crashed."""
     client = Client(find_service(url, token_file, data))
     client.approve(*plan_lines(client.get("/api/v1/plan", PlanDocument)))
     click.echo("reconciling ...", err=True)
-    answer = client.post("/api/v1/sync", dict[str, Any], {"wait": True, "confirm_prune": confirm_prune})
+    wishes = {"no_waves": no_waves, "continue_rollout": go_on, "override_window": override_window}
+    body = {"wait": True, "confirm_prune": confirm_prune, **wishes}
+    answer = client.post("/api/v1/sync", dict[str, Any], body)
     if output in ("json", "yaml"):
         print_data(answer, output)
     else:

@@ -351,7 +351,9 @@ class Applier:
         _LOG.warning("bot %s: %s; tried again in %.0f s", name, error, wait)
         revision = self._revision_for(name)
         log = error.log if isinstance(error, BuildFailed) else ""
-        self._operate(name, Operation(revision, _reason_of(error), str(error), log=log))
+        self._operate(
+            name, Operation(revision, _reason_of(error), str(error), log=log, transient=error.transient)
+        )
         if difference.spec is not None:
             digest = difference.spec.digest
             said = f"{error}\n{log}" if log else str(error)
@@ -405,6 +407,8 @@ class Applier:
     def _revision_for(self, name: str) -> str:
         """Return the revision that a bot's next apply comes from."""
         desired, entry = self._fleet.wanted, self._fleet.inventory.get(name)
+        if entry is not None and self._fleet.keeps_old(name):
+            return entry.revision
         if desired is not None and (name in desired.bots or entry is None):
             return desired.revision_of(name).id
         return entry.revision if entry else ""

@@ -101,6 +101,15 @@ def compare_bot(name: str, desired: DesiredState, known: Known) -> Difference:
     return _wanted(spec, seen, owned)
 
 
+def drift_of(name: str, known: Known) -> Difference | None:
+    """Return how a bot differs from what was last applied, where that was undone behind our back."""
+    owned = known.inventory.get(name)
+    if owned is None or owned.spec is None or owned.halted:
+        return None
+    kept = _wanted(owned.spec, known.observed.get(name), owned)
+    return kept if kept.kind is Kind.DRIFTED else None
+
+
 def moved_manifests(desired: DesiredState, inventory: Mapping[str, InventoryEntry]) -> list[InventoryEntry]:
     """Return the entries whose manifest lies elsewhere now, so that protection follows the file."""
     return [

@@ -16,6 +16,7 @@ _STALLED = frozenset(
         Reason.PRUNE_HELD,
         Reason.RECOVERY_NEEDED,
         Reason.ROLLED_BACK,
+        Reason.ROLLOUT_HALTED,
         Reason.SCHEDULER_UNAVAILABLE,
         Reason.STATE_ELSEWHERE,
     }

@@ -1,9 +1,10 @@
 """All that the controller knows now, in one place; only the event loop's thread touches it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from controller.compare import Difference, Kind, Known, compare_bot
+from controller.compare import Difference, Kind, Known, compare_bot, drift_of
+from controller.delays import Delay
 from controller.plan import Plan
 from controller.process import ProcessState
 from controller.records import Halt, InventoryEntry, Suspension
@@ -56,6 +57,10 @@ class Fleet:
     """Why we only observe until an operator recovers, "" where we act."""
     restored: float | None = None
     """When the backup was taken that the database was restored from, until it is known what ran on since."""
+    ask: Callable[[str, Difference], Delay | None] = lambda _name, _difference: None
+    """Says what a bot's change waits for (a wave, a window, another bot), None where it may go now."""
+    leans_on: Callable[[str], str] = lambda _name: ""
+    """Says why a bot that one depends on is not healthy, "" where all are."""
     unavailable: str = ""
     """Why the scheduler's state is not known now, "" where it is."""
     _overlaid: tuple[DesiredState, Overlays, DesiredState] | None = field(default=None, repr=False)
@@ -101,8 +106,28 @@ class Fleet:
         self.overlays = self.asked_overlays if same else self.overlays.without_refusals(name)
 
     def difference(self, name: str) -> Difference:
-        """Return how one bot differs now; nothing acts before a revision and the jobs are known."""
+        """Return how one bot differs now; nothing acts before a revision and the jobs are known.
+
+        A bot whose change waits is kept running as it was last applied.
+        """
+        found = self.asked_difference(name)
+        if found.kind is Kind.UPDATE and self.ask(name, found) is not None:
+            return drift_of(name, self.known) or found
+        return found
+
+    def asked_difference(self, name: str) -> Difference:
+        """Return how one bot differs from what git asks for, whether or not that has to wait."""
         return compare_bot(name, self.wanted or _NOTHING, self.known)
+
+    def keeps_old(self, name: str) -> bool:
+        """Say whether a bot is to be kept as it was last applied, since its change has to wait."""
+        found = self.asked_difference(name)
+        return found.kind is Kind.UPDATE and self.ask(name, found) is not None
+
+    def delay(self, name: str) -> Delay | None:
+        """Return what a bot's change waits for, None where it may go or there is none."""
+        found = self.difference(name)
+        return self.ask(name, found) if found.wants else None
 
     def may_act(self, name: str) -> bool:
         """Say whether a bot may be changed at all now (a held prune does not keep an operator's stop).
@@ -111,7 +136,10 @@ class Fleet:
         """
         if self.desired is None or self.recovery or self.desired.revision.id not in self.revisions:
             return False
-        return name not in self.held or self.difference(name).kind not in (Kind.CREATE, Kind.REMOVE)
+        difference = self.difference(name)
+        if name in self.held and difference.kind in (Kind.CREATE, Kind.REMOVE):
+            return False
+        return not difference.wants or self.ask(name, difference) is None
 
     def revision_of(self, name: str) -> Revision:
         """Return the revision that says what a bot is: that of its own source."""
@@ -136,6 +164,8 @@ class Fleet:
             suspension=self.suspensions.get(name),
             operation=self.operations.get(name),
             held=self.held.get(name, ""),
+            delay=self.delay(name),
+            leans_on=self.leans_on(name) if spec.depends_on else "",
             trouble=trouble,
             trouble_text=text,
             certain=self.desired is not None,

@@ -1,6 +1,6 @@
 """Following changes: each bot's newest change, its pass, and the record of the revision that asked for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from controller.clock import Clock
@@ -11,6 +11,7 @@ from controller.plan import Action, ActionKind, Plan
 from controller.process import ProcessState
 from controller.progress import Aim, Evidence, progress
 from controller.records import Change, ChangeState, FieldChange, RevisionRecord, RevisionState
+from controller.rollout import RolloutView
 from controller.schedulers.protocol import Phase
 from controller.settings import Settings
 from schemas.bot import BotType
@@ -45,6 +46,8 @@ class Followed:
         """Each source's newest revision; its changes are kept in `_changes` until it is asked for."""
         self._changes: dict[str, dict[str, Change]] = {}
         self._newest = ""
+        self.rollout_of: Callable[[str, str], RolloutView | None] = lambda _source, _revision: None
+        """Returns the waves of a source's revision."""
 
     @property
     def record(self) -> RevisionRecord | None:
@@ -91,7 +94,7 @@ class Followed:
         state, message = progress(track.aim, self._evidence(name, track))
         if track.back and state is ChangeState.HEALTHY:
             state, message = ChangeState.ROLLED_BACK, self._held_text(name)
-        if state is ChangeState.WAITING and track.change.state is ChangeState.RUNNING:
+        if state in (ChangeState.WAITING, ChangeState.HELD) and track.change.state is ChangeState.RUNNING:
             state, message = ChangeState.RUNNING, track.change.message
         if (state, message) != (track.change.state, track.change.message):
             self._move(track, state, message)
@@ -125,7 +128,10 @@ class Followed:
 
     def _whole(self, source: str) -> RevisionRecord | None:
         record = self._records.get(source)
-        return replace(record, changes=tuple(self._changes[source].values())) if record else None
+        if record is None:
+            return None
+        waves = self.rollout_of(source, record.revision.key)
+        return replace(record, changes=tuple(self._changes[source].values()), rollout=waves)
 
     def _revision_for(self, action: Action, plan: Plan) -> str:
         """Return the key of the revision that a change belongs to: that of the bot's own source."""
@@ -190,7 +196,7 @@ class Followed:
         track = self._tracks[bot]
         if not self._stale(bot, track):
             return
-        if not again or track.change.state in (ChangeState.WAITING, ChangeState.RUNNING):
+        if not again or track.change.state in (ChangeState.WAITING, ChangeState.HELD, ChangeState.RUNNING):
             self._move(track, ChangeState.UNCHANGED, f"overtaken by {revision}")
         self._tracks.pop(bot, None)
 
@@ -217,6 +223,7 @@ class Followed:
             operation=fleet.operations.get(name),
             status=fleet.statuses.get(name),
             blocked=fleet.difference(name).blocked,
+            delay=fleet.delay(name),
             placed_for=placed_for,
             report_grace=self._settings.report_grace,
         )
@@ -261,7 +268,9 @@ class Followed:
             self._settle(source, record)
 
     def _settle(self, source: str, record: RevisionRecord) -> None:
-        state = _state({change.state for change in self._changes[source].values()}, record.held)
+        waves = self.rollout_of(source, record.revision.key)
+        states = {change.state for change in self._changes[source].values()}
+        state = _state(states, record.held, halted=waves is not None and bool(waves.halted))
         if state is not record.state:
             ended = state in (RevisionState.APPLIED, RevisionState.FAILED)
             finished = self._clock.time() if ended else None
@@ -270,14 +279,21 @@ class Followed:
 
 def _same_aim(old: _Track, new: _Track) -> bool:
     """Say whether a change under way is simply asked for once more."""
-    waits = old.change.state in (ChangeState.WAITING, ChangeState.FAILED, ChangeState.DEGRADED)
+    waits = old.change.state in (
+        ChangeState.WAITING,
+        ChangeState.HELD,
+        ChangeState.FAILED,
+        ChangeState.DEGRADED,
+    )
     return waits and (old.aim.action, old.aim.digest) == (new.aim.action, new.aim.digest)
 
 
-def _state(states: set[ChangeState], held: str) -> RevisionState:
+def _state(states: set[ChangeState], held: str, *, halted: bool) -> RevisionState:
     """Return how far a revision has come; a bot that crashes by itself makes no revision fail."""
+    if halted:
+        return RevisionState.HALTED
     if ChangeState.WAITING in states:
         return RevisionState.RUNNING
-    if held:
+    if held or ChangeState.HELD in states:
         return RevisionState.PENDING
     return RevisionState.FAILED if ChangeState.FAILED in states else RevisionState.APPLIED

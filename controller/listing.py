@@ -7,7 +7,7 @@ from controller.records import Change, ChangeState, RevisionRecord, Tally
 
 MOST = 100
 """Changes of one revision in a list: a push may change ten thousand bots."""
-_URGENCY = {ChangeState.FAILED: 0, ChangeState.DEGRADED: 1, ChangeState.WAITING: 2}
+_URGENCY = {ChangeState.FAILED: 0, ChangeState.DEGRADED: 1, ChangeState.WAITING: 2, ChangeState.HELD: 2}
 
 
 def listed(record: RevisionRecord, bot: str = "", most: int = MOST) -> RevisionRecord:

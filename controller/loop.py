@@ -14,12 +14,14 @@ from controller.database.attempts import load_attempts
 from controller.database.audit import add_audit, load_audit
 from controller.database.deployments import bundle_keys
 from controller.database.revisions import find_past_bot, find_revision, load_revisions, save_revision
+from controller.database.rollouts import load_rollouts
 from controller.database.runs import load_runs
 from controller.fleet import Fleet
 from controller.follow import Followed
 from controller.listing import MOST, listed
+from controller.markets import Markets
 from controller.operator import Operator
-from controller.passes import Pass, Work
+from controller.passes import NO_WISHES, Pass, Work
 from controller.plan import Plan
 from controller.ports import BundleSource, ControllerListener, DesiredStates, NoListener, RevisionSource
 from controller.preview import Preview
@@ -33,6 +35,7 @@ from controller.records import (
     RevisionState,
     RunRecord,
     Suspension,
+    Wishes,
 )
 from controller.recovery import unheard_of
 from controller.refreshing import Refresher
@@ -49,6 +52,8 @@ from controller.state.retention import forget_removed
 from controller.state.saved import SavedStates
 from controller.status import BotStatus
 from controller.telling import Telling
+from controller.turns import Turns
+from controller.ushering import Usher
 from controller.watch import Watch
 from gitops.desired import DesiredState
 from gitops.merging import Owner
@@ -119,6 +124,13 @@ class Controller:
             lambda spec, placed: recall(saved_states, scheduler, spec, placed=placed),
             hand,
         )
+        turns = Turns(fleet, clock, settings, lambda: self._markets.sessions)
+        self._usher = Usher(fleet, turns, database, clock, self._applier.attend, self._telling)
+        self._markets = Markets(clock, self._usher.look_again)
+        self._usher.want_markets = self._markets.want
+        fleet.ask, fleet.leans_on = turns.ask, turns.leans_on
+        self._followed.rollout_of = turns.view
+        self._telling.told = self._usher.told
         self._reconciler = Reconciler(
             fleet,
             source,
@@ -131,6 +143,7 @@ class Controller:
             self._telling,
             clock,
             settings,
+            self._usher,
         )
         self._operator = Operator(
             fleet,
@@ -183,6 +196,8 @@ class Controller:
             group.create_task(self._operator.run())
             group.create_task(self._rollbacks.run())
             group.create_task(self._guard.run())
+            group.create_task(self._usher.run())
+            group.create_task(self._markets.run())
             if self._saved_states is not None:
                 group.create_task(forget_removed(self._saved_states, self._bots, self._clock))
             await self._open_scheduler()
@@ -204,12 +219,14 @@ class Controller:
         if self._failure is not None:
             raise self._failure
 
-    def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
+    def request_pass(
+        self, trigger: str, *, by: str = "", confirm_prune: bool = False, wishes: Wishes = NO_WISHES
+    ) -> Pass:
         """Ask for a pass now and return it at once; see `Pass` for how to follow it.
 
         `trigger`: push, webhook, operator, poll, timer or scheduler.
         """
-        return self._reconciler.request(trigger, by, confirm_prune=confirm_prune)
+        return self._reconciler.request(trigger, by, confirm_prune=confirm_prune, wishes=wishes)
 
     async def record(self, reports: Sequence[Reported]) -> None:
         """Take launcher reports in; return once they are kept. The same one again changes nothing."""
@@ -436,6 +453,16 @@ class Controller:
         now = self._clock.time()
         earlier = await self._database.run(
             lambda connection: restore(connection, self._fleet, self._name, now)
+        )
+        kept = await self._database.run(
+            lambda connection: load_rollouts(connection, [one.revision.key for one in earlier.values()])
+        )
+        self._usher.turns.restore(
+            {
+                source: (record.revision.key, kept[record.revision.key])
+                for source, record in earlier.items()
+                if record.revision.key in kept
+            }
         )
         self._restored.set()
         return earlier

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from controller.plan import Plan
-from controller.records import Change, ChangeState
+from controller.records import Change, ChangeState, Wishes
 from schemas.errors import HerdsmanError
 
 Until = Literal["running", "healthy"]
@@ -16,6 +16,7 @@ _ENDED = {
     "healthy": frozenset(ChangeState) - {ChangeState.WAITING, ChangeState.RUNNING},
 }
 _numbers = itertools.count(1)
+NO_WISHES = Wishes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,20 @@ class Pass:
     time; leaving early stops nothing.
     """
 
-    def __init__(self, trigger: str, by: str, *, confirm_prune: bool, asked_at: float) -> None:
+    def __init__(
+        self,
+        trigger: str,
+        by: str,
+        *,
+        confirm_prune: bool,
+        asked_at: float,
+        wishes: Wishes = NO_WISHES,
+    ) -> None:
         self.id = f"pass-{next(_numbers)}"
         self.trigger = trigger
         self.by = by
         self.confirm_prune = confirm_prune
+        self.wishes = wishes
         self.asked_at = asked_at
         """Monotonic seconds."""
         self.at_hand = False

@@ -47,6 +47,13 @@ class Action:
     """The name of the bot's source, where the fleet has several."""
     back: bool = False
     """It brings the bot back to what another revision than git's newest says."""
+    priority: int = 50
+    waits: str = ""
+    """What it waits for by itself: a wave, a window, another bot; "" where it goes now."""
+    wave: int = 0
+    """Its wave, from 1; 0 where it is in none."""
+    lasting: bool = False
+    """Nobody should wait for it now: a window is closed, or the rollout was halted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,8 @@ class Plan:
     """To what all bots of a source are held, by source: its newest revision changes nothing."""
     kept: Mapping[str, str] = field(default_factory=dict)
     """Why bots stay at another revision though git asks for something else, by bot."""
+    waves: tuple[int, ...] = ()
+    """How many bots each wave of this revision has, () where it goes without waves."""
 
     def held_for(self, source: str) -> str:
         """Return why changes of one source are held, "" where they are not."""
@@ -78,7 +87,7 @@ class Plan:
         return f"{changing} of {self.total + removed} bots change{held}"
 
 
-_KINDS = {
+KINDS = {
     Kind.CREATE: ActionKind.CREATE,
     Kind.UPDATE: ActionKind.UPDATE,
     Kind.DRIFTED: ActionKind.UPDATE,
@@ -111,8 +120,11 @@ def make_plan(
         and not one.blocked
         and not _holds(one, inventory, holds.get(sources[one.bot], ""))
     )
-    actions = [_action(one, ending, renames, holds, sources[one.bot], desired, inventory) for one in wanted]
-    actions.sort(key=lambda action: (_ORDER.index(action.kind), action.bot))
+    leaning = _leaning(ending, inventory)
+    actions = [
+        _action(one, ending, leaning, renames, holds, sources[one.bot], desired, inventory) for one in wanted
+    ]
+    actions.sort(key=lambda action: (_ORDER.index(action.kind), -action.priority, action.bot))
     held = "; ".join(dict.fromkeys(holds.values()))
     return Plan(desired.revision, tuple(actions), desired.errors, held, len(desired.bots), holds)
 
@@ -120,6 +132,7 @@ def make_plan(
 def _action(
     one: Difference,
     ending: tuple[str, ...],
+    leaning: Mapping[str, tuple[str, ...]],
     renames: Mapping[str, str],
     holds: Mapping[str, str],
     source: str,
@@ -128,12 +141,12 @@ def _action(
 ) -> Action:
     created = one.kind is Kind.CREATE
     old = renames.get(one.bot, "")
-    after = ending if created else ()
+    after = ending if created else leaning.get(one.bot, ())
     summary = f"renamed from {old}, {one.summary}" if old else one.summary
     back = _goes_back(one, desired, inventory)
     return Action(
         bot=one.bot,
-        kind=_KINDS[one.kind],
+        kind=KINDS[one.kind],
         summary=f"back to {desired.overlaid[one.bot].short}: {summary}" if back else summary,
         reason=one.reason,
         after=after if not old or old in after else (*after, old),
@@ -143,7 +156,20 @@ def _action(
         blocked=one.blocked,
         drift=one.kind is Kind.DRIFTED,
         back=back,
+        priority=one.spec.priority if one.spec is not None else 50,
     )
+
+
+def _leaning(ending: tuple[str, ...], inventory: Mapping[str, InventoryEntry]) -> dict[str, tuple[str, ...]]:
+    """Return, of the bots that end, which others of them depend on each: those end first."""
+    leaning: dict[str, tuple[str, ...]] = {}
+    names = frozenset(ending)
+    for bot in ending:
+        entry = inventory.get(bot)
+        for other in entry.spec.depends_on if entry is not None and entry.spec is not None else ():
+            if other in names:
+                leaning[other] = (*leaning.get(other, ()), bot)
+    return leaning
 
 
 def _goes_back(one: Difference, desired: DesiredState, inventory: Mapping[str, InventoryEntry]) -> bool:

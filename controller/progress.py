@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from controller.delays import Delay
 from controller.process import ProcessState, Stage
 from controller.records import ChangeState, InventoryEntry
 from controller.schedulers.protocol import ObservedBot, Phase
@@ -38,6 +39,7 @@ class Evidence:
     operation: Operation | None
     status: BotStatus | None
     blocked: str = ""
+    delay: Delay | None = None
     placed_for: float | None = None
     report_grace: float = 10.0
 
@@ -49,6 +51,8 @@ def progress(aim: Aim, evidence: Evidence) -> tuple[ChangeState, str]:
     operation = evidence.operation
     if operation is not None and operation.failed and operation is not aim.failure_before:
         return ChangeState.FAILED, f"{operation.message}\n{operation.log}".strip()
+    if evidence.delay is not None:
+        return (ChangeState.HELD if evidence.delay.lasting else ChangeState.WAITING), evidence.delay.text
     if aim.action == "remove":
         return ChangeState.WAITING, _ending(evidence)
     if aim.action == "stop":

@@ -18,9 +18,10 @@ from controller.database.deployments import note_deployment
 from controller.database.inventory import save_entries
 from controller.database.revisions import credit_revision, finish_revision, save_revision, trim_changes
 from controller.database.rollbacks import save_trials
+from controller.database.rollouts import save_rollout
 from controller.fleet import Fleet
 from controller.follow import Followed
-from controller.passes import Pass, PassReport
+from controller.passes import NO_WISHES, Pass, PassReport
 from controller.plan import ActionKind, Plan, make_plan, prune_key
 from controller.ports import DesiredStates, RevisionSource
 from controller.preview import Preview, make_preview
@@ -32,6 +33,7 @@ from controller.records import (
     InventoryEntry,
     RevisionRecord,
     RevisionState,
+    Wishes,
 )
 from controller.rollback.holding import kept_back, pinned_texts
 from controller.rollback.overlay import Overlays, overlaid
@@ -39,6 +41,7 @@ from controller.rollback.records import Trial
 from controller.rollback.trial import begun_trial
 from controller.settings import Settings
 from controller.telling import Telling
+from controller.ushering import Usher
 from controller.watch import Watch
 from gitops.desired import DesiredState
 from gitops.sources import NothingPushed
@@ -69,7 +72,9 @@ class Reconciler:
         telling: Telling,
         clock: Clock,
         settings: Settings,
+        usher: Usher,
     ) -> None:
+        self._usher = usher
         self._fleet = fleet
         self._source = source
         self._states = states
@@ -106,7 +111,7 @@ class Reconciler:
         self._stale = True
         self.request("timer", "", confirm_prune=False)
 
-    def request(self, trigger: str, by: str, *, confirm_prune: bool) -> Pass:
+    def request(self, trigger: str, by: str, *, confirm_prune: bool, wishes: Wishes = NO_WISHES) -> Pass:
         """Ask for a pass; while one is waiting to begin, that one serves every asker."""
         at_hand = trigger in _AT_HAND
         if self._queued is None:
@@ -116,6 +121,7 @@ class Reconciler:
             self._queued.trigger, self._queued.by = trigger, by or self._queued.by
         self._queued.at_hand = self._queued.at_hand and at_hand
         self._queued.confirm_prune = self._queued.confirm_prune or confirm_prune
+        self._queued.wishes = self._queued.wishes.joined(wishes)
         self._news.set()
         return self._queued
 
@@ -153,6 +159,8 @@ class Reconciler:
         wanted = overlaid(desired, fleet.asked_overlays)
         differences = compare(wanted, known)
         plan = self._plan(wanted, differences, known.inventory, confirmed=False)
+        if not fleet.recovery:
+            plan = self._usher.turns.preview(desired, wanted, plan)
         preview = make_preview(wanted, plan, differences, known.inventory)
         return replace(preview, kept={**preview.kept, **kept_back(desired, wanted, fleet.asked_overlays)})
 
@@ -319,6 +327,7 @@ class Reconciler:
         plan = replace(plan, kept=kept_back(desired, wanted, fleet.overlays))
         if not fleet.recovery:
             self._prune_allowed = self._leaves(wanted, plan, confirmed=asked.confirm_prune)
+            plan = self._usher.take(desired, wanted, plan, asked)
         released = fleet.take_plan(plan)
         adopted = [] if fleet.recovery else fleet.adopted(differences, self._scheduler)
         try:
@@ -326,6 +335,7 @@ class Reconciler:
         except BaseException:
             # Nothing was begun, so the next pass begins anew.
             fleet.desired, fleet.overlays = before, held_before
+            self._usher.take_back()
             raise
         self.held = plan.held
         self._followed.begin(asked, plan, record)
@@ -397,6 +407,7 @@ class Reconciler:
         now = self._clock.time()
         ran = [(entry, self._fleet.revision_of(entry.bot)) for entry in adopted]
         credit = not new and self._brings(asked)
+        rollouts = self._usher.unsaved()
         audit = _audit(asked, plan, self._clock.time())
 
         def write(connection: Connection) -> None:
@@ -411,13 +422,16 @@ class Reconciler:
             if record is not None:
                 save_revision(connection, record)
                 trim_changes(connection, self._settings.revisions_kept)
+            for one in rollouts:
+                save_rollout(connection, one)
             if credit:
                 credit_revision(connection, plan.revision.key, asked.trigger, asked.by)
             if audit is not None:
                 add_audit(connection, audit)
 
-        if entries or intents or record or credit or audit:
+        if entries or intents or record or credit or audit or rollouts:
             await self._database.run(write)
+        self._usher.saved(rollouts)
         if credit:
             self._followed.credit(asked.trigger, asked.by)
         self._fleet.inventory.update({entry.bot: entry for entry in (*entries, *intents)})
@@ -468,7 +482,7 @@ class Reconciler:
         """Return the entries of all bots about to be applied, marked with what is about to be."""
         intents = []
         for action in plan.actions:
-            if action.held or action.kind not in (ActionKind.CREATE, ActionKind.UPDATE):
+            if action.held or action.waits or action.kind not in (ActionKind.CREATE, ActionKind.UPDATE):
                 continue
             spec = self._fleet.difference(action.bot).spec
             entry = self._fleet.inventory.get(action.bot)
@@ -507,5 +521,12 @@ def _audit(asked: Pass, plan: Plan, now: float) -> AuditEntry | None:
     """Return the audit entry of a pass that somebody asked for by name, None for any other."""
     if not asked.by or asked.trigger in _CALM | _AT_HAND:
         return None
-    details = {"trigger": asked.trigger, "confirm_prune": asked.confirm_prune}
-    return AuditEntry(now, asked.by, "sync", plan.revision.id, details=details)
+    wishes = asked.wishes
+    details = {
+        "trigger": asked.trigger,
+        "confirm_prune": asked.confirm_prune,
+        "no_waves": wishes.no_waves,
+        "continue": wishes.go_on,
+        "override_window": wishes.override_window is not None,
+    }
+    return AuditEntry(now, asked.by, "sync", plan.revision.id, wishes.override_window or "", details=details)

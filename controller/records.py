@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from controller.rollout import RolloutView
 from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.errors import ManifestError
@@ -70,6 +71,8 @@ class ChangeState(StrEnum):
     """How far one bot's change has come."""
 
     WAITING = "waiting"
+    HELD = "held"
+    """It waits for a sync window, or for a person to go on with a halted rollout."""
     RUNNING = "running"
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -117,12 +120,31 @@ class Change:
         return replace(self, state=state, message=message, seconds=round(seconds, 3))
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How whoever asks for a pass wants a revision to reach its bots."""
+
+    no_waves: bool = False
+    """All at once."""
+    go_on: bool = False
+    """Go on with a rollout that was halted, without the bot that halted it."""
+    override_window: str | None = None
+    """Why sync windows are to be passed over for this revision; None: they hold."""
+
+    def joined(self, other: "Wishes") -> "Wishes":
+        """Return what both ask for."""
+        override = self.override_window if other.override_window is None else other.override_window
+        return Wishes(self.no_waves or other.no_waves, self.go_on or other.go_on, override)
+
+
 class RevisionState(StrEnum):
     """How far a revision has come."""
 
     PENDING = "pending"
-    """Seen, and held back (a prune to confirm, or a recovery)."""
+    """Seen, and held back (a prune to confirm, a recovery, a sync window)."""
     RUNNING = "running"
+    HALTED = "halted"
+    """A bot of a wave did not get healthy, so the rest was not changed."""
     APPLIED = "applied"
     FAILED = "failed"
     REFUSED = "refused"
@@ -154,6 +176,8 @@ class RevisionRecord:
     errors: tuple[ManifestError, ...] = ()
     tally: tuple[Tally, ...] = ()
     """All changes counted, where a listing holds only the first of them in `changes`; else empty."""
+    rollout: RolloutView | None = None
+    """Its waves, None where it went without."""
 
 
 @dataclass(frozen=True, slots=True)

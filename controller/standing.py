@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from controller.compare import Difference, Kind
+from controller.delays import Delay
 from controller.health import Judgement, judge, judge_stopped
 from controller.process import ProcessState
 from controller.records import Halt, InventoryEntry, Suspension
@@ -32,6 +33,8 @@ class Operation:
     busy: bool = False
     building: str = ""
     log: str = ""
+    transient: bool = False
+    """It is likely to go well when it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,10 @@ class Standing:
     operation: Operation | None = None
     held: str = ""
     """Why its change is held back by the plan, "" where it is not."""
+    delay: Delay | None = None
+    """What its change waits for by itself, None where it goes or there is none."""
+    leans_on: str = ""
+    """Why a bot that it depends on is not healthy, "" where all are."""
     trouble: Reason | None = None
     """A trouble of the whole fleet: the scheduler does not answer, or a recovery is needed."""
     trouble_text: str = ""
@@ -94,7 +101,7 @@ def _judgement(standing: Standing, now: float, settings: Settings) -> Judgement:
     seen, suspension = standing.seen, standing.suspension
     if suspension is not None:
         return judge_stopped(seen, Reason.SUSPENDED, suspension_text(suspension))
-    if standing.difference.kind is Kind.REMOVE and not standing.held:
+    if standing.difference.kind is Kind.REMOVE and not standing.held and not standing.delay:
         return judge_stopped(seen, Reason.REMOVED, "removed from git")
     if _disabled(standing):
         return judge_stopped(seen, Reason.DISABLED, "disabled in git (enabled: false)")
@@ -104,7 +111,7 @@ def _judgement(standing: Standing, now: float, settings: Settings) -> Judgement:
 def _disabled(standing: Standing) -> bool:
     protected = standing.difference.kind is Kind.PROTECTED
     halted = standing.owned is not None and standing.owned.halted is Halt.DISABLED
-    return not standing.spec.enabled or (protected and halted)
+    return (not standing.spec.enabled and not standing.delay) or (protected and halted)
 
 
 def suspension_text(suspension: Suspension) -> str:
@@ -152,7 +159,7 @@ _WELL = frozenset({Reason.RUNNING, Reason.WAITING_FOR_SLOT})
 
 def _replacing(standing: Standing, judged: Judgement) -> bool:
     """Say whether the bot is between two specs: not in trouble, only on its way."""
-    if standing.difference.kind not in (Kind.UPDATE, Kind.DRIFTED) or standing.held:
+    if standing.difference.kind not in (Kind.UPDATE, Kind.DRIFTED) or standing.held or standing.delay:
         return False
     busy = standing.operation is not None and standing.operation.busy
     return busy and judged.health in (Health.HEALTHY, Health.PROGRESSING)
@@ -170,6 +177,8 @@ def _missing(standing: Standing, judged: Judgement) -> Judgement:
         return Judgement(Health.UNKNOWN, standing.trouble, standing.trouble_text)
     if standing.held:
         return Judgement(Health.MISSING, Reason.PRUNE_HELD, standing.held)
+    if standing.delay:
+        return Judgement(Health.MISSING, standing.delay.reason, standing.delay.text)
     busy = standing.operation is not None and standing.operation.busy
     if busy:
         return Judgement(Health.PROGRESSING, Reason.STARTING, standing.difference.summary)
@@ -200,6 +209,10 @@ def _trouble(standing: Standing) -> tuple[Reason, str] | None:
         return Reason.PRUNE_HELD, standing.held
     if difference.kind is Kind.DRIFTED:
         return Reason.DRIFTED, difference.reason
+    if standing.delay:
+        return standing.delay.reason, standing.delay.text
+    if standing.leans_on:
+        return Reason.DEPENDENCY_UNHEALTHY, standing.leans_on
     return None
 
 

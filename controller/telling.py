@@ -58,6 +58,8 @@ class Telling:
         self._unsaved_news = asyncio.Event()
         self._told: dict[str, RevisionRecord] = {}
         self._saved: dict[str, RevisionState] = {}
+        self.told: Callable[[Iterable[str]], None] = lambda _names: None
+        """Called with the bots that were just told of."""
 
     def touch(self, name: str) -> None:
         """Look at a bot soon."""
@@ -92,6 +94,7 @@ class Telling:
                 self._try_to_tell(name)
                 if count % _AT_ONCE == 0:
                     await asyncio.sleep(0)
+            self.told(names)
             self._unsaved_news.set()
             await asyncio.sleep(0)
 

@@ -9,6 +9,7 @@ from controller.compare import Difference, Kind
 from controller.fleet import Fleet
 from controller.schedulers.protocol import Phase
 from controller.settings import Settings
+from controller.starts import Starts, start_key
 
 
 @dataclass(slots=True)
@@ -22,12 +23,14 @@ class Effort:
     conflicts: int = 0
     waits_since: float | None = None
     ending_since: float | None = None
+    starts_at: float | None = None
+    """Its turn among the starts of its account, None before it has one."""
 
     def aim(self, goal: tuple[str, str]) -> None:
         """Take up a goal: another one begins with a clean slate."""
         if goal != self.goal:
             self.goal, self.failures, self.retry_at, self.conflicts = goal, 0, 0.0, 0
-            self.waits_since = self.ending_since = None
+            self.waits_since = self.ending_since = self.starts_at = None
 
 
 class Waits:
@@ -37,6 +40,7 @@ class Waits:
         self._fleet = fleet
         self._clock = clock
         self._settings = settings
+        self._starts = Starts()
         self._corrections: dict[str, list[float]] = {}
         self.for_others: set[str] = set()
 
@@ -48,11 +52,13 @@ class Waits:
             return effort.retry_at - now
         if difference.blocked:
             return self._settings.stop_poll
-        if difference.kind is Kind.CREATE:
-            return self._others(name, effort, now)
-        if difference.kind is Kind.DRIFTED:
-            return self._correction(name, now)
-        return None
+        if difference.kind in (Kind.CREATE, Kind.REMOVE, Kind.STOP) and name not in self._fleet.suspensions:
+            wait = self._others(name, effort, now)
+            if wait is not None:
+                return wait
+        if difference.kind is Kind.DRIFTED and (wait := self._correction(name, now)) is not None:
+            return wait
+        return self._start(difference, effort, now)
 
     def note_correction(self, name: str) -> None:
         """Remember that a bot's drift was corrected."""
@@ -61,6 +67,20 @@ class Waits:
     def forget(self, name: str) -> None:
         """Forget a bot that is gone."""
         self._corrections.pop(name, None)
+
+    def _start(self, difference: Difference, effort: Effort, now: float) -> float | None:
+        """Wait for the bot's turn among the starts of its account and exchange."""
+        spec, desired = difference.spec, self._fleet.desired
+        part = desired.of_source(spec.source) if spec is not None and desired is not None else None
+        if spec is None or part is None:
+            return None
+        rate = part.settings.rollout.starts_per_second
+        key = start_key(spec) if rate else None
+        if key is None:
+            return None
+        if effort.starts_at is None:
+            effort.starts_at = self._starts.reserve(key, rate, now)
+        return effort.starts_at - now if effort.starts_at > now else None
 
     def _others(self, name: str, effort: Effort, now: float) -> float | None:
         """Wait for the bots that must be dead first: patiently, and for a renamed one without end."""

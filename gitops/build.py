@@ -7,6 +7,7 @@ Each step takes over from the previous build's index whatever has the same objec
 import posixpath
 from collections.abc import Mapping
 
+from gitops.dependence import dependency_errors
 from gitops.desired import DesiredState
 from gitops.index import FleetIndex, ProgramKey, ProgramRecord, Survey, any_error
 from gitops.instances import double_names, read_instances
@@ -44,7 +45,7 @@ def build_desired_state(
         settings, fleet_errors = _settings(reader, survey, known)
         resolver = Resolver(reader, programs, known, history, ran or {}, development)
         instances = read_instances(reader, survey, known, settings, resolver)
-        doubles = double_names(reader, instances)
+        doubles = dependency_errors(reader, instances) | double_names(reader, instances)
         errors = (*fleet_errors, *link_errors(reader, survey), *resolver.errors)
     except SourceUnavailable as error:
         return _incomplete(reader, previous, str(error))

@@ -5,15 +5,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.catalog import validator
-from schemas.document import Document
+from schemas.document import Document, Path
 from schemas.errors import ManifestError
 from schemas.explain import named
 from schemas.instance import schedule_errors
 from schemas.placed import document_errors, place_violations
-from schemas.policy import check_policy, check_resources
-from schemas.quantities import InvalidQuantity, parse_duration
+from schemas.policy import check_policy, check_resources, merged
+from schemas.rollout import (
+    Rollout,
+    SyncWindow,
+    read_rollout,
+    read_window,
+    rollout_errors,
+    window_errors,
+)
 from schemas.validation import violations
-from schemas.words import shown
 from schemas.yaml_document import load_document
 
 _OF_ONE_BOT = ("renamed_from", "depends_on")
@@ -21,12 +27,15 @@ _OF_ONE_BOT = ("renamed_from", "depends_on")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A named share of the fleet: the instances under one of its folders."""
+    """A named share of the fleet: the instances under one of its folders, and where on Nomad they run."""
 
     name: str
     folders: tuple[str, ...] = ()
     namespace: str = ""
     node_pool: str = ""
+    region: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Instance keys of its bots; they go before the fleet's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +60,19 @@ class FleetSettings:
     prune_share: float = 0.3
     prune_least: int = 3
     alerts: Mapping[str, Any] = field(default_factory=dict)
-    sync_windows: tuple[Mapping[str, Any], ...] = ()
+    sync_windows: tuple[SyncWindow, ...] = ()
+    rollout: Rollout = Rollout()
     allowed_plain: tuple[AllowedPlain, ...] = ()
     age_recipients: tuple[str, ...] = ()
+
+    def environment(self, name: str) -> Environment:
+        """Return an environment, an empty one where it is not declared."""
+        return next((one for one in self.environments if one.name == name), Environment(name))
+
+    def defaults_of(self, environment: str) -> Mapping[str, Any]:
+        """Return the instance keys that hold in an environment where an instance does not set them."""
+        own = self.environment(environment).defaults
+        return merged(self.defaults, own) if own else self.defaults
 
 
 def parse_fleet(file: str, content: bytes) -> tuple[FleetSettings | None, list[ManifestError]]:
@@ -72,34 +91,31 @@ def parse_fleet(file: str, content: bytes) -> tuple[FleetSettings | None, list[M
 def _quantity_errors(document: Document) -> list[ManifestError]:
     """Return what is wrong inside texts: quantities, schedules, folders that leave the repository."""
     value = document.value
-    defaults = value.get("defaults", {})
-    errors = check_resources(document, ("defaults",), defaults)
-    errors += check_policy(document, ("defaults", "herdsman"), defaults.get("herdsman"))
-    errors += schedule_errors(document, ("defaults",), defaults)
-    errors += [
-        document.error(("defaults", "herdsman", key), f'"{key}" belongs to one bot, not to all', key=True)
-        for key in _OF_ONE_BOT
-        if key in defaults.get("herdsman", {})
-    ]
+    environments = value.get("environments", {})
+    errors = _defaults_errors(document, ("defaults",), value.get("defaults", {}))
+    errors += rollout_errors(document, value.get("rollout", {}))
     for index, window in enumerate(value.get("sync_windows", ())):
-        errors += schedule_errors(document, ("sync_windows", index), window)
-        errors += _length_errors(document, index, window["duration"])
-    for name, environment in value.get("environments", {}).items():
-        for index, folder in enumerate((environment or {}).get("folders", ())):
+        errors += window_errors(document, ("sync_windows", index), window, environments)
+    for name, environment in environments.items():
+        part = environment or {}
+        errors += _defaults_errors(document, ("environments", name, "defaults"), part.get("defaults", {}))
+        for index, folder in enumerate(part.get("folders", ())):
             if ".." in folder.split("/"):
                 path = ("environments", name, "folders", index)
                 errors.append(document.error(path, f"{named(path)} must stay inside the repository"))
     return errors
 
 
-def _length_errors(document: Document, index: int, duration: Any) -> list[ManifestError]:
-    path = ("sync_windows", index, "duration")
-    try:
-        if parse_duration(duration) > 0:
-            return []
-        return [document.error(path, f"{named(path)} must be more than 0")]
-    except InvalidQuantity as error:
-        return [document.error(path, f"{named(path)}: {error}, not {shown(duration)}")]
+def _defaults_errors(document: Document, path: Path, defaults: Mapping[str, Any]) -> list[ManifestError]:
+    errors = check_resources(document, path, defaults)
+    errors += check_policy(document, (*path, "herdsman"), defaults.get("herdsman"))
+    errors += schedule_errors(document, path, dict(defaults))
+    errors += [
+        document.error((*path, "herdsman", key), f'"{key}" belongs to one bot, not to all', key=True)
+        for key in _OF_ONE_BOT
+        if key in defaults.get("herdsman", {})
+    ]
+    return errors
 
 
 def _settings(value: Mapping[str, Any]) -> FleetSettings:
@@ -114,7 +130,8 @@ def _settings(value: Mapping[str, Any]) -> FleetSettings:
         prune_share=float(prune.get("share", standard.prune_share)),
         prune_least=prune.get("least", standard.prune_least),
         alerts=value.get("alerts", {}),
-        sync_windows=tuple(value.get("sync_windows", ())),
+        sync_windows=tuple(read_window(window) for window in value.get("sync_windows", ())),
+        rollout=read_rollout(value.get("rollout", {})),
         allowed_plain=tuple(AllowedPlain(**one) for one in value.get("secrets", {}).get("allowed_plain", ())),
         age_recipients=tuple(value.get("secrets", {}).get("age_recipients", ())),
     )
@@ -122,4 +139,11 @@ def _settings(value: Mapping[str, Any]) -> FleetSettings:
 
 def _environment(name: str, part: Mapping[str, Any]) -> Environment:
     folders = tuple(folder.rstrip("/") for folder in part.get("folders", (f"bots/{name}",)))
-    return Environment(name, folders, part.get("namespace", ""), part.get("node_pool", ""))
+    return Environment(
+        name,
+        folders,
+        part.get("namespace", ""),
+        part.get("node_pool", ""),
+        part.get("region", ""),
+        part.get("defaults", {}),
+    )

@@ -73,7 +73,7 @@ def resolve_bot(
 
     The errors of `parse_instance` are not repeated; an instance that is not sound gives no bot.
     """
-    value = merged(settings.defaults, instance.document.value)
+    value = merged(settings.defaults_of(environment), instance.document.value)
     own = _own(instance, value)
     given, base, errors = _parameters(instance, own, parameters)
     errors += _type_errors(instance, program) + _fit_errors(instance, value, parameters)

@@ -166,14 +166,14 @@ class RevisionDocument(Struct):
     received_at: float
     finished_at: float | None
     state: str
-    """pending, running, applied, failed, refused, superseded."""
+    """pending, running, halted, applied, failed, refused, superseded."""
     changes: list[dict[str, Any]]
     """`{"bot", "action", "summary", "state", "message", "seconds"}`.
 
-    state: waiting, running, healthy, degraded, failed, removed, unchanged. A list of revisions holds at most
-    100 of each, the failed ones first; one revision by its id holds all, each with `fields`: `[{"name",
-    "before", "after"}]`, what differs in the manifest, null where a side lacks it, never a secret's
-    value.
+    state: waiting, held, running, healthy, degraded, failed, removed, unchanged. A list of revisions holds
+    at most 100 of each, the failed ones first; one revision by its id holds all, each with `fields`:
+    `[{"name", "before", "after"}]`, what differs in the manifest, null where a side lacks it, never a
+    secret's value.
     """
     errors: list[dict[str, Any]]
     trigger: str = ""
@@ -196,6 +196,10 @@ class RevisionDocument(Struct):
     """good, none, unknown, bad, expired, revoked or unchecked; "" where no trust policy asks."""
     signer: str = ""
     """Who signed it, and with which key, where that is known."""
+    rollout: dict[str, Any] | None = None
+    """Its waves, null where it went without: `{"text": "wave 2 of 3: 12 of 20 healthy", "wave", "done",
+    "waves": [{"bots", "healthy"}], "halted" (why it does not go on), "failed" (the bot that halted it),
+    "resumes_at"}`."""
 
 
 class FleetDocument(Struct):
@@ -223,11 +227,12 @@ class PlanDocument(Struct):
     """`{"bot", "action": create|update|remove|stop|none, "summary", "reason"}`.
 
     Of `POST /api/v1/plans` each that is not `none` has also `held` (why it waits for a person, "" where it
-    does not), `blocked` (why it cannot be done yet), `after` (bots that must have ended first), `drift` (it
-    repairs what was done behind our back), `source`, `environment`, `mode`, `fields` (`[{"name", "before",
-    "after"}]`, null where a side lacks it, never a secret's value) and `code` (`{"added", "changed",
-    "removed", "paths"}`: the program's files that differ, counted, and the first of them; null where the
-    program stays).
+    does not), `waits` (what it waits for by itself: a wave, a sync window, a bot that it depends on), `wave`
+    (its wave, from 1; 0 for none), `blocked` (why it cannot be done yet), `after` (bots that must have
+    ended first), `drift` (it repairs what was done behind our back), `source`, `environment`, `mode`,
+    `fields` (`[{"name", "before", "after"}]`, null where a side lacks it, never a secret's value) and
+    `code` (`{"added", "changed", "removed", "paths"}`: the program's files that differ, counted, and the
+    first of them; null where the program stays).
     """
     errors: list[dict[str, Any]]
     """`{"file", "line", "column", "pointer", "message", "suggestion"}`, as in `herdsman validate`; of
@@ -249,6 +254,8 @@ class PlanDocument(Struct):
     """Bots that stay as they are though they may differ: `{"bot", "reason"}`."""
     refused: list[str] = []
     """Why this revision would not be let in, line by line; empty where it would."""
+    waves: list[int] = []
+    """How many bots each wave has; empty where the change goes at once."""
     signature: str = ""
     """Who signed it, in words; "" where no trust policy asks for that."""
 
@@ -282,6 +289,12 @@ class SyncRequest(Struct):
 
     confirm_prune: bool = False
     """Also carry out removals that are held until they are confirmed."""
+    no_waves: bool = False
+    """Change all bots at once, also those of a rollout under way."""
+    continue_rollout: bool = False
+    """Go on with a halted rollout, without the bot that halted it."""
+    override_window: str | None = None
+    """Why sync windows are passed over for this revision; it stands in the audit."""
     wait: bool = False
     """Answer when the pass is finished (or `timeout` is over) instead of at once."""
     timeout: float = 50.0

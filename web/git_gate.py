@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.passes import Pass, Until
-from controller.records import Change, ChangeState
+from controller.passes import NO_WISHES, Pass, Until
+from controller.records import Change, ChangeState, Wishes
 from gitops.desired import DesiredState
 from gitops.push import Push, Say
 from gitops.reading import CommitReader
@@ -20,6 +20,7 @@ from schemas.errors import HerdsmanError, ManifestError
 from web.progress import follow
 from web.push_lines import (
     Verdict,
+    WaveLines,
     Widths,
     build_line,
     change_lines,
@@ -27,8 +28,10 @@ from web.push_lines import (
     header_line,
     judge,
     kept_lines,
+    number_of,
     trust_lines,
     verdict_lines,
+    waves_line,
 )
 from web.settings import WebSettings
 
@@ -43,7 +46,9 @@ class TakesPushes(Protocol):
         """Return the desired state that holds now, None before the first."""
         ...
 
-    def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
+    def request_pass(
+        self, trigger: str, *, by: str = "", confirm_prune: bool = False, wishes: Wishes = NO_WISHES
+    ) -> Pass:
         """Ask for a pass as soon as it can be."""
         ...
 
@@ -56,6 +61,11 @@ class TakesPushes(Protocol):
 
 WAIT_HEALTHY = "wait=healthy"
 CONFIRM_PRUNE = "confirm-prune"
+NO_WAVES = "no-waves"
+CONTINUE = "continue"
+OVERRIDE_WINDOW = "override-window"
+"""With `=REASON`, or by itself."""
+_OPTIONS = (WAIT_HEALTHY, CONFIRM_PRUNE, NO_WAVES, CONTINUE, OVERRIDE_WINDOW)
 
 
 class GitGate:
@@ -135,12 +145,13 @@ class GitGate:
             names = ", ".join(one.ref.removeprefix("refs/heads/") for one in push.updates)
             await say(f"herdsman  {names}: kept, and not deployed; only {push.branch} is")
             return
-        for option in sorted(set(push.options) - {WAIT_HEALTHY, CONFIRM_PRUNE}):
-            await say(
-                f'herdsman  unknown push option "{option}": there are {WAIT_HEALTHY} and {CONFIRM_PRUNE}'
-            )
+        for option in sorted(_unknown(push.options)):
+            await say(f'herdsman  unknown push option "{option}": there are {", ".join(_OPTIONS)}')
         started = self._controller.request_pass(
-            "push", by=push.user, confirm_prune=CONFIRM_PRUNE in push.options
+            "push",
+            by=push.user,
+            confirm_prune=CONFIRM_PRUNE in push.options,
+            wishes=wishes_of(push.options),
         )
         until: Until = "healthy" if WAIT_HEALTHY in push.options else "running"
         seconds = self._settings.push_wait_healthy if until == "healthy" else self._settings.push_wait
@@ -162,6 +173,19 @@ class _Judged:
     answer: Answer
 
 
+def wishes_of(options: Sequence[str]) -> Wishes:
+    """Return how a push wants to reach its bots."""
+    overrides = [one for one in options if one.partition("=")[0] == OVERRIDE_WINDOW]
+    reason = (
+        overrides[-1].partition("=")[2].strip() or f"git push -o {OVERRIDE_WINDOW}" if overrides else None
+    )
+    return Wishes(NO_WAVES in options, CONTINUE in options, reason)
+
+
+def _unknown(options: Sequence[str]) -> set[str]:
+    return {one for one in options if one not in _OPTIONS and one.partition("=")[0] != OVERRIDE_WINDOW}
+
+
 class _Report:
     """The lines that a push prints while it is applied."""
 
@@ -173,6 +197,7 @@ class _Report:
         self._until = until
         self._builds_told: set[str] = set()
         self._next_build_line = 0.0
+        self._held_told: set[str] = set()
 
     async def tell(self, started: Pass, pushed: str, seconds: float) -> None:
         """Print the header, a line for each changed bot, and how it went."""
@@ -187,19 +212,35 @@ class _Report:
             await self._say(f"  held: {plan.held}")
         for line in kept_lines(plan):
             await self._say(line)
+        if plan.waves:
+            await self._say(waves_line(plan))
         told: set[str] = set()
+        waves = WaveLines(plan)
         width = Widths.of(started.changes)
         left = seconds - (time.monotonic() - begun)
         async for change in follow(started, self._until, left, self._building):
             await self._tell_build(change, width)
-            if change.bot not in told and self._has_arrived(change):
+            for line in waves.take(change):
+                await self._say(line)
+            if change.state is ChangeState.HELD:
+                await self._tell_held(started, change.message)
+            elif change.bot not in told and self._has_arrived(change):
                 told.add(change.bot)
                 for line in change_lines(change, width):
                     await self._say(line)
         took = time.monotonic() - begun
         held = sum(action.held for action in plan.actions)
         url = f"{self._url}/r/{plan.revision.short}"
+        for line in waves.last():
+            await self._say(line)
         await self._say(final_line(started.changes, len(told), took, url, held))
+
+    async def _tell_held(self, started: Pass, message: str) -> None:
+        """Say once for all bots what they wait for."""
+        if message not in self._held_told:
+            self._held_told.add(message)
+            waiting = sum(one.message == message for one in started.changes)
+            await self._say(f"  {number_of(waiting, 'change')}: {message}")
 
     async def _tell_build(self, change: Change, width: Widths) -> None:
         """Show now and then how far a build is, once for all the bots that wait for it."""

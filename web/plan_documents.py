@@ -43,6 +43,7 @@ def preview_document(
         summary=plan.summary(),
         kept=[{"bot": bot, "reason": reason} for bot, reason in sorted(preview.kept.items())],
         refused=[refusal_line(verdict)] if verdict.introduced else [],
+        waves=list(plan.waves),
     )
 
 
@@ -56,6 +57,8 @@ def _action(action: Action, plan: Plan, detail: Detail, code: CodeChange | None)
         "held": plan.held_for(action.source) or plan.held if action.held else "",
         "blocked": action.blocked,
         "after": list(action.after),
+        "waits": action.waits,
+        "wave": action.wave,
         "drift": action.drift,
         "source": action.source,
         "environment": spec.environment if spec else "",

@@ -12,6 +12,7 @@ from controller.listing import listed, tally_of, urgency
 from controller.plan import Plan
 from controller.records import Attempt, AuditEntry, Change, PastBot, RevisionRecord, RunRecord, Suspension
 from controller.rollback.records import Deployment
+from controller.rollout import RolloutView
 from controller.status import BotStatus, Health, Hold, Reason, Sync
 from gitops.desired import DesiredState
 from gitops.revision import Revision
@@ -112,7 +113,22 @@ def _revision(record: RevisionRecord, changes: list[dict[str, Any]]) -> Revision
         rewritten=revision.rewritten,
         signature=revision.signature,
         signer=revision.signer,
+        rollout=_rollout(record.rollout),
     )
+
+
+def _rollout(view: RolloutView | None) -> dict[str, Any] | None:
+    if view is None:
+        return None
+    return {
+        "text": view.text(),
+        "wave": min(view.at + 1, len(view.waves)),
+        "done": view.done,
+        "waves": [{"bots": one.bots, "healthy": one.healthy} for one in view.waves],
+        "halted": view.halted,
+        "failed": view.failed,
+        "resumes_at": view.resumes_at,
+    }
 
 
 def revision_summary(revision: Revision) -> dict[str, Any]:
@@ -132,7 +148,7 @@ def plan_document(plan: Plan, desired: DesiredState | None) -> PlanDocument:
             "bot": action.bot,
             "action": action.kind.value,
             "summary": action.summary,
-            "reason": action.blocked or action.reason,
+            "reason": action.blocked or action.waits or action.reason,
         }
         for action in plan.actions
     ]
@@ -140,7 +156,7 @@ def plan_document(plan: Plan, desired: DesiredState | None) -> PlanDocument:
     idle = sorted(set(desired.bots if desired else ()) - changing)
     actions += [{"bot": name, "action": "none", "summary": "", "reason": ""} for name in idle]
     errors = [error_document(error) for error in plan.errors]
-    return PlanDocument(plan.revision.id, actions, errors, plan.held)
+    return PlanDocument(plan.revision.id, actions, errors, plan.held, waves=list(plan.waves))
 
 
 def event_document(event: Event) -> LogEvent:

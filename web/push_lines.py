@@ -78,7 +78,7 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     if len(shown) > _MOST_ERRORS:
         lines.append(f"... and {len(shown) - _MOST_ERRORS} more; herdsman validate shows them all")
     if verdict.older and not verdict.introduced:
-        before = _number(len(verdict.older), "error")
+        before = number_of(len(verdict.older), "error")
         lines.append(f"{before} from before this push; the bots that they keep from changing run on")
     if verdict.introduced:
         lines.append(f"refused: {refusal_line(verdict)}; nothing was changed, all bots run on as they were.")
@@ -91,25 +91,26 @@ def trust_lines(answer: Answer) -> list[str]:
         return []
     lines = render_errors(answer.refusals[:_MOST_ERRORS]).splitlines()
     lines.append(
-        f"refused by the trust policy ({_number(len(answer.refusals), 'reason')}); nothing was changed, all "
-        "bots run on as they were."
+        f"refused by the trust policy ({number_of(len(answer.refusals), 'reason')}); nothing was changed, "
+        "all bots run on as they were."
     )
     return [*lines, answer.advice] if answer.advice else lines
 
 
 def refusal_line(verdict: Verdict) -> str:
     """Return how much a revision brings that is wrong: `2 errors in 1 of 14 bots`."""
-    return f"{_number(len(verdict.introduced), 'error')} in {_where(verdict)}"
+    return f"{number_of(len(verdict.introduced), 'error')} in {_where(verdict)}"
 
 
 def _where(verdict: Verdict) -> str:
     bots = {name for error in verdict.introduced for name in error.bots}
     if bots:
-        return f"{len(bots)} of {_number(max(verdict.bots, len(bots)), 'bot')}"
-    return _number(len({error.file for error in verdict.introduced}), "file")
+        return f"{len(bots)} of {number_of(max(verdict.bots, len(bots)), 'bot')}"
+    return number_of(len({error.file for error in verdict.introduced}), "file")
 
 
-def _number(count: int, noun: str) -> str:
+def number_of(count: int, noun: str) -> str:
+    """Return `1 bot`, `2 bots`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
@@ -149,20 +150,65 @@ def build_line(change: Change, width: Widths) -> str:
     return f"  {change.bot:<{width.bot}}  {_WORDS.get(change.action, change.action):<7}  {change.message}"
 
 
+def waves_line(plan: Plan) -> str:
+    """Return in which waves the changes go, and how to have them go at once."""
+    *first, last = map(str, plan.waves)
+    sizes = f"{', '.join(first)} and {last}" if first else last
+    return f"  in waves of {sizes} bots, each once the last is healthy (git push -o no-waves: all at once)"
+
+
+class WaveLines:
+    """The lines about the waves of a plan: one as each of them is through."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._wave = {action.bot: action.wave for action in plan.actions if action.wave}
+        self._sizes = plan.waves
+        self._healthy: set[str] = set()
+        self._told = 0
+
+    def take(self, change: Change) -> list[str]:
+        """Take in a change's step; return the line of its wave where that is through now."""
+        wave = self._wave.get(change.bot)
+        if wave is None or not self._sizes:
+            return []
+        (self._healthy.add if change.state is ChangeState.HEALTHY else self._healthy.discard)(change.bot)
+        if wave <= self._told or self._count(wave) < self._sizes[wave - 1]:
+            return []
+        self._told = wave
+        return [self._line(wave)]
+
+    def last(self) -> list[str]:
+        """Return the line of the wave that is under way, where there is one."""
+        if self._told >= len(self._sizes):
+            return []
+        return [self._line(self._told + 1)]
+
+    def _count(self, wave: int) -> int:
+        return sum(self._wave[bot] == wave for bot in self._healthy)
+
+    def _line(self, wave: int) -> str:
+        size = self._sizes[wave - 1]
+        return f"  wave {wave} of {len(self._sizes)}: {self._count(wave)} of {size} healthy"
+
+
 def final_line(changes: Sequence[Change], told: int, seconds: float, url: str, held: int = 0) -> str:
     """Return how it went and where to look on; `held` changes wait for a person."""
     failed = sum(change.state is ChangeState.FAILED for change in changes)
     crashed = sum(change.state is ChangeState.DEGRADED for change in changes)
-    left = len(changes) - told
+    waiting = sum(change.state is ChangeState.HELD for change in changes)
+    left = len(changes) - told - waiting
     if left:
-        bots = _number(len(changes), "bot")
+        bots = number_of(len(changes), "bot")
         return f"{left} of {bots} not there after {seconds:.1f} s; it goes on. Watch: {_watch(url)}"
     if failed:
-        return f"{failed} of {_number(len(changes), 'bot')} failed. See: herdsman status   {url}"
+        return f"{failed} of {number_of(len(changes), 'bot')} failed. See: herdsman status   {url}"
     if crashed:
-        return f"applied; {crashed} of {_number(len(changes), 'bot')} crashed. See: herdsman status   {url}"
+        return f"applied; {crashed} of {number_of(len(changes), 'bot')} crashed. See: herdsman status   {url}"
+    if waiting:
+        waits = f"{number_of(waiting, 'change')} {'waits' if waiting == 1 else 'wait'}"
+        return f"{len(changes) - waiting} applied, {waits}. Watch: {_watch(url)}"
     if held:
-        waits = f"{_number(held, 'change')} {'waits' if held == 1 else 'wait'} to be confirmed"
+        waits = f"{number_of(held, 'change')} {'waits' if held == 1 else 'wait'} to be confirmed"
         return f"{len(changes)} applied, {waits}. Watch: {_watch(url)}"
     return f"applied in {seconds:.1f} s. Watch: {_watch(url)}"
 

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from controller.passes import Pass
+from controller.passes import NO_WISHES, Pass
 from controller.plan import Plan
-from controller.records import Attempt, AuditEntry, PastBot, RevisionRecord, RunRecord, Suspension
+from controller.records import Attempt, AuditEntry, PastBot, RevisionRecord, RunRecord, Suspension, Wishes
 from controller.remote.rollbacks import Rolling
 from controller.state.changing import StateChange
 from controller.status import BotStatus
@@ -76,7 +76,9 @@ class FleetController(Protocol):
         """Return the newest revision's record."""
         ...
 
-    def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
+    def request_pass(
+        self, trigger: str, *, by: str = "", confirm_prune: bool = False, wishes: Wishes = NO_WISHES
+    ) -> Pass:
         """Ask for a pass as soon as it can be."""
         ...
 

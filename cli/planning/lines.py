@@ -2,6 +2,7 @@
 
 import shutil
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -25,6 +26,10 @@ def preview_lines(found: PlanDocument, width: int = 0) -> list[str]:
     width = max(_NARROWEST, width or shutil.get_terminal_size().columns)
     changing = [action for action in found.actions if action["action"] != "none"]
     lines = header_lines(found, width)
+    if found.waves:
+        lines += _wrapped(
+            f"  in waves of {wave_words(found.waves)} bots, each once the last is healthy", width, 4
+        )
     for action in changing[:MOST_BOTS]:
         lines += _bot_lines(action, width)
     if len(changing) > MOST_BOTS:
@@ -51,6 +56,12 @@ def header_lines(found: PlanDocument, width: int) -> list[str]:
     return [*_wrapped(first, width, 2), *signed]
 
 
+def wave_words(waves: Sequence[int]) -> str:
+    """Return `1, 20 and 179`."""
+    *first, last = map(str, waves)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def _bot_lines(action: dict[str, Any], width: int) -> list[str]:
     mark, colour = MARKS[action["action"]]
     word = "new" if action["action"] == "create" else action["action"]
@@ -64,7 +75,7 @@ def _bot_lines(action: dict[str, Any], width: int) -> list[str]:
         lines += _wrapped(f"      {'code':<{_LABEL}} {code_words(action['code'])}", width, 7 + _LABEL)
     if action.get("after"):
         lines += _wrapped(f"      starts after {', '.join(action['after'])} ended", width, 8)
-    for key in ("blocked", "held"):
+    for key in ("waits", "blocked", "held"):
         if action.get(key):
             lines += _wrapped(f"      {key}: {action[key]}", width, 8, "yellow")
     return lines

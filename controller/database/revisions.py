@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, case, delete, func, or_, select, update
 
 from controller.database.documents import decode_errors, decode_fields, encode
+from controller.database.rollouts import decode_view
 from controller.database.tables import changes, revisions
 from controller.database.upsert import upsert
 from controller.listing import MOST
@@ -115,7 +116,7 @@ def trim_changes(connection: Connection, keep: int) -> None:
 _URGENCY = case(
     (changes.c.state == ChangeState.FAILED.value, 0),
     (changes.c.state == ChangeState.DEGRADED.value, 1),
-    (changes.c.state == ChangeState.WAITING.value, 2),
+    (changes.c.state.in_((ChangeState.WAITING.value, ChangeState.HELD.value)), 2),
     else_=3,
 )
 """What a person wants to see first of many changes."""
@@ -195,6 +196,7 @@ def _record(row: Any, made: tuple[Change, ...], tally: tuple[Tally, ...] = ()) -
         changes=made,
         errors=decode_errors(row.errors),
         tally=tally,
+        rollout=decode_view(row.rollout),
     )
 
 

@@ -86,6 +86,8 @@ revisions = Table(
     Column("rewritten", String, nullable=False, server_default=""),
     Column("signature", String, nullable=False, server_default=""),
     Column("signer", Text, nullable=False, server_default=""),
+    Column("rollout", Text, nullable=False, server_default=""),
+    Column("rollout_state", Text, nullable=False, server_default=""),
     Index("revisions_received", "received_at"),
 )
 

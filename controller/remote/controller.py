@@ -11,7 +11,7 @@ from controller.database.pending_reports import add_reports
 from controller.database.revisions import find_past_bot, find_revision, load_revisions
 from controller.database.runs import load_runs
 from controller.listing import MOST, listed
-from controller.passes import Pass
+from controller.passes import NO_WISHES, Pass
 from controller.plan import Plan
 from controller.records import (
     Attempt,
@@ -21,6 +21,7 @@ from controller.records import (
     RevisionRecord,
     RunRecord,
     Suspension,
+    Wishes,
 )
 from controller.remote.asking import Asking
 from controller.remote.documents import Arguments, Delivered, Planned, decode, encode
@@ -101,7 +102,9 @@ class RemoteController:
         """Return the newest revision's record."""
         return self._mirror.revision()
 
-    def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
+    def request_pass(
+        self, trigger: str, *, by: str = "", confirm_prune: bool = False, wishes: Wishes = NO_WISHES
+    ) -> Pass:
         """Ask the leader for a pass; what becomes of it is told by the pass that is returned.
 
         Raises NoController where nobody leads: the answer of who asks without waiting must not be a promise.
@@ -111,8 +114,8 @@ class RemoteController:
                 "no controller leads, so nothing was begun: start `herdsman controller`, or wait until a "
                 "stand-by has taken over, then ask again"
             )
-        asked = Pass(trigger, by, confirm_prune=confirm_prune, asked_at=0.0)
-        arguments = Arguments(trigger=trigger, confirm_prune=confirm_prune)
+        asked = Pass(trigger, by, confirm_prune=confirm_prune, asked_at=0.0, wishes=wishes)
+        arguments = Arguments(trigger=trigger, confirm_prune=confirm_prune, wishes=wishes)
         self._in_background(self._follow(asked, arguments))
         return asked
 

@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from controller.passes import NO_WISHES
 from controller.plan import Plan
-from controller.records import Change, Suspension
+from controller.records import Change, Suspension, Wishes
 from controller.remote.trouble import NoController
 from controller.state.changing import StateChange
 from controller.status import BotStatus, Hold
@@ -107,6 +108,7 @@ class Arguments:
     change: StateChange | None = None
     to: str = ""
     allow_major: bool = False
+    wishes: Wishes = NO_WISHES
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from controller.database.requests import (
     fail_lost_requests,
     take_requests,
 )
-from controller.passes import Pass
+from controller.passes import NO_WISHES, Pass
 from controller.plan import Plan
+from controller.records import Wishes
 from controller.remote.bell import Bell, rung
 from controller.remote.documents import Arguments, Planned, decode, encode, encode_error
 from controller.remote.rollbacks import Rolling, ServedRollbacks
@@ -46,7 +47,9 @@ class Asked(Protocol):
         """Return what holds bots at other revisions than git's newest."""
         ...
 
-    def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
+    def request_pass(
+        self, trigger: str, *, by: str = "", confirm_prune: bool = False, wishes: Wishes = NO_WISHES
+    ) -> Pass:
         """Ask for a pass."""
         ...
 
@@ -229,7 +232,10 @@ class Serving:
     async def _sync(self, request: Request, arguments: Arguments) -> str:
         """Carry out a pass: the plan is told at once, then each change as it happens."""
         started = self._controller.request_pass(
-            arguments.trigger, by=request.who, confirm_prune=arguments.confirm_prune
+            arguments.trigger,
+            by=request.who,
+            confirm_prune=arguments.confirm_prune,
+            wishes=arguments.wishes,
         )
         plan = await started.planned()
         answer = encode(Planned(plan, tuple(started.changes)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.listing import listed
-from controller.passes import Pass
+from controller.passes import NO_WISHES, Pass
 from controller.plan import Plan
 from controller.records import (
     Attempt,
@@ -15,6 +15,7 @@ from controller.records import (
     RevisionRecord,
     RunRecord,
     Suspension,
+    Wishes,
 )
 from controller.rollback.records import Deployment, WentBack
 from controller.schedulers.protocol import Placed
@@ -105,8 +106,10 @@ class FakeController:
     def desired(self) -> DesiredState | None:
         return self.state
 
-    def request_pass(self, trigger: str, *, by: str = "", confirm_prune: bool = False) -> Pass:
-        asked = Pass(trigger, by, confirm_prune=confirm_prune, asked_at=0.0)
+    def request_pass(
+        self, trigger: str, *, by: str = "", confirm_prune: bool = False, wishes: Wishes = NO_WISHES
+    ) -> Pass:
+        asked = Pass(trigger, by, confirm_prune=confirm_prune, asked_at=0.0, wishes=wishes)
         self.passes.append(asked)
         if self.plan_at_once is not None:
             asked.begin(*self.plan_at_once)

@@ -9,6 +9,7 @@ from litestar.params import JSONBody, QueryParameter
 from litestar.response import Stream
 
 from controller.passes import Pass
+from controller.records import Wishes
 from schemas.errors import HerdsmanError, UsageError
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import Scope
@@ -36,7 +37,9 @@ async def sync(
     """Reconcile now. With `wait`, answer when the pass is over; as NDJSON, each change as it happens."""
     wanted = data or SyncRequest()
     by = _who(request)
-    started = services.controller.request_pass("operator", by=by, confirm_prune=wanted.confirm_prune)
+    started = services.controller.request_pass(
+        "operator", by=by, confirm_prune=wanted.confirm_prune, wishes=_wishes(wanted)
+    )
     if not wanted.wait:
         return Response(_answer(started), status_code=202)
     if NDJSON in request.headers.get("accept", ""):
@@ -142,6 +145,12 @@ def _answer(started: Pass) -> SyncAnswer:
         held=started.plan.held if started.plan else "",
         changes=[change_document(change) for change in started.changes],
     )
+
+
+def _wishes(wanted: SyncRequest) -> Wishes:
+    if wanted.override_window is not None and not wanted.override_window.strip():
+        raise UsageError("override_window needs a reason: it stands in the audit")
+    return Wishes(wanted.no_waves, wanted.continue_rollout, wanted.override_window)
 
 
 def _who(request: AnyRequest) -> str:

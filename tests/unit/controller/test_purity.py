@@ -15,6 +15,7 @@ CORE = [
     "field_changes",
     "fleet",
     "health",
+    "delays",
     "listing",
     "plan",
     "process",
@@ -26,9 +27,11 @@ CORE = [
     "rollback.overlay",
     "rollback.records",
     "rollback.trial",
+    "rollout",
     "settings",
     "standing",
     "status",
+    "windows",
 ]
 FORBIDDEN = {"alembic", "asyncio", "git", "httpx", "litestar", "nomad", "sqlalchemy", "threading", "time"}
 

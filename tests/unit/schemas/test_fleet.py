@@ -3,6 +3,7 @@
 import pytest
 
 from schemas.fleet import Environment, FleetSettings, parse_fleet
+from schemas.rollout import SyncWindow
 from tests.unit.schemas.samples import only, place
 
 
@@ -44,7 +45,7 @@ def test_every_setting_is_read():
     assert (read.name, read.prune_share, read.prune_least) == ("desk", 0.5, 10)
     assert read.defaults == {"memory_limit": "64Mi", "herdsman": {"kill_timeout": "5s"}}
     assert read.alerts == {"route": "desk"}
-    assert read.sync_windows[0]["duration"] == "2h"
+    assert read.sync_windows == (SyncWindow("deny", "0 8 * * mon-fri", 7200.0, "Europe/London"),)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from controller.records import (
     RevisionState,
     RunRecord,
     Suspension,
+    Wishes,
 )
 from controller.status import Health, Reason
 from schemas.errors import ManifestError, QueryFailed, QueryRefused, QueryTimedOut, TooBusy
@@ -304,6 +305,17 @@ async def test_sync_answers_at_once_or_when_the_pass_is_over(web: Running):
     assert answer["finished"] is True
     assert answer["revision"] == REVISION.id
     assert [(one["bot"], one["state"]) for one in answer["changes"]] == [("sma-btc", "running")]
+
+
+async def test_sync_says_how_a_revision_reaches_its_bots(web: Running):
+    """The wishes arrive at the pass; passing over windows without a reason is refused."""
+    body = {"no_waves": True, "continue_rollout": True, "override_window": "keys leaked"}
+    async with web.client(Scope.OPERATE) as client:
+        assert (await client.post("/api/v1/sync", json=body)).status_code == 202
+        refused = await client.post("/api/v1/sync", json={"override_window": " "})
+    assert web.controller.passes[0].wishes == Wishes(True, True, "keys leaked")
+    assert refused.status_code == 400
+    assert "needs a reason" in refused.text
 
 
 async def test_sync_streams_each_change_as_a_line(web: Running):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from controller.plan import Action, ActionKind, Plan
-from controller.records import BUILDING, Change, ChangeState
+from controller.records import BUILDING, Change, ChangeState, Wishes
 from gitops.hosted import HostedRepository
 from gitops.reading import CommitReader
 from gitops.remote import GitRemote
@@ -151,6 +151,42 @@ async def test_a_push_shows_builds_and_why_one_failed(desk: Desk):
     assert "    The build failed: no such price (src/main.rs:1:2)\n    a\n" in said
     assert "\n    l\n" in said
     assert "  two  new      realtime  running   3.1 s" in said
+
+
+async def test_a_push_shows_waves_and_what_waits(desk: Desk):
+    """The sizes of the waves, each that is through, and once for all what the held ones wait for."""
+    desk.clone.commit(SOUND, "grid 1.4")
+    changes = [Change(name, "update", "1.3 -> 1.4") for name in ("one", "two", "three")]
+
+    def begin(asked) -> None:
+        actions = tuple(replace(planned(one), wave=number) for number, one in enumerate(changes, 1))
+        with CommitReader(desk.repository, "refs/heads/main") as reader:
+            plan = Plan(reader.revision, actions, total=3, waves=(1, 1, 1))
+        asked.begin(plan, changes)
+        asked.update(changes[0].to(ChangeState.RUNNING, "", 0.7))
+        asked.update(changes[0].to(ChangeState.HEALTHY, "", 10.7))
+        for one in changes[1:]:
+            asked.update(one.to(ChangeState.HELD, "waits for the window at 22:00 UTC, in 3 h", 0.1))
+
+    desk.controller.on_pass = begin
+    code, said = await desk.push()
+    assert code == 0, said
+    assert "  in waves of 1, 1 and 1 bots, each once the last is healthy" in said
+    assert "  wave 1 of 3: 1 of 1 healthy" in said
+    assert said.count("  2 changes: waits for the window at 22:00 UTC, in 3 h") == 1
+    assert "1 applied, 2 changes wait." in said
+
+
+async def test_push_options_say_how_a_revision_reaches_its_bots(desk: Desk):
+    """Without waves, on with a halted rollout, through closed windows with a reason: each by its option."""
+    desk.clone.commit(SOUND, "urgent")
+    plan_for(desk, Change("one", "create", "realtime"))
+    code, said = await desk.push("-o", "no-waves", "-o", "continue", "-o", "override-window=keys leaked")
+    assert code == 0, said
+    assert "unknown push option" not in said
+    assert desk.controller.passes[0].wishes == Wishes(
+        no_waves=True, go_on=True, override_window="keys leaked"
+    )
 
 
 async def test_large_push_gets_through(desk: Desk):

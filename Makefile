@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DASHBOARD := web/static/index.html
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup run test check bench figures engines lock docs screenshots one-copy dist dashboard test-dashboard format faults clean
+.PHONY: help setup run test check bench figures engines lock docs screenshots one-copy dist dashboard test-dashboard format faults fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
@@ -61,6 +61,9 @@ format: setup ## Format the code
 bench: setup engines ## Measure the figures, each beside its floor
 	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m bench
+
+fuzz: setup ## Read 100,000 made-up manifests: each is read or refused, soon (SEED=n for others)
+	@$(BIN)/python -m tests.fuzz --seed $(or $(SEED),1) --inputs $(or $(INPUTS),100000)
 
 figures: ## Publish the last `make bench`: results, plots and table into bench/ and docs/
 	$(BIN)/python -m bench.publish

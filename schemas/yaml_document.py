@@ -108,17 +108,29 @@ class _Reading:
             self.problems.append(problem)
 
     def value(self, node: yaml.Node, path: Path, depth: int) -> Any:
-        self._left -= 1
-        if self._left < 0:
-            raise TooMuch(f"aliases expand to more than {MOST_VALUES:,} values", node)
-        if depth >= DEEPEST:
-            raise TooMuch(f"an alias contains itself, or is nested more than {DEEPEST} levels deep", node)
+        self._count(node, depth)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
         self._check_collection_tag(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(child, (*path, index), depth + 1) for index, child in enumerate(node.value)]
         return self._mapping(node.value, path, depth)
+
+    def _count(self, node: yaml.Node, depth: int) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise TooMuch(f"aliases expand to more than {MOST_VALUES:,} values", node)
+        if depth >= DEEPEST:
+            raise TooMuch(f"an alias contains itself, or is nested more than {DEEPEST} levels deep", node)
+
+    def _pass_over(self, node: yaml.Node, depth: int) -> None:
+        """Count a value that is left out: it is bounded as well, since the places in it are looked up."""
+        self._count(node, depth)
+        if isinstance(node, yaml.ScalarNode):
+            return
+        is_mapping = isinstance(node, yaml.MappingNode)
+        for child in (value for _, value in node.value) if is_mapping else node.value:
+            self._pass_over(child, depth + 1)
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
         if node.tag == TEXT:
@@ -146,10 +158,12 @@ class _Reading:
         for key_node, value_node in pairs:
             key = self._key(key_node, path)
             if key is None:
+                self._pass_over(value_node, depth + 1)
                 continue
             if key in found:
                 message = f"duplicate key {quoted(key)}, first on line {lines[key]}"
                 self._report(_Problem(key_node, (*path, key), message))
+                self._pass_over(value_node, depth + 1)
                 continue
             lines[key] = key_node.start_mark.line + 1
             found[key] = self.value(value_node, (*path, key), depth + 1)

@@ -1,5 +1,6 @@
 """Whatever bytes come in, the answer is a document or placed errors, never a crash."""
 
+import itertools
 import json
 from typing import Any
 
@@ -10,14 +11,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from schemas.cron import InvalidSchedule, check_cron, check_timezone, next_slot
-from schemas.errors import ManifestError
 from schemas.explain import named
 from schemas.fleet import parse_fleet
 from schemas.instance import parse_instance
 from schemas.parameters import compile_parameters
 from schemas.program import parse_program
-from schemas.report import render_errors
 from schemas.yaml_document import load_document
+from tests.fuzz.answers import Hang, answer, check, limited
 from tests.unit.schemas.samples import INSTANCE, PROGRAM, SCHEMA, compiled, read
 
 bounded = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
@@ -105,16 +105,6 @@ SCHEMA_DATA: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SCHEMA_KEYS, inner, max_size=4),
     max_leaves=12,
 )
-
-
-def check(errors: list[ManifestError]) -> None:
-    """Assert what holds for every error: a message, a place from 1 or none, and that it can be shown."""
-    for error in errors:
-        assert error.message
-        assert (error.line >= 1) == (error.column >= 1)
-        assert error.pointer == "" or error.pointer.startswith("/")
-    shown = render_errors(errors)
-    assert all(character.isprintable() or character == "\n" for character in shown)
 
 
 def check_all(content: bytes, file: str) -> None:
@@ -211,6 +201,20 @@ def test_random_cron_is_taken_or_refused(text):
         assert next_slot(text, "Europe/Berlin", 1.7e9) > 1.7e9
     with pytest.raises(InvalidSchedule):
         check_timezone(text + "!")
+
+
+@pytest.mark.parametrize("first", range(0, 3000, 500))
+def test_made_up_manifests_are_answered(first):
+    """A share of `make fuzz`: sound manifests that were changed, and traps, are read or refused."""
+    answers = [answer(seed=5, number=number) for number in range(first, first + 500)]
+    assert [one for one in answers if one.failure] == []
+    assert 0 < sum(one.refused for one in answers) < len(answers)
+
+
+def test_an_input_that_hangs_is_noticed():
+    """What works for longer than it may is interrupted and named."""
+    with pytest.raises(Hang), limited(0.01):
+        sum(1 for _ in itertools.count())
 
 
 @bounded

@@ -167,6 +167,22 @@ def test_alias_inside_its_own_anchor_is_refused():
     assert "contains itself" in only(errors_of("a: &x [*x]\n")).message
 
 
+@pytest.mark.parametrize("left_out", ["<<: *x", "b: 1, b: *x", "!t b: *x"])
+def test_alias_inside_its_own_anchor_is_refused_where_it_is_left_out(left_out):
+    """Neither a merge key, a key given twice nor a key with a tag hides a document that contains itself."""
+    assert "contains itself" in only(errors_of(f"a: &x {{{left_out}}}\n")).message
+
+
+def test_aliases_that_explode_in_what_is_left_out_are_refused():
+    """A billion laughs under keys that are not read ends with an error as well."""
+    lines = ["a: &a [x,x,x,x,x,x,x,x,x]"]
+    lines += [
+        f"{new}: &{new} {{{','.join([f'<<: *{old}'] * 9)}}}"
+        for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+    ]
+    assert "aliases expand to more than 100,000 values" in only(errors_of("\n".join(lines))).message
+
+
 def test_deep_nesting_is_refused():
     """Neither a thousand nor a million open brackets exhaust the stack."""
     for content in (b"[" * 1000 + b"]" * 1000, b"[" * MOST_BYTES, b"{a: " * 100_000, b"- " * 500_000):

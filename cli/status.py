@@ -193,6 +193,9 @@ def bot_lines(detail: BotDetail, now: float) -> list[str]:
         facts["held"] = printable(bot.held["text"])
     if bot.source:
         facts["source"] = bot.source
+    if detail.secrets:
+        names = (f"{one['name']} ({one['from']}: {one['place']})" for one in detail.secrets)
+        facts["secrets"] = ", ".join(names)
     lines = [f"{name:<12}{value}" for name, value in facts.items()]
     if bot.last_log:
         said = [printable(line) for line in bot.last_log.message.splitlines()]

@@ -105,6 +105,8 @@ class BotDetail(Struct):
     suspended: dict[str, Any] | None
     revision: dict[str, Any] | None
     """The applied revision: `{"id", "author", "message", "committed_at"}`."""
+    secrets: list[dict[str, str]] = []
+    """`{"name", "from", "place", "key"}` of each secret that it gets; values are nowhere in the API."""
     removed: dict[str, Any] | None = None
     """For a bot that is gone (asked for with `removed=true`): `{"revision", "at"}` of what removed it."""
 

@@ -247,6 +247,14 @@ def deployment_document(one: Deployment, current: BotSpec | None) -> DeploymentD
     )
 
 
+def secrets_of(spec: BotSpec | None) -> list[dict[str, str]]:
+    """Return which secrets a bot gets, and from where."""
+    return [
+        {"name": one.variable, "from": one.kind, "place": one.place, "key": one.key}
+        for one in (spec.secrets if spec is not None else ())
+    ]
+
+
 def parameters_of(spec: BotSpec | None) -> dict[str, Any]:
     """Return a bot's resolved instance, {} where nothing is known of it."""
     found = json.loads(spec.config_json) if spec else {}

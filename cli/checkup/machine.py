@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cli.checkup.finding import Finding, State
+from gitops.secrets.age import find_identities
+from schemas.errors import UsageError
 
 OLDEST_GIT = (2, 30)
 """The oldest git whose http-backend, quarantine and push options are known to work here."""
@@ -26,6 +28,20 @@ PRIVATE = ("git", "local")
 _PATIENCE = 10.0
 
 
+def age_identity() -> Finding:
+    """Look at the age identities that the environment names; an option names others."""
+    try:
+        found = find_identities(())
+    except UsageError as error:
+        return Finding("age identity", State.MISSING, str(error), "docs/secrets.md")
+    if not found.recipients:
+        advice = (
+            "for secrets that are encrypted in git: herdsman up --age-identity-file FILE; docs/secrets.md"
+        )
+        return Finding("age identity", State.OPTIONAL, "none in the environment", advice)
+    return Finding("age identity", State.OK, f"opens what is encrypted for {', '.join(found.recipients)}")
+
+
 def machine_findings(data: Path, listen: str, service_runs: bool) -> Iterator[Finding]:
     """Look at interpreters, tools, kernel limits, and the data folder with its disk and port."""
     yield pythons()
@@ -33,6 +49,7 @@ def machine_findings(data: Path, listen: str, service_runs: bool) -> Iterator[Fi
     yield uv_tool()
     yield node()
     yield from compilers()
+    yield age_identity()
     yield time_zones()
     yield from inotify(Path("/proc/sys/fs/inotify"))
     yield open_files(resource.getrlimit(resource.RLIMIT_NOFILE))

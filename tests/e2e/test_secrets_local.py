@@ -71,6 +71,11 @@ def test_a_secret_is_in_the_bots_environment_and_nowhere_else(
     assert any("***API_KEY***" in event["message"] for event in logs)
     wait_for(lambda: "cannot sign in" in str(service.bots()["loud"]), "its crash to be told")
     assert "***API_KEY***" in service.bots()["loud"]["message"]
+    place = {"from": "sops", "place": "secrets/desk.yaml", "key": "exchange.key"}
+    assert service.get("/api/v1/bots/quiet")["secrets"] == [{"name": "API_KEY", **place}]
+    shown = service.run("status", "quiet").stdout
+    assert "API_KEY (sops: secrets/desk.yaml)" in shown
+    said += shown + service.run("secrets", "list", str(fleet.folder)).stdout
     said += service.run("plan", check=False).stdout + service.run("logs", "loud").stdout
     said += json.dumps([service.get("/api/v1/bots"), service.get("/api/v1/revisions")])
     said += httpx.get(f"{service.url}/metrics", headers={"Authorization": f"Bearer {service.token}"}).text

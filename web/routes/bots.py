@@ -22,6 +22,7 @@ from web.presentation import (
     past_row,
     revision_summary,
     run_document,
+    secrets_of,
     suspension_document,
 )
 from web.problems import UnknownName
@@ -154,10 +155,12 @@ async def _detail(services: Wired, status: BotStatus) -> BotDetail:
     metrics, attempts = await asyncio.gather(
         metrics_of(services, status.name), controller.attempts(status.name)
     )
+    spec = controller.spec(status.name)
     return BotDetail(
         bot=services.rows.of(status),
         path=status.path,
-        parameters=parameters_of(controller.spec(status.name)),
+        parameters=parameters_of(spec),
+        secrets=secrets_of(spec),
         metrics=metrics,
         conditions=condition_documents(status),
         attempts=[attempt_document(one) for one in attempts[:5]],

@@ -68,7 +68,7 @@ describe("a document is read tolerantly", () => {
   test("fleet, detail and events survive an empty object", () => {
     expect(decodeFleet({})).toMatchObject({ fleet: "", revision: null, problems: [] });
     expect(decodeFleet(fleetDocument()).revision?.author).toBe("alice");
-    expect(decodeBotDetail({})).toMatchObject({ metrics: [], suspended: null, revision: null });
+    expect(decodeBotDetail({})).toMatchObject({ metrics: [], suspended: null, secrets: [], revision: null });
     expect(decodeBotDetail({ conditions: [{ type: "Ready", status: true }] }).conditions[0]?.status).toBe(
       "True",
     );

@@ -112,6 +112,8 @@ export interface BotDetail {
   conditions: Condition[];
   attempts: Attempt[];
   suspended: Record<string, unknown> | null;
+  /** Where its secrets come from; never what they are. */
+  secrets: Record<string, unknown>[];
   revision: CommitNote | null;
   /** For a bot that is gone: the revision that removed it, and when. */
   removed: { revision: string; at: number | null } | null;
@@ -283,6 +285,7 @@ export function decodeBotDetail(value: unknown): BotDetail {
     conditions: list(it.conditions).map(decodeCondition),
     attempts: list(it.attempts).map(decodeAttempt),
     suspended: maybe(it.suspended, object),
+    secrets: list(it.secrets).map(object),
     revision: maybe(it.revision, decodeCommitNote),
     removed: maybe(it.removed, (value) => {
       const gone = object(value);

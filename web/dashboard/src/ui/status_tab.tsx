@@ -63,6 +63,21 @@ export function StatusTab({ detail }: { detail: BotDetail | null }) {
           </tbody>
         </table>
       </section>
+      {detail.secrets.length === 0 ? null : (
+        <section>
+          <h3>Secrets</h3>
+          <table class="list">
+            <tbody>
+              {detail.secrets.map(({ name, from, place, key }) => (
+                <tr key={name}>
+                  <td>{`${name}`}</td>
+                  <td class="fill code">{`${from}: ${place} ${key}`}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
     </div>
   );
 }

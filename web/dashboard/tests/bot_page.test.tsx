@@ -363,3 +363,52 @@ test("the zoom of uPlot itself is off: the address rules the range", () => {
   const options = plotOptions(context("bot_price"), 1, { width: 1, height: 1 });
   expect((options.cursor as uPlot.Cursor).drag?.setScale).toBe(false);
 });
+
+const past = [
+  {
+    revision: { id: "b".repeat(40), message: "now" },
+    applied_at: 20,
+    healthy_at: 21,
+    current: true,
+    fields: [],
+  },
+  {
+    revision: { id: "c".repeat(40), message: "bad" },
+    applied_at: 15,
+    healthy_at: null,
+    refused: "crashed",
+    fields: [{ name: "fast", before: "12", after: "99" }],
+  },
+  {
+    revision: { id: "a".repeat(40), message: "good" },
+    applied_at: 10,
+    healthy_at: 11,
+    fields: [{ name: "fast", before: "12", after: "10" }],
+  },
+];
+
+test("a bot goes back to what it ran before, chosen by what differs", async () => {
+  const asked = await open("/bots/sma-btc", { "/api/v1/bots/sma-btc/deployments": past });
+  fireEvent.click(await screen.findByTestId("roll-back"));
+  const dialog = await screen.findByTestId("roll-back-dialog");
+  await vi.waitFor(() => expect(dialog.textContent).toContain("fast 12 \u2192 10"));
+  expect(dialog.textContent).toContain("taken back: crashed");
+  expect(dialog.querySelectorAll('input[type="radio"]')).toHaveLength(2);
+  const chosen = dialog.querySelector<HTMLInputElement>('input[type="radio"]:checked');
+  expect(chosen?.value).toBe("a".repeat(40));
+  fireEvent.submit(dialog.querySelector("form") as HTMLFormElement);
+  await vi.waitFor(() => expect(asked.some((one) => String(one).includes("/rollback"))).toBe(true));
+});
+
+test.each([
+  ["bot", "unpin"],
+  ["guard", "retry"],
+])("what is held by %s can be let go", async (by, testId) => {
+  await open("/bots/sma-btc", {
+    "/api/v1/bots/sma-btc": {
+      bot: botDocument("sma-btc", { reason: "Pinned", message: "pinned to aaaaaaa", held: { by } }),
+    },
+  });
+  await screen.findByTestId(testId);
+  expect(screen.getByTestId("reason").textContent).toContain("pinned to aaaaaaa");
+});

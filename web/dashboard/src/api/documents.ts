@@ -67,6 +67,8 @@ export interface Bot {
   lastMetric: NamedValue | null;
   lastLog: LastLine | null;
   lastDataAt: number | null;
+  /** What holds it at another revision than git's newest: "bot", "fleet" or "guard"; "" where nothing does. */
+  heldBy: string;
 }
 
 export interface Run {
@@ -144,6 +146,8 @@ export interface Fleet {
   version: string;
   time: number | null;
   problems: string[];
+  /** To what all bots are held, in words; none where they are what git says. */
+  held: string[];
 }
 
 export interface Sample {
@@ -213,6 +217,7 @@ export function decodeBot(value: unknown): Bot {
     lastMetric: maybe(it.last_metric, decodeNamedValue),
     lastLog: maybe(it.last_log, decodeLastLine),
     lastDataAt: number(it.last_data_at),
+    heldBy: text(object(it.held).by),
   };
 }
 
@@ -324,6 +329,7 @@ export function decodeFleet(value: unknown): Fleet {
     version: text(it.version),
     time: number(it.time),
     problems: list(it.problems).map(text).filter(Boolean),
+    held: list(it.held).map((one) => text(object(one).text)),
   };
 }
 

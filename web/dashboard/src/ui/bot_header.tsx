@@ -8,6 +8,7 @@ import { authorName, healthWord, reasonWords, shellWord, syncWord } from "../for
 import { now } from "../state/clock";
 import { revisionsOf } from "../state/router";
 import { RevisionLink } from "./fleet_row";
+import { lazyPart } from "./lazy";
 import { Age, Glow, isStale } from "./live";
 import { ModeWord, pnlClass } from "./money";
 import { Operate, WhyNot } from "./operate";
@@ -52,6 +53,11 @@ export function BotHeader({
   );
 }
 
+const back = lazyPart(
+  async () => (await import("./roll_back")).Back,
+  () => null,
+);
+
 function Operations({ bot, suspended }: { bot: Bot; suspended: boolean }) {
   const path = `/api/v1/bots/${encodeURIComponent(bot.name)}`;
   const body = (reason: string) => ({ reason });
@@ -85,6 +91,7 @@ function Operations({ bot, suspended }: { bot: Bot; suspended: boolean }) {
             asksReason
             testId="suspend"
           />
+          <back.Page bot={bot} path={path} />
         </>
       )}
     </span>

@@ -71,6 +71,7 @@ function RevisionView({ revision, removals, told }: ViewProps) {
         </p>
       )}
       <Held revision={revision} removals={removals} told={told} />
+      <GoBack revision={revision} />
       <Errors revision={revision} />
       <Changes changes={revision.changes} held={revision.state === "pending"} />
     </main>
@@ -135,6 +136,12 @@ function Facts({ revision }: { revision: Revision }) {
 /** Removals that wait for a word: which, and how to give it. */
 function Held({ revision, removals, told }: ViewProps) {
   if (revision.held === "" || revision.state !== "pending") return null;
+  if (revision.held.includes("pinned to"))
+    return (
+      <p class="is-Degraded" data-testid="held">
+        Kept, and not applied: {revision.held}
+      </p>
+    );
   return (
     <section class="held" data-testid="held">
       <h2 class="is-Degraded">Held until it is confirmed</h2>
@@ -160,6 +167,27 @@ function Held({ revision, removals, told }: ViewProps) {
         <WhyNot />
       </p>
     </section>
+  );
+}
+
+const APPLIED = new Set(["applied", "failed", "superseded"]);
+
+/** All bots go back to this revision. */
+function GoBack({ revision }: { revision: Revision }) {
+  if (!APPLIED.has(revision.state)) return null;
+  const short = revision.id.slice(0, 7);
+  return (
+    <p class="buttons">
+      <Operate
+        text="Roll the fleet back to this"
+        effect={`All bots become what they were at ${short} and stay so, whatever is pushed, until the fleet is unpinned. What was added since is removed, what was removed since comes back; where that removes many bots, it waits to be confirmed.`}
+        path="/api/v1/rollback"
+        body={(reason) => ({ to: revision.id, reason })}
+        asksReason
+        testId="roll-back-fleet"
+      />
+      <WhyNot />
+    </p>
   );
 }
 

@@ -17,10 +17,11 @@ const STATES: Record<string, Outcome> = {
   waiting: "busy",
   healthy: "good",
   removed: "off",
+  rolled_back: "warn",
 };
 
 /** States of a change that come with a reason. */
-export const GONE_WRONG = new Set(["failed", "degraded"]);
+export const GONE_WRONG = new Set(["failed", "degraded", "rolled_back"]);
 
 const STATE_WORDS: Record<string, string> = { pending: "held", running: "under way" };
 
@@ -28,7 +29,11 @@ export function RevisionMark({ state }: { state: string }) {
   return <OutcomeMark outcome={STATES[state] ?? "off"} text={STATE_WORDS[state] ?? state} />;
 }
 
-const RESULT_WORDS: Record<string, string> = { waiting: "on its way", unchanged: "nothing to do" };
+const RESULT_WORDS: Record<string, string> = {
+  waiting: "on its way",
+  unchanged: "nothing to do",
+  rolled_back: "rolled back",
+};
 
 /** `running in 0.3 s`, `failed`, `removed in 2.1 s`. */
 export function ResultMark({ change }: { change: Change }) {

@@ -47,6 +47,11 @@ export function Shell({ feed, fleet, title, children }: ShellProps) {
       <Bar state={state} fleet={fleet} />
       {state === "lost" ? <LostBanner feed={feed} /> : null}
       {denied ? <SignInAgain feed={feed} /> : null}
+      {(fleet?.held ?? []).map((words) => (
+        <p key={words} class="banner" role="status" data-testid="fleet-held">
+          All bots are {words}. <code>herdsman unpin --fleet</code>
+        </p>
+      ))}
       {(fleet?.problems ?? []).map((text) => (
         <p key={text} class="banner problem" role="alert">
           {text}

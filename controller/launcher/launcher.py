@@ -50,7 +50,6 @@ def take_values(order: "dict[str, Any]") -> None:
     """Take the values that the service hands over; only a bot that has some pays for the means."""
     from controller.launcher.handed import take
 
-    keep_private()
     take(order)
 
 

@@ -11,7 +11,7 @@ from cli.known_service import find_service
 from cli.output import Cell, Column, output_option, print_data, table
 from cli.planning.lines import preview_lines
 from schemas.errors import UsageError
-from web.documents import PlanDocument, RevisionDocument
+from web.documents import FleetDocument, PlanDocument, RevisionDocument
 
 if TYPE_CHECKING:
     from gitops.candidates import Packed
@@ -27,6 +27,13 @@ _PACK = "application/x-git-packed-objects"
 @click.argument("what", required=False)
 @click.option("--ref", metavar="NAME", default="", help="A branch, tag or commit that the service finds.")
 @click.option("--source", metavar="NAME", default="", help="The source that is meant, of several.")
+@click.option("--comment", "write_comment", is_flag=True, help="Write it on the pull request.")
+@click.option("--pull-request", metavar="URL", default="", help="Which one (else that of the CI job).")
+@click.option(
+    "--forge-token-file",
+    type=click.Path(path_type=Path),
+    help="The forge's token (0600).",
+)
 @click.option("--exit-code", is_flag=True, help="Exit with 2 where bots would change.")
 @output_option
 @service_options
@@ -34,6 +41,9 @@ def plan(
     what: str | None,
     ref: str,
     source: str,
+    write_comment: bool,
+    pull_request: str,
+    forge_token_file: Path | None,
     exit_code: bool,
     output: str,
     url: str | None,
@@ -49,6 +59,7 @@ def plan(
     \b
     herdsman plan .                    this folder as it is
     herdsman plan HEAD --exit-code     in CI: 0 nothing changes, 2 bots change, 1 it would be refused
+    herdsman plan HEAD --comment       in CI: as the one comment on the pull request, replaced at each push
     herdsman plan --ref tighter-stops  a branch that the service has, or fetches from its source
 
     Exit code: 1 where the revision would be refused, or brings an error; else 0 (2 where bots would change,
@@ -56,11 +67,19 @@ def plan(
     """  # noqa: D301
     if what and ref:
         raise UsageError("give WHAT, which is here, or --ref, which the service finds; not both")
-    found = planned(Client(find_service(url, token_file, data)), what, ref, source)
+    if (pull_request or forge_token_file) and not write_comment:
+        raise UsageError("--pull-request and --forge-token-file go with --comment")
+    client = Client(find_service(url, token_file, data))
+    found = planned(client, what, ref, source)
     if output in ("json", "yaml"):
         print_data(found, output)
     else:
         click.echo("\n".join(preview_lines(found)))
+    if write_comment:
+        from cli.planning.comment import comment
+
+        fleet = client.get("/api/v1/fleet", FleetDocument).fleet
+        click.echo(comment(found, fleet, pull_request, forge_token_file), err=True)
     sys.exit(code_of(found, exit_code))
 
 

@@ -48,6 +48,23 @@ from cli.known_service import default_data
     "--source-key-file", type=click.Path(path_type=Path), help="Private key for the ssh source (0600)."
 )
 @click.option(
+    "--forge",
+    type=click.Choice(["github", "gitlab", "gitea"]),
+    help="Whose API the source's forge speaks, where its host does not tell (Forgejo: gitea).",
+)
+@click.option(
+    "--status-token-file",
+    type=click.Path(path_type=Path),
+    help="Token (0600) by which each revision's status is written on its commit.",
+)
+@click.option("--github-app", metavar="ID", default="", help="Read the source as this GitHub App.")
+@click.option(
+    "--github-app-installation", metavar="NUMBER", type=int, default=0, help="The App's installation."
+)
+@click.option(
+    "--github-app-key-file", type=click.Path(path_type=Path), help="The App's private key (PEM, 0600)."
+)
+@click.option(
     "--trust-policy",
     type=click.Path(path_type=Path),
     help="Whose signed commits are deployed, and who may change what: a file (docs/trust.md).",

@@ -43,15 +43,27 @@ def find_go() -> str:
     return str(candidates[0])
 
 
-def build_go(module: str, package: str) -> Callable[[Path], None]:
+def build_go(module: str, package: str, *options: str) -> Callable[[Path], None]:
     """Return a builder of one main package of the Go module in `engines/<module>`."""
 
     def build(target: Path) -> None:
-        command = [find_go(), "build", "-trimpath", "-ldflags=-s -w", "-o", str(target), package]
+        how = ("-trimpath", "-ldflags=-s -w", *options)
+        command = [find_go(), "build", *how, "-o", str(target), package]
         environment = os.environ | {"CGO_ENABLED": "1", "GOFLAGS": "-buildvcs=false"}
         subprocess.run(command, cwd=HERE / module, check=True, env=environment)
 
     return build
+
+
+def build_gitea(target: Path) -> None:
+    """Build Gitea into a folder, beside the texts that it reads when it runs."""
+    target.mkdir()
+    package, tags = "code.gitea.io/gitea", "-tags=sqlite sqlite_unlock_notify"
+    build_go("gitea", package, tags)(target / "gitea")
+    command = [find_go(), "list", "-m", "-f", "{{.Dir}}", package]
+    found = subprocess.run(command, cwd=HERE / "gitea", check=True, capture_output=True, text=True)
+    for folder in ("templates", "options", "public"):
+        shutil.copytree(Path(found.stdout.strip()) / folder, target / folder, copy_function=shutil.copyfile)
 
 
 def take_debian_victoriametrics(target: Path) -> None:
@@ -188,6 +200,11 @@ ENGINES: dict[str, tuple[str, Callable[[Path], None], str]] = {
         "victoria-metrics-debian",
         take_debian_victoriametrics,
         "VictoriaMetrics 1.79.5 from Debian",
+    ),
+    "gitea": (
+        f"gitea-{key_of('gitea')}",
+        build_gitea,
+        "Gitea 1.26.0, a forge, from source (about 5 min once)",
     ),
     "versitygw": (
         f"versitygw-{key_of('versitygw')}",

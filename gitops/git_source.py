@@ -259,7 +259,9 @@ class GitSource(OneSource):
 
     async def _git(self, *arguments: str, objects: Mapping[str, str] | None = None) -> Finished:
         command = ["git", "--git-dir", str(self.repository), *arguments]
-        environment = self._transport.environment(self._timeout) | dict(objects or {})
+        # A token may have to be asked for, which takes its time.
+        known = await asyncio.to_thread(self._transport.environment, self._timeout)
+        environment = known | dict(objects or {})
         patience = max(self._timeout, FETCH_TIMEOUT) if arguments[0] == "fetch" else self._timeout
         try:
             finished = await run_async(command, environment=environment, timeout=patience)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from gitops.index import Survey
 from gitops.programs import leads_out, link_target
-from gitops.survey import FLEET_FILE, INSTANCE_FOLDER, PROGRAM_FILE, is_instance
+from gitops.survey import FLEET_FILE, INSTANCE_FOLDER, PROGRAM_FILE, PROGRAM_FOLDER, is_instance
 from gitops.tree import TreeEntry, TreeReader
 from schemas.errors import ManifestError
 
@@ -31,7 +31,8 @@ def hides_instances(survey: Survey, subfolder: str) -> bool:
 def _problem(reader: TreeReader, entry: TreeEntry) -> str:
     among_instances = _is_among_instances(entry.path, reader.subfolder)
     if entry.is_submodule:
-        return "A submodule is not fetched; put its files here instead" if among_instances else ""
+        told = among_instances or _is_among_programs(entry.path, reader.subfolder)
+        return "A submodule is not fetched; put its files here instead" if told else ""
     target = link_target(entry.path, reader.read(entry.oid))
     if leads_out(target):
         return "The symbolic link leads out of the repository; it is not followed"
@@ -42,6 +43,10 @@ def _problem(reader: TreeReader, entry: TreeEntry) -> str:
 
 def _is_among_instances(path: str, subfolder: str) -> bool:
     return f"{path}/".startswith(posixpath.join(subfolder, INSTANCE_FOLDER) + "/")
+
+
+def _is_among_programs(path: str, subfolder: str) -> bool:
+    return f"{path}/".startswith(posixpath.join(subfolder, PROGRAM_FOLDER) + "/")
 
 
 def _in_program(path: str, programs: Mapping[str, str]) -> bool:

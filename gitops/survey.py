@@ -9,6 +9,8 @@ from gitops.tree import TreeChange, TreeEntry
 PROGRAM_FILE = "bot-config.yaml"
 FLEET_FILE = "herdsman.yaml"
 INSTANCE_FOLDER = "bots"
+PROGRAM_FOLDER = "programs"
+"""Where programs usually lie: a submodule there was meant to be one."""
 _INSTANCE_ENDINGS = (".yaml", ".yml", ".json")
 
 

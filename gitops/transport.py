@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -32,6 +33,14 @@ _HINTS = (
 )
 
 
+class GivesTokens(Protocol):
+    """Gives out tokens that live for a while, such as a GitHub App's."""
+
+    def token(self) -> str:
+        """Return a token that is good now; may block. Raises SourceUnavailable."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """How to sign in at a git server: a token in a file (read at each use, since it may change) or given."""
@@ -39,9 +48,12 @@ class Credentials:
     user: str = "git"
     token: str = field(default="", repr=False)
     token_file: Path | None = None
+    app: "GivesTokens | None" = field(default=None, repr=False)
 
     def read(self) -> str:
         """Return the token, "" for none. Raises SourceUnavailable where its file cannot be read."""
+        if self.app is not None:
+            return self.app.token()
         if self.token_file is None:
             return self.token
         try:
@@ -145,6 +157,6 @@ def _check_url(url: str, credentials: Credentials) -> None:
         )
     if not is_path and (parts.password or (parts.username and parts.scheme in ("http", "https"))):
         raise UsageError("The source's URL holds a user name or password; put the token into a file instead")
-    has_token = bool(credentials.token or credentials.token_file)
+    has_token = bool(credentials.token or credentials.token_file or credentials.app)
     if has_token and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise UsageError("A token is not sent over http, where anyone could read it; use an https URL")

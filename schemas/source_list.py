@@ -15,6 +15,15 @@ _REFERENCES = ("branch", "tag", "semver", "commit")
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredApp:
+    """A GitHub App that a source is read as: its id, its installation, its private key."""
+
+    id: str
+    installation: int
+    key_file: Path
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredSource:
     """One source as it was declared; paths are absolute, "" and None stand for what was left out."""
 
@@ -32,6 +41,10 @@ class DeclaredSource:
     ca_file: Path | None = None
     poll_interval: float | None = None
     webhook_secret_file: Path | None = None
+    forge: str = ""
+    """github, gitlab or gitea, where the URL's host does not tell."""
+    status_token_file: Path | None = None
+    github_app: "DeclaredApp | None" = None
 
 
 def parse_sources(
@@ -67,8 +80,10 @@ def _contradictions(document: Document) -> list[ManifestError]:
 
 
 def _source(item: dict[str, Any], folder: Path) -> DeclaredSource:
-    paths = ("known_hosts", "key_file", "token_file", "ca_file", "webhook_secret_file")
+    paths = ("known_hosts", "key_file", "token_file", "ca_file", "webhook_secret_file", "status_token_file")
     values = {key: folder / value if key in paths else value for key, value in item.items()}
+    if app := item.get("github_app"):
+        values["github_app"] = DeclaredApp(app["id"], app["installation"], folder / app["key_file"])
     here = folder / item["url"]
     if "://" not in item["url"] and here.exists():
         values["url"] = str(here)

@@ -11,6 +11,7 @@ from cli.service.secret_parts import make_handing, make_secrets
 from cli.service.sources import make_plans, open_origin
 from cli.service.standby import Standby
 from cli.service.state_store import open_states
+from cli.service.statuses import make_reports, telling
 from controller.clock import SystemClock
 from controller.database import Database
 from controller.database.drains import ask_drained
@@ -25,6 +26,7 @@ from controller.state.saved import SavedStates
 from gitops.bundle import Bundle
 from gitops.bundles import BundleStore
 from gitops.compiling.steps import BuildLimits
+from gitops.forges.reporting import StatusReports
 from gitops.remote import GitRemote
 from gitops.upkeep import keep_packed
 from web.git_gate import GitGate
@@ -48,6 +50,7 @@ class Leading:
     webhooks: Webhooks
     plans: Plans
     builds: LeadingBuilds
+    statuses: StatusReports | None
     git: GitRemote | None
     repositories: tuple[Path, ...]
     """Our own git repositories."""
@@ -98,6 +101,8 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
     )
     showing = Showing(controller, database, clock)
     relay.target = showing
+    statuses = make_reports(origin.forges, options)
+    relay.revisions = telling(statuses, settings.url, options.fleet)
     git = None
     if origin.hosted and origin.hosted_states:
         gate = GitGate(controller, origin.hosted_states.build_from, settings, origin.trust)
@@ -112,6 +117,7 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
         Webhooks(origin.webhooks, controller.announce, time.time, standby.services.registry),
         make_plans(origin, controller, options),
         LeadingBuilds(bundles.compiler.records, controller.spec),
+        statuses,
         git,
         origin.repositories,
     )
@@ -134,6 +140,8 @@ async def lead_until(standby: Standby, leading: Leading, stop: asyncio.Event) ->
             folder = standby.options.up.data / "git"
             packing = keep_packed(folder, leading.repositories, lambda: leading.pushed_to)
             tasks.append(asyncio.create_task(packing))
+            if leading.statuses:
+                tasks.append(asyncio.create_task(leading.statuses.run()))
             standby.git.remote, standby.webhooks.leading = leading.git, leading.webhooks
             standby.plans.leading, standby.builds.leading = leading.plans, leading.builds
             await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)

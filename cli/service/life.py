@@ -80,11 +80,14 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
             parts.options.data / "git", parts.repositories, lambda: bool(parts.git and parts.git.busy)
         )
     )
+    reporting = asyncio.create_task(parts.statuses.run()) if parts.statuses else None
     try:
         await parts.controller.ready()
         yield
     finally:
         packing.cancel()
+        if reporting:
+            reporting.cancel()
         controller.cancel()
         (ended,) = await asyncio.gather(controller, return_exceptions=True)
         if parts.agent and agent and not agent.done():

@@ -14,6 +14,7 @@ SHORTEST_POLL = 0.2
 OF_ONE_SOURCE = (
     *("source", "branch", "tag", "semver", "commit", "subfolder", "accept_moved_tags", "webhook_secret_file"),
     *("source_token_file", "source_ca_file", "source_known_hosts", "source_key_file"),
+    *("forge", "status_token_file", "github_app", "github_app_installation", "github_app_key_file"),
 )
 """What belongs to the one source, and is said in the file of several."""
 LEAST_BUILD_MEMORY = 64
@@ -39,6 +40,11 @@ class UpOptions:
     source_ca_file: Path | None = None
     source_known_hosts: Path | None = None
     source_key_file: Path | None = None
+    forge: str = ""
+    status_token_file: Path | None = None
+    github_app: str = ""
+    github_app_installation: int = 0
+    github_app_key_file: Path | None = None
     trust_policy: Path | None = None
     poll_interval: float = 30.0
     seed: Path | None = None
@@ -90,6 +96,13 @@ class UpOptions:
             raise UsageError(
                 "--webhook-secret-file is for a --source; a push to our own remote needs no webhook"
             )
+        app = (self.github_app, self.github_app_installation, self.github_app_key_file)
+        if any(app) and not all(app):
+            raise UsageError(
+                "a GitHub App is --github-app, --github-app-installation and --github-app-key-file together"
+            )
+        if not self.source and not self.sources and (self.status_token_file or self.github_app):
+            raise UsageError("commit statuses and GitHub Apps are for a --source on a forge")
         if not self.source and (self.tag or self.semver or self.commit):
             raise UsageError(
                 "--tag, --semver and --commit follow a --source; our own remote deploys a branch"
@@ -110,6 +123,7 @@ def parse_options(
     listen: str,
     tls_cert: Path | None,
     tls_key: Path | None,
+    forge: str | None = None,
     allowed_host: tuple[str, ...],
     **others: object,
 ) -> UpOptions:
@@ -119,6 +133,7 @@ def parse_options(
         data=data.absolute(),
         listen=parse_listen(listen),
         tls=tls_files(tls_cert, tls_key),
+        forge=forge or "",
         allowed_hosts=frozenset(host.lower() for host in allowed_host),
         **others,  # type: ignore[arg-type]  # click has checked each against its option's type
     )

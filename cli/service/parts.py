@@ -15,6 +15,7 @@ from cli.service.scheduling import make_scheduler, python_version
 from cli.service.secret_parts import make_handing, make_secrets
 from cli.service.sources import make_plans, open_origin
 from cli.service.state_store import open_states
+from cli.service.statuses import make_reports, telling
 from cli.service.system_parts import make_system
 from cli.service.telemetry_parts import Telemetry, open_telemetry
 from controller.clock import SystemClock
@@ -29,6 +30,7 @@ from controller.status import BotStatus
 from gitops.bundle import Bundle
 from gitops.bundles import BundleStore
 from gitops.compiling.steps import BuildLimits
+from gitops.forges.reporting import StatusReports
 from gitops.remote import GitRemote
 from schemas.errors import NotFound
 from telemetry.agent.agent import Agent
@@ -77,6 +79,8 @@ class Parts:
     """A line for people about each source elsewhere."""
     repositories: tuple[Path, ...] = ()
     """Our own git repositories."""
+    statuses: StatusReports | None = None
+    """Writes commit statuses, where a source has them."""
 
 
 async def put_together(options: UpOptions, listening: Listen) -> Parts:
@@ -135,6 +139,8 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         rows_every=settings.rows_every,
     )
     relay.target = publisher
+    statuses = make_reports(origin.forges, options)
+    relay.revisions = telling(statuses, url, options.fleet)
     intake = Intake(telemetry.series, telemetry.events, publisher, telemetry.health, fleet=fleet)
     git = None
     if origin.hosted and origin.hosted_states:
@@ -191,6 +197,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         services,
         origin.follows,
         origin.repositories,
+        statuses,
     )
 
 

@@ -1,5 +1,7 @@
 """Breaks the circle between the controller, which tells, and the publisher, which asks it back."""
 
+from collections.abc import Callable
+
 from controller.ports import ControllerListener, NoListener
 from controller.records import RevisionRecord, RunRecord
 from controller.status import BotStatus
@@ -10,6 +12,8 @@ class Relay:
 
     def __init__(self) -> None:
         self.target: ControllerListener = NoListener()
+        self.revisions: Callable[[RevisionRecord], None] = _nobody
+        """Hears of revisions as well."""
 
     def status_changed(self, status: BotStatus) -> None:
         """Hand it on."""
@@ -22,7 +26,12 @@ class Relay:
     def revision_changed(self, record: RevisionRecord) -> None:
         """Hand it on."""
         self.target.revision_changed(record)
+        self.revisions(record)
 
     def run_changed(self, bot: str, run: RunRecord) -> None:
         """Hand it on."""
         self.target.run_changed(bot, run)
+
+
+def _nobody(_record: RevisionRecord) -> None:
+    """Tell nobody."""

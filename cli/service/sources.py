@@ -6,10 +6,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cli.service.options import UpOptions
+from cli.service.statuses import forge_for
 from controller.loop import Controller
 from controller.ports import DesiredStates, RevisionSource
 from gitops.candidates import Candidates, Place
 from gitops.folder_source import FolderSource, is_work_folder
+from gitops.forges.clients import Forge
+from gitops.forges.github_app import AppKeys, GitHubApp
+from gitops.forges.place import place_of
 from gitops.git_source import GitSource
 from gitops.hosted import HostedRepository
 from gitops.references import DEFAULT_BRANCH, make_reference
@@ -23,7 +27,7 @@ from gitops.transport import Credentials, Transport
 from gitops.trust.source import TrustedSource
 from gitops.trust.trust import Trust
 from schemas.errors import InvalidManifests, ManifestError, UsageError
-from schemas.source_list import DeclaredSource, parse_sources
+from schemas.source_list import DeclaredApp, DeclaredSource, parse_sources
 from web.plans import Plans
 from web.webhooks import Hook, check_secret_file
 
@@ -50,6 +54,8 @@ class Origin:
     """Each source, for plans of what it does not deploy."""
     together: SourceSet | None = None
     """All sources, where there are several."""
+    forges: Mapping[str, Forge] = field(default_factory=dict)
+    """Where commit statuses are written, by source."""
     trust: Trust | None = None
     """Judges every revision, where there is a trust policy."""
 
@@ -105,8 +111,12 @@ def _one(options: UpOptions, controller: Callable[[], Controller], secrets: Flee
         token_file=options.source_token_file,
         ca_file=options.source_ca_file,
         webhook_secret_file=options.webhook_secret_file,
+        forge=options.forge,
+        status_token_file=options.status_token_file,
+        github_app=_declared_app(options),
     )
-    source = make_source(declared, options)
+    app = make_app(declared)
+    source = make_source(declared, options, app)
     states = FleetStates(
         source,
         ran=lambda: controller().programs_ran(),
@@ -122,6 +132,7 @@ def _one(options: UpOptions, controller: Callable[[], Controller], secrets: Flee
         follows=(_line(source),),
         repositories=(source.repository,),
         places=(Place("", trusted, states),),
+        forges=_forges({"": declared}, {"": app}),
         trust=trust,
     )
 
@@ -133,7 +144,8 @@ def _several(
     secrets: FleetSecrets | None,
 ) -> Origin:
     trust = open_trust(options)
-    mirrors = [make_source(one, options) for one in declared]
+    apps = {one.name: make_app(one) for one in declared}
+    mirrors = [make_source(one, options, apps[one.name]) for one in declared]
     places = [
         _place(one, mirror, controller, trust, secrets) for one, mirror in zip(declared, mirrors, strict=True)
     ]
@@ -155,6 +167,7 @@ def _several(
         repositories=tuple(source.repository for source in mirrors),
         places=tuple(places),
         together=everything,
+        forges=_forges({one.name: one for one in declared}, apps),
         trust=trust,
     )
 
@@ -201,7 +214,29 @@ def guarded(
     return TrustedSource(source, trust, states.build, refused, name)
 
 
-def make_source(declared: DeclaredSource, options: UpOptions) -> GitSource | FolderSource:
+def _declared_app(options: UpOptions) -> DeclaredApp | None:
+    if not options.github_app or options.github_app_key_file is None:
+        return None
+    return DeclaredApp(options.github_app, options.github_app_installation, options.github_app_key_file)
+
+
+def make_app(declared: DeclaredSource) -> GitHubApp | None:
+    """Return the GitHub App that a source is read as, None for none. Raises UsageError."""
+    if declared.github_app is None:
+        return None
+    keys = AppKeys(declared.github_app.id, declared.github_app.installation, declared.github_app.key_file)
+    keys.check()
+    return GitHubApp(keys, place_of(declared.url, declared.forge or "github").api)
+
+
+def _forges(declared: Mapping[str, DeclaredSource], apps: Mapping[str, GitHubApp | None]) -> dict[str, Forge]:
+    found = {name: forge_for(one, apps[name]) for name, one in declared.items()}
+    return {name: forge for name, forge in found.items() if forge is not None}
+
+
+def make_source(
+    declared: DeclaredSource, options: UpOptions, app: GitHubApp | None = None
+) -> GitSource | FolderSource:
     """Return one source elsewhere, mirrored in the data folder. Raises UsageError."""
     mirror = options.data / "git" / "mirrors" / f"{declared.name}.git"
     interval = declared.poll_interval or options.poll_interval
@@ -218,7 +253,9 @@ def make_source(declared: DeclaredSource, options: UpOptions) -> GitSource | Fol
         return FolderSource(folder, declared.subfolder, mirror=mirror, interval=interval)
     transport = Transport(
         declared.url,
-        Credentials(token_file=declared.token_file),
+        Credentials(user="x-access-token", app=app)
+        if app is not None
+        else Credentials(token_file=declared.token_file),
         declared.ca_file,
         SshKeys(declared.known_hosts, declared.key_file),
     )

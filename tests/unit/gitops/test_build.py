@@ -412,6 +412,17 @@ def test_a_program_at_the_root_is_refused(clone):
     assert "programs/<name>" in error.message
 
 
+def test_a_submodule_in_place_of_a_program_is_said(clone):
+    """A program that is a submodule is not there; that is told beside the bot that lacks it."""
+    clone.commit({"bots/a.yaml": bot_file("a")})
+    clone.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},programs/maker")
+    clone.git("commit", "-q", "-m", "Add a submodule")
+    state = build(clone)
+    told = {error.file: error.message for error in state.errors}
+    assert told["programs/maker"] == "A submodule is not fetched; put its files here instead"
+    assert "bots/a.yaml" in told
+
+
 def test_a_submodule_in_a_program_is_refused(clone):
     """Content that git does not hold cannot be deployed."""
     head = clone.commit(fleet())

@@ -1,0 +1,1 @@
+"""Forges (GitHub, GitLab, Gitea and Forgejo): commit statuses, comments on pull requests, GitHub Apps."""

@@ -250,7 +250,7 @@ def ensure(name: str) -> None:
             fresh = CACHE / f"{cached}.{os.getpid()}"
             build(fresh)
             fresh.rename(kept)
-        shutil.copy2(kept, target)
+        (shutil.copytree if kept.is_dir() else shutil.copy2)(kept, target)
     print(f"engines: {name} ready after {time.monotonic() - started:.0f} s", flush=True)
 
 

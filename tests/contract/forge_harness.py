@@ -50,9 +50,9 @@ class GiteaDesk:
     number: int
 
     def statuses(self) -> list[tuple[str, str, str, str]]:
-        found = self.server.api("GET", f"/repos/{self.place.path}/commits/{self.commit}/statuses")
-        facts = [(one["status"], one["context"], one["description"], one["target_url"]) for one in found]
-        return facts[::-1]
+        path = f"/repos/{self.place.path}/commits/{self.commit}/statuses"
+        found = sorted(self.server.api("GET", path), key=lambda one: one["id"])
+        return [(one["status"], one["context"], one["description"], one["target_url"]) for one in found]
 
     def bodies(self) -> list[str]:
         path = f"/repos/{self.place.path}/issues/{self.number}/comments"

@@ -23,7 +23,8 @@ def forge() -> Iterator[GiteaServer]:
 def statuses(forge: GiteaServer, commit: str) -> list[tuple[str, str]]:
     """Return the state and the words of a commit's statuses, the newest first."""
     found = forge.api("GET", f"/repos/desk/fleet/commits/{commit}/statuses")
-    return [(one["status"], one["description"]) for one in found]
+    newest = sorted(found, key=lambda one: -one["id"])
+    return [(one["status"], one["description"]) for one in newest]
 
 
 def test_commits_get_statuses_and_a_pull_request_its_plan(forge: GiteaServer, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from controller.clock import SystemClock
 from controller.database import Database, DatabaseUnavailable
+from controller.database.deployments import note_deployment
 from controller.database.drains import answer_drained, ask_drained, open_drains
 from controller.database.fleets import ensure_fleet
 from controller.database.keys import shared_key
@@ -27,15 +28,16 @@ from controller.remote.receiving import Receiving
 from controller.remote.serving import Serving
 from controller.remote.showing import Showing
 from controller.remote.trouble import NoController
+from controller.rollback.records import FLEET
 from controller.schedulers.protocol import Placed
 from controller.state.changing import StateChange
 from controller.state.folder import FolderStore
 from controller.state.saved import SavedStates
-from controller.status import Health
+from controller.status import Health, HeldBy, Hold
 from schemas.errors import Conflict, HerdsmanError, NotFound, QueryFailed, SchedulerUnavailable
 from schemas.state import StateFile
 from tests.fakes.controller import FakeController, bot_status
-from tests.unit.controller.examples import NOW, desired, exited, labels, revision, spec, started
+from tests.unit.controller.examples import NOW, desired, entry, exited, labels, revision, spec, started
 
 BOT = spec("sma-btc")
 
@@ -233,6 +235,30 @@ async def test_requests_are_carried_out_with_who_and_why(pair):
         ("resume", "sma-btc", "ada", "done"),
         ("restart", "sma-btc", "ada", "stuck"),
         ("recover", "ada", "lost"),
+    ]
+
+
+async def test_going_back_reaches_the_leader_whole(pair):
+    """A rollback, its end and a new try arrive with all that was said, and what follows comes back."""
+    pair.controller.holds = [Hold(HeldBy.FLEET, "a" * 40, "b" * 40, "ada", "bad", 1.0, None, "pinned")]
+    one = entry(BOT, applied_at=NOW)
+    async with pair.leading(), following(pair):
+        back = pair.web.rollbacks
+        went = await back.roll_back("sma-btc", "3f9", "ada", "loses", 5.0, allow_major=True, token="t")
+        assert went.changing == 1
+        went = await back.roll_back_all("3f9", "ada", "bad", confirm_prune=True)
+        assert went.held == "3 of 5 bots would be removed"
+        await back.unpin(FLEET, "ada", "fixed", confirm_prune=True)
+        await back.retry("sma-btc", "ada", "again")
+        await pair.leaders.run(lambda db: note_deployment(db, one, revision(), NOW, 5))
+        assert [found.spec for found in await back.deployments("sma-btc")] == [BOT]
+        while back.fleet_holds() != pair.controller.holds:
+            await pair.mirror.load()
+    assert pair.controller.asked == [
+        ("roll_back", "sma-btc", "3f9", "ada", "loses", 5.0, True),
+        ("roll_back_all", "3f9", "ada", "bad", None, False, True),
+        ("unpin", "*", "ada", "fixed", True),
+        ("retry", "sma-btc", "ada", "again"),
     ]
 
 

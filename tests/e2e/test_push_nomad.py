@@ -170,6 +170,46 @@ def test_an_update_and_a_rename_never_overlap(
     assert_never_two(record)
 
 
+def test_an_update_that_crashes_is_taken_back_and_a_pin_holds(
+    service: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+) -> None:
+    """On Nomad as well a bot goes back once by itself, by command to where it was, and is then removed."""
+
+    def flappy(**parameters: object) -> str:
+        text = bot_text("flappy", record, version="1.1.0", **parameters)
+        return text.replace("kill_timeout", "restart: {first_delay: 0.1s, degraded_crashes: 3}, kill_timeout")
+
+    def held(by: str) -> bool:
+        bot = service.bots()["flappy"]
+        return bot["health"] == "Healthy" and (bot["held"] or {}).get("by") == by
+
+    fleet.write("bots/flappy.yaml", flappy())
+    good = fleet.commit("a bot that will flap")
+    fleet.push()
+    service.wait_health("flappy", "Healthy")
+    fleet.write("bots/flappy.yaml", flappy(crash_after=0.1))
+    fleet.commit("it crashes")
+    fleet.push()
+    wait_for(lambda: held("guard"), "the update to be taken back", 60, 0.3)
+    assert service.bots()["flappy"]["reason"] == "RolledBack"
+    assert jobs(nomad)["flappy"]["Meta"]["herdsman.revision"] == good
+    fleet.write("bots/flappy.yaml", flappy(text="fixed"))
+    fixed = fleet.commit("it is mended")
+    fleet.push()
+    wait_for(lambda: service.bots()["flappy"]["applied_revision"] == fixed, "the fix", 60, 0.3)
+    service.wait_health("flappy", "Healthy")
+    service.run("rollback", "flappy", "--to", good[:9], "--reason", "a test")
+    wait_for(lambda: held("bot"), "the pinned bot", 60, 0.3)
+    assert jobs(nomad)["flappy"]["Meta"]["herdsman.revision"] == good
+    assert_never_two(record)
+    fleet.remove("bots/flappy.yaml")
+    fleet.commit("without it")
+    fleet.push()
+    assert "flappy" in service.bots(), "a pinned bot stays though git has it no more"
+    service.run("unpin", "flappy", "--no-wait")
+    wait_for(lambda: "flappy" not in jobs(nomad), "the job to be gone", 60, 0.3)
+
+
 def test_a_job_stopped_behind_our_back_runs_again(service: Service, nomad: NomadAgent, record: Path) -> None:
     """Drift is corrected once the old copy has ended, and never with two copies."""
     before = len(by_bot(read_lives(record))["one"])

@@ -45,7 +45,7 @@ from controller.ushering import Usher
 from controller.watch import Watch
 from gitops.desired import DesiredState
 from gitops.sources import NothingPushed
-from schemas.errors import HerdsmanError, SourceUnavailable
+from schemas.errors import HerdsmanError, SchedulerUnavailable, SourceUnavailable
 
 _LOG = logging.getLogger(__name__)
 _CALM = frozenset({"poll", "timer", "watch", "webhook"})
@@ -254,8 +254,14 @@ class Reconciler:
         if not news and not held and asked.trigger in _CALM and not self._resync_due():
             asked.begin(Plan(desired.revision, errors=desired.errors, total=len(desired.bots)), ())
             return
-        if self._resync_due():
-            await self._watch.observe()
+        try:
+            if self._resync_due():
+                await self._watch.observe()
+        except SchedulerUnavailable:
+            if before is None or not news:
+                raise
+            # What is new in git is taken all the same: else bots whose turn comes once the scheduler is back
+            # would be brought to a revision that was overtaken meanwhile.
         await self._check_recovery()
         await self._reconcile(asked, desired, before)
 

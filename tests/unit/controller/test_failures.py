@@ -175,6 +175,20 @@ async def test_scheduler_that_is_down_is_waited_for(world):
         assert controller.problems() == []
 
 
+async def test_revision_that_was_overtaken_while_the_scheduler_was_down_is_never_applied(world):
+    """What git asked for in between is history once the scheduler answers again, however long it was away."""
+    async with world.life():
+        await world.push([spec("a")], 1)
+        world.scheduler.down = True
+        await world.push([spec("a", digest="overtaken")], 2)
+        await world.clock.advance(200)
+        await world.push([spec("a")], 3)
+        await world.clock.advance(60)
+        world.scheduler.down = False
+        await world.clock.advance(400)
+        assert [digest for _, digest in world.scheduler.applied] == [spec("a").digest]
+
+
 async def test_scheduler_that_is_down_at_the_start_is_waited_for(world):
     """A start without the scheduler ends in a running fleet once it answers."""
     world.scheduler.down = True

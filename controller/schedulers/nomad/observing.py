@@ -41,9 +41,12 @@ def observed(
     nodes: Mapping[str, NodeRecord],
     blocked: Blockage | None,
     next_run: float | None,
-    now: float = 0.0,
+    silent_for: float = 0.0,
 ) -> ObservedBot:
-    """Return the bot of a job; `placements` is the newest first and includes its runs'. `now`: Unix time."""
+    """Return the bot of a job; `placements` is the newest first and includes its runs'.
+
+    `silent_for`: how many seconds ago its placement was first seen to be on a silent node.
+    """
     live = [item for item in placements if may_live(item, nodes)]
     current = next(iter(live), None) or next(iter(placements), None)
     phase, reason, message = _phase(job, live, nodes, blocked)
@@ -63,7 +66,7 @@ def observed(
         scheduled=job.periodic,
         next_run=next_run if not job.stopped else None,
         suspended=_suspension(job),
-        replaceable=phase is Phase.LOST and may_fail_over(job, live, nodes, now),
+        replaceable=phase is Phase.LOST and may_fail_over(job, silent_for),
     )
 
 
@@ -94,20 +97,23 @@ def out_of_reach(
     return next((item for item in (live if all_of_them else live[:1]) if on_silent_node(item, nodes)), None)
 
 
-def may_fail_over(
-    job: JobRecord, live: Sequence[Placement], nodes: Mapping[str, NodeRecord], now: float
-) -> bool:
+def may_fail_over(job: JobRecord, silent_for: float) -> bool:
     """Whether a bot's node has been silent for so long that a copy may be placed elsewhere, to wait there.
 
     What keeps the two from meeting is the lease alone: the wait only saves a bot from moving for a moment's
     silence. A job of an older herdsman does not say how long; its bot waits for its node.
     """
     after = job.meta.get(META_FAIL_OVER, "")
-    silent = out_of_reach(live, nodes)
-    if job.stopped or not after or silent is None or not silent.unreachable:
-        return False
+    return not job.stopped and bool(after) and silent_for >= float(after)
+
+
+def lost_sight_of(placements: Sequence[Placement], nodes: Mapping[str, NodeRecord]) -> Placement | None:
+    """Return a bot's newest placement if the servers themselves gave up on hearing of it."""
+    silent = out_of_reach([item for item in placements if may_live(item, nodes)], nodes)
+    if silent is None or not silent.unreachable:
+        return None
     node = nodes.get(silent.node)
-    return (node is None or node.status != "ready") and now >= silent.modified_at + float(after)
+    return silent if node is None or node.status != "ready" else None
 
 
 def _phase(

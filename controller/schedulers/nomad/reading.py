@@ -73,8 +73,6 @@ class Placement:
     created_at: float
     created_index: int
     modify_index: int
-    modified_at: float = 0.0
-    """When Nomad last changed it; of one that the servers lost sight of, when they did."""
     event: str = ""
     """Type of the task's last event, such as "Failed Artifact Download"."""
     message: str = ""
@@ -143,7 +141,6 @@ def placement(stub: Mapping[str, Any]) -> Placement:
         created_at=stub.get("CreateTime", 0) / 1e9,
         created_index=stub["CreateIndex"],
         modify_index=stub["ModifyIndex"],
-        modified_at=stub.get("ModifyTime", 0) / 1e9,
         event=event,
         message=message,
     )

@@ -23,6 +23,7 @@ from controller.schedulers.nomad.knowledge import Knowledge
 from controller.schedulers.nomad.node import node_report
 from controller.schedulers.nomad.observing import (
     is_ours,
+    lost_sight_of,
     may_fail_over,
     may_live,
     observed,
@@ -73,12 +74,15 @@ class NomadScheduler:
         url_of: Callable[[Bundle], str],
         *,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
         next_slot: Callable[[str, str, float], float | None] = lambda *_: None,
     ) -> None:
         self._settings = settings
         self._launcher = launcher
         self._url_of = url_of
-        self._clock = clock
+        self._clock, self._steady = clock, steady
+        self._silences: dict[str, tuple[str, float]] = {}
+        """Which placement of a job is on a silent node, and since when: by our own steady clock."""
         self._next_slot = next_slot
         self._api = NomadApi(settings)
         self._known = Knowledge(settings.prefix)
@@ -276,7 +280,19 @@ class NomadScheduler:
     def _observed(self, job: JobRecord, known: Knowledge) -> ObservedBot:
         slot = self._next_slot(*schedule_of(job), self._clock()) if job.periodic else None
         placements, blocked = known.of(job.id), known.blockages.get(job.id)
-        return observed(job, placements, known.nodes, blocked, slot, self._clock())
+        silent_for = self._silent_for(job.id, lost_sight_of(placements, known.nodes))
+        return observed(job, placements, known.nodes, blocked, slot, silent_for)
+
+    def _silent_for(self, job: str, lost: Placement | None) -> float:
+        """Return the seconds since a job's placement was first seen to be lost, 0 where it is not."""
+        if lost is None:
+            self._silences.pop(job, None)
+            return 0.0
+        allocation, since = self._silences.get(job, ("", 0.0))
+        if allocation != lost.id:
+            since = self._steady()
+            self._silences[job] = lost.id, since
+        return self._steady() - since
 
     async def _record(self, name: str) -> JobRecord | None:
         identity = job_id(self._settings.fleet, name)
@@ -315,12 +331,11 @@ class NomadScheduler:
 
     async def _left(self, name: str, placements: list[Placement], known: Knowledge) -> Placement | None:
         """Return where a bot was, if its node has been silent for long enough to place it elsewhere."""
-        live = [item for item in placements if may_live(item, known.nodes)]
-        silent = out_of_reach(live, known.nodes)
-        job = await self._record(name) if silent is not None else None
-        if silent is None or job is None or not may_fail_over(job, live, known.nodes, self._clock()):
+        lost = lost_sight_of(placements, known.nodes)
+        job = await self._record(name) if lost is not None else None
+        if job is None or not may_fail_over(job, self._silent_for(job.id, lost)):
             return None
-        return silent
+        return lost
 
     def _check_reachable(self, name: str, placements: list[Placement], known: Knowledge) -> None:
         live = [item for item in placements if may_live(item, known.nodes)]

@@ -1,10 +1,8 @@
 """A bot's phase, read from its job, its placements and their nodes."""
 
-from dataclasses import replace
-
 import pytest
 
-from controller.schedulers.nomad.observing import is_ours, observed
+from controller.schedulers.nomad.observing import is_ours, lost_sight_of, observed
 from controller.schedulers.nomad.reading import Blockage, JobRecord, NodeRecord, Placement
 from controller.schedulers.protocol import Phase
 
@@ -120,22 +118,33 @@ def test_silent_node_is_lost_and_never_stopped():
     assert phase(job(), placed("unknown", "running"))[0] is Phase.LOST
 
 
+WAITS = META | {"herdsman.fail-over": "60"}
+
+
 @pytest.mark.parametrize(
-    ("record", "now", "status", "replaceable"),
+    ("record", "silent_for", "replaceable"),
     [
-        (job(meta=META | {"herdsman.fail-over": "60"}), 159.0, "down", False),
-        (job(meta=META | {"herdsman.fail-over": "60"}), 160.0, "down", True),
-        (job(meta=META | {"herdsman.fail-over": "60"}), 900.0, "ready", False),
-        (job(meta=META | {"herdsman.fail-over": "60"}, stopped=True), 900.0, "down", False),
-        (job(), 9000.0, "down", False),
+        (job(meta=WAITS), 59.0, False),
+        (job(meta=WAITS), 60.0, True),
+        (job(meta=WAITS, stopped=True), 900.0, False),
+        (job(), 9000.0, False),
     ],
 )
-def test_bot_may_be_placed_elsewhere_once_its_node_was_silent_for_long(record, now, status, replaceable):
+def test_bot_may_be_placed_elsewhere_once_its_node_was_silent_for_long(record, silent_for, replaceable):
     """As long as its job says; never a stopped one, nor one whose job says nothing."""
-    nodes = READY | {"n1": NodeRecord("n1", "one", status, 2)}
-    lost = replace(placed("unknown", "running"), modified_at=100.0)
-    bot = observed(record, [lost], nodes, None, None, now)
+    nodes = READY | {"n1": NodeRecord("n1", "one", "down", 2)}
+    bot = observed(record, [placed("unknown", "running")], nodes, None, None, silent_for)
     assert (bot.phase, bot.replaceable) == (Phase.LOST, replaceable)
+
+
+def test_only_a_placement_that_the_servers_gave_up_is_lost_sight_of():
+    """Not one whose node has just gone, is back, or was overtaken by a newer one."""
+    down = READY | {"n1": NodeRecord("n1", "one", "down", 2)}
+    lost = placed("unknown", "running")
+    assert lost_sight_of([lost], down) == lost
+    assert lost_sight_of([placed()], down) is None
+    assert lost_sight_of([lost], READY) is None
+    assert lost_sight_of([placed(node="n2", index=2), lost], down) is None
 
 
 def test_newer_copy_on_a_living_node_counts():

@@ -22,7 +22,9 @@ class Fault:
     name: str
     strike: Callable[[Scene], Mend]
     silent: bool = True
-    """Nomad notices that the struck nodes do not answer, and their bots move to the other."""
+    """Nomad notices that the struck nodes do not answer."""
+    moves: bool = True
+    """Where it does, bots move to the other node: their programs can be fetched there."""
     away: bool = False
     """Nobody can ask Nomad meanwhile."""
     between: Callable[[Scene], None] = field(default=lambda _: None)
@@ -30,7 +32,7 @@ class Fault:
     early_mend: bool = False
     """It is mended right after the late operations, before any lease has ended."""
     lasts: float = 14.0
-    """Seconds after the late operations, where Nomad does not notice the fault; longer than a lease."""
+    """Seconds after the late operations, where no bot moves; longer than a lease."""
     spares: bool = True
     """A bot on the other node lives on undisturbed."""
     may_meet: bool = False
@@ -209,7 +211,7 @@ FAULTS = (
         both(nodes_cut, herdsman_killed),
         between=herdsman_killed_again_and_again,
     ),
-    Fault("herdsman cut off, nodes too", both(nodes_cut, herdsman_cut)),
+    Fault("herdsman cut off, nodes too", both(nodes_cut, herdsman_cut), moves=False),
     Fault("herdsman cut off from Nomad", herdsman_cut, silent=False),
     Fault("store answers 1 s late", stores_slow(1), silent=False),
     Fault("store answers 3 s late", stores_slow(3), silent=False),

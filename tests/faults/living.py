@@ -115,7 +115,8 @@ def living(record: Path) -> str:
         with path.open("rb") as file:
             first = file.readline().split()
             file.seek(max(0, path.stat().st_size - 120))
-            times = [line.split()[1] for line in file.read().split(b"\n")[:-1] if line.count(b" ") == 1]
-        if len(first) == 3 and times and now - float(times[-1]) < FRESH:
+            lines = file.read().split(b"\n")[1:-1]  # the first may be cut, the last half written
+            times = [line.split()[1] for line in lines]
+        if len(first) == 3 and lines and now - float(times[-1]) < FRESH:
             return first[2].decode()
     return ""

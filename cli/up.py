@@ -37,6 +37,9 @@ from cli.known_service import default_data
 @click.option("--commit", default="", help="Stay at this commit of the source.")
 @click.option("--accept-moved-tags", is_flag=True, help="Follow tags that were moved, and back when deleted.")
 @click.option("--subfolder", default="", help="The fleet's folder in the repository.")
+@click.option(
+    "--environment", multiple=True, help="Run the bots of this environment alone; several times for more."
+)
 @click.option("--source-token-file", type=click.Path(path_type=Path), help="A file with the source's token.")
 @click.option(
     "--source-ca-file", type=click.Path(path_type=Path), help="Certificates to trust for the source."

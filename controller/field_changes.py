@@ -88,6 +88,8 @@ def _content(program: Any) -> str:
 def _policy(old: BotSpec, new: BotSpec) -> Iterator[tuple[str, str, str]]:
     yield "mode", old.mode.value, new.mode.value
     yield "environment", old.environment, new.environment
+    yield "namespace", old.namespace, new.namespace
+    yield "node pool", old.node_pool, new.node_pool
     yield "schedule", old.schedule, new.schedule
     yield "timezone", old.timezone, new.timezone
     for name in ("memory_limit", "memory_request"):

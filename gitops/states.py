@@ -1,12 +1,13 @@
 """Desired states of a source's revisions and of a folder, with the history of programs at hand."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from gitops.build import build_desired_state
 from gitops.desired import DesiredState
+from gitops.environments import only
 from gitops.history import ProgramHistory
 from gitops.index import ProgramKey
 from gitops.mirror import tells_of_damage
@@ -30,7 +31,8 @@ class FleetStates:
     """Builds the desired states of one source, for the loop and for the gate of our remote.
 
     `ran` returns what ran so far: (program, version) -> git tree id. It is called on the loop that runs when
-    this is made, since what it reads changes there. `secrets` finds the values that bots refer to.
+    this is made, since what it reads changes there. `secrets` finds the values that bots refer to. Where
+    `environments` are named, only their bots are asked for.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class FleetStates:
         *,
         development: bool = False,
         secrets: FleetSecrets | None = None,
+        environments: Collection[str] = (),
     ) -> None:
         self._source = source
         self._ran = ran
         self._development = development
         self._secrets = secrets or FleetSecrets(b"")
+        self._environments = frozenset(environments)
         self._history = ProgramHistory()
         self._loop = _running_loop()
 
@@ -83,7 +87,7 @@ class FleetStates:
         state = build_desired_state(
             reader, previous, self._history.at(reader), ran=self._ran_so_far(), development=self._development
         )
-        return self._secrets.attach(reader, state)
+        return only(self._secrets.attach(reader, state), self._environments)
 
     def build_aside(self, reader: CommitReader, previous: DesiredState | None) -> DesiredState:
         """Return what a commit asks for that may never be deployed; otherwise as `build_from`."""
@@ -92,7 +96,7 @@ class FleetStates:
         state = build_desired_state(
             reader, previous, history, ran=self._ran_so_far(), development=self._development
         )
-        return self._secrets.attach(reader, state, aside=True)
+        return only(self._secrets.attach(reader, state, aside=True), self._environments)
 
     def _ran_so_far(self) -> Mapping[ProgramKey, str]:
         if self._loop is None or self._loop is _running_loop():

@@ -103,6 +103,10 @@ class BotSpec:
     digest: str
     """Hash of what the user declared (tree, parameters, resources, policy); changes mean an update."""
     environment: str = ""
+    namespace: str = ""
+    """The Nomad namespace that its environment asks for, "" for the service's own."""
+    node_pool: str = ""
+    """The Nomad node pool that its environment asks for, "" for the service's own."""
     schedule: str = ""
     timezone: str = "UTC"
     catch_up: bool = False

@@ -33,7 +33,6 @@ class Environment:
     folders: tuple[str, ...] = ()
     namespace: str = ""
     node_pool: str = ""
-    region: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Instance keys of its bots; they go before the fleet's."""
 
@@ -144,6 +143,5 @@ def _environment(name: str, part: Mapping[str, Any]) -> Environment:
         folders,
         part.get("namespace", ""),
         part.get("node_pool", ""),
-        part.get("region", ""),
         part.get("defaults", {}),
     )

@@ -21,7 +21,7 @@ from schemas.bot import BotSpec, BotType, Mode, ProgramVersion
 from schemas.document import Path, holds_secret
 from schemas.errors import ManifestError
 from schemas.explain import Violation
-from schemas.fleet import FleetSettings
+from schemas.fleet import Environment, FleetSettings
 from schemas.instance import BLOCK_KEYS, CONFIG, RESERVED, InstanceManifest
 from schemas.parameters import ParameterSchema
 from schemas.placed import document_errors, place_violations
@@ -88,7 +88,7 @@ def resolve_bot(
         errors.append(error)
     if errors or not instance.sound:
         return None, document_errors(errors)
-    return _spec(instance, program, value, config, environment), []
+    return _spec(instance, program, value, config, settings.environment(environment)), []
 
 
 def _parameters(
@@ -210,7 +210,7 @@ def _spec(
     program: ProgramVersion,
     value: Mapping[str, Any],
     config: Mapping[str, Any],
-    environment: str,
+    place: Environment,
 ) -> BotSpec:
     block = normalized(_block(value))
     config_json = _canonical(config)
@@ -224,8 +224,10 @@ def _spec(
         enabled=instance.enabled,
         config_json=config_json,
         path=instance.path,
-        digest=_digest(instance, program, block, config_json, environment),
-        environment=environment,
+        digest=_digest(instance, program, block, config_json, place),
+        environment=place.name,
+        namespace=place.namespace,
+        node_pool=place.node_pool,
         schedule=config.get("schedule", "") if is_scheduled else "",
         timezone=config.get("timezone", "UTC") if is_scheduled else "UTC",
         resources=read_resources(value),
@@ -243,10 +245,12 @@ def _digest(
     program: ProgramVersion,
     block: Mapping[str, Any],
     config_json: str,
-    environment: str,
+    place: Environment,
 ) -> str:
     unused = REALTIME_ONLY if instance.type is BotType.SCHEDULED else SCHEDULED_ONLY
+    on_cluster = {"place": [place.namespace, place.node_pool]} if place.namespace or place.node_pool else {}
     declared = {
+        **on_cluster,
         "program": [
             program.name,
             program.version,
@@ -254,7 +258,7 @@ def _digest(
             program.dependencies,
             program.dependencies_id,
         ],
-        "environment": environment,
+        "environment": place.name,
         "config": config_json,
         "policy": {key: block[key] for key in _RESTARTING if key in block and key not in unused},
     }

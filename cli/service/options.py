@@ -36,6 +36,7 @@ class UpOptions:
     commit: str = ""
     accept_moved_tags: bool = False
     subfolder: str = ""
+    environment: tuple[str, ...] = ()
     source_token_file: Path | None = None
     source_ca_file: Path | None = None
     source_known_hosts: Path | None = None

@@ -71,7 +71,9 @@ def open_origin(
     hosted = HostedRepository(options.data / "git" / "fleet.git", options.branch or "main")
     hosted.create()
     inside = HostedSource(hosted.path, hosted.branch, options.subfolder, options.poll_interval)
-    states = FleetStates(inside, ran=lambda: controller().programs_ran(), secrets=secrets)
+    states = FleetStates(
+        inside, ran=lambda: controller().programs_ran(), secrets=secrets, environments=options.environment
+    )
     trust = open_trust(options)
     source = guarded(inside, states, trust, controller)
     places = (Place("", source, states),)
@@ -122,6 +124,7 @@ def _one(options: UpOptions, controller: Callable[[], Controller], secrets: Flee
         ran=lambda: controller().programs_ran(),
         development=isinstance(source, FolderSource),
         secrets=secrets,
+        environments=options.environment,
     )
     trust = open_trust(options)
     trusted = guarded(source, states, trust, controller)
@@ -147,7 +150,8 @@ def _several(
     apps = {one.name: make_app(one) for one in declared}
     mirrors = [make_source(one, options, apps[one.name]) for one in declared]
     places = [
-        _place(one, mirror, controller, trust, secrets) for one, mirror in zip(declared, mirrors, strict=True)
+        _place(options, one, mirror, controller, trust, secrets)
+        for one, mirror in zip(declared, mirrors, strict=True)
     ]
     members = [Member(place.name, place.source, place.states) for place in places]
     everything = SourceSet(
@@ -173,6 +177,7 @@ def _several(
 
 
 def _place(
+    options: UpOptions,
     one: DeclaredSource,
     source: GitSource | FolderSource,
     controller: Callable[[], Controller],
@@ -184,6 +189,7 @@ def _place(
         ran=lambda: controller().programs_ran(one.name),
         development=isinstance(source, FolderSource),
         secrets=secrets,
+        environments=options.environment,
     )
     return Place(one.name, guarded(source, states, trust, controller, one.name), states)
 

@@ -101,9 +101,16 @@ def render(
 ) -> dict[str, Any]:
     """Return the whole job. `now` is Unix time, from which a schedule's clock changes are listed.
 
-    Raises SchedulerRefused where the bot's configuration is too large or its name cannot be.
+    Raises SchedulerRefused where the bot's configuration is too large, its name cannot be, or its environment
+    asks for another namespace than the one that this service runs bots in.
     """
     spec = launch.spec
+    if spec.namespace not in ("", settings.namespace):
+        raise SchedulerRefused(
+            f"the environment {spec.environment} belongs into the Nomad namespace {spec.namespace}, and this "
+            f"service runs bots in {settings.namespace}: run one of its own for it, with --environment "
+            f"{spec.environment} and NOMAD_NAMESPACE={spec.namespace}"
+        )
     scheduled = spec.type is BotType.SCHEDULED
     identity = job_id(settings.fleet, spec.name)
     job: dict[str, Any] = {
@@ -113,7 +120,7 @@ def render(
         "Type": "batch" if scheduled else "service",
         "Priority": min(max(spec.priority, 1), 100),
         "Datacenters": list(settings.datacenters),
-        "NodePool": launch.extra.get("node_pool") or settings.node_pool,
+        "NodePool": spec.node_pool or settings.node_pool,
         "Meta": _meta(launch, settings.fleet) | {META_NEEDS: needs(launch, settings)},
         "Constraints": _constraints(launch, settings),
         "TaskGroups": [_group(launch, settings, launcher, url_of, now)],

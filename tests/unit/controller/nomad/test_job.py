@@ -28,9 +28,9 @@ def url_of(bundle: Bundle) -> str:
 
 
 def rendered(
-    spec=None, settings: NomadSettings | None = None, layer: Bundle | None = None, extra=None, **fields: Any
+    spec=None, settings: NomadSettings | None = None, layer: Bundle | None = None, **fields: Any
 ) -> dict[str, Any]:
-    launch = Launch(spec or make_spec("maker", **fields), "c0ffee", CODE, layer, "3.11", extra or {})
+    launch = Launch(spec or make_spec("maker", **fields), "c0ffee", CODE, layer, "3.11")
     return render(launch, settings or NomadSettings(FLEET), LAUNCHER, url_of, 1_800_000_000.0)
 
 
@@ -184,11 +184,6 @@ def test_exec_driver_mounts_the_host_volume():
     assert task_of(job)["Env"]["HERDSMAN_STATE_ROOT"] == "/herdsman/state"
 
 
-def test_environment_chooses_the_node_pool():
-    """A launch may name its node pool."""
-    assert rendered(extra={"node_pool": "tokyo"})["NodePool"] == "tokyo"
-
-
 def test_priority_stays_within_nomads_range():
     """Nomad takes 1 to 100."""
     assert rendered(priority=500)["Priority"] == 100
@@ -248,3 +243,17 @@ def test_settings_that_cannot_be_are_refused(settings):
     """A wrong value is named at once, not at the first call."""
     with pytest.raises(UsageError):
         NomadSettings(**settings)
+
+
+def test_environment_names_the_node_pool():
+    """A bot's environment says on which nodes it runs, else the service does."""
+    assert rendered(make_spec("maker"))["NodePool"] == "default"
+    assert rendered(replace(make_spec("maker"), node_pool="fast"))["NodePool"] == "fast"
+
+
+def test_bot_of_another_namespace_is_refused():
+    """A service never runs an environment's bots in a namespace that is not theirs."""
+    spec = replace(make_spec("maker"), environment="prod", namespace="trading")
+    assert rendered(spec, NomadSettings(FLEET, namespace="trading"))["Namespace"] == "trading"
+    with pytest.raises(SchedulerRefused, match="--environment prod and NOMAD_NAMESPACE=trading"):
+        rendered(spec)

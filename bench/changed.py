@@ -19,6 +19,7 @@ import requests
 from bench.desks import FLEET, Desk
 from bench.figures import Figure
 from controller.launcher.archive import launcher_digest, launcher_files
+from controller.records import Wishes
 from controller.schedulers.nomad import scheduler as nomad_scheduler
 from controller.schedulers.nomad.scheduler import NomadScheduler
 from controller.schedulers.nomad.settings import NomadSettings
@@ -111,7 +112,7 @@ async def registered(desk: Desk, nomad: NomadAgent) -> float:
     """Run a pass, and return when the last of all jobs had a new index; then let Nomad settle."""
     before = await asyncio.to_thread(indexes, nomad)
     started = time.monotonic()
-    desk.controller.request_pass("push")
+    desk.controller.request_pass("push", wishes=Wishes(no_waves=True))
     while True:
         now = await asyncio.to_thread(indexes, nomad)
         if sum(index != before.get(job) for job, index in now.items()) == BOTS:

@@ -200,13 +200,17 @@ def final_line(changes: Sequence[Change], told: int, seconds: float, url: str, h
     if left:
         bots = number_of(len(changes), "bot")
         return f"{left} of {bots} not there after {seconds:.1f} s; it goes on. Watch: {_watch(url)}"
+    if waiting:
+        done = f"{len(changes) - waiting - failed - crashed} applied"
+        bad = "".join(
+            f", {count} {word}" for count, word in ((failed, "failed"), (crashed, "crashed")) if count
+        )
+        waits = f"{number_of(waiting, 'change')} {'waits' if waiting == 1 else 'wait'}"
+        return f"{done}{bad}, {waits}. Watch: {_watch(url)}"
     if failed:
         return f"{failed} of {number_of(len(changes), 'bot')} failed. See: herdsman status   {url}"
     if crashed:
         return f"applied; {crashed} of {number_of(len(changes), 'bot')} crashed. See: herdsman status   {url}"
-    if waiting:
-        waits = f"{number_of(waiting, 'change')} {'waits' if waiting == 1 else 'wait'}"
-        return f"{len(changes) - waiting} applied, {waits}. Watch: {_watch(url)}"
     if held:
         waits = f"{number_of(held, 'change')} {'waits' if held == 1 else 'wait'} to be confirmed"
         return f"{len(changes)} applied, {waits}. Watch: {_watch(url)}"

@@ -101,8 +101,11 @@ class Scene:
         return f"{self.fleet}.{name}"
 
     def silent(self) -> bool:
-        """Whether Nomad holds no struck node for ready."""
-        nodes = {node["Name"]: node["Status"] for node in self.cluster.get("nodes")}
+        """Whether Nomad holds no struck node for ready; it cannot tell while it has no leader."""
+        try:
+            nodes = {node["Name"]: node["Status"] for node in self.cluster.get("nodes")}
+        except OSError:
+            return False
         return not any(nodes[machine.name] == "ready" for machine in self.struck)
 
     def as_wanted(self) -> bool:

@@ -29,7 +29,7 @@ USUAL = "nodes cut off"
 CHOSEN = os.environ.get("HERDSMAN_ONE_COPY") or USUAL
 MOVES = 100.0
 MENDS = 120.0
-ELECTED = 30.0
+ELECTED = 60.0
 
 
 def chosen() -> list[Fault]:

@@ -66,9 +66,11 @@ def section(commit: str, faults: Mapping[str, Bots]) -> str:
     grid = [["operation", *(str(number) for number in range(1, len(faults) + 1))]]
     grid.append(["---"] * len(grid[0]))
     grid += [[name, *(_gap(bots.get(name)) for bots in faults.values())] for name in names]
+    missing = ", ".join(f'"{one.name}"' for one in FAULTS if one.name not in faults)
+    without = f" Not in this run: {missing}." if missing else ""
     return (
         f'Commit {commit}: {len(cases)} cases, two copies at once in {met}. "Gap": the longest time without '
-        f"a copy, in seconds. Every case is in `tests/faults/one-copy.json`.\n\n{_table(rows)}\n"
+        f"a copy, in seconds. Every case is in `tests/faults/one-copy.json`.{without}\n\n{_table(rows)}\n"
         f"The gap of each case, by the number of the fault:\n\n"
         f"{_table(grid)}\n"
     )

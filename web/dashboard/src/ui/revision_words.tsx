@@ -15,6 +15,8 @@ const STATES: Record<string, Outcome> = {
   refused: "bad",
   superseded: "off",
   waiting: "busy",
+  held: "warn",
+  halted: "bad",
   healthy: "good",
   removed: "off",
   rolled_back: "warn",
@@ -31,6 +33,7 @@ export function RevisionMark({ state }: { state: string }) {
 
 const RESULT_WORDS: Record<string, string> = {
   waiting: "on its way",
+  held: "waits",
   unchanged: "nothing to do",
   rolled_back: "rolled back",
 };

@@ -26,6 +26,7 @@ NAMES = (
     "viewers",
     "commands",
     "takeover",
+    "kill",
 )
 OUT = Path(__file__).parent / "out"
 

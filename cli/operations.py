@@ -16,6 +16,7 @@ from cli.connection import Client, service_options
 from cli.known_service import find_service
 from cli.output import HEALTH_MARKS, ago, output_option, paint, print_data
 from cli.plan import plan_lines
+from cli.scope import scope_of, scope_options_of
 from schemas.errors import UsageError
 from web.documents import Bot, BotDetail, OperationAnswer, PlanDocument, RecoverAnswer
 
@@ -28,16 +29,25 @@ wait_option = click.option("--no-wait", is_flag=True, help="Do not wait until th
 
 
 @click.command()
-@click.argument("bot", shell_complete=bot_names)
+@click.argument("bot", required=False, default="", shell_complete=bot_names)
+@scope_options_of
 @click.option("--reason", required=True, help="Why, for the record and for whoever looks next.")
 @click.option("--until", default="", help="When it ends by itself: 30m, 12h, 2d, or a time in RFC 3339.")
 @wait_option
 @output_option
 @service_options
-def suspend(bot: str, reason: str, until: str, no_wait: bool, output: str, **service: Any) -> None:
-    """Stop BOT and keep it stopped, whatever git says, until it is resumed (or until --until)."""
-    client, _ = at_work(bot, service)
+def suspend(bot: str, reason: str, until: str, no_wait: bool, output: str, **given: Any) -> None:
+    """Stop BOT and keep it stopped, whatever git says, until it is resumed (or until --until).
+
+    With --all, --account, --label, --program or --mode: every such bot, and those that come later. A bot
+    under several suspensions runs again once all have ended. In an emergency use `herdsman kill`.
+    """
+    scope, service = scope_of(bot, given)
     end = moment(until, time.time()) if until else None
+    if not bot:
+        suspend_many(scope, reason, end, output, service)
+        return
+    client, _ = at_work(bot, service)
     client.approve(f"{bot} is stopped{', until it is resumed' if end is None else f' until {until}'}")
     answer = client.post(f"/api/v1/bots/{bot}/suspend", OperationAnswer, {"reason": reason, "until": end})
     seen = None if no_wait else wait_for(client, bot, lambda now: now.health == "Suspended")
@@ -54,13 +64,21 @@ def suspend(bot: str, reason: str, until: str, no_wait: bool, output: str, **ser
 
 
 @click.command()
-@click.argument("bot", shell_complete=bot_names)
+@click.argument("bot", required=False, default="", shell_complete=bot_names)
+@scope_options_of
 @reason_option
 @wait_option
 @output_option
 @service_options
-def resume(bot: str, reason: str, no_wait: bool, output: str, **service: Any) -> None:
-    """End the suspension of BOT: it is again what git says."""
+def resume(bot: str, reason: str, no_wait: bool, output: str, **given: Any) -> None:
+    """End the suspension of BOT: it is again what git says.
+
+    With --all, --account, --label, --program or --mode the suspension of exactly these bots.
+    """
+    scope, service = scope_of(bot, given)
+    if not bot:
+        resume_many(scope, reason, output, service)
+        return
     client, _ = at_work(bot, service)
     client.approve(f"{bot} runs again, as git says")
     answer = client.post(f"/api/v1/bots/{bot}/resume", OperationAnswer, {"reason": reason})
@@ -77,8 +95,6 @@ def resume(bot: str, reason: str, no_wait: bool, output: str, **service: Any) ->
 def restart(bot: str, reason: str, no_wait: bool, output: str, **service: Any) -> None:
     """End the process of BOT as at a stop, and start it again with the same content."""
     client, before = at_work(bot, service)
-    if before.health == "Suspended":
-        raise UsageError(f"{bot} is suspended, nothing of it runs: `herdsman resume {bot}` first")
     client.approve(f"{bot} is stopped and started again")
     answer = client.post(f"/api/v1/bots/{bot}/restart", OperationAnswer, {"reason": reason})
 
@@ -87,6 +103,39 @@ def restart(bot: str, reason: str, no_wait: bool, output: str, **service: Any) -
 
     seen = None if no_wait else wait_for(client, bot, is_back)
     finish(bot, answer, output, f"restarted by {answer.by}{quoted(reason)}", seen, no_wait)
+
+
+def suspend_many(scope: str, reason: str, end: float | None, output: str, service: dict[str, Any]) -> None:
+    """Suspend every bot of a scope."""
+    client = client_of(service)
+    client.approve(f"{must_be(scope)}: every such bot is stopped until it is resumed")
+    body = {"scope": scope, "reason": reason, "until": end}
+    answer = client.post("/api/v1/suspensions", OperationAnswer, body)
+    if output in ("json", "yaml"):
+        print_data(answer, output)
+        return
+    click.echo(f"suspended {scope}  {suspended_text(answer.by, reason, end)}")
+    click.echo("    herdsman status --watch   to see them stop")
+
+
+def resume_many(scope: str, reason: str, output: str, service: dict[str, Any]) -> None:
+    """End the suspension of exactly this scope."""
+    client = client_of(service)
+    client.approve(f"{must_be(scope)}: every such bot runs again, as git says")
+    body = {"scope": scope, "reason": reason}
+    answer = client.post("/api/v1/suspensions/resume", OperationAnswer, body)
+    if output in ("json", "yaml"):
+        print_data(answer, output)
+        return
+    click.echo(f"resumed {scope}  by {answer.by}{quoted(reason)}")
+    click.echo("    what is under no other suspension runs again: herdsman status --watch")
+
+
+def must_be(scope: str) -> str:
+    """Return a scope that somebody named. Raises UsageError."""
+    if not scope:
+        raise UsageError("say which bots: one by its name, or --all, --account, --label, --program, --mode")
+    return scope
 
 
 @click.command()

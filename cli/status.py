@@ -10,6 +10,7 @@ import click
 from cli.bot_names import bot_names
 from cli.connection import Client, service_options
 from cli.known_service import find_service
+from cli.operations import suspended_text
 from cli.output import (
     HEALTH_MARKS,
     Cell,
@@ -24,7 +25,7 @@ from cli.output import (
     table,
 )
 from cli.system_status import show_system
-from web.documents import Bot, BotDetail, FleetDocument
+from web.documents import Bot, BotDetail, FleetDocument, KillDocument
 
 COLUMNS = (
     Column("BOT"),
@@ -90,6 +91,11 @@ def show_fleet(client: Client, output: str) -> None:
 def fleet_lines(fleet: FleetDocument, bots: list[Bot], now: float, wide: bool = False) -> list[str]:
     """Return the header, the table with the worst first, and under each problem its reason and next step."""
     lines = [header(fleet, now)]
+    lines += [paint(f"  {text}", "red") for text in map(switch_text, fleet.kills)]
+    lines += [
+        f"  suspended: {one.words}  {suspended_text(one.by, one.reason, one.until)}"
+        for one in fleet.suspensions
+    ]
     lines += [paint(f"  {problem}", "yellow") for problem in fleet.problems]
     if not bots:
         push = "" if fleet.problems else ": push a fleet to this service, see `herdsman init --help`"
@@ -106,6 +112,13 @@ def fleet_lines(fleet: FleetDocument, bots: list[Bot], now: float, wide: bool = 
         lines.append(line)
         lines += explanation(bot, fleet.problems)
     return lines
+
+
+def switch_text(kill: KillDocument) -> str:
+    """Return a kill switch that is on, in one line."""
+    since = time.strftime("%H:%M UTC", time.gmtime(kill.since))
+    state = f"{kill.dead} of {kill.total} dead" if not kill.complete else "nothing of it runs"
+    return f'KILL SWITCH is on: {kill.words}, since {since}, by {kill.by}: "{kill.reason}" ({state})'
 
 
 def header(fleet: FleetDocument, now: float) -> str:

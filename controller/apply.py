@@ -273,7 +273,7 @@ class Applier:
             return
         async with self._slots:
             with self._watch.changing(name):
-                await self._scheduler.stop(name, seen.token, reason)
+                await self._scheduler.stop(name, seen.token, reason, self._rule_for(name))
         now = await self._watch.try_look_at(name)
         if now is not None and now.phase not in (Phase.STOPPING, Phase.STOPPED):
             await sleep_or(self._clock, self._settings.stop_poll, worker.woken)
@@ -419,8 +419,13 @@ class Applier:
         entry = self._fleet.inventory.get(name)
         return known if known.id == revision else Revision(revision, origin=entry.source if entry else "")
 
+    def _rule_for(self, name: str) -> str:
+        """Return the key of the rule that stops a bot, "" where its own suspension or git does."""
+        suspended = self._fleet.suspended(name)
+        return suspended[0].key if suspended and suspended[0].scope else ""
+
     def _halt_for(self, name: str) -> Halt:
-        return Halt.SUSPENDED if name in self._fleet.suspensions else Halt.DISABLED
+        return Halt.SUSPENDED if self._fleet.suspended(name) else Halt.DISABLED
 
 
 def _reason_of(error: HerdsmanError) -> Reason:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from controller.differences import describe_new, describe_update
-from controller.records import Halt, InventoryEntry, Suspension
+from controller.records import Halt, InventoryEntry, Rules, Suspension
 from controller.schedulers.protocol import ObservedBot, Phase
+from controller.scopes import ALL, bot_scope, scope_words, scopes_of
 from gitops.desired import DesiredState
 from schemas.bot import BotSpec
 
@@ -43,6 +44,26 @@ class Known:
     observed: Mapping[str, ObservedBot] = field(default_factory=dict)
     inventory: Mapping[str, InventoryEntry] = field(default_factory=dict)
     suspensions: Mapping[str, Suspension] = field(default_factory=dict)
+    rules: Rules = Rules()
+    """The suspensions of scopes, and the kill switches."""
+
+    def scopes(self, name: str, spec: BotSpec | None) -> frozenset[str]:
+        """Return every scope that a bot is in: as git declares it (`spec`), as it was applied, as it runs.
+
+        All of them, so that nobody gets a bot out of a rule by giving it another label.
+        """
+        owned, seen = self.inventory.get(name), self.observed.get(name)
+        applied = owned.spec if owned is not None else None
+        runs = seen.scopes if seen is not None else frozenset()
+        declared = scopes_of(spec) if spec is not None else frozenset()
+        before = scopes_of(applied) if applied is not None and applied is not spec else frozenset()
+        return declared | before | runs | {ALL, bot_scope(name)}
+
+    def suspended(self, name: str, spec: BotSpec | None) -> tuple[Suspension, ...]:
+        """Return everything that keeps a bot from running: kill switches, rules of scopes, its own."""
+        own = self.suspensions.get(name)
+        found = self.rules.over(self.scopes(name, spec)) if self.rules.rules else ()
+        return (*found, own) if own is not None else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +107,16 @@ def compare_bot(name: str, desired: DesiredState, known: Known) -> Difference:
     owned = known.inventory.get(name)
     if seen is not None and not is_ours(seen, known.fleet, owned):
         return Difference(name, Kind.FOREIGN, reason="a job of this name belongs to somebody else")
-    suspension = known.suspensions.get(name)
-    if owned is not None and desired.fails(owned.source, owned.path, name):
-        return _protected(owned, seen, suspension, _mistake(owned, desired))
-    if owned is not None and name not in desired.overlaid and (unread := desired.unread_text(owned.source)):
-        return replace(_protected(owned, seen, suspension, unread), unread=True)
     spec = desired.bots.get(name)
+    suspended = known.suspended(name, spec)
+    if owned is not None and desired.fails(owned.source, owned.path, name):
+        return _protected(owned, seen, suspended, _mistake(owned, desired))
+    if owned is not None and name not in desired.overlaid and (unread := desired.unread_text(owned.source)):
+        return replace(_protected(owned, seen, suspended, unread), unread=True)
     if spec is None:
-        return _unwanted(name, seen, owned, desired, suspension)
-    if suspension is not None:
-        return _stopped(name, seen, _suspended(suspension))
+        return _unwanted(name, seen, owned, desired, suspended)
+    if suspended:
+        return _stopped(name, seen, suspension_reason(suspended[0]))
     if not spec.enabled:
         return _stopped(name, seen, "disabled in git")
     return _wanted(spec, seen, owned)
@@ -146,6 +167,7 @@ def _settled(name: str, desired: DesiredState, known: Known) -> bool:
         and seen.phase in _ALIVE
         and name not in known.suspensions
         and not owned.halted
+        and not (known.rules.rules and known.suspended(name, spec))
         and not desired.fails(owned.source, owned.path, name)
     )
 
@@ -161,11 +183,11 @@ def _mistake(owned: InventoryEntry, desired: DesiredState) -> str:
 
 
 def _protected(
-    owned: InventoryEntry, seen: ObservedBot | None, suspension: Suspension | None, why: str
+    owned: InventoryEntry, seen: ObservedBot | None, suspended: tuple[Suspension, ...], why: str
 ) -> Difference:
     """Keep a bot as it was last applied: only an operator's stop or a drift is acted upon."""
-    if suspension is not None:
-        return _stopped(owned.bot, seen, _suspended(suspension))
+    if suspended:
+        return _stopped(owned.bot, seen, suspension_reason(suspended[0]))
     if owned.spec is not None and owned.halted in (Halt.NONE, Halt.SUSPENDED):
         kept = _wanted(owned.spec, seen, owned)
         if kept.kind in (Kind.DRIFTED, Kind.UPDATE):
@@ -178,12 +200,12 @@ def _unwanted(
     seen: ObservedBot | None,
     owned: InventoryEntry | None,
     desired: DesiredState,
-    suspension: Suspension | None,
+    suspended: tuple[Suspension, ...],
 ) -> Difference:
     if owned is None:
         reason = "a job with this fleet's mark that the inventory has never held"
         return Difference(name, Kind.FOREIGN, reason=reason)
-    stop = _stopped(name, seen, _suspended(suspension)) if suspension else None
+    stop = _stopped(name, seen, suspension_reason(suspended[0])) if suspended else None
     if stop is not None and stop.wants:
         return stop
     if kept := desired.keeps(owned.source):
@@ -201,8 +223,11 @@ def _gone_text(owned: InventoryEntry, desired: DesiredState) -> str:
     return f"{owned.path or owned.bot} is gone"
 
 
-def _suspended(suspension: Suspension) -> str:
-    return f'suspended by {suspension.by}: "{suspension.reason}"'
+def suspension_reason(suspension: Suspension) -> str:
+    """Return why a bot is stopped, as its job tells it."""
+    word = "kill switch" if suspension.kill else "suspended"
+    about = f" ({scope_words(suspension.scope)})" if suspension.scope else ""
+    return f'{word} by {suspension.by}: "{suspension.reason}"{about}'
 
 
 def _stopped(name: str, seen: ObservedBot | None, reason: str) -> Difference:
@@ -221,7 +246,7 @@ def _wanted(spec: BotSpec, seen: ObservedBot | None, owned: InventoryEntry | Non
             return Difference(spec.name, Kind.ADOPT, spec=spec)
         summary = describe_update(applied, spec)
         return Difference(spec.name, Kind.UPDATE, summary, "changed in git", blocked, spec)
-    if owned is not None and owned.halted and (seen is None or seen.phase in _ENDING):
+    if owned is not None and (owned.halted or _by_rule(seen)) and (seen is None or seen.phase in _ENDING):
         reason = "no longer stopped"
         return Difference(spec.name, Kind.UPDATE, "started again", reason, blocked, spec)
     if seen is None:
@@ -247,6 +272,11 @@ def _compare_content(
     if owned.token != seen.token:
         return _drifted(spec, "its job was changed behind our back")
     return Difference(spec.name, Kind.NONE)
+
+
+def _by_rule(seen: ObservedBot | None) -> bool:
+    """Say whether a rule stopped a job, which it says itself, whatever a lost database knows of it."""
+    return seen is not None and seen.suspended is not None and bool(seen.suspended.get("rule"))
 
 
 def _drifted(spec: BotSpec, reason: str, blocked: str = "") -> Difference:

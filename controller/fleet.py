@@ -7,7 +7,7 @@ from controller.compare import Difference, Kind, Known, compare_bot, drift_of
 from controller.delays import Delay
 from controller.plan import Plan
 from controller.process import ProcessState
-from controller.records import Halt, InventoryEntry, Suspension
+from controller.records import Halt, InventoryEntry, Rules, Suspension
 from controller.recovery import ended_suspensions, needs_recovery, recovered_entries, recovered_suspensions
 from controller.rollback.holding import hold_of
 from controller.rollback.overlay import Overlays, overlaid
@@ -36,6 +36,7 @@ class Fleet:
     observed: dict[str, ObservedBot] = field(default_factory=dict)
     inventory: dict[str, InventoryEntry] = field(default_factory=dict)
     suspensions: dict[str, Suspension] = field(default_factory=dict)
+    rules: Rules = Rules()
     processes: dict[str, ProcessState] = field(default_factory=dict)
     statuses: dict[str, BotStatus] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
@@ -78,7 +79,7 @@ class Fleet:
     @property
     def known(self) -> Known:
         """Return what a comparison reads; it follows every later change."""
-        return Known(self.id, self.observed, self.inventory, self.suspensions)
+        return Known(self.id, self.observed, self.inventory, self.suspensions, self.rules)
 
     def recovered(self, scheduler: str, now: float) -> Known:
         """Return what a comparison would read after a recovery."""
@@ -91,6 +92,7 @@ class Fleet:
             self.observed,
             self.inventory | {entry.bot: entry for entry in entries},
             suspensions | {one.bot: one for one in back},
+            self.rules,
         )
 
     def needs_recovery(self) -> str:
@@ -132,14 +134,27 @@ class Fleet:
     def may_act(self, name: str) -> bool:
         """Say whether a bot may be changed at all now (a held prune does not keep an operator's stop).
 
-        Nothing is done for a revision that is not in the database yet.
+        Nothing is done for a revision that is not in the database yet. Bots under a kill switch are the
+        switch's alone (see `killing.py`).
         """
+        if self.killed(name):
+            return False
         if self.desired is None or self.recovery or self.desired.revision.id not in self.revisions:
             return False
         difference = self.difference(name)
         if name in self.held and difference.kind in (Kind.CREATE, Kind.REMOVE):
             return False
         return not difference.wants or self.ask(name, difference) is None
+
+    def suspended(self, name: str) -> tuple[Suspension, ...]:
+        """Return everything that keeps a bot from running, kill switches first."""
+        return self.known.suspended(name, self.desired.bots.get(name) if self.desired else None)
+
+    def killed(self, name: str) -> Suspension | None:
+        """Return the kill switch that a bot is under, None where it is under none."""
+        if not self.rules.kills:
+            return None
+        return next((one for one in self.suspended(name) if one.kill), None)
 
     def revision_of(self, name: str) -> Revision:
         """Return the revision that says what a bot is: that of its own source."""
@@ -161,7 +176,7 @@ class Fleet:
             seen=self.observed.get(name),
             owned=owned,
             process=self.processes.get(name, ProcessState()),
-            suspension=self.suspensions.get(name),
+            suspended=self.suspended(name),
             operation=self.operations.get(name),
             held=self.held.get(name, ""),
             delay=self.delay(name),

@@ -204,7 +204,7 @@ class Followed:
         """Say whether what a change aimed at is no longer what is wanted."""
         wanted = self._fleet.wanted.bots.get(bot) if self._fleet.wanted else None
         if track.aim.action in ("remove", "stop"):
-            return wanted is not None and wanted.enabled and bot not in self._fleet.suspensions
+            return wanted is not None and wanted.enabled and not self._fleet.suspended(bot)
         return wanted is None or wanted.digest != track.aim.digest
 
     def _evidence(self, name: str, track: _Track) -> Evidence:

@@ -169,6 +169,8 @@ def _waiting(process: ProcessState) -> Judgement:
     if process.reason == "state_elsewhere":
         message = process.message or "its state is on another node; it never starts without it"
         return Judgement(Health.DEGRADED, Reason.STATE_ELSEWHERE, message)
+    if process.reason == "kill_switch":
+        return Judgement(Health.PROGRESSING, Reason.KILL_SWITCH, process.message)
     message = process.message or "another copy may still live; it starts once that one's lease is free"
     return Judgement(Health.PROGRESSING, Reason.WAITING_FOR_LEASE, message)
 

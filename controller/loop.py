@@ -18,6 +18,7 @@ from controller.database.rollouts import load_rollouts
 from controller.database.runs import load_runs
 from controller.fleet import Fleet
 from controller.follow import Followed
+from controller.killing import Killing
 from controller.listing import MOST, listed
 from controller.markets import Markets
 from controller.operator import Operator
@@ -30,6 +31,7 @@ from controller.reconcile import Reconciler
 from controller.records import (
     Attempt,
     AuditEntry,
+    KillProgress,
     PastBot,
     RevisionRecord,
     RevisionState,
@@ -43,6 +45,8 @@ from controller.reports import Reported, Reports
 from controller.restoring import restore
 from controller.rollback.operating import Rollbacks
 from controller.rollback.watching import FlapGuard
+from controller.rulebook import Rulebook
+from controller.ruling import Ruling
 from controller.schedulers.protocol import NodeReport, Phase, Placed, Scheduler
 from controller.secrets.handing import Handing
 from controller.settings import Settings
@@ -59,7 +63,7 @@ from gitops.desired import DesiredState
 from gitops.merging import Owner
 from gitops.revision import Revision
 from schemas.bot import BotSpec
-from schemas.errors import ManifestError, NotFound, SchedulerUnavailable, UsageError
+from schemas.errors import ManifestError, NotFound, SchedulerRefused, SchedulerUnavailable, UsageError
 from schemas.state import StateVersion
 
 _LOG = logging.getLogger(__name__)
@@ -165,6 +169,11 @@ class Controller:
             self._sync,
         )
         self._rollbacks = Rollbacks(fleet, states, database, clock, self._go_back)
+        self._rulebook = Rulebook(fleet, scheduler, database, lambda: self._ruling.rules_changed())
+        self._killing = Killing(
+            fleet, scheduler, database, self._watch, self._rulebook, clock, self._telling.touch_all
+        )
+        self._ruling = Ruling(fleet, self._rulebook, self._killing, self._applier, self._telling, clock)
         self._queries = Queries(fleet, scheduler)
         self._saved_states = saved_states
         self._reports = Reports(fleet, database, clock, settings, listener, self._telling.touch)
@@ -198,9 +207,11 @@ class Controller:
             group.create_task(self._guard.run())
             group.create_task(self._usher.run())
             group.create_task(self._markets.run())
+            group.create_task(self._ruling.run())
             if self._saved_states is not None:
                 group.create_task(forget_removed(self._saved_states, self._bots, self._clock))
             await self._open_scheduler()
+            group.create_task(self._killing.run())
             group.create_task(self._watch.run())
             group.create_task(self._reconciler.run(earlier))
             if self._secrets is not None:
@@ -277,6 +288,38 @@ class Controller:
         """
         return await self._scheduler.placed(allocation)
 
+    async def suspend_scope(
+        self, scope: str, by: str, reason: str, until: float | None = None, *, token: str = ""
+    ) -> None:
+        """Stop every bot of a scope, also those to come. Raises UsageError."""
+        await self._ruling.suspend(scope, by, reason, until, token)
+
+    async def resume_scope(self, scope: str, by: str, reason: str = "", *, token: str = "") -> None:
+        """End the suspension of exactly this scope. Raises UsageError."""
+        await self._ruling.resume(scope, by, reason, token)
+
+    async def kill(self, scope: str, by: str, reason: str, *, token: str = "") -> KillProgress:
+        """Turn the kill switch of a scope on; return how far it has come. Raises UsageError."""
+        return await self._ruling.kill(scope, by, reason, token)
+
+    async def release(self, scope: str, by: str, reason: str = "", *, token: str = "") -> None:
+        """Turn the kill switch of a scope off. Raises UsageError."""
+        await self._ruling.release(scope, by, reason, token)
+
+    def kills(self) -> list[KillProgress]:
+        """Return how far each kill switch that is on has come."""
+        return self._killing.progress()
+
+    def suspensions(self) -> list[Suspension]:
+        """Return everything that keeps bots from running: kill switches, rules of scopes, single bots."""
+        own = sorted(self._fleet.suspensions.values(), key=lambda one: one.bot)
+        rules = sorted(self._fleet.rules.rules, key=lambda one: (not one.kill, one.since))
+        return [*rules, *own]
+
+    def suspended(self, name: str) -> tuple[Suspension, ...]:
+        """Return everything that keeps one bot from running, kill switches first."""
+        return self._fleet.suspended(name)
+
     async def change_state(
         self, name: str, change: StateChange, by: str, reason: str, *, token: str = ""
     ) -> StateVersion:
@@ -349,10 +392,6 @@ class Controller:
         entry = self._fleet.inventory.get(name)
         return wanted or (entry.spec if entry else None)
 
-    def suspension(self, name: str) -> Suspension | None:
-        """Return a bot's suspension."""
-        return self._fleet.suspensions.get(name)
-
     async def bundle_keys(self) -> set[str]:
         """Return the keys of the bundles that our bots run on or may be rolled back to: they must be kept."""
         entries = self._fleet.inventory.values()
@@ -382,7 +421,9 @@ class Controller:
         """Return what keeps the controller from doing its work, in words."""
         ended = f"the controller has ended: {self._failure}" if self._failure else ""
         passes = (self._reconciler.problem, self._reconciler.watch_problem, *self._source.problems())
-        found = (ended, self._fleet.recovery, self._fleet.unavailable, *passes, self._reconciler.held)
+        unkept = self._rulebook.problem
+        rules = f"kill switches and suspensions in force are not kept yet: {unkept}" if unkept else ""
+        found = (ended, self._fleet.recovery, self._fleet.unavailable, rules, *passes, self._reconciler.held)
         return list(dict.fromkeys(text for text in found if text))
 
     async def nodes(self) -> list[NodeReport]:
@@ -472,7 +513,8 @@ class Controller:
         while True:
             try:
                 await self._scheduler.open()
-            except SchedulerUnavailable as error:
+                await self._rulebook.open()
+            except (SchedulerUnavailable, SchedulerRefused) as error:
                 failures += 1
                 _LOG.warning("the scheduler cannot be opened: %s", error)
                 self._fleet.unavailable = str(error)
@@ -491,6 +533,8 @@ class Controller:
                 self._check_recovery()
             self._telling.touch(name)
             self._applier.attend(name)
+            if self._killing.concerns(name):
+                self._killing.attend()
         if ended:
             self._applier.bot_ended()
 

@@ -18,6 +18,7 @@ from controller.records import RECOVER, AuditEntry, Suspension
 from controller.recovery import ended_suspensions, recovered_entries, recovered_suspensions
 from controller.refreshing import Refresher
 from controller.schedulers.protocol import Phase
+from controller.scopes import scope_options, scope_words
 from controller.telling import Telling
 from schemas.errors import Conflict, NotFound, UsageError
 
@@ -95,7 +96,9 @@ class Operator:
         """End a suspension; the bot becomes what git asks for."""
         self._must_know(name)
         if name not in self._fleet.suspensions:
-            raise UsageError(f"{name} is not suspended")
+            others = self._fleet.suspended(name)
+            wider = f" by itself: it is {how_suspended(name, others[0])}" if others else ""
+            raise UsageError(f"{name} is not suspended{wider}")
         entry = AuditEntry(self._clock.time(), by, "resume", name, reason, token)
 
         def write(connection: Connection) -> None:
@@ -109,8 +112,8 @@ class Operator:
     async def restart(self, name: str, by: str, reason: str, token: str = "") -> None:
         """End a bot's process as at a stop, and start it again with the same spec."""
         self._must_know(name)
-        if name in self._fleet.suspensions:
-            raise UsageError(f"{name} is suspended: `herdsman resume {name}` starts it")
+        if suspended := self._fleet.suspended(name):
+            raise UsageError(f"{name} is {how_suspended(name, suspended[0])}")
         if name not in self._fleet.observed:
             raise UsageError(
                 f"{name} does not run, so it cannot be restarted; look at `herdsman status {name}`"
@@ -129,7 +132,7 @@ class Operator:
 
         async def look(name: str) -> bool:
             async with slots:
-                return name not in self._fleet.suspensions and await self._refresher.outdated(name)
+                return not self._fleet.suspended(name) and await self._refresher.outdated(name)
 
         found = await asyncio.gather(*(look(name) for name in names))
         return [name for name, outdated in zip(names, found, strict=True) if outdated]
@@ -192,3 +195,13 @@ class Operator:
     def _must_act(self) -> None:
         if self._fleet.recovery:
             raise UsageError(self._fleet.recovery)
+
+
+def how_suspended(name: str, suspension: Suspension) -> str:
+    """Return what keeps a bot from running, and which command ends it."""
+    if not suspension.scope:
+        return f"suspended: `herdsman resume {name}` starts it"
+    words, options = scope_words(suspension.scope), scope_options(suspension.scope)
+    if suspension.kill:
+        return f"under the kill switch ({words}): `herdsman release {options}` turns it off"
+    return f"suspended ({words}): `herdsman resume {options}` ends that"

@@ -3,6 +3,7 @@
 Times are Unix seconds; None where there is no such moment.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -54,13 +55,93 @@ class InventoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """An operator's word that a bot must not run; overrides git until it ends."""
+    """An operator's word that a bot, or every bot of a scope, must not run; overrides git until it ends.
+
+    `bot` is set where it is about one bot by its own, else `scope` (see `scopes.py`). `kill`: it is the kill
+    switch, which ends by being released alone.
+    """
 
     bot: str
     by: str
     reason: str
     since: float
     until: float | None = None
+    scope: str = ""
+    kill: bool = False
+
+    @property
+    def key(self) -> str:
+        """Which of a fleet's rules it is: there is one of each kind for each scope."""
+        return f"{'kill' if self.kill else 'suspend'} {self.scope}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The suspensions of scopes and the kill switches in force; `number` grows with every change of them."""
+
+    number: int = 0
+    rules: tuple[Suspension, ...] = ()
+
+    @property
+    def kills(self) -> tuple[Suspension, ...]:
+        """The kill switches that are on."""
+        return tuple(one for one in self.rules if one.kill)
+
+    def find(self, key: str) -> Suspension | None:
+        """Return one rule by its key."""
+        return next((one for one in self.rules if one.key == key), None)
+
+    def including(self, rule: Suspension) -> "Rules":
+        """Return them with one more, in place of an earlier one of its key."""
+        others = tuple(one for one in self.rules if one.key != rule.key)
+        return Rules(self.number + 1, (*others, rule))
+
+    def without(self, key: str) -> "Rules":
+        """Return them with one less."""
+        return Rules(self.number + 1, tuple(one for one in self.rules if one.key != key))
+
+    def over(self, scopes: Set[str]) -> tuple[Suspension, ...]:
+        """Return those that a bot of these scopes is under, kill switches first."""
+        found = [one for one in self.rules if one.scope in scopes]
+        return tuple(sorted(found, key=lambda one: (not one.kill, one.since)))
+
+
+class Fate(StrEnum):
+    """How far a kill switch has come with a bot that it has not seen dead yet."""
+
+    WAITING = "waiting"
+    """Not asked to end yet, as far as is known."""
+    ASKED = "asked"
+    """Asked to end; it has its kill_timeout for it."""
+    UNKNOWN = "unknown"
+    """Its node does not answer: it may still run there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survivor:
+    """A bot under a kill switch that is not known to be dead, and why."""
+
+    bot: str
+    fate: Fate
+    why: str = ""
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KillProgress:
+    """How far a kill switch has come. `total` counts the bots that it found alive; `asked`, `dead` of them.
+
+    `survivors` are those not known to be dead, the first 200 of them. `patience` are the seconds that the
+    most patient bot has to end. `problem` says what keeps the switch itself from being kept everywhere.
+    """
+
+    rule: Suspension
+    total: int = 0
+    asked: int = 0
+    dead: int = 0
+    survivors: tuple[Survivor, ...] = ()
+    patience: float = 0.0
+    problem: str = ""
 
 
 BUILDING = "building: "

@@ -44,9 +44,14 @@ def needs_recovery(
 def _forgotten_stops(ours: Sequence[ObservedBot], inventory: Mapping[str, InventoryEntry]) -> str:
     """Return why bots that we stopped may not simply be started: the database knows of no such stop.
 
-    A stop is always written there before the scheduler is asked, and its end after the bot runs again.
+    A stop is always written there before the scheduler is asked, and its end after the bot runs again. What a
+    rule stopped is no mystery: the rules are kept beside the jobs.
     """
-    stopped = [seen for seen in ours if seen.suspended and _runs(inventory.get(seen.name))]
+    stopped = [
+        seen
+        for seen in ours
+        if seen.suspended and not seen.suspended.get("rule") and _runs(inventory.get(seen.name))
+    ]
     if not stopped:
         return ""
     example, reason = stopped[0].name, (stopped[0].suspended or {}).get("reason", "")
@@ -125,7 +130,10 @@ def recovered_suspensions(
     return [
         _suspension(name, seen.suspended, now)
         for name, seen in observed.items()
-        if seen.fleet == fleet and seen.suspended and name not in known
+        if seen.fleet == fleet
+        and seen.suspended
+        and not seen.suspended.get("rule")  # rules come back by themselves
+        and name not in known
     ]
 
 

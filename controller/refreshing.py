@@ -70,7 +70,7 @@ class Refresher:
         name, fleet = entry.bot, self._fleet
         now = fleet.observed.get(name)
         moved = seen is None or now is None or now.token != seen.token or fleet.inventory.get(name) != entry
-        if moved or name in fleet.suspensions or fleet.difference(name).wants:
+        if moved or fleet.suspended(name) or fleet.difference(name).wants:
             raise Conflict(f"{name} was changed meanwhile: ask again once that is done")
 
     async def _launch(self, entry: InventoryEntry, spec: BotSpec) -> Launch:

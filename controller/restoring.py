@@ -9,6 +9,7 @@ from controller.database.inventory import load_inventory
 from controller.database.programs import load_programs
 from controller.database.revisions import known_revisions, newest_revisions
 from controller.database.rollbacks import load_overlays, load_trials
+from controller.database.rules import load_rules
 from controller.database.statuses import load_statuses
 from controller.database.suspensions import load_suspensions
 from controller.fleet import Fleet
@@ -23,6 +24,7 @@ def restore(connection: Connection, fleet: Fleet, name: str, now: float) -> dict
     fleet.overlays = fleet.asked_overlays = load_overlays(connection)
     fleet.trials.update(load_trials(connection))
     fleet.proven.update(proven_specs(connection))
+    fleet.rules = load_rules(connection)
     fleet.programs.update(load_programs(connection))
     fleet.revisions.update(known_revisions(connection))
     fleet.restored = restored_from(connection)

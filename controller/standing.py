@@ -14,6 +14,7 @@ from controller.process import ProcessState
 from controller.records import Halt, InventoryEntry, Suspension
 from controller.rollback.holding import either_text
 from controller.schedulers.protocol import ObservedBot, Phase
+from controller.scopes import scope_words
 from controller.settings import Settings
 from controller.status import BotStatus, Health, HeldBy, Hold, Reason, Sync
 from schemas.bot import BotSpec, BotType
@@ -47,7 +48,8 @@ class Standing:
     seen: ObservedBot | None = None
     owned: InventoryEntry | None = None
     process: ProcessState = ProcessState()
-    suspension: Suspension | None = None
+    suspended: tuple[Suspension, ...] = ()
+    """All that keeps it from running, kill switches first."""
     operation: Operation | None = None
     held: str = ""
     """Why its change is held back by the plan, "" where it is not."""
@@ -98,9 +100,10 @@ def sync_of(standing: Standing) -> Sync:
 
 
 def _judgement(standing: Standing, now: float, settings: Settings) -> Judgement:
-    seen, suspension = standing.seen, standing.suspension
-    if suspension is not None:
-        return judge_stopped(seen, Reason.SUSPENDED, suspension_text(suspension))
+    seen, suspended = standing.seen, standing.suspended
+    if suspended:
+        reason = Reason.KILL_SWITCH if suspended[0].kill else Reason.SUSPENDED
+        return judge_stopped(seen, reason, "; also ".join(suspension_text(one) for one in suspended))
     if standing.difference.kind is Kind.REMOVE and not standing.held and not standing.delay:
         return judge_stopped(seen, Reason.REMOVED, "removed from git")
     if _disabled(standing):
@@ -115,8 +118,12 @@ def _disabled(standing: Standing) -> bool:
 
 
 def suspension_text(suspension: Suspension) -> str:
-    """Return `by desk-ops: "exchange maintenance", until 2026-11-23 06:00 UTC`."""
+    """Return `by desk-ops: "exchange maintenance" (account binance-1), until 2026-11-23 06:00 UTC`."""
     text = f'by {suspension.by}: "{suspension.reason}"'
+    if suspension.scope:
+        text += f" ({scope_words(suspension.scope)})"
+    if suspension.kill:
+        return f"kill switch, {datetime.fromtimestamp(suspension.since, UTC):%Y-%m-%d %H:%M} UTC, {text}"
     if suspension.until is None:
         return text
     return f"{text}, until {datetime.fromtimestamp(suspension.until, UTC):%Y-%m-%d %H:%M} UTC"
@@ -245,7 +252,7 @@ def _status(standing: Standing, judged: Judgement) -> BotStatus:
         run=process.run,
         schedule=spec.schedule,
         timezone=spec.timezone if scheduled else "",
-        next_run=seen.next_run if seen and not standing.suspension else None,
+        next_run=seen.next_run if seen and not standing.suspended else None,
         memory_limit=runs.resources.memory_limit,
         cpu_limit=runs.resources.cpu_limit,
         account=spec.account,

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     NO_RUNTIME = "NoRuntime"
     DISABLED = "Disabled"
     SUSPENDED = "Suspended"
+    KILL_SWITCH = "KillSwitch"
     NOT_APPLIED = "NotApplied"
     APPLY_FAILED = "ApplyFailed"
     BUILDING = "Building"

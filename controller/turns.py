@@ -196,7 +196,7 @@ class Turns:
         if refusal is not None and refusal.digest == target:
             return Look(Progress.FAILED, refusal.error)
         spec = fleet.wanted.bots.get(name) if fleet.wanted else None
-        if spec is None or spec.digest != target or not spec.enabled or name in fleet.suspensions:
+        if spec is None or spec.digest != target or not spec.enabled or fleet.suspended(name):
             return Look(Progress.GONE)
         owned, operation = fleet.inventory.get(name), fleet.operations.get(name)
         if owned is None or owned.digest != target:
@@ -261,7 +261,7 @@ class Turns:
         *,
         drift: bool,
     ) -> Delay | None:
-        if name in self.fleet.suspensions:
+        if self.fleet.suspended(name):
             return None
         owned = self.fleet.inventory.get(name)
         back = name in desired.overlaid  # what is brought back to what it was, is brought back at once
@@ -347,7 +347,7 @@ class Turns:
     def _unwell(self, name: str, desired: DesiredState | None) -> str:
         """Return a bot's health in a word where it is not healthy now, "" where it is."""
         fleet = self.fleet
-        if name in fleet.suspensions:
+        if fleet.suspended(name):
             return "suspended"
         spec = desired.bots.get(name) if desired is not None else None
         owned = fleet.inventory.get(name)

@@ -52,7 +52,7 @@ class Waits:
             return effort.retry_at - now
         if difference.blocked:
             return self._settings.stop_poll
-        if difference.kind in (Kind.CREATE, Kind.REMOVE, Kind.STOP) and name not in self._fleet.suspensions:
+        if difference.kind in (Kind.CREATE, Kind.REMOVE, Kind.STOP) and not self._fleet.suspended(name):
             wait = self._others(name, effort, now)
             if wait is not None:
                 return wait

@@ -46,6 +46,7 @@ class WaitReason(StrEnum):
     LEASE = "lease"
     BACKOFF = "backoff"
     STATE_ELSEWHERE = "state_elsewhere"
+    KILL_SWITCH = "kill_switch"
 
 
 class Outcome(StrEnum):

@@ -102,13 +102,16 @@ class BotDetail(Struct):
     """`{"type": Ready|Reconciling|Stalled, "status", "reason", "message", "since"}`."""
     attempts: list[dict[str, Any]]
     """The last 5 applies: `{"revision", "started_at", "ended_at", "ok", "message"}`."""
-    suspended: dict[str, Any] | None
+    suspended: "SuspensionDocument | None"
+    """What keeps it from running before all else; see `suspensions` for the rest."""
     revision: dict[str, Any] | None
     """The applied revision: `{"id", "author", "message", "committed_at"}`."""
     secrets: list[dict[str, str]] = []
     """`{"name", "from", "place", "key"}` of each secret that it gets; values are nowhere in the API."""
     removed: dict[str, Any] | None = None
     """For a bot that is gone (asked for with `removed=true`): `{"revision", "at"}` of what removed it."""
+    suspensions: list["SuspensionDocument"] = []
+    """Everything that keeps it from running, kill switches first."""
 
 
 class QueryRequest(Struct):
@@ -219,6 +222,10 @@ class FleetDocument(Struct):
     """What is wrong with herdsman itself, in words."""
     held: list[dict[str, Any]] = []
     """Where all bots are held at an earlier revision: as in Bot, with `source` where there are several."""
+    kills: list["KillDocument"] = []
+    """The kill switches that are on, with the first survivors of each."""
+    suspensions: list["SuspensionDocument"] = []
+    """The suspensions of scopes in force."""
 
 
 class PlanDocument(Struct):
@@ -379,6 +386,64 @@ class OperationRequest(Struct):
     reason: str = ""
     until: float | None = None
     """Unix time at which a suspension ends by itself."""
+
+
+class ScopeRequest(Struct):
+    """The body of `POST /api/v1/suspensions`, `/suspensions/resume`, `/kill` and `/release`.
+
+    `scope` says which bots: `all`, `bot=NAME`, `label=KEY`, `label=KEY=VALUE`, `account=NAME`,
+    `program=NAME`, `mode=live` or `mode=dry`.
+    """
+
+    scope: str
+    reason: str = ""
+    until: float | None = None
+    """Unix time at which a suspension ends by itself; a kill switch never does."""
+
+
+class SuspensionDocument(Struct):
+    """What keeps bots from running: a kill switch, a suspension of a scope, or of one bot."""
+
+    scope: str
+    words: str
+    """The scope for people: `all bots`, `account binance-1`."""
+    kill: bool
+    by: str
+    reason: str
+    since: float
+    until: float | None
+
+
+class SurvivorDocument(Struct):
+    """A bot under a kill switch that is not known to be dead."""
+
+    bot: str
+    fate: str
+    """waiting: not asked to end yet; asked: it has its kill_timeout; unknown: its node does not answer."""
+    why: str
+    node: str
+
+
+class KillDocument(Struct):
+    """A kill switch that is on, and how far it has come: `GET /api/v1/kill`, the answer to `POST`."""
+
+    scope: str
+    words: str
+    by: str
+    reason: str
+    since: float
+    total: int
+    """Bots that it found alive."""
+    asked: int
+    dead: int
+    complete: bool
+    """Whether every one of them is known to be dead, and the switch is kept everywhere."""
+    survivors: list[SurvivorDocument]
+    """Those not known to be dead, the first 200."""
+    patience: float
+    """The seconds that the most patient of them has to end."""
+    problem: str
+    """What keeps the switch from being kept everywhere, or what runs from being known; "" for nothing."""
 
 
 class OperationAnswer(Struct):

@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.records import RevisionRecord
+from controller.records import KillProgress, RevisionRecord, Suspension
 from controller.remote.rollbacks import Rolling
 from controller.status import BotStatus
 from web.documents import FleetDocument
-from web.presentation import counts, hold_document, revision_document
+from web.presentation import counts, hold_document, kill_document, revision_document, suspension_document
+
+_SURVIVORS = 5
+"""Bots that a header names which a kill switch has not seen dead yet."""
 
 
 class KnowsFleet(Protocol):
@@ -41,6 +44,14 @@ class KnowsFleet(Protocol):
         """Return what holds bots at other revisions than git's newest."""
         ...
 
+    def kills(self) -> list[KillProgress]:
+        """Return how far each kill switch that is on has come."""
+        ...
+
+    def suspensions(self) -> list[Suspension]:
+        """Return everything that keeps bots from running, kill switches first."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FleetHeader:
@@ -65,4 +76,10 @@ class FleetHeader:
             time=self.clock(),
             problems=[*self.controller.problems(), *self.troubles()],
             held=[found for one in self.controller.rollbacks.fleet_holds() if (found := hold_document(one))],
+            kills=[kill_document(one, _SURVIVORS) for one in self.controller.kills()],
+            suspensions=[
+                suspension_document(one)
+                for one in self.controller.suspensions()
+                if one.scope and not one.kill
+            ],
         )

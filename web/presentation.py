@@ -10,9 +10,19 @@ from controller.conditions import conditions
 from controller.field_changes import field_changes
 from controller.listing import listed, tally_of, urgency
 from controller.plan import Plan
-from controller.records import Attempt, AuditEntry, Change, PastBot, RevisionRecord, RunRecord, Suspension
+from controller.records import (
+    Attempt,
+    AuditEntry,
+    Change,
+    KillProgress,
+    PastBot,
+    RevisionRecord,
+    RunRecord,
+    Suspension,
+)
 from controller.rollback.records import Deployment
 from controller.rollout import RolloutView
+from controller.scopes import bot_scope, scope_words
 from controller.status import BotStatus, Health, Hold, Reason, Sync
 from gitops.desired import DesiredState
 from gitops.revision import Revision
@@ -25,11 +35,14 @@ from web.documents import (
     Bot,
     DeploymentDocument,
     EventsAnswer,
+    KillDocument,
     LogEvent,
     PlanDocument,
     Resources,
     RevisionDocument,
     Run,
+    SurvivorDocument,
+    SuspensionDocument,
 )
 
 
@@ -201,16 +214,29 @@ def attempt_document(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def suspension_document(suspension: Suspension | None) -> dict[str, Any] | None:
-    """Return who stopped a bot, why and until when; None where nobody did."""
-    if suspension is None:
-        return None
-    return {
-        "by": suspension.by,
-        "reason": suspension.reason,
-        "since": suspension.since,
-        "until": suspension.until,
-    }
+def suspension_document(one: Suspension) -> SuspensionDocument:
+    """Return what keeps bots from running: by whose word, why and until when."""
+    scope = one.scope or bot_scope(one.bot)
+    return SuspensionDocument(scope, scope_words(scope), one.kill, one.by, one.reason, one.since, one.until)
+
+
+def kill_document(progress: KillProgress, most: int = 200) -> KillDocument:
+    """Return how far a kill switch has come, with so many of its survivors."""
+    rule, survivors = progress.rule, progress.survivors[:most]
+    return KillDocument(
+        scope=rule.scope,
+        words=scope_words(rule.scope),
+        by=rule.by,
+        reason=rule.reason,
+        since=rule.since,
+        total=progress.total,
+        asked=progress.asked,
+        dead=progress.dead,
+        complete=progress.dead == progress.total and not progress.problem,
+        survivors=[SurvivorDocument(one.bot, one.fate.value, one.why, one.node) for one in survivors],
+        patience=progress.patience,
+        problem=progress.problem,
+    )
 
 
 def condition_documents(status: BotStatus) -> list[dict[str, Any]]:

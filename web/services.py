@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from controller.passes import NO_WISHES, Pass
 from controller.plan import Plan
-from controller.records import Attempt, AuditEntry, PastBot, RevisionRecord, RunRecord, Suspension, Wishes
+from controller.records import (
+    Attempt,
+    AuditEntry,
+    KillProgress,
+    PastBot,
+    RevisionRecord,
+    RunRecord,
+    Suspension,
+    Wishes,
+)
 from controller.remote.rollbacks import Rolling
 from controller.state.changing import StateChange
 from controller.status import BotStatus
@@ -64,8 +73,16 @@ class FleetController(Protocol):
         """Return what a bot should be, else what was applied last."""
         ...
 
-    def suspension(self, name: str) -> Suspension | None:
-        """Return a bot's suspension, None where it has none."""
+    def suspended(self, name: str) -> tuple[Suspension, ...]:
+        """Return everything that keeps a bot from running, kill switches first."""
+        ...
+
+    def kills(self) -> list[KillProgress]:
+        """Return how far each kill switch that is on has come."""
+        ...
+
+    def suspensions(self) -> list[Suspension]:
+        """Return everything that keeps bots from running, kill switches first."""
         ...
 
     def problems(self) -> list[str]:
@@ -106,6 +123,24 @@ class FleetController(Protocol):
 
     async def resume(self, name: str, by: str, reason: str = "", *, token: str = "") -> None:
         """End a bot's suspension."""
+        ...
+
+    async def suspend_scope(
+        self, scope: str, by: str, reason: str, until: float | None = None, *, token: str = ""
+    ) -> None:
+        """Keep every bot of a scope from running, also those to come."""
+        ...
+
+    async def resume_scope(self, scope: str, by: str, reason: str = "", *, token: str = "") -> None:
+        """End the suspension of exactly this scope."""
+        ...
+
+    async def kill(self, scope: str, by: str, reason: str, *, token: str = "") -> KillProgress:
+        """Turn the kill switch of a scope on; return how far it has come."""
+        ...
+
+    async def release(self, scope: str, by: str, reason: str = "", *, token: str = "") -> None:
+        """Turn the kill switch of a scope off."""
         ...
 
     async def change_state(

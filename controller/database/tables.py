@@ -183,6 +183,14 @@ deployments = Table(
     Index("deployments_applied", "bot", "applied_at"),
 )
 
+rules = Table(
+    "rules",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
 tokens = Table(
     "tokens",
     metadata,

@@ -12,6 +12,7 @@ sys.path.append(__file__.rpartition("/controller/")[0] or ".")  # -I and -S leav
 
 from controller.launcher.files import read
 from controller.launcher.keeper import Keeper
+from controller.launcher.kill_switch import KillSwitch
 from controller.launcher.lease import open_lease
 from controller.launcher.loop import Loop
 from controller.launcher.processes import adopt_orphans, keep_private
@@ -43,7 +44,8 @@ def main() -> int:
         reports.write("skipped", reason="off_slot", message="this start is not on the bot's schedule")
         return 0
     keeper = Keeper(order, open_lease(order, own))
-    return Supervisor(order, own, keeper, reports, Loop(keeper, order["parent"])).live()
+    switch = KillSwitch(order, own)
+    return Supervisor(order, own, keeper, reports, Loop(keeper, order["parent"], switch), switch).live()
 
 
 def take_values(order: "dict[str, Any]") -> None:
@@ -68,6 +70,7 @@ def read_order(arguments: list[str], own: dict[str, str]) -> "dict[str, Any]":
     for name in ("handed", "conceal"):
         if name in order:
             order[name] = expanded(order[name], own)
+    order.setdefault("scopes", ["all", f"bot={order['bot']}"])  # the same
     order["former_state"] = expanded(order["former_state"], own)
     order["lease"]["options"] = expanded(order["lease"]["options"], own)
     return order  # type: ignore[no-any-return]

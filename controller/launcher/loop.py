@@ -1,10 +1,11 @@
-"""The launcher's only wait: signals, the parent's death, ended processes, output, and the lease in time."""
+"""The launcher's only wait: signals, the parent's death, ended processes, output, lease and kill switch."""
 
 import _signal  # type: ignore[import-not-found]  # `signal` imports enum, half a megabyte
 import posix
 import select
 
 from controller.launcher.keeper import Keeper, now
+from controller.launcher.kill_switch import KillSwitch
 from controller.launcher.processes import SIGINT, SIGTERM, reap
 
 TYPE_CHECKING = False
@@ -24,10 +25,10 @@ class Loop:
     `ended` collects the exit codes of our children by process id, negative for a signal.
     """
 
-    def __init__(self, keeper: Keeper, parent: int) -> None:
+    def __init__(self, keeper: Keeper, parent: int, switch: KillSwitch) -> None:
         self.stop = False
         self.ended: dict[int, int] = {}
-        self._keeper, self._parent = keeper, parent
+        self._keeper, self._parent, self._switch = keeper, parent, switch
         self._pumps: list[Pump] = []
         self._heard: set[int] = set()
         self._poll = select.poll()
@@ -84,7 +85,9 @@ class Loop:
 
     def turn(self, until: float) -> None:
         """Wait until something happens, at most until a moment of `keeper.now()`, and see to it."""
-        wait = max(0.0, min(until, self._keeper.next_event(), now() + self._longest()) - now())
+        moment = now()
+        due = (self._keeper.next_event(), self._switch.next_event(moment), moment + self._longest())
+        wait = max(0.0, min(until, *due) - moment)
         for descriptor, _ in self._poll.poll(wait * 1000 + (1 if wait else 0)):
             if descriptor == self._woken:
                 posix.read(descriptor, 4096)
@@ -94,6 +97,17 @@ class Loop:
         if self._parent and posix.getppid() != self._parent:
             self.stop = True
         self._keeper.renew_if_due()
+        self._attend_switch()
+
+    def _attend_switch(self) -> None:
+        """Hear of the kill switch, and let the poll wake for what comes next of it."""
+        if self._switch.reading >= 0 and self._switch.reading in self._heard:
+            self._heard.discard(self._switch.reading)
+            self._poll.unregister(self._switch.reading)
+        self._switch.attend(now())
+        if self._switch.reading >= 0:
+            self._heard.add(self._switch.reading)
+            self._poll.register(self._switch.reading, select.POLLIN)
 
     def _longest(self) -> float:
         return _BLOCKED if any(pump.blocked for pump in self._pumps) else _LONGEST

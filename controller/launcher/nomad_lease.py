@@ -1,15 +1,13 @@
 """A lease by the lock on a Nomad variable, taken over the task's own socket to Nomad.
 
-Raw HTTP over the bare socket type: importing a client would cost every bot megabytes. The socket and the
-token are those that Nomad gives each task with `identity { env = true }`. Nomad frees a lock that nobody
-renews after twice its time to live, never sooner than once.
+Nomad frees a lock that nobody renews after twice its time to live, never sooner than once.
 """
 
 import posix
 import time
-from _socket import AF_UNIX, socket
 
 from controller.launcher.files import read, replace
+from controller.launcher.nomad_socket import NomadSocket, status_of
 from controller.launcher.text import decode, encode
 
 TYPE_CHECKING = False
@@ -47,8 +45,7 @@ class Lease:
         self._node = order["node"]
         self._holder = f"{order['allocation']} {posix.urandom(8).hex()}"
         self._note = f"{environment['NOMAD_SECRETS_DIR']}/lease"
-        self._folder = environment["NOMAD_SECRETS_DIR"]
-        self._token = environment.get("NOMAD_TOKEN", "")
+        self._nomad = NomadSocket(environment)
         self._lock = ""
 
     def acquire(self, timeout: float) -> bool:
@@ -209,42 +206,18 @@ class Lease:
         """Return the status and the JSON of one request; 0 where there was no answer in time."""
         target = f"/v1/var/{path}?namespace={self._namespace}{'&' if operation else ''}{operation}"
         content = encode({"Path": path, **body}).encode() if body else b""
-        head = (
-            f"{method} {target} HTTP/1.0\r\nHost: nomad\r\nAuthorization: Bearer {self._token}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
-        )
         try:
-            return self._read(self._exchange(head.encode() + content, deadline))
+            return self._read(self._nomad.exchange(method, target, content, deadline))
         except (OSError, ValueError, IndexError) as error:
             self.reason = f"Nomad does not answer on this node: {error}"
             return 0, {}
 
     def _read(self, answer: bytes) -> "tuple[int, dict[str, Any]]":
-        head, _, content = answer.partition(b"\r\n\r\n")
-        status = int(head.split(b" ", 2)[1])
+        status, _, content = status_of(answer)
         if status != 200:
             self.reason = f"Nomad answers {status}: {content[:200].decode(errors='replace').strip()}"
             return status, {}
         return status, decode(content.decode())
-
-    def _exchange(self, request: bytes, deadline: float) -> bytes:
-        # A task's folder is often too deep for a socket's path, which ends at 108 bytes.
-        folder = posix.open(self._folder, posix.O_PATH | posix.O_CLOEXEC)
-        connection = socket(AF_UNIX)
-        try:
-            connection.settimeout(_left(deadline))
-            connection.connect(f"/proc/self/fd/{folder}/api.sock")
-            connection.sendall(request)
-            parts: list[bytes] = []
-            while True:
-                connection.settimeout(_left(deadline))
-                part = connection.recv(65536)
-                if not part:
-                    return b"".join(parts)
-                parts.append(part)
-        finally:
-            connection.close()
-            posix.close(folder)
 
 
 def _parsed(answer: "dict[str, Any]") -> tuple[str, int]:
@@ -252,13 +225,6 @@ def _parsed(answer: "dict[str, Any]") -> tuple[str, int]:
     items = answer.get("Items") or {}
     token = items.get("token", "")
     return items.get("node", ""), int(token) if token.isdecimal() else 0
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("no answer in time")
-    return left
 
 
 def _process_space() -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from controller.launcher.timetable import timetable
 from controller.schedulers.protocol import Launch
+from controller.scopes import scopes_of
 from gitops.bundle import Bundle
 from schemas.bot import BotSpec, BotType
 
@@ -125,6 +126,7 @@ class LaunchOrder:
             "node": self.node,
             "task": self.task,
             "labels": labels(spec, self.fleet, self.launch.revision),
+            "scopes": sorted(scopes_of(spec)),
             "paths": _paths(self.paths),
             "former_state": _former_state(self.paths.state, spec.renamed_from),
             "state": {"on_lost_node": spec.on_lost_node},

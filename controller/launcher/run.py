@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-STOP, LEASE, TIMEOUT = "stop", "lease_lost", "timeout"
+STOP, LEASE, TIMEOUT, KILL = "stop", "lease_lost", "timeout", "kill_switch"
 
 
 class Run:
@@ -35,7 +35,7 @@ class Run:
         self.code: int | None = None
         """Exit code once it has ended, negative for a signal."""
         self.ending = ""
-        """Why it was asked to end: STOP, LEASE or TIMEOUT; "" while it was not."""
+        """Why it was asked to end: STOP, LEASE, TIMEOUT or KILL; "" while it was not."""
         self.killed = False
         self._began = now()
         self._grace = order["kill_timeout"]
@@ -129,7 +129,7 @@ def explanation(run: Run, kind: str, result: "Any", last_words: str) -> str:
     if kind == "timed_out":
         return f"ended after its time-out of {run.age:.0f} s"
     if kind != "crashed":
-        return "the lease could not be renewed" if run.ending == LEASE else ""
+        return {LEASE: "the lease could not be renewed", KILL: "the kill switch"}.get(run.ending, "")
     return _message_of(last_words)[:500] or _ending(run.code or 0)
 
 

@@ -6,14 +6,16 @@ Every wait goes through `Loop.turn`, so that output, signals and the lease are n
 import time
 
 from controller.launcher.custody import Custody
+from controller.launcher.fence import LONGEST_CALL
 from controller.launcher.files import LogFile, last_line, read, replace
 from controller.launcher.keeper import Keeper, now
+from controller.launcher.kill_switch import KillSwitch
 from controller.launcher.loop import Loop
 from controller.launcher.preparation import Unprepared, folders
 from controller.launcher.processes import Program, StartFailed, end_strays, kill_left_behind, start
 from controller.launcher.query_server import QueryServer
 from controller.launcher.reporting import Reports
-from controller.launcher.run import LEASE, STOP, Run, clear_result, explanation, outcome, read_result
+from controller.launcher.run import KILL, LEASE, STOP, Run, clear_result, explanation, outcome, read_result
 from controller.launcher.streams import Pump
 from controller.launcher.surroundings import (
     MissingSecret,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 _RETRY_STATE, _LONGEST_RETRY_STATE = 1.0, 10.0
 """Seconds between two looks for a state that is not here; a node that ended well saves it at once."""
+_RETRY_SWITCH = 1.0
+"""Seconds between two looks at a kill switch that is on, which the loop hears of by itself."""
 _SAY_AGAIN = 60.0
 """Seconds between two reports that a bot still runs."""
 _AGAIN = 0.1
@@ -43,10 +47,16 @@ class Supervisor:
     """Runs one order to its end (`own`: the launcher's environment)."""
 
     def __init__(
-        self, order: "dict[str, Any]", own: dict[str, str], keeper: Keeper, reports: Reports, loop: Loop
+        self,
+        order: "dict[str, Any]",
+        own: dict[str, str],
+        keeper: Keeper,
+        reports: Reports,
+        loop: Loop,
+        switch: KillSwitch,
     ) -> None:
         self._order, self._own = order, own
-        self._keeper, self._reports, self._loop = keeper, reports, loop
+        self._keeper, self._reports, self._loop, self._switch = keeper, reports, loop, switch
         self._queries = QueryServer(order, own, reports.logs)
         self._scheduled = order["type"] == "scheduled"
         self._custody = Custody(order, keeper, reports)
@@ -104,13 +114,13 @@ class Supervisor:
 
     def _leased(self) -> bool:
         """Wait for the lease, and to be on the node that has the state; False where the wait was ended."""
-        if self._keeper.lost():
+        if self._keeper.lost() or (self._killed() and self._keeper.held):
             self._keeper.let_go()
             self._custody.end()
         reported, patience = ("", ""), now() + 2 * self._order["lease"]["ttl"]
         while not self._keeper.held and not self._loop.stop:
             reason, message, pause = self._take()
-            if reason and self._scheduled and now() >= patience:
+            if reason and self._scheduled and (now() >= patience or reason == KILL):
                 what = "overlap" if reason == "lease" else reason
                 self._reports.write("skipped", reason=what, message=message)
                 return False
@@ -121,10 +131,22 @@ class Supervisor:
         self._clear_up()
         return not self._loop.stop
 
+    def _killed(self) -> str:
+        """Return why a kill switch keeps the bot from running, "" where none does."""
+        return self._switch.reason
+
     def _take(self) -> tuple[str, str, float]:
         """Ask for lease and state; return why the bot must wait ("" where it need not), and for how long."""
+        if self._killed():
+            return KILL, self._killed(), _RETRY_SWITCH
         if not self._keeper.take():
             return "lease", self._keeper.reason, self._keeper.retry_after
+        if not self._switch.look(LONGEST_CALL):
+            self._keeper.let_go()
+            return "lease", self._switch.refused, self._keeper.retry_after
+        if self._killed():
+            self._keeper.let_go()
+            return KILL, self._killed(), _RETRY_SWITCH
         missing = self._custody.fetch(self._loop)
         if missing:
             self._keeper.let_go()
@@ -231,6 +253,8 @@ class Supervisor:
         """Ask the bot to end where it must, and make it where it does not."""
         if self._loop.stop:
             run.ask_to_end(STOP)
+        if self._killed():
+            run.ask_to_end(KILL)
         if self._keeper.lost() and run.ask_to_end(LEASE):
             self._reports.write("lease_lost", **run.identity(), message=self._keeper.reason)
         if self._keeper.over():

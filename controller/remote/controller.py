@@ -17,6 +17,7 @@ from controller.records import (
     Attempt,
     AuditEntry,
     Change,
+    KillProgress,
     PastBot,
     RevisionRecord,
     RunRecord,
@@ -85,10 +86,18 @@ class RemoteController:
         found = self._mirror.bots.get(name)
         return found.spec if found else None
 
-    def suspension(self, name: str) -> Suspension | None:
-        """Return a bot's suspension."""
+    def suspended(self, name: str) -> tuple[Suspension, ...]:
+        """Return everything that keeps a bot from running, kill switches first."""
         found = self._mirror.bots.get(name)
-        return found.suspension if found else None
+        return found.suspended if found else ()
+
+    def kills(self) -> list[KillProgress]:
+        """Return how far each kill switch that is on has come, as the leader says."""
+        return list(self._mirror.fleet.kills)
+
+    def suspensions(self) -> list[Suspension]:
+        """Return everything that keeps bots from running, kill switches first."""
+        return list(self._mirror.fleet.suspensions)
 
     def problems(self) -> list[str]:
         """Return what keeps the fleet from being looked after, in words."""
@@ -136,6 +145,26 @@ class RemoteController:
     async def resume(self, name: str, by: str, reason: str = "", *, token: str = "") -> None:
         """End a bot's suspension."""
         await self._asking.ask("resume", Arguments(name), who=by, why=reason, token=token)
+
+    async def suspend_scope(
+        self, scope: str, by: str, reason: str, until: float | None = None, *, token: str = ""
+    ) -> None:
+        """Keep every bot of a scope from running, also those to come."""
+        arguments = Arguments(scope, until)
+        await self._asking.ask("suspend_scope", arguments, who=by, why=reason, token=token)
+
+    async def resume_scope(self, scope: str, by: str, reason: str = "", *, token: str = "") -> None:
+        """End the suspension of exactly this scope."""
+        await self._asking.ask("resume_scope", Arguments(scope), who=by, why=reason, token=token)
+
+    async def kill(self, scope: str, by: str, reason: str, *, token: str = "") -> KillProgress:
+        """Turn the kill switch of a scope on; return how far it has come. Raises NoController."""
+        answer = await self._asking.ask("kill", Arguments(scope), who=by, why=reason, token=token)
+        return decode(answer, KillProgress)
+
+    async def release(self, scope: str, by: str, reason: str = "", *, token: str = "") -> None:
+        """Turn the kill switch of a scope off."""
+        await self._asking.ask("release", Arguments(scope), who=by, why=reason, token=token)
 
     async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
         """Take over jobs that the database does not know; return their bots."""

@@ -8,7 +8,7 @@ import msgspec
 
 from controller.passes import NO_WISHES
 from controller.plan import Plan
-from controller.records import Change, Suspension, Wishes
+from controller.records import Change, KillProgress, Suspension, Wishes
 from controller.remote.trouble import NoController
 from controller.state.changing import StateChange
 from controller.status import BotStatus, Hold
@@ -71,7 +71,7 @@ class BotView:
     """One bot: `spec` is what it should be, else what was applied last."""
 
     status: BotStatus
-    suspension: Suspension | None = None
+    suspended: tuple[Suspension, ...] = ()
     spec: BotSpec | None = None
 
 
@@ -84,6 +84,8 @@ class FleetView:
     problems: tuple[str, ...] = ()
     scheduler_problem: str = ""
     holds: tuple[Hold, ...] = ()
+    kills: tuple[KillProgress, ...] = ()
+    suspensions: tuple[Suspension, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

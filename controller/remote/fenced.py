@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
+from controller.records import Rules
 from controller.schedulers.protocol import (
     Launch,
     NodeReport,
@@ -58,10 +59,19 @@ class FencedScheduler:
         """Say whether a bot's job would be rendered otherwise now."""
         return await self._scheduler.outdated(launch)
 
-    async def stop(self, name: str, expected: str | None, reason: str) -> None:
+    async def stop(self, name: str, expected: str | None, reason: str, rule: str = "") -> None:
         """Ask a bot to stop."""
         self._check()
-        await self._scheduler.stop(name, expected, reason)
+        await self._scheduler.stop(name, expected, reason, rule)
+
+    async def rules(self) -> Rules | None:
+        """Return the fleet's rules as they are kept beside the jobs."""
+        return await self._scheduler.rules()
+
+    async def keep_rules(self, rules: Rules) -> None:
+        """Keep the fleet's rules, and have its kill switches take effect."""
+        self._check()
+        await self._scheduler.keep_rules(rules)
 
     async def restart(self, name: str, reason: str) -> None:
         """Restart a bot's process."""

@@ -19,7 +19,7 @@ from controller.database.requests import (
 )
 from controller.passes import NO_WISHES, Pass
 from controller.plan import Plan
-from controller.records import Wishes
+from controller.records import KillProgress, Wishes
 from controller.remote.bell import Bell, rung
 from controller.remote.documents import Arguments, Planned, decode, encode, encode_error
 from controller.remote.rollbacks import Rolling, ServedRollbacks
@@ -71,6 +71,24 @@ class Asked(Protocol):
         """End a suspension."""
         ...
 
+    async def suspend_scope(
+        self, scope: str, by: str, reason: str, until: float | None = None, *, token: str = ""
+    ) -> None:
+        """Keep every bot of a scope from running, also those to come."""
+        ...
+
+    async def resume_scope(self, scope: str, by: str, reason: str = "", *, token: str = "") -> None:
+        """End the suspension of exactly this scope."""
+        ...
+
+    async def kill(self, scope: str, by: str, reason: str, *, token: str = "") -> KillProgress:
+        """Turn the kill switch of a scope on; return how far it has come."""
+        ...
+
+    async def release(self, scope: str, by: str, reason: str = "", *, token: str = "") -> None:
+        """Turn the kill switch of a scope off."""
+        ...
+
     async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
         """Take over jobs that the database does not know."""
         ...
@@ -113,6 +131,10 @@ class Serving:
             "restart": self._restart,
             "suspend": self._suspend,
             "resume": self._resume,
+            "suspend_scope": self._suspend_scope,
+            "resume_scope": self._resume_scope,
+            "kill": self._kill,
+            "release": self._release,
             "recover": self._recover,
             "query": self._query,
             "outdated": self._outdated,
@@ -193,6 +215,24 @@ class Serving:
 
     async def _resume(self, request: Request, arguments: Arguments) -> str:
         await self._controller.resume(arguments.name, request.who, request.why, token=request.token)
+        return ""
+
+    async def _suspend_scope(self, request: Request, arguments: Arguments) -> str:
+        scope, until = arguments.name, arguments.until
+        await self._controller.suspend_scope(scope, request.who, request.why, until, token=request.token)
+        return ""
+
+    async def _resume_scope(self, request: Request, arguments: Arguments) -> str:
+        await self._controller.resume_scope(arguments.name, request.who, request.why, token=request.token)
+        return ""
+
+    async def _kill(self, request: Request, arguments: Arguments) -> str:
+        return encode(
+            await self._controller.kill(arguments.name, request.who, request.why, token=request.token)
+        )
+
+    async def _release(self, request: Request, arguments: Arguments) -> str:
+        await self._controller.release(arguments.name, request.who, request.why, token=request.token)
         return ""
 
     async def _recover(self, request: Request, arguments: Arguments) -> str:

@@ -17,7 +17,7 @@ from controller.database import Database
 from controller.database.drains import drop_drains
 from controller.database.requests import trim_requests
 from controller.database.views import View, last_view, load_views, save_views, trim_views
-from controller.records import Change, RevisionRecord, RunRecord, Suspension
+from controller.records import Change, KillProgress, RevisionRecord, RunRecord, Suspension
 from controller.remote.bell import rung
 from controller.remote.documents import BotView, ChangeView, FleetView, ViewKind, encode
 from controller.remote.rollbacks import Rolling
@@ -53,8 +53,16 @@ class Shown(Protocol):
         """Return every bot's status."""
         ...
 
-    def suspension(self, name: str) -> Suspension | None:
-        """Return a bot's suspension."""
+    def suspended(self, name: str) -> tuple[Suspension, ...]:
+        """Return everything that keeps a bot from running."""
+        ...
+
+    def kills(self) -> list[KillProgress]:
+        """Return how far each kill switch that is on has come."""
+        ...
+
+    def suspensions(self) -> list[Suspension]:
+        """Return everything that keeps bots from running, kill switches first."""
         ...
 
     def spec(self, name: str) -> BotSpec | None:
@@ -185,7 +193,7 @@ class Showing:
     def _bot(self, name: str, status: BotStatus | None) -> str:
         if status is None:
             return ""
-        return encode(BotView(status, self._controller.suspension(name), self._controller.spec(name)))
+        return encode(BotView(status, self._controller.suspended(name), self._controller.spec(name)))
 
     def _moved(self) -> dict[_Key, str]:
         record, self._revision = self._revision, None
@@ -209,6 +217,8 @@ class Showing:
             tuple(controller.problems()),
             controller.scheduler_problem(),
             tuple(controller.rollbacks.fleet_holds()),
+            tuple(controller.kills()),
+            tuple(controller.suspensions()),
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from controller.records import Rules
 from gitops.bundle import Bundle
 from schemas.bot import BotSpec
 from schemas.state import StatePlace
@@ -52,8 +53,11 @@ class ObservedBot:
     scheduled: bool = False
     next_run: float | None = None
     suspended: Mapping[str, str] | None = None
+    """Why its job was stopped by us: `reason`, and the key of the `rule` that did it where one did."""
     replaceable: bool = False
     """Of a lost one: applying it now places a copy elsewhere, which starts once the lease is free."""
+    scopes: frozenset[str] = frozenset()
+    """What rules it is under, as its job tells; empty where an older herdsman started it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +191,24 @@ class Scheduler(Protocol):
         """
         ...
 
-    async def stop(self, name: str, expected: str | None, reason: str) -> None:
+    async def stop(self, name: str, expected: str | None, reason: str, rule: str = "") -> None:
         """Ask a bot to stop (SIGTERM, its kill_timeout, SIGKILL) and return once that is accepted.
 
-        The end itself is seen by observing (`Phase.STOPPED`). Stopping a stopped bot does nothing.
+        The end itself is seen by observing (`Phase.STOPPED`). Stopping a stopped bot does nothing. `rule` is
+        the key of the rule that stops it, which its job then tells.
+        """
+        ...
+
+    async def rules(self) -> Rules | None:
+        """Return the fleet's rules as they are kept beside the jobs, None where there never were any."""
+        ...
+
+    async def keep_rules(self, rules: Rules) -> None:
+        """Keep the fleet's rules durably, and have its kill switches take effect, at once and by themselves.
+
+        Every bot under a kill switch is asked to end as at a stop and not started, whatever happens to
+        herdsman, its database or the machines, until rules without that switch are kept. Its job is not
+        stopped by that: see `stop`.
         """
         ...
 

@@ -10,7 +10,10 @@ from urllib.error import HTTPError
 import httpx
 import pytest
 
-from controller.schedulers.nomad.job import secrets_path
+from controller.records import Rules, Suspension
+from controller.schedulers.nomad.api import NomadApi
+from controller.schedulers.nomad.job import rules_path, secrets_path
+from controller.schedulers.nomad.settings import NomadSettings
 from controller.schedulers.protocol import Phase, Question
 from controller.secrets.handing import handed
 from schemas.errors import QueryRefused, SchedulerRefused
@@ -73,6 +76,31 @@ async def test_committed_policies_are_enough(guarded: NomadAgent, tmp_path: Path
         await fleet.phase("alpha", Phase.STOPPED)
         await fleet.scheduler.remove("alpha")
         assert set((await harness.scheduler.observe()).bots) == {"beta"}
+        switch = Rules(1, (Suspension("", "ops", "why", 0.0, scope="bot=gamma", kill=True),))
+        await fleet.start("gamma")
+        await fleet.scheduler.keep_rules(switch)
+        await fleet.report("gamma", "waiting", reason="kill_switch")
+        assert await fleet.scheduler.rules() == switch
+
+
+async def test_a_bots_own_token_turns_no_kill_switch(guarded: NomadAgent, tmp_path: Path) -> None:
+    """What a launcher is given reads the fleet's rules and holds its lease, and cannot write a rule."""
+    bots, herdsman = committed_rules("bots"), committed_rules("controller")
+    token = token_with(guarded, "as-a-bot", bots)
+    async with nomad_harness(tmp_path, guarded, token_with(guarded, "herdsman", herdsman)) as harness:
+        await harness.scheduler.keep_rules(Rules(1))
+        settings = NomadSettings(harness.fleet, guarded.address, token)
+        forged = NomadApi(settings)
+        path = rules_path(harness.fleet)
+        index = (await forged.variable(path)).index
+        assert index
+        with pytest.raises(SchedulerRefused):
+            await forged.write_variable(path, {"rules": "{}"}, index)
+        with pytest.raises(SchedulerRefused):
+            await forged.delete_variable(path)
+        await forged.unlock("herdsman/leases/x/y", await forged.lock("herdsman/leases/x/y", {}, 10))
+        forged.close()
+        assert await harness.scheduler.rules() == Rules(1)
 
 
 def test_launchers_write_leases_and_places_alone(guarded: NomadAgent) -> None:

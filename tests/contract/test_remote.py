@@ -141,7 +141,7 @@ async def following(pair):
 
 async def test_what_the_leader_shows_the_web_says(pair):
     """Status, spec, suspension, revision and problems are the same in both processes, and told of live."""
-    pair.controller.suspensions["sma-btc"] = Suspension("sma-btc", "ada", "maintenance", NOW)
+    pair.controller.own["sma-btc"] = Suspension("sma-btc", "ada", "maintenance", NOW)
     change = Change("sma-btc", "create", "new")
     record = RevisionRecord(revision(1), RevisionState.RUNNING, NOW, changes=(change,))
     pair.controller.records = [record]
@@ -150,7 +150,7 @@ async def test_what_the_leader_shows_the_web_says(pair):
         await pair.heard.next("revision")
         assert pair.web.statuses() == pair.controller.statuses()
         assert pair.web.spec("sma-btc") == BOT
-        assert pair.web.suspension("sma-btc").reason == "maintenance"
+        assert pair.web.suspended("sma-btc")[0].reason == "maintenance"
         assert pair.web.revision() == record
         assert pair.web.desired().bots.keys() == {"sma-btc"}
         with pytest.raises(NotFound):

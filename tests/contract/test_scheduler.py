@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.records import Rules, Suspension
 from controller.schedulers.protocol import Phase, Placed
 from gitops.bundles import BundleStore
 from schemas.bot import RestartPolicy
@@ -115,6 +116,38 @@ async def test_a_crashing_bot_is_started_again_ever_later(fleet: Fleet) -> None:
     assert all(re.fullmatch(r"ValueError: a wrong turn \(main\.py:\d+\)", crash.message) for crash in crashes)
     starts = await fleet.report("alpha", "started", 4)
     assert [start.attempt for start in starts[:4]] == [1, 2, 3, 4]
+
+
+async def test_a_kill_switch_works_by_itself(fleet: Fleet) -> None:
+    """Bots of its scope end as at a stop with no job touched, do not come back while it is on, then do."""
+    await fleet.start("alpha", account="x")
+    await fleet.start("beta")
+    await fleet.marked("alpha", "alive")
+    assert (await fleet.scheduler.rules() or Rules()).rules == ()
+    switch = Suspension("", "ops", "a leak", 0.0, scope="account=x", kill=True)
+    tokens = {name: (await fleet.seen(name)).token for name in ("alpha", "beta")}
+    await fleet.scheduler.keep_rules(Rules(7, (switch,)))
+    await fleet.marked("alpha", "end")
+    assert (await fleet.report("alpha", "exited"))[0].outcome is Outcome.STOPPED
+    assert await fleet.scheduler.rules() == Rules(7, (switch,))
+    newer = await fleet.launch("alpha", digest="two", account="x")
+    await fleet.scheduler.apply(newer, tokens["alpha"])
+    lived = len(await fleet.marked("beta", "alive"))
+    await fleet.marked("beta", "alive", lived + 20)
+    assert len(await fleet.marked("alpha", "start")) == 1
+    assert (await fleet.seen("beta")).token == tokens["beta"]
+    await fleet.scheduler.keep_rules(Rules(8))
+    await fleet.marked("alpha", "start", 2)
+    assert len(await fleet.marked("beta", "start")) == 1
+
+
+async def test_a_stop_by_a_rule_is_told_by_its_job(fleet: Fleet) -> None:
+    """Which rule stopped a bot is read back from wherever its job is kept, and what rules it is under."""
+    token = await fleet.start("alpha", account="x", labels={"team": "${core}"})
+    await fleet.scheduler.stop("alpha", token, "why", "kill all")
+    bot = await fleet.phase("alpha", Phase.STOPPED)
+    assert bot.suspended == {"reason": "why", "rule": "kill all"}
+    assert {"all", "bot=alpha", "account=x", "label=team", "label=team=${core}", "mode=dry"} <= bot.scopes
 
 
 @pytest.mark.timeout(240)

@@ -230,6 +230,41 @@ def test_an_operator_suspends_and_resumes_with_a_reason(
         expect(page.get_by_test_id("health-paused")).to_have_attribute("data-health", "Healthy", timeout=WAIT)
 
 
+def test_the_kill_switch_is_thrown_and_stands_over_every_page(
+    browser: Browser, service: Service, fleet: Fleet, record: Path
+) -> None:
+    """It wants its word typed; the banner tells how far it is, and the release takes an admin's token."""
+    push_bots(fleet, record, "trading", trading="a")
+    service.wait_health("trading", "Healthy")
+    _, secret = make_token(service, "desk-ops", "operate")
+    with visited(browser, service, "/", secret) as watched:
+        page = watched.page
+        page.get_by_test_id("kill-switch").click()
+        dialog = page.get_by_role("dialog", name="Kill switch")
+        dialog.locator("[name=reason]").fill("runaway orders")
+        expect(dialog.get_by_role("button", name="End them now")).to_be_disabled()
+        dialog.locator("[name=word]").fill("kill")
+        shoot_all(page, "kill-dialog")
+        dialog.get_by_role("button", name="End them now").click()
+        banner = page.get_by_test_id("kill-banner")
+        expect(banner).to_contain_text("Kill switch is on: all bots", timeout=WAIT)
+        expect(banner).to_contain_text("by desk-ops: \u201crunaway orders\u201d", timeout=WAIT)
+        expect(banner).to_contain_text("Nothing of it runs.", timeout=WAIT)
+        expect(page.get_by_test_id("release")).to_be_disabled()
+        shoot_all(page, "kill-banner")
+        page.goto(f"{service.url}/revisions")
+        expect(page.get_by_test_id("kill-banner")).to_be_visible(timeout=WAIT)
+    with visited(browser, service, "/bots/trading", service.token) as watched:
+        page = watched.page
+        expect(page.get_by_test_id("reason")).to_contain_text("kill switch", timeout=WAIT)
+        page.get_by_test_id("release").click()
+        page.get_by_role("dialog", name="Release").get_by_role("button", name="Release").click()
+        expect(page.get_by_test_id("kill-banner")).to_have_count(0, timeout=WAIT)
+        expect(page.get_by_test_id("health-trading")).to_have_attribute(
+            "data-health", "Healthy", timeout=WAIT
+        )
+
+
 def test_a_session_that_ends_costs_no_place(
     browser: Browser, service: Service, fleet: Fleet, record: Path
 ) -> None:

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import urllib.parse
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +244,40 @@ def test_nomad_keeps_the_bots_while_herdsman_is_killed(
     assert since == list(range(since[0], since[0] + len(since))), values
 
 
+def test_the_kill_switch_goes_on_though_herdsman_is_killed_with_it(
+    service: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+) -> None:
+    """Thrown while a push is applied, then kill -9: bots end by themselves, and stay so until released."""
+    fleet.write("bots/one.yaml", bot_text("one", record, version="1.1.0", text="in the middle"))
+    fleet.commit("in the middle")
+    with ThreadPoolExecutor(1) as hand:
+        pushing = hand.submit(fleet.push, check=False)
+        service.run("kill", "--all", "--reason", "a drill", "--no-wait")
+        service.kill()
+        pushing.result()
+
+    def ended() -> bool:
+        return all(lives[-1].ended for lives in by_bot(read_lives(record)).values())
+
+    wait_for(ended, "the bots to end without herdsman", 30, 0.1)
+    lived = len(read_lives(record))
+    service.start()
+    told = service.run("kill", "--all", "--reason", "once more").stdout
+    assert "kill switch  all bots" in told
+    assert 'by admin: "a drill"' in service.run("suspensions").stdout
+    fleet.push(check=False)
+    service.run("sync")
+    refused = service.run("restart", "one", "--reason", "to see", check=False)
+    assert (refused.returncode, "herdsman release --all" in refused.stderr) == (1, True)
+    assert {bot["reason"] for bot in service.bots().values()} == {"KillSwitch"}
+    assert all(job["Stop"] for job in jobs(nomad).values())
+    assert len(read_lives(record)) == lived
+    service.run("release", "--all", "--reason", "the drill is over")
+    for name in ("one", "second"):
+        service.wait_health(name, "Healthy")
+    assert_never_two(record)
+
+
 def test_programs_of_the_format_answer_queries(service: Service, fleet: Fleet, nomad: NomadAgent) -> None:
     """A realtime bot on the public SDK answers in its allocation, a scheduled one in a job of its own."""
     for name in ("portfolio", "dca"):
@@ -383,4 +418,26 @@ def test_a_lost_database_starts_no_second_copies(service: Service, nomad: NomadA
     assert "recover" in " ".join(service.get("/api/v1/fleet")["problems"])
     assert {name: job["JobModifyIndex"] for name, job in jobs(nomad).items()} == before
     assert len(read_lives(record)) == lives
+    assert_never_two(record)
+
+
+def test_the_kill_switch_works_while_a_lost_database_only_observes(
+    service: Service, nomad: NomadAgent, record: Path
+) -> None:
+    """It asks nothing of the database; what it ended no recovery starts, and its release does."""
+    told = service.run("kill", "--mode", "dry", "--reason", "the second drill").stdout
+    assert "dead; nothing starts them" in told
+    assert all(life.ended for life in (lives[-1] for lives in by_bot(read_lives(record)).values()))
+    lived = len(read_lives(record))
+    assert service.stop() == 0
+    for path in service.data.glob("herdsman.db*"):
+        path.unlink()
+    service.start()
+    service.run("recover", "--reason", "lost again", "--yes", check=False)
+    service.run("sync", check=False)
+    assert service.get("/api/v1/kill")[0]["reason"] == "the second drill"
+    assert all(job["Stop"] for job in jobs(nomad).values())
+    assert len(read_lives(record)) == lived
+    service.run("release", "--mode", "dry", "--reason", "over")
+    wait_for(lambda: len(read_lives(record)) > lived, "a bot to start again", 60, 0.2)
     assert_never_two(record)

@@ -84,7 +84,9 @@ def base_config(data: Path) -> dict[str, Any]:
     }
 
 
-def _config(data: Path, ports: Sequence[int], acl: bool, volumes: Mapping[str, Path]) -> dict[str, Any]:
+def _config(
+    data: Path, ports: Sequence[int], acl: bool, volumes: Mapping[str, Path], connections: int
+) -> dict[str, Any]:
     http, rpc, serf = ports
     offered = {name: {"path": str(path), "read_only": False} for name, path in volumes.items()}
     return {
@@ -93,6 +95,7 @@ def _config(data: Path, ports: Sequence[int], acl: bool, volumes: Mapping[str, P
         "ports": {"http": http, "rpc": rpc, "serf": serf},
         "client": client_block(data) | ({"host_volume": offered} if offered else {}),
         "acl": {"enabled": acl},
+        "limits": {"http_max_conns_per_client": connections},
     }
 
 
@@ -115,13 +118,18 @@ def own_copy(binary: Path, folder: Path) -> Path:
 
 @contextlib.contextmanager
 def nomad_agent(
-    *, hide: Sequence[Path] = (), acl: bool = False, volumes: Mapping[str, Path] | None = None
+    *,
+    hide: Sequence[Path] = (),
+    acl: bool = False,
+    volumes: Mapping[str, Path] | None = None,
+    connections: int = 100,
 ) -> Iterator[NomadAgent]:
     """Run a development agent (server and client in one) and yield it once its node is ready.
 
     `hide` names folders that the agent and everything it starts see as empty (a mount namespace): then
     allocations, which lie under /tmp, are still readable from outside. `volumes` are the host volumes that it
-    offers, by name. Raises EngineMissing.
+    offers, by name; `connections` is how many HTTP connections it takes of one address (0: any number).
+    Raises EngineMissing.
     """
     binary = engine("nomad")
     root = Path(tempfile.mkdtemp(prefix=f"herdsman-nomad-{secrets.token_hex(3)}-"))
@@ -130,7 +138,7 @@ def nomad_agent(
     data.mkdir()
     ports = free_ports(3)
     config = root / "agent.json"
-    config.write_text(json.dumps(_config(data, ports, acl, volumes or {})))
+    config.write_text(json.dumps(_config(data, ports, acl, volumes or {}, connections)))
     command = [str(own_copy(binary, root) if hide else binary), "agent", "-dev", "-config", str(config)]
     process = launch(_hidden(command, hide) if hide else command, root / "agent.log", {"TMPDIR": str(root)})
     agent = NomadAgent(f"http://127.0.0.1:{ports[0]}", data, process)

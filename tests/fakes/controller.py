@@ -11,6 +11,7 @@ from controller.records import (
     Attempt,
     AuditEntry,
     Change,
+    KillProgress,
     PastBot,
     RevisionRecord,
     RunRecord,
@@ -65,7 +66,9 @@ class FakeController:
     records: list[RevisionRecord] = field(default_factory=list)
     run_records: list[RunRecord] = field(default_factory=list)
     attempt_records: list[Attempt] = field(default_factory=list)
-    suspensions: dict[str, Suspension] = field(default_factory=dict)
+    own: dict[str, Suspension] = field(default_factory=dict)
+    rules: list[Suspension] = field(default_factory=list)
+    progress: list[KillProgress] = field(default_factory=list)
     refusals: list[tuple[str, tuple[ManifestError, ...], str]] = field(default_factory=list)
     gone: dict[str, PastBot] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
@@ -145,6 +148,22 @@ class FakeController:
     async def resume(self, name: str, by: str, reason: str = "", *, token: str = "") -> None:
         self.asked.append(("resume", name, by, reason))
 
+    async def suspend_scope(
+        self, scope: str, by: str, reason: str, until: float | None = None, *, token: str = ""
+    ) -> None:
+        self.asked.append(("suspend_scope", scope, by, reason, until))
+
+    async def resume_scope(self, scope: str, by: str, reason: str = "", *, token: str = "") -> None:
+        self.asked.append(("resume_scope", scope, by, reason))
+
+    async def kill(self, scope: str, by: str, reason: str, *, token: str = "") -> KillProgress:
+        self.asked.append(("kill", scope, by, reason, token))
+        rule = Suspension("", by, reason, 1.0, scope=scope, kill=True)
+        return next((one for one in self.progress if one.rule.scope == scope), KillProgress(rule))
+
+    async def release(self, scope: str, by: str, reason: str = "", *, token: str = "") -> None:
+        self.asked.append(("release", scope, by, reason, token))
+
     async def recover(self, by: str, reason: str = "", *, token: str = "") -> list[str]:
         self.asked.append(("recover", by, reason))
         return list(self.bots)
@@ -158,8 +177,15 @@ class FakeController:
     def spec(self, name: str) -> BotSpec | None:
         return self.state.bots.get(name) if self.state else None
 
-    def suspension(self, name: str) -> Suspension | None:
-        return self.suspensions.get(name)
+    def suspended(self, name: str) -> tuple[Suspension, ...]:
+        own = self.own.get(name)
+        return (*self.rules, own) if own else tuple(self.rules)
+
+    def suspensions(self) -> list[Suspension]:
+        return [*self.rules, *self.own.values()]
+
+    def kills(self) -> list[KillProgress]:
+        return self.progress
 
     def problems(self) -> list[str]:
         return self.troubles

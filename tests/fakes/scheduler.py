@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+from controller.records import Rules
 from controller.schedulers.protocol import (
     Launch,
     NodeReport,
@@ -67,6 +68,7 @@ class FakeScheduler:
         self.places: dict[str, StatePlace] = {}
         self.placements: dict[str, Placed] = {}
         """Whose allocations are, for `placed`."""
+        self.kept_rules: Rules | None = None
         self.calls: Counter[str] = Counter()
         self.asked: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         """Set once a method was called."""
@@ -160,7 +162,15 @@ class FakeScheduler:
         self._own(launch.spec.name)
         return launch.spec.name in self.older
 
-    async def stop(self, name: str, expected: str | None, reason: str) -> None:
+    async def rules(self) -> Rules | None:
+        self._call("rules")
+        return self.kept_rules
+
+    async def keep_rules(self, rules: Rules) -> None:
+        self._call("keep_rules")
+        self.kept_rules = rules
+
+    async def stop(self, name: str, expected: str | None, reason: str, rule: str = "") -> None:
         self._call("stop")
         await asyncio.sleep(0)
         job = self._own(name)
@@ -169,7 +179,8 @@ class FakeScheduler:
         if expected is not None and expected != job.seen.token:
             raise Conflict(f"{name} was changed in between")
         self.log.append(("stop", name))
-        self.show(name, phase=Phase.STOPPING, token=self._token())
+        marks = {"reason": reason, "rule": rule}
+        self.show(name, phase=Phase.STOPPING, token=self._token(), suspended=marks)
         if not self.slow_stops:
             self.finish_stop(name)
 

@@ -10,7 +10,7 @@ class Scope(StrEnum):
     READ = "read"
     """See everything, change nothing."""
     OPERATE = "operate"
-    """Also push, sync, restart, suspend and resume."""
+    """Also push, sync, restart, suspend, resume and kill."""
     ADMIN = "admin"
     """Also make and revoke tokens."""
     INGEST = "ingest"

@@ -156,6 +156,7 @@ async def _detail(services: Wired, status: BotStatus) -> BotDetail:
         metrics_of(services, status.name), controller.attempts(status.name)
     )
     spec = controller.spec(status.name)
+    suspended = [suspension_document(one) for one in controller.suspended(status.name)]
     return BotDetail(
         bot=services.rows.of(status),
         path=status.path,
@@ -164,7 +165,8 @@ async def _detail(services: Wired, status: BotStatus) -> BotDetail:
         metrics=metrics,
         conditions=condition_documents(status),
         attempts=[attempt_document(one) for one in attempts[:5]],
-        suspended=suspension_document(controller.suspension(status.name)),
+        suspended=suspended[0] if suspended else None,
+        suspensions=suspended,
         revision=await _revision(services, status.applied_revision),
     )
 

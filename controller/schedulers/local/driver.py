@@ -38,6 +38,10 @@ class Host(Protocol):
         """Start the job's launcher (`slot`: the moment a scheduled run is due). Raises HerdsmanError."""
         ...
 
+    def killed(self, job: Job) -> str:
+        """Return why a kill switch keeps the job from running, "" where none does."""
+        ...
+
     async def end_leftovers(self, job: Job) -> None:
         """End what a launcher that was killed left behind."""
         ...
@@ -81,6 +85,12 @@ class Driver:
         self._deaths = 0
         self._notify()
 
+    def rules_changed(self) -> None:
+        """Look anew whether the bot may run; what may not is asked to end right here, not a turn later."""
+        if self._child is not None and self._halted:
+            self._child.send(signal.SIGTERM)
+        self._notify()
+
     def restart(self) -> None:
         """Ask for the running launcher's end and a new one."""
         self._restart = self._child is not None
@@ -118,12 +128,22 @@ class Driver:
             reason=reason,
             message=message,
             scheduled=bool(job.schedule),
-            next_run=self._next_run if job.stopped is None else None,
-            suspended={"reason": job.stopped} if job.stopped else None,
+            next_run=None if self._halted else self._next_run,
+            suspended=self._marks(),
+            scopes=job.scopes,
         )
 
+    def _marks(self) -> dict[str, str] | None:
+        job = self.job
+        return {"reason": job.stopped} | ({"rule": job.rule} if job.rule else {}) if job.stopped else None
+
+    @property
+    def _halted(self) -> bool:
+        """Whether nothing of it may run: its job is stopped, or it is under a kill switch."""
+        return self.job.stopped is not None or bool(self._host.killed(self.job))
+
     def _phase(self) -> tuple[Phase, tuple[str, str]]:
-        if self.job.stopped is not None:
+        if self._halted:
             return (Phase.STOPPING if self.running else Phase.STOPPED), ("", "")
         if self.running:
             if self._outdated:
@@ -136,7 +156,8 @@ class Driver:
     @property
     def _outdated(self) -> bool:
         """Whether what runs is not what is asked for: every apply and stop makes a new token."""
-        return self._restart or (self._begun is not None and self._begun.token != self.job.token)
+        moved = self._begun is not None and self._begun.token != self.job.token
+        return self._restart or moved or self._halted
 
     async def drive(self) -> None:
         """Live until cancelled; what runs then is ended first."""
@@ -158,7 +179,7 @@ class Driver:
     async def _step(self) -> None:
         if self._child is not None:
             await self._attend(self._child)
-        elif self.job.stopped is not None:
+        elif self._halted:
             await self._sleep(None)
         elif self.job.schedule:
             await self._keep_schedule()

@@ -23,6 +23,11 @@ class Folders:
         return self.root / "jobs"
 
     @property
+    def rules(self) -> Path:
+        """The fleet's suspensions of scopes and its kill switches, as one JSON document."""
+        return self.root / "rules.json"
+
+    @property
     def allocations(self) -> Path:
         """One folder for each placement, in Nomad's layout: `<id>/alloc/logs/<task>.<stream>.<n>`."""
         return self.root / "allocations"

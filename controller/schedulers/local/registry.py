@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from controller.scopes import ALL, bot_scope
+
 
 @dataclass(frozen=True, slots=True)
 class BundleFile:
@@ -40,6 +42,13 @@ class Job:
     last_slot: float = 0.0
     marks: Mapping[str, str] = field(default_factory=dict)
     """The launch's extra texts, kept for whoever set them."""
+    rule: str = ""
+    """The key of the rule that stopped it, "" where none did."""
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What rules the bot is under; an order of an older herdsman tells only of the widest."""
+        return frozenset(self.order.get("scopes", ())) | {ALL, bot_scope(self.name)}
 
 
 class Registry:
@@ -55,28 +64,33 @@ class Registry:
 
     def save(self, job: Job) -> None:
         """Store a job in place of its older version."""
-        path = self._folder / f"{job.name}.json"
-        temporary = path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(asdict(job), file)
-            file.flush()
-            os.fsync(descriptor)
-        temporary.replace(path)
-        self._flush()
+        write_durably(self._folder / f"{job.name}.json", json.dumps(asdict(job)))
 
     def forget(self, name: str) -> None:
         """Remove a job."""
         (self._folder / f"{name}.json").unlink(missing_ok=True)
-        self._flush()
+        _flush(self._folder)
 
-    def _flush(self) -> None:
-        """Make the folder's own entries durable."""
-        descriptor = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+
+def write_durably(path: Path, text: str) -> None:
+    """Replace a file whole; it is on the disk before this returns."""
+    temporary = path.with_suffix(".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    temporary.replace(path)
+    _flush(path.parent)
+
+
+def _flush(folder: Path) -> None:
+    """Make a folder's own entries durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: Path) -> Job | None:

@@ -20,6 +20,8 @@ from controller.launcher.fetch import Unfetched, unpack
 from controller.launcher.files import read
 from controller.launcher.order import Content, LaunchOrder, LeaseOrder, NodePaths, Output
 from controller.launcher.reporting import Reports
+from controller.records import Rules
+from controller.rules import decode_rules, encode_rules
 from controller.schedulers.local import leftovers
 from controller.schedulers.local.announcements import Announcements
 from controller.schedulers.local.asking import ask
@@ -29,7 +31,7 @@ from controller.schedulers.local.claim import Claim
 from controller.schedulers.local.driver import Driver
 from controller.schedulers.local.folders import Folders
 from controller.schedulers.local.holding import LocalHold, hold, recall
-from controller.schedulers.local.registry import BundleFile, Job, Registry
+from controller.schedulers.local.registry import BundleFile, Job, Registry, write_durably
 from controller.schedulers.protocol import (
     Launch,
     NodeReport,
@@ -48,6 +50,7 @@ from schemas.errors import (
     RuntimeMissing,
     SchedulerRefused,
     SchedulerUnavailable,
+    UsageError,
 )
 from schemas.state import StatePlace
 
@@ -107,6 +110,7 @@ class LocalScheduler:
         self._claim = Claim(self._folders)
         self._opened = False
         self._boxes = Boxes(self._folders.secrets, secrets_key)
+        self._rules: Rules | None = None
 
     @property
     def kind(self) -> str:
@@ -127,6 +131,7 @@ class LocalScheduler:
         """
         self._folders.make()
         self._claim.take()
+        self._rules = await asyncio.to_thread(self._load_rules)
         jobs = await asyncio.to_thread(self._registry.load, self._fleet)
         grace = max((job.kill_timeout for job in jobs), default=0.0) + _SLACK
         await asyncio.to_thread(leftovers.end, f"{self._fleet}/", grace)
@@ -193,7 +198,7 @@ class LocalScheduler:
         order = self._order(launch, job.allocation).document()
         return bool(dict(job.order) != json.loads(json.dumps(order)))  # the kept one may come from its file
 
-    async def stop(self, name: str, expected: str | None, reason: str) -> None:
+    async def stop(self, name: str, expected: str | None, reason: str, rule: str = "") -> None:
         """Mark a bot as stopped; its driver ends it."""
         async with self._locks.setdefault(name, asyncio.Lock()):
             driver = self._own(name)
@@ -201,9 +206,37 @@ class LocalScheduler:
                 return
             if expected is not None and expected != driver.job.token:
                 raise Conflict(f"{name} was changed by somebody else in between; observe it again")
-            job = replace(driver.job, stopped=reason, token=_token())
+            job = replace(driver.job, stopped=reason, rule=rule, token=_token())
             await asyncio.to_thread(self._registry.save, job)
             driver.ask(job)
+
+    async def rules(self) -> Rules | None:
+        """Return what was read at the start, or kept since."""
+        return self._rules
+
+    async def keep_rules(self, rules: Rules) -> None:
+        """Have every driver look, so that who may not run gets SIGTERM at once; then write the file."""
+        before, self._rules = self._rules, rules
+        if rules.kills != (before.kills if before else ()):
+            for driver in self._drivers.values():
+                driver.rules_changed()
+        await asyncio.to_thread(write_durably, self._folders.rules, encode_rules(rules))
+
+    def _load_rules(self) -> Rules | None:
+        try:
+            return decode_rules(self._folders.rules.read_text())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise UsageError(
+                f"{self._folders.rules} cannot be read ({error}), and it may say that bots must not run: "
+                "mend it, or delete it where you know that no kill switch is on"
+            ) from error
+
+    def killed(self, job: Job) -> str:
+        """Return by which kill switch a job may not run."""
+        found = next(iter(self._rules.over(job.scopes)), None) if self._rules and self._rules.rules else None
+        return found.reason if found is not None and found.kill else ""
 
     async def restart(self, name: str, reason: str) -> None:  # noqa: ARG002 - told by the controller's audit
         """End the bot's process as at a stop and start it again."""

@@ -4,6 +4,8 @@ Nomad interpolates `${...}` in most values, so whatever a user wrote travels ins
 which is base64. The launcher owns restarts, time-outs and the lease; Nomad restarts only the launcher.
 """
 
+import base64
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +26,7 @@ from controller.schedulers.nomad.reading import (
     META_NEEDS,
     META_REVISION,
     META_SCHEDULE,
+    META_SCOPES,
     META_SPEC,
     META_TIMEZONE,
     META_TYPE,
@@ -31,6 +34,7 @@ from controller.schedulers.nomad.reading import (
 )
 from controller.schedulers.nomad.settings import HOST_VOLUME, NomadSettings
 from controller.schedulers.protocol import HandedSecrets, Launch
+from controller.scopes import scopes_of
 from gitops.bundle import Bundle
 from gitops.platforms import OLDEST, OLDEST_NODE
 from schemas.bot import BotSpec, BotType, Resources
@@ -87,6 +91,11 @@ def box_item(identity: str) -> str:
     return f"box_{identity}"
 
 
+def rules_path(fleet: str) -> str:
+    """Return the path of the variable with the fleet's rules; bots may read it, and never write it."""
+    return f"herdsman/rules/{_path_part(fleet)}"
+
+
 def _path_part(name: str) -> str:
     """Write a name in the characters of a variable's path, two names never alike."""
     return _NOT_IN_PATHS.sub(lambda match: f"~{ord(match[0]):02x}", name)
@@ -140,6 +149,7 @@ def _meta(launch: Launch, fleet: str) -> dict[str, str]:
         META_SPEC: spec.digest,
         META_REVISION: launch.revision,
         META_TYPE: spec.type.value,
+        META_SCOPES: base64.b64encode(json.dumps(sorted(scopes_of(spec))).encode()).decode(),
     }
     if spec.type is BotType.SCHEDULED:
         meta |= {META_SCHEDULE: spec.schedule, META_TIMEZONE: spec.timezone}
@@ -320,6 +330,7 @@ def _order(
             {
                 "path": lease_path(fleet, spec.name),
                 "state_path": state_path(fleet, spec.name),
+                "rules_path": rules_path(fleet),
                 "former_state_path": state_path(fleet, spec.renamed_from) if spec.renamed_from else "",
                 "namespace": settings.namespace,
             },

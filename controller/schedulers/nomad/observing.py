@@ -1,5 +1,7 @@
 """One bot's observed state from its job, its placements and their nodes: pure."""
 
+import base64
+import json
 from collections.abc import Mapping, Sequence
 
 from controller.schedulers.nomad.reading import (
@@ -8,7 +10,9 @@ from controller.schedulers.nomad.reading import (
     META_FLEET,
     META_NEEDS,
     META_REVISION,
+    META_RULE,
     META_SCHEDULE,
+    META_SCOPES,
     META_SPEC,
     META_STOPPED,
     META_TIMEZONE,
@@ -67,6 +71,7 @@ def observed(
         next_run=next_run if not job.stopped else None,
         suspended=_suspension(job),
         replaceable=phase is Phase.LOST and may_fail_over(job, silent_for),
+        scopes=_scopes(job),
     )
 
 
@@ -178,4 +183,14 @@ def _placed(live: Sequence[Placement]) -> tuple[Phase, str, str]:
 
 def _suspension(job: JobRecord) -> Mapping[str, str] | None:
     reason = job.meta.get(META_STOPPED)
-    return {"reason": reason} if job.stopped and reason else None
+    if not job.stopped or not reason:
+        return None
+    rule = job.meta.get(META_RULE)
+    return {"reason": reason} | ({"rule": rule} if rule else {})
+
+
+def _scopes(job: JobRecord) -> frozenset[str]:
+    try:
+        return frozenset(json.loads(base64.b64decode(job.meta.get(META_SCOPES, ""), validate=True)))
+    except (ValueError, TypeError):  # an older herdsman rendered it
+        return frozenset()

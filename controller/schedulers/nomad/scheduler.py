@@ -13,12 +13,21 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from typing import Any
 
+from controller.records import Rules
+from controller.rules import decode_rules, encode_rules
 from controller.schedulers.nomad.api import KindChanged, NomadApi
 from controller.schedulers.nomad.asking import ask_running, ask_scheduled
 from controller.schedulers.nomad.events import Gap, NomadEvent, stream
 from controller.schedulers.nomad.handing import hand_over
 from controller.schedulers.nomad.holding import NomadHold, hold
-from controller.schedulers.nomad.job import job_id, lease_path, render, secrets_path, state_path
+from controller.schedulers.nomad.job import (
+    job_id,
+    lease_path,
+    render,
+    rules_path,
+    secrets_path,
+    state_path,
+)
 from controller.schedulers.nomad.knowledge import Knowledge
 from controller.schedulers.nomad.node import node_report
 from controller.schedulers.nomad.observing import (
@@ -34,6 +43,7 @@ from controller.schedulers.nomad.ownership import placed_by
 from controller.schedulers.nomad.reading import (
     META_BOT,
     META_FLEET,
+    META_RULE,
     META_STOPPED,
     TASK,
     JobRecord,
@@ -57,6 +67,9 @@ from schemas.state import StatePlace
 
 _LOG = logging.getLogger(__name__)
 _NODES_AT_ONCE = 8
+_TRIES = 5
+RULES = "rules"
+"""The item of the rules' variable that holds their document."""
 _TOKEN = re.compile(r"(\d+)(s?)")
 
 
@@ -169,18 +182,45 @@ class NomadScheduler:
             raise Conflict(f"{name} changes between realtime and scheduled: its old copy is stopped first")
         await self._purge(job["ID"])
 
-    async def stop(self, name: str, expected: str | None, reason: str) -> None:
+    async def stop(self, name: str, expected: str | None, reason: str, rule: str = "") -> None:
         """Register the bot's job as stopped, by compare-and-set, and stop its runs."""
         job = await self._own_job(name)
         identity, index = job["ID"], int(job["JobModifyIndex"])
         if not job.get("Stop"):
             wanted = index if expected is None else _parsed(expected)[0]
             await self._guard(identity, name)
-            meta = {**(job.get("Meta") or {}), META_STOPPED: reason}
+            marks = {META_STOPPED: reason} | ({META_RULE: rule} if rule else {})
+            meta = {**(job.get("Meta") or {}), **marks}
             stopped = {**job, "Stop": True, "Meta": meta}
             registered = await self._api.register(stopped, wanted)
             self._known.take(job_record({**stopped, "JobModifyIndex": registered}))
-        await self._stop_runs(identity)
+        if job.get("Periodic"):
+            await self._stop_runs(identity)
+
+    async def rules(self) -> Rules | None:
+        """Read the variable that every launcher watches."""
+        found = await self._api.variable(rules_path(self._settings.fleet))
+        if RULES in found.items:
+            try:
+                return decode_rules(found.items[RULES])
+            except ValueError as error:
+                raise SchedulerUnavailable(
+                    f"the Nomad variable {rules_path(self._settings.fleet)} cannot be read ({error}), and "
+                    "it may say that bots must not run: mend it, or delete it where no kill switch is on"
+                ) from error
+        return None
+
+    async def keep_rules(self, rules: Rules) -> None:
+        """Write the variable: the launchers of all bots hear of it at once, and end those that are meant."""
+        path, items = rules_path(self._settings.fleet), {RULES: encode_rules(rules)}
+        for attempt in range(_TRIES):
+            try:
+                await self._api.write_variable(path, items, (await self._api.variable(path)).index)
+            except Conflict:
+                if attempt == _TRIES - 1:
+                    raise
+            else:
+                return
 
     async def restart(self, name: str, reason: str) -> None:
         """Restart the bot's task in its allocation: SIGTERM and its time, then a new launcher."""

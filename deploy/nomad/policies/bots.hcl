@@ -1,4 +1,5 @@
-# Every bot's launcher: it holds the bot's lease, a lock on a variable, with the identity of its own task.
+# Every bot's launcher: it holds the bot's lease, a lock on a variable, with the identity of its own task, and
+# watches the fleet's kill switch, which nobody but herdsman's own service may write.
 # nomad acl policy apply -namespace default herdsman-bots policies/bots.hcl
 
 namespace "default" {
@@ -13,6 +14,10 @@ namespace "default" {
     }
     # Bots' secrets, in boxes: the key of each is in one job alone.
     path "herdsman/secrets/*" {
+      capabilities = ["read"]
+    }
+    # The fleet's rules: which bots are under the kill switch.
+    path "herdsman/rules/*" {
       capabilities = ["read"]
     }
   }

@@ -107,7 +107,7 @@ def test_each_shell_gets_a_script(person: dict[str, str], shell: str) -> None:
 def test_commands_are_completed_and_a_dead_service_is_silent(person: dict[str, str]) -> None:
     """Names of commands need no service; names of bots without one are none, and nothing is printed."""
     words = person | {"_HERDSMAN_COMPLETE": "bash_complete", "COMP_CWORD": "1", "COMP_WORDS": "herdsman sus"}
-    assert run(words, COMMAND).stdout == "plain,suspend\n"
+    assert run(words, COMMAND).stdout == "plain,suspend\nplain,suspensions\n"
     bots = words | {"COMP_CWORD": "2", "COMP_WORDS": "herdsman suspend "}
     done = run(bots, COMMAND)
     assert (done.stdout.strip(), done.stderr) == ("", "")

@@ -59,7 +59,7 @@ async def test_suspension_survives_a_restart(world):
         await controller.request_pass("operator").wait()
         await world.clock.advance(90)
         assert world.scheduler.jobs["a"].seen.phase is Phase.STOPPED
-        assert controller.suspension("a").reason == "why"
+        assert controller.suspended("a")[0].reason == "why"
 
 
 async def test_suspension_ends_at_its_time(running):

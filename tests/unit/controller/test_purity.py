@@ -28,6 +28,8 @@ CORE = [
     "rollback.records",
     "rollback.trial",
     "rollout",
+    "rules",
+    "scopes",
     "settings",
     "standing",
     "status",

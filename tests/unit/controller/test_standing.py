@@ -106,7 +106,7 @@ def told(standing, before=None):
             Reason.NODE_LOST,
         ),
         (
-            replace(WELL, suspension=Suspension("a", "ops", "why", NOW), seen=seen(BOT, Phase.STOPPED)),
+            replace(WELL, suspended=(Suspension("a", "ops", "why", NOW),), seen=seen(BOT, Phase.STOPPED)),
             Sync.SYNCED,
             Health.SUSPENDED,
             Reason.SUSPENDED,
@@ -184,5 +184,5 @@ def test_schedule_and_limits_are_told():
 def test_suspension_with_an_end_says_when():
     """The end of a suspension is in the message, in UTC."""
     suspension = Suspension("a", "desk-ops", "exchange maintenance", NOW, NOW + 3600)
-    status = told(replace(WELL, suspension=suspension, seen=seen(BOT, Phase.STOPPED)))
+    status = told(replace(WELL, suspended=(suspension,), seen=seen(BOT, Phase.STOPPED)))
     assert status.message == 'by desk-ops: "exchange maintenance", until 2027-01-15 09:00 UTC'

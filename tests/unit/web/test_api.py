@@ -65,7 +65,7 @@ async def test_bot_is_shown_with_conditions_attempts_suspension_and_revision(web
     )
     web.controller.records = [RevisionRecord(REVISION, RevisionState.APPLIED, 1.0)]
     web.controller.attempt_records = [Attempt("grid", REVISION.id, "d", 1.0, 2.0, True)]
-    web.controller.suspensions["grid"] = Suspension("grid", "desk", "maintenance", 3.0, 9.0)
+    web.controller.own["grid"] = Suspension("grid", "desk", "maintenance", 3.0, 9.0)
     async with web.client(Scope.READ) as client:
         detail = (await client.get("/api/v1/bots/grid")).json()
     assert detail["bot"]["health"] == "Degraded"
@@ -76,7 +76,9 @@ async def test_bot_is_shown_with_conditions_attempts_suspension_and_revision(web
         "Stalled": "True",
     }
     assert detail["attempts"][0]["ok"] is True
-    assert detail["suspended"] == {"by": "desk", "reason": "maintenance", "since": 3.0, "until": 9.0}
+    own = {"by": "desk", "reason": "maintenance", "since": 3.0, "until": 9.0}
+    assert detail["suspended"] == own | {"scope": "bot=grid", "words": "bot grid", "kill": False}
+    assert detail["suspensions"] == [detail["suspended"]]
     assert detail["revision"]["message"] == "tighter stops"
 
 

@@ -138,7 +138,7 @@ test("a reason that its message names already is not said twice", async () => {
 test("a suspension says by whom, why and until when", async () => {
   const detail = {
     ...(botAnswers()["/api/v1/bots/sma-btc"] as object),
-    suspended: { by: "desk-ops", reason: "maintenance", until: NOW },
+    suspended: { scope: "bot=sma-btc", kill: false, by: "desk-ops", reason: "maintenance", until: NOW },
   };
   await open("/bots/sma-btc", { "/api/v1/bots/sma-btc": detail });
   expect(screen.getByTestId("reason").textContent).toBe(

@@ -19,6 +19,9 @@ import {
 } from "./fakes";
 
 beforeEach(() => {
+  HTMLDialogElement.prototype.close = function close() {
+    this.open = false;
+  };
   HTMLDialogElement.prototype.showModal = function showModal() {
     this.open = true;
   };
@@ -173,4 +176,66 @@ test("a page shows its frame while its code is read", async () => {
   navigate("/");
   render(<App />);
   expect(screen.getByTestId("loading").className).toContain("skeleton-fleet");
+});
+
+const on = {
+  scope: "account=binance-1",
+  words: "account binance-1",
+  by: "desk-ops",
+  reason: "runaway orders",
+  since: NOW,
+  total: 3,
+  asked: 2,
+  dead: 2,
+  complete: false,
+  survivors: [{ bot: "sma-btc", fate: "unknown", why: "may still run on node n1", node: "n1" }],
+};
+
+/** Open the bot's page as a viewer; returns what was posted to a path. */
+async function openBotWith(who: { scope: string }, changes: Answers = {}) {
+  const whoami = { "/api/v1/whoami": { name: "desk", ...who } };
+  await openBot({ ...changes, ...whoami, "/api/v1/kill": {}, "/api/v1/release": {} });
+  await learnViewer(true);
+  const posted = new Map<string, unknown>();
+  const answer = globalThis.fetch;
+  vi.stubGlobal("fetch", (address: string, init?: RequestInit) => {
+    if (init?.method === "POST") posted.set(address, JSON.parse(String(init.body)));
+    return answer(address, init);
+  });
+  return (path: string) => posted.get(path);
+}
+
+test("a kill switch that is on stands over every page, with who is not dead and its release", async () => {
+  const sent = await openBotWith({ scope: "admin" }, { "/api/v1/fleet": fleetDocument({ kills: [on] }) });
+  const banner = await screen.findByTestId("kill-banner");
+  expect(banner.textContent).toContain("Kill switch is on: account binance-1");
+  expect(banner.textContent).toContain("by desk-ops: \u201crunaway orders\u201d. 2 of 3 dead.");
+  expect(banner.textContent).toContain("sma-btc may still run on node n1");
+  fireEvent.click(await screen.findByTestId("release"));
+  const dialog = screen.getByRole("dialog", { name: "Release" });
+  fireEvent.submit(dialog.querySelector("form") as HTMLFormElement);
+  await vi.waitFor(() => expect(sent("/api/v1/release")).toEqual({ scope: "account=binance-1", reason: "" }));
+});
+
+test("the kill switch wants its word typed, and says which bots are meant", async () => {
+  const sent = await openBotWith({ scope: "operate" });
+  fireEvent.click(await screen.findByTestId("kill-switch"));
+  const dialog = screen.getByRole("dialog", { name: "Kill switch" });
+  const field = (name: string) => dialog.querySelector(`[name=${name}]`) as HTMLInputElement;
+  const go = screen.getByRole("button", { name: "End them now" }) as HTMLButtonElement;
+  expect(go.disabled).toBe(true);
+  fireEvent.change(field("kind"), { target: { value: "account" } });
+  fireEvent.input(field("which"), { target: { value: "binance-1" } });
+  fireEvent.input(field("reason"), { target: { value: "key leaked" } });
+  fireEvent.input(field("word"), { target: { value: "Kill" } });
+  expect(go.disabled).toBe(false);
+  fireEvent.submit(dialog.querySelector("form") as HTMLFormElement);
+  const asked = { scope: "account=binance-1", reason: "key leaked" };
+  await vi.waitFor(() => expect(sent("/api/v1/kill")).toEqual(asked));
+});
+
+test("who may not operate finds the kill switch shut, and who may not release too", async () => {
+  await openBotWith({ scope: "read" }, { "/api/v1/fleet": fleetDocument({ kills: [on] }) });
+  expect(((await screen.findByTestId("kill-switch")) as HTMLButtonElement).disabled).toBe(true);
+  expect(((await screen.findByTestId("release")) as HTMLButtonElement).title).toContain("scope admin");
 });

@@ -48,6 +48,8 @@ def test_job_carries_the_fleets_mark():
     """Whose job it is, which bot, which spec and which revision can be read in Nomad."""
     job = rendered()
     assert job["ID"] == "demo-abc234.maker"
+    scopes = json.loads(base64.b64decode(job["Meta"].pop("herdsman.scopes")))
+    assert {"all", "bot=maker", "mode=dry"} <= set(scopes)
     assert job["Meta"] == {
         "herdsman.fleet": FLEET,
         "herdsman.bot": "maker",

@@ -40,6 +40,7 @@ class FakeHost:
         self.moment = NOON
         self.refusal = ""
         self.full = False
+        self.kill_switch = ""
         self.log: list[tuple[Any, ...]] = []
         self.children: list[FakeChild] = []
         self._moved = asyncio.Event()
@@ -54,6 +55,9 @@ class FakeHost:
             raise SchedulerRefused(self.refusal)
         self.children.append(FakeChild())
         return self.children[-1]
+
+    def killed(self, job: Job) -> str:
+        return self.kill_switch
 
     async def end_leftovers(self, job: Job) -> None:
         self.log.append(("sweep", job.token))

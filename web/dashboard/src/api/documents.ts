@@ -148,6 +148,8 @@ export interface Fleet {
   problems: string[];
   /** To what all bots are held, in words; none where they are what git says. */
   held: string[];
+  /** The kill switches that are on, read by those who show them. */
+  kills: Record<string, unknown>[];
 }
 
 export interface Sample {
@@ -330,6 +332,7 @@ export function decodeFleet(value: unknown): Fleet {
     time: number(it.time),
     problems: list(it.problems).map(text).filter(Boolean),
     held: list(it.held).map((one) => text(object(one).text)),
+    kills: list(it.kills).map(object),
   };
 }
 

@@ -31,7 +31,7 @@ export async function learnViewer(again = false): Promise<void> {
 }
 
 /** Why the viewer may not change anything, "" where they may. */
-export function whyNot(one: Viewer | null): string {
-  if (one === null || one.scope === "operate" || one.scope === "admin") return "";
-  return `This takes the scope operate; the token \u201c${one.name}\u201d has ${one.scope}.`;
+export function whyNot(one: Viewer | null, scope = "operate"): string {
+  if (one === null || one.scope === scope || one.scope === "admin") return "";
+  return `This takes the scope ${scope}; the token \u201c${one.name}\u201d has ${one.scope}.`;
 }

@@ -24,6 +24,7 @@ export function BotHeader({
   removed: boolean;
 }) {
   const stale = isStale(bot.lastDataAt, bot.type);
+  const suspendedItself = detail?.suspended?.scope === `bot=${bot.name}` && !detail.suspended.kill;
   return (
     <header class={`bot-header${stale ? " stale" : ""}`}>
       <div class="bot-title">
@@ -44,10 +45,14 @@ export function BotHeader({
           </span>
         )}
         <span class="spacer" />
-        {removed ? null : <Operations bot={bot} suspended={detail?.suspended != null} />}
+        {removed ? null : <Operations bot={bot} suspended={suspendedItself} />}
       </div>
       {removed ? <Removal detail={detail} /> : null}
-      {removed ? null : detail?.suspended ? <Suspension suspended={detail.suspended} /> : <Why bot={bot} />}
+      {removed ? null : suspendedItself ? (
+        <Suspension suspended={detail?.suspended ?? {}} />
+      ) : (
+        <Why bot={bot} />
+      )}
       {removed ? null : <Facts bot={bot} detail={detail} stale={stale} />}
     </header>
   );

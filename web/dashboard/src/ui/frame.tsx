@@ -4,6 +4,7 @@ import type { Fleet } from "../api/documents";
 import type { StreamState } from "../api/stream";
 import { place } from "../state/router";
 import { helpOpen } from "./keys";
+import { killSwitch } from "./lazy_kill";
 import { Age } from "./live";
 import { Skeleton } from "./notes";
 
@@ -54,6 +55,7 @@ export function Bar({ state, fleet }: { state: StreamState; fleet: Fleet | null 
       <span class={`stream is-${state}`} data-testid="stream-state" role="status">
         {STATE_WORDS[state]}
       </span>
+      {fleet === null ? null : <killSwitch.Page />}
       <button
         type="button"
         class="plain"

@@ -13,14 +13,16 @@ interface OperateProps {
   body: (reason: string) => unknown;
   /** Ask why: it is kept with who did it. */
   asksReason?: boolean;
+  /** The scope that it takes, where that is not operate. */
+  scope?: string;
   testId?: string;
 }
 
-export function Operate({ text, effect, path, body, asksReason = false, testId }: OperateProps) {
+export function Operate({ text, effect, path, body, asksReason = false, scope, testId }: OperateProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
-  const why = whyNot(viewer.value);
+  const why = whyNot(viewer.value, scope);
   const close = () => dialog.current?.close();
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();

@@ -10,6 +10,7 @@ import { now } from "../state/clock";
 import { place } from "../state/router";
 import { learnViewer } from "../state/viewer";
 import { Bar } from "./frame";
+import { killBanners } from "./lazy_kill";
 import { ProblemNote, Skeleton } from "./notes";
 import { SignIn, SignInForm } from "./sign_in";
 
@@ -45,6 +46,7 @@ export function Shell({ feed, fleet, title, children }: ShellProps) {
   return (
     <div class={`page${state === "lost" || denied ? " lost" : ""}`}>
       <Bar state={state} fleet={fleet} />
+      {fleet?.kills.length ? <killBanners.Page kills={fleet.kills} /> : null}
       {state === "lost" ? <LostBanner feed={feed} /> : null}
       {denied ? <SignInAgain feed={feed} /> : null}
       {(fleet?.held ?? []).map((words) => (

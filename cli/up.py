@@ -128,6 +128,11 @@ from cli.known_service import default_data
     show_default="half the cores",
     help="Processes of a build that compile at once.",
 )
+@click.option(
+    "--notify-file",
+    type=click.Path(path_type=Path),
+    help="Tell people of problems: a file (0600) of destinations (docs/notifications.md).",
+)
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate chain (PEM).")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key (PEM).")
 @click.option(

@@ -426,6 +426,16 @@ class Controller:
         found = (ended, self._fleet.recovery, self._fleet.unavailable, rules, *passes, self._reconciler.held)
         return list(dict.fromkeys(text for text in found if text))
 
+    def troubles(self) -> dict[str, str]:
+        """Return what is wrong with each part that can be in trouble, "" where nothing is."""
+        problem = "" if self._fleet.unavailable else self._reconciler.problem
+        return {
+            "scheduler": self._fleet.unavailable,
+            "source": "; ".join(dict.fromkeys(filter(None, (problem, *self._source.problems())))),
+            "recovery": self._fleet.recovery,
+            "held": self._reconciler.held,
+        }
+
     async def nodes(self) -> list[NodeReport]:
         """Return the machines that bots may run on. Raises SchedulerUnavailable."""
         return await self._scheduler.nodes()

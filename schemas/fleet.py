@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.alerts import AlertSettings, alert_errors, read_alerts
 from schemas.catalog import validator
 from schemas.document import Document, Path
 from schemas.errors import ManifestError
@@ -58,7 +59,7 @@ class FleetSettings:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     prune_share: float = 0.3
     prune_least: int = 3
-    alerts: Mapping[str, Any] = field(default_factory=dict)
+    alerts: AlertSettings = AlertSettings()
     sync_windows: tuple[SyncWindow, ...] = ()
     rollout: Rollout = Rollout()
     allowed_plain: tuple[AllowedPlain, ...] = ()
@@ -93,6 +94,7 @@ def _quantity_errors(document: Document) -> list[ManifestError]:
     environments = value.get("environments", {})
     errors = _defaults_errors(document, ("defaults",), value.get("defaults", {}))
     errors += rollout_errors(document, value.get("rollout", {}))
+    errors += alert_errors(document, value.get("alerts", {}))
     for index, window in enumerate(value.get("sync_windows", ())):
         errors += window_errors(document, ("sync_windows", index), window, environments)
     for name, environment in environments.items():
@@ -128,7 +130,7 @@ def _settings(value: Mapping[str, Any]) -> FleetSettings:
         defaults=value.get("defaults", {}),
         prune_share=float(prune.get("share", standard.prune_share)),
         prune_least=prune.get("least", standard.prune_least),
-        alerts=value.get("alerts", {}),
+        alerts=read_alerts(value.get("alerts", {})),
         sync_windows=tuple(read_window(window) for window in value.get("sync_windows", ())),
         rollout=read_rollout(value.get("rollout", {})),
         allowed_plain=tuple(AllowedPlain(**one) for one in value.get("secrets", {}).get("allowed_plain", ())),

@@ -5,7 +5,7 @@ Times are Unix seconds (float) in samples and events, and RFC 3339 text nowhere:
 
 from typing import Any
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 STREAM_POSITION = "Herdsman-Stream-Position"
 """Header of each GET that a page shows live: the stream's position *before* the document was read.
@@ -676,3 +676,39 @@ class Readiness(Struct, omit_defaults=True):
 #   end      {"reason"}: the credential ended; the stream is closed (at a stop of the service it just ends)
 # Every message has an `id:`. To resume: `Last-Event-ID` (the browser's EventSource sends it by itself), or
 # `last_event_id=` for the first connection, from the STREAM_POSITION header of what was fetched before.
+
+
+class DestinationDocument(Struct):
+    """An element of `GET /api/v1/notifications`: where people are told; its address is never shown."""
+
+    name: str
+    service: str
+    """The kind of its address, such as slack."""
+    routes: str
+    """What it hears of, in words."""
+    sent_at: float | None
+    """When a message arrived last; Unix seconds."""
+    failures: int
+    """Failed tries in a row."""
+    error: str
+    """Why the last one failed, "" where it arrived."""
+    waiting: int
+    dropped: int
+    """Messages that were too many to keep, ever."""
+
+
+class NotifyTestRequest(Struct):
+    """The body of `POST /api/v1/notifications/test`."""
+
+    names: list[str] = field(default_factory=list)
+    """Destinations; none for all."""
+
+
+class SentDocument(Struct):
+    """A message and what has become of it: `state` is waiting, sent or failed."""
+
+    id: str
+    destination: str
+    state: str
+    attempts: int
+    error: str

@@ -34,6 +34,7 @@ from web.access.gate import Access
 from web.dashboard_files import DashboardFiles
 from web.documents import PlanDocument
 from web.fleet_header import FleetHeader
+from web.notifications import NoNotifications, NotificationDesk
 from web.plans import NoPlans
 from web.rows import Rows
 from web.settings import WebSettings
@@ -315,6 +316,8 @@ class Services:
     """Takes the deliveries of git servers."""
     plans: MakesPlans = field(default_factory=NoPlans)
     """Makes plans of any revision."""
+    notifications: NotificationDesk = field(default_factory=NoNotifications)
+    """Destinations of notifications, and tests of them."""
     role: Callable[[], str] = str
     """Returns what this process is among several; see `documents.Readiness`."""
 

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.service.notifying import make_herald, report_herald, started_event
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
 from cli.service.secret_parts import make_handing, make_secrets
@@ -16,6 +17,7 @@ from controller.clock import SystemClock
 from controller.database import Database
 from controller.database.drains import ask_drained
 from controller.loop import Controller
+from controller.notifications.herald import Herald
 from controller.remote.fenced import FencedScheduler
 from controller.remote.leadership import Lead
 from controller.remote.receiving import Receiving
@@ -29,6 +31,7 @@ from gitops.compiling.steps import BuildLimits
 from gitops.forges.reporting import StatusReports
 from gitops.remote import GitRemote
 from gitops.upkeep import keep_packed
+from schemas.alerts import Severity
 from web.git_gate import GitGate
 from web.leader import LeadingBuilds
 from web.plans import Plans
@@ -54,6 +57,8 @@ class Leading:
     git: GitRemote | None
     repositories: tuple[Path, ...]
     """Our own git repositories."""
+    herald: Herald | None = None
+    """Tells people of problems, None where nobody is to be told."""
 
     @property
     def pushed_to(self) -> bool:
@@ -103,6 +108,10 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
     relay.target = showing
     statuses = make_reports(origin.forges, options)
     relay.revisions = telling(statuses, settings.url, options.fleet)
+    headline = f"controller {standby.options.called} leads" + (" now: it took over" if lead.epoch > 1 else "")
+    started = started_event(clock.time(), headline, Severity.WARNING if lead.epoch > 1 else Severity.INFO)
+    link = standby.options.web_url or advertised
+    told = make_herald(options, controller, database, clock, relay, link, started)
     git = None
     if origin.hosted and origin.hosted_states:
         gate = GitGate(controller, origin.hosted_states.build_from, settings, origin.trust)
@@ -120,6 +129,7 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
         statuses,
         git,
         origin.repositories,
+        told[0] if told else None,
     )
 
 
@@ -128,6 +138,7 @@ async def lead_until(standby: Standby, leading: Leading, stop: asyncio.Event) ->
     controller = asyncio.create_task(leading.controller.run())
     tasks = [controller, asyncio.create_task(leading.lead.hold())]
     stopping = asyncio.create_task(stop.wait())
+    beside: list[asyncio.Task[None]] = []
     try:
         ready = asyncio.create_task(leading.controller.ready())
         await asyncio.wait({ready, *tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -137,6 +148,10 @@ async def lead_until(standby: Standby, leading: Leading, stop: asyncio.Event) ->
                 asyncio.create_task(part.run())
                 for part in (leading.showing, leading.serving, leading.receiving)
             ]
+            if leading.herald:
+                telling = asyncio.create_task(leading.herald.run())
+                telling.add_done_callback(report_herald)
+                beside.append(telling)
             folder = standby.options.up.data / "git"
             packing = keep_packed(folder, leading.repositories, lambda: leading.pushed_to)
             tasks.append(asyncio.create_task(packing))
@@ -152,6 +167,8 @@ async def lead_until(standby: Standby, leading: Leading, stop: asyncio.Event) ->
         standby.git.remote, standby.webhooks.leading = None, None
         standby.plans.leading, standby.builds.leading = None, None
         stopping.cancel()
+        for task in beside:
+            task.cancel()
         await end(leading, controller, tasks)
 
 

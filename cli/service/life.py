@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 import click
 
 from cli.service.folder import announce, take_folder
+from cli.service.notifying import report_herald
 from cli.service.options import UpOptions
 from cli.service.parts import Parts, put_together
 from cli.service.seed import seed
@@ -75,6 +76,9 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
     controller.add_done_callback(lambda _: stop.set())
     if agent:
         agent.add_done_callback(report_agent)
+    herald = asyncio.create_task(parts.herald.run()) if parts.herald else None
+    if herald:
+        herald.add_done_callback(report_herald)
     packing = asyncio.create_task(
         keep_packed(
             parts.options.data / "git", parts.repositories, lambda: bool(parts.git and parts.git.busy)
@@ -88,6 +92,8 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
         packing.cancel()
         if reporting:
             reporting.cancel()
+        if herald:
+            herald.cancel()
         controller.cancel()
         (ended,) = await asyncio.gather(controller, return_exceptions=True)
         if parts.agent and agent and not agent.done():

@@ -62,6 +62,7 @@ class UpOptions:
     """MiB."""
     build_jobs: int = 1
     tls: Tls | None = None
+    notify_file: Path | None = None
     insecure: bool = False
     allowed_hosts: frozenset[str] = frozenset()
     sign_in_link: bool = True

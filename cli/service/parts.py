@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from cli.service.folder import read_secret, write
+from cli.service.notifying import make_herald, started_event
 from cli.service.options import UpOptions
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
@@ -22,6 +23,8 @@ from controller.clock import SystemClock
 from controller.database import Database
 from controller.database.fleets import ensure_fleet
 from controller.loop import Controller
+from controller.notifications.desk import NotificationDesk
+from controller.notifications.herald import Herald
 from controller.schedulers.local.scheduler import LocalScheduler
 from controller.settings import Settings
 from controller.state.guarding import GuardedStates
@@ -81,6 +84,8 @@ class Parts:
     """Our own git repositories."""
     statuses: StatusReports | None = None
     """Writes commit statuses, where a source has them."""
+    herald: Herald | None = None
+    """Tells people of problems, None where nobody is to be told."""
 
 
 async def put_together(options: UpOptions, listening: Listen) -> Parts:
@@ -146,6 +151,11 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     if origin.hosted and origin.hosted_states:
         gate = GitGate(controller, origin.hosted_states.build_from, settings, origin.trust)
         git = GitRemote(origin.hosted, gate)
+    clock = SystemClock()
+    started = started_event(clock.time(), "herdsman started")
+    told = make_herald(options, controller, database, clock, relay, advertised, started)
+    ring = told[1].ring if told else (lambda: None)
+    notifications = NotificationDesk(database, clock, options.fleet, ring)
     access = await make_access(options, listening, database)
     services = Services(
         settings=settings,
@@ -166,7 +176,10 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         fleet=header,
         checks=make_checks(controller, telemetry),
         git=cast("ASGIApp | None", git),
-        system=make_system(options, fleet, settings.version, origin, controller, telemetry, intake),
+        notifications=notifications,
+        system=make_system(
+            options, fleet, settings.version, origin, controller, telemetry, intake, notifications
+        ),
         webhooks=Webhooks(origin.webhooks, controller.announce, time.time, telemetry.health.registry),
         plans=make_plans(origin, controller, options),
     )
@@ -198,6 +211,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         origin.follows,
         origin.repositories,
         statuses,
+        told[0] if told else None,
     )
 
 

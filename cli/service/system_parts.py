@@ -14,6 +14,7 @@ from cli.service.options import UpOptions
 from cli.service.sources import Origin
 from cli.service.telemetry_parts import Telemetry
 from controller.loop import Controller
+from controller.notifications.desk import NotificationDesk
 from controller.passes import PassReport
 from controller.ports import RevisionSource
 from controller.schedulers.protocol import NodeReport
@@ -58,6 +59,7 @@ def make_system(
     controller: Controller,
     telemetry: Telemetry,
     intake: Intake,
+    notifications: NotificationDesk,
 ) -> SystemHealth:
     """Return the health of everything that `herdsman up` runs."""
     notes = RecentNotes()
@@ -75,6 +77,7 @@ def make_system(
             "series": series_probe(telemetry),
             "events": events_probe(telemetry),
             "database": database_probe(options.data),
+            "notifications": notifications_probe(notifications),
             "live": live_probe(telemetry.health),
             "web": web_probe(telemetry.health),
             "process": process_probe(time.time()),
@@ -353,6 +356,30 @@ def database_probe(data: Path) -> Probe:
             "ok",
             "inventory, status, history and tokens",
             facts=[SystemFact("size", float(size), "bytes")],
+        )
+
+    return probe
+
+
+def notifications_probe(desk: NotificationDesk) -> Probe:
+    """Return what tells of the destinations of notifications: what was sent, and what could not be."""
+
+    async def probe() -> SystemPart:
+        known = await desk.destinations()
+        failing = [one for one in known if one.failures]
+        said = "; ".join(f"{one.name}: {one.error}" for one in failing)
+        return SystemPart(
+            "notifications",
+            "warning" if failing else "ok",
+            said or ("all arrive" if known else "nobody is told: no --notify-file was given"),
+            "it is tried again by itself; `herdsman notify test` tries now" if failing else "",
+            facts=[
+                SystemFact("destinations", float(len(known))),
+                SystemFact("messages that wait", float(sum(one.waiting for one in known))),
+                SystemFact(
+                    "last one sent", max((one.sent_at for one in known if one.sent_at), default=None), "at"
+                ),
+            ],
         )
 
     return probe

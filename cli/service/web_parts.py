@@ -10,11 +10,13 @@ from cli.service.process_options import WebOptions
 from cli.service.state_store import open_states
 from cli.service.telemetry_parts import Telemetry, open_telemetry
 from cli.service.web_system import make_web_system
+from controller.clock import SystemClock
 from controller.database import Database
 from controller.database.drains import answer_drained, open_drains
 from controller.database.fleets import fleet_id
 from controller.database.keys import shared_key
 from controller.database.notices import Channel
+from controller.notifications.desk import NotificationDesk
 from controller.remote.asking import Asking
 from controller.remote.bell import Bell, rung
 from controller.remote.controller import RemoteController
@@ -95,6 +97,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
     leader = LeaderForward(lambda: mirror.leader.address if mirror.leader else "")
     access = await make_access(up, listening, database)
     saved = SavedStates(open_states(up), fleet)
+    notifications = NotificationDesk(database, SystemClock(), fleet)
     services = Services(
         settings=settings,
         access=access,
@@ -115,7 +118,8 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         checks=make_checks(mirror, telemetry),
         git=leader,
         leader=leader,
-        system=make_web_system(fleet, settings.version, mirror, telemetry, intake),
+        notifications=notifications,
+        system=make_web_system(fleet, settings.version, mirror, telemetry, intake, notifications),
     )
     admin = await ensure_admin_token(access.tokens, up.data / "admin-token", time.time())
     return WebParts(

@@ -3,8 +3,15 @@
 import logging
 import time
 
-from cli.service.system_parts import agents_probe, events_probe, intake_probe, series_probe
+from cli.service.system_parts import (
+    agents_probe,
+    events_probe,
+    intake_probe,
+    notifications_probe,
+    series_probe,
+)
 from cli.service.telemetry_parts import Telemetry
+from controller.notifications.desk import NotificationDesk
 from controller.remote.mirror import Mirror
 from telemetry.intake import Intake
 from web.documents import SystemFact, SystemPart
@@ -14,7 +21,12 @@ from web.system.own import count_process, live_probe, process_probe, web_probe
 
 
 def make_web_system(
-    fleet: str, version: str, mirror: Mirror, telemetry: Telemetry, intake: Intake
+    fleet: str,
+    version: str,
+    mirror: Mirror,
+    telemetry: Telemetry,
+    intake: Intake,
+    notifications: NotificationDesk,
 ) -> SystemHealth:
     """Return the health of everything that `herdsman web` runs, and of what the leader shows."""
     notes = RecentNotes()
@@ -30,6 +42,7 @@ def make_web_system(
             "series": series_probe(telemetry),
             "events": events_probe(telemetry),
             "database": database_probe(mirror),
+            "notifications": notifications_probe(notifications),
             "live": live_probe(telemetry.health),
             "web": web_probe(telemetry.health),
             "process": process_probe(time.time()),

@@ -296,3 +296,35 @@ keys = Table(
     Column("name", String, primary_key=True),
     Column("value", String, nullable=False),
 )
+
+notification_destinations = Table(
+    "notification_destinations",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("service", String, nullable=False),
+    Column("routes", Text, nullable=False),
+    Column("memory", Text, nullable=False),
+    Column("sent_at", Float),
+    Column("failures", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("dropped", Integer, nullable=False),
+)
+
+notification_queue = Table(
+    "notification_queue",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("destination", String, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("subjects", Integer, nullable=False),
+    Column("urgent", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("error", Text, nullable=False),
+    Index("notification_queue_waiting", "ended_at", "destination", "number"),
+)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from schemas.alerts import AlertSettings, Mute, Route, Severity
 from schemas.fleet import Environment, FleetSettings, parse_fleet
 from schemas.rollout import SyncWindow
 from tests.unit.schemas.samples import only, place
@@ -35,7 +36,9 @@ def test_every_setting_is_read():
         "  test:\n"
         "defaults:\n  memory_limit: 64Mi\n  herdsman: {kill_timeout: 5s}\n"
         "prune: {share: 0.5, least: 10}\n"
-        "alerts: {route: desk}\n"
+        "alerts:\n  group_wait: 30s\n"
+        "  routes: [{to: [desk], severity: critical, labels: {team: a}, fleet: false}]\n"
+        "  mutes: [{schedule: '0 22 * * *', duration: 8h, timezone: Europe/Berlin, to: [desk]}]\n"
         "sync_windows: [{kind: deny, schedule: '0 8 * * mon-fri', duration: 2h, timezone: Europe/London}]\n"
     )
     assert read.environments == (
@@ -44,7 +47,12 @@ def test_every_setting_is_read():
     )
     assert (read.name, read.prune_share, read.prune_least) == ("desk", 0.5, 10)
     assert read.defaults == {"memory_limit": "64Mi", "herdsman": {"kill_timeout": "5s"}}
-    assert read.alerts == {"route": "desk"}
+    assert read.alerts == AlertSettings(
+        30.0,
+        3600.0,
+        (Route(("desk",), Severity.CRITICAL, labels={"team": "a"}, fleet=False),),
+        (Mute("0 22 * * *", 8 * 3600.0, "Europe/Berlin", ("desk",)),),
+    )
     assert read.sync_windows == (SyncWindow("deny", "0 8 * * mon-fri", 7200.0, "Europe/London"),)
 
 
@@ -53,6 +61,26 @@ def test_every_setting_is_read():
     [
         ("nmae: desk", "/nmae", 'unknown key "nmae"', "name"),
         ("name: Desk", "/name", '"name" must be 1 to 40 lower-case', None),
+        ("alerts: {route: desk}", "/alerts/route", 'unknown key "route" in "alerts"', "routes"),
+        (
+            "alerts: {routes: [{to: ['slack://x/y']}]}",
+            "/alerts/routes/0/to/0",
+            "must be the name of a destination",
+            None,
+        ),
+        ("alerts: {group_wait: 2h}", "/alerts/group_wait", "must be from 0s to 1h", None),
+        (
+            "alerts: {mutes: [{schedule: '0 25 * * *', duration: 1h}]}",
+            "/alerts/mutes/0/schedule",
+            "goes from 0 to 23",
+            None,
+        ),
+        (
+            "alerts: {routes: [{to: [desk], severity: high}]}",
+            "/alerts/routes/0/severity",
+            'must be "info", "warning" or "critical", not "high"',
+            None,
+        ),
         ("prune: {share: 30}", "/prune/share", '"prune.share" must be at most 1, not 30', None),
         ("defaults: {name: x}", "/defaults/name", 'unknown key "name" in "defaults"', None),
         (

@@ -163,7 +163,8 @@ class NomadScheduler:
         # Events of older changes may still be on their way: they must not tell of the job as it was.
         self._known.take(job_record({**job, "JobModifyIndex": registered}))
         if left is not None:  # of a job that has not changed, Nomad would keep it
-            await self._api.move(left.id)
+            with suppress(NotFound):  # Nomad has forgotten it with a job that somebody purged
+                await self._api.move(left.id)
         return str(registered)
 
     async def outdated(self, launch: Launch) -> bool:

@@ -20,6 +20,16 @@ from controller.database.deployments import (
 )
 from controller.database.fleets import change_fleet_id, ensure_fleet, fleet_id
 from controller.database.inventory import drop_entries, load_inventory, save_entries
+from controller.database.notifications import (
+    MOST_WAITING,
+    add_message,
+    load_deliveries,
+    load_fate,
+    load_next,
+    mark_failed,
+    mark_sent,
+    open_destinations,
+)
 from controller.database.revisions import (
     find_past_bot,
     find_revision,
@@ -54,6 +64,7 @@ from controller.database.tokens import (
     touch_token,
 )
 from controller.listing import listed
+from controller.notifications.wording import Message
 from controller.process import ProcessState, Stage
 from controller.records import (
     Attempt,
@@ -437,3 +448,26 @@ async def test_deployments_of_a_bot_are_kept_in_number(database):
     assert [one.revision for one in found] == [revision(4), revision(3), revision(1)]
     assert (found[2].spec, found[2].applied_at, found[2].healthy_at) == (first, NOW + 3, NOW + 1)
     assert await database.run(bundle_keys) == {"code-4", "code-3", "code-1"}
+
+
+async def test_notifications_wait_in_order_and_are_bounded(database):
+    """The oldest of a destination is next, a test before it; too many become one message that counts them."""
+    await database.run(lambda connection: open_destinations(connection, [("desk", "json")]))
+
+    def put(connection):
+        for number in range(MOST_WAITING + 1):
+            add_message(connection, Message(f"m{number}", "desk", "t", "b", 2, 1.0, subjects=2))
+        add_message(connection, Message("m99", "desk", "again", "b", 2, 1.0))
+        add_message(connection, Message("test", "desk", "t", "b", 1, 1.0, urgent=True))
+
+    await database.run(put)
+    (first,) = await database.run(load_next)
+    assert first.message.id == "test"
+    await database.run(lambda connection: mark_failed(connection, first.message, "refused", 2.0, None))
+    (second,) = await database.run(load_next)
+    assert (second.message.title, second.message.subjects) == ("50 messages were dropped", 100)
+    await database.run(lambda connection: mark_sent(connection, second.message, 3.0))
+    fate = await database.run(lambda connection: load_fate(connection, "test"))
+    assert (fate.state, fate.error) == ("failed", "refused")
+    (desk,) = await database.run(load_deliveries)
+    assert (desk.waiting, desk.dropped, desk.failures, desk.sent_at) == (51, 50, 0, 3.0)

@@ -51,6 +51,8 @@ class Service:
     """The installed herdsman: this checkout's, where nothing else is said."""
     process_kind: str = "up"
     """up, controller or web."""
+    patience: float = 60.0
+    """Seconds within which it is ready."""
 
     @property
     def data(self) -> Path:
@@ -103,7 +105,7 @@ class Service:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=self.environment(), cwd=self.home
             )
-        wait_for(self.is_ready, "herdsman to be ready", 60)
+        wait_for(self.is_ready, "herdsman to be ready", self.patience)
         return self
 
     def is_ready(self) -> bool:

@@ -1,0 +1,70 @@
+"""`make faults`: make seeded runs, a few at a time, and write what came of them; `SEED=n` repeats one."""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.service import CHECKOUT
+from tests.faults.runs.running import Outcome, make_run
+
+
+def main() -> int:
+    """Make the runs that the command line asks for."""
+    asked = _arguments()
+    seeds = [asked.seed] if asked.seed is not None else range(asked.first, asked.first + asked.runs)
+    outcomes = []
+    with ThreadPoolExecutor(asked.at_once) as pool:
+        for outcome in pool.map(lambda seed: make_run(seed, asked.bots), seeds):
+            outcomes.append(outcome)
+            print(_line(outcome), flush=True)
+    document = result(outcomes)
+    print(json.dumps({key: value for key, value in document.items() if key != "runs"}, indent=2))
+    if asked.output:
+        asked.output.write_text(json.dumps(document, indent=1) + "\n")
+    return 1 if document["failed"] else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.runs", description=__doc__)
+    parser.add_argument("--seed", type=int, help="Repeat the run of this seed alone.")
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--first", type=int, default=1, help="The first seed.")
+    parser.add_argument("--bots", type=int, default=30, help="The most bots that a run begins with.")
+    parser.add_argument("--at-once", type=int, default=2)
+    parser.add_argument("--output", type=Path, help="Write the results to this file.")
+    return parser.parse_args()
+
+
+def _line(outcome: Outcome) -> str:
+    steps = ", ".join(outcome.steps)
+    head = f"seed {outcome.seed}: {outcome.bots} bots, {steps}, {outcome.lives} lives, {outcome.seconds} s"
+    if not outcome.failure:
+        return f"{head}: held"
+    return f"{head}: FAILED {outcome.failure}\n  again: make faults SEED={outcome.seed}"
+
+
+def result(outcomes: list[Outcome]) -> dict[str, Any]:
+    """Return the figures of runs, with the commit they are of."""
+    return {
+        "commit": _git("rev-parse", "HEAD") + ("-dirty" if _git("status", "--porcelain", "-uno") else ""),
+        "seeds": [one.seed for one in outcomes],
+        "failed": [one.seed for one in outcomes if one.failure],
+        "lives": sum(one.lives for one in outcomes),
+        "steps": dict(sorted(Counter(step for one in outcomes for step in one.steps).items())),
+        "runs": [asdict(one) for one in outcomes],
+    }
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""What happens in a run, drawn from its seed alone. Pure."""
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tests.faults.runs.dying import POINTS
+from tests.faults.runs.proxy import MOODS
+
+
+class Kind(StrEnum):
+    """What one step does; each ends with everything mended."""
+
+    CHANGE = "change"
+    ADD = "add"
+    REMOVE = "remove"
+    RENAME = "rename"
+    BAD_MANIFEST = "bad manifest"
+    FORCE_PUSH = "force push"
+    KILL_AMID_PUSH = "kill amid a push"
+    DIE_AT_POINT = "die at a point"
+    RESTART = "restart"
+    KILL_BOT = "kill a bot"
+    KILL_LAUNCHER = "kill a launcher"
+    CUT_PUSH = "cut a push"
+    FULL_DISK = "full disk"
+    DAMAGED_DATABASE = "damaged database"
+
+
+WEIGHTS = {
+    Kind.CHANGE: 3,
+    Kind.ADD: 2,
+    Kind.REMOVE: 2,
+    Kind.RENAME: 2,
+    Kind.BAD_MANIFEST: 2,
+    Kind.FORCE_PUSH: 1,
+    Kind.KILL_AMID_PUSH: 5,
+    Kind.DIE_AT_POINT: 8,
+    Kind.RESTART: 1,
+    Kind.KILL_BOT: 2,
+    Kind.KILL_LAUNCHER: 2,
+    Kind.CUT_PUSH: 3,
+    Kind.FULL_DISK: 2,
+    Kind.DAMAGED_DATABASE: 1,
+}
+PUSHES = (Kind.CHANGE, Kind.ADD, Kind.REMOVE, Kind.RENAME)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: `push` is what is pushed in the middle of a fault, `moment` when it strikes (seconds)."""
+
+    kind: Kind
+    push: Kind
+    share: float
+    """Which bots it concerns: a number from 0 to 1, turned into bots by the fleet that is there then."""
+    moment: float
+    point: str
+    call: int
+    fault: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: how many bots it begins with, and its steps."""
+
+    seed: int
+    bots: int
+    steps: tuple[Step, ...]
+
+
+def draw(seed: int, most_bots: int = 30) -> Run:
+    """Return the run of a seed."""
+    rng = random.Random(f"faults {seed}")
+    kinds = rng.choices(list(WEIGHTS), list(WEIGHTS.values()), k=rng.randint(4, 7))
+    return Run(seed, rng.randint(10, most_bots), tuple(_step(rng, kind) for kind in kinds))
+
+
+def _step(rng: random.Random, kind: Kind) -> Step:
+    return Step(
+        kind=kind,
+        push=rng.choice(PUSHES),
+        share=rng.random(),
+        moment=rng.choice((0.05, 0.2, 0.4, 0.8, 1.5)) * rng.uniform(0.5, 1.5),
+        point=rng.choice(POINTS),
+        call=rng.choice((1, 1, 2, 3)),
+        fault=rng.choice(MOODS),
+    )

@@ -1,0 +1,87 @@
+"""One run from its beginning to its judgement."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.runs.drawing import Run, draw
+from tests.faults.runs.judging import judge, judge_ended
+from tests.faults.runs.records import of_run
+from tests.faults.runs.steps import play
+from tests.faults.runs.world import World, new_world, plant_stranger
+
+DISK = "128m"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run; `failure` is "" where everything held."""
+
+    seed: int
+    bots: int
+    steps: tuple[str, ...]
+    lives: int
+    seconds: float
+    failure: str = ""
+
+
+def make_run(seed: int, most_bots: int = 30) -> Outcome:
+    """Make the run of a seed; whatever goes wrong in it is its failure."""
+    run, began = draw(seed, most_bots), time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix=f"herdsman-faults-{seed}-"))
+    with disk(folder / "home" / "data"):
+        lives, failure = _played(run, folder / "home")
+    if not failure:
+        shutil.rmtree(folder)
+    names = tuple(step.kind.value for step in run.steps)
+    return Outcome(seed, run.bots, names, lives, round(time.monotonic() - began, 1), failure)
+
+
+def _played(run: Run, home: Path) -> tuple[int, str]:
+    stranger, world, at = None, None, "the first push"
+    try:
+        world = new_world(home, run.bots)
+        stranger, job, text = plant_stranger(world.service.data)
+        world.settle()
+        for number, step in enumerate(run.steps, 1):
+            at = f"step {number}, {step.kind}: {step}"
+            if number == 1 or not job.exists():
+                job.write_text(text)
+            play(world, step)
+        at = "the judgement"
+        judge(world)
+        assert stranger.poll() is None, "a process that is not ours was ended"
+        assert job.read_text() == text, "a job that is not ours was changed"
+        world.service.stop()
+        judge_ended(world)
+    except Exception as error:  # noqa: BLE001 - any failure is the outcome
+        return _lives(world), f"at {at}\n{type(error).__name__}: {error}\nkept: {home}"
+    finally:
+        if stranger is not None:
+            stranger.kill()
+            stranger.wait()
+        for process in of_run(home):
+            process.kill()
+    return _lives(world), ""
+
+
+def _lives(world: World | None) -> int:
+    return sum(len(world.record(name).lives()) for name in world.ever()) if world else 0
+
+
+@contextmanager
+def disk(folder: Path) -> Iterator[None]:
+    """Give a folder a small disk of its own for the time of the block (for this needs root)."""
+    folder.mkdir(parents=True)
+    os.chmod(folder, 0o700)  # noqa: PTH101
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

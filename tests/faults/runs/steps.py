@@ -1,0 +1,201 @@
+"""What each step of a run does to the world; all of it is mended when a step ends."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from tests.e2e.service import wait_for
+from tests.faults.runs.drawing import Kind, Step
+from tests.faults.runs.dying import FILE
+from tests.faults.runs.proxy import proxy
+from tests.faults.runs.world import World
+
+DAMAGED_PAGES = 6
+PAGE = 4096
+
+
+def play(world: World, step: Step) -> None:
+    """Do one step, and wait until all is well again."""
+    _STEPS[step.kind](world, step)
+    world.settle()
+
+
+def prepare(world: World, step: Step) -> None:
+    """Commit what a step pushes."""
+    kind = step.push if step.kind not in (Kind.CHANGE, Kind.ADD, Kind.REMOVE, Kind.RENAME) else step.kind
+    name = world.pick(step.share)
+    if kind is Kind.CHANGE:
+        for other in sorted(world.wanted)[: 1 + int(step.share * 5)]:
+            world.change(other)
+    elif kind is Kind.ADD:
+        world.add()
+    elif kind is Kind.REMOVE:
+        world.remove(name)
+    else:
+        world.rename(name)
+    world.commit(f"{kind}")
+
+
+def _push(world: World, step: Step) -> None:
+    prepare(world, step)
+    assert world.push("-o", "confirm-prune")
+
+
+def _bad_manifest(world: World, step: Step) -> None:
+    """A manifest that is wrong is refused, and nothing moves."""
+    name = world.pick(step.share)
+    text = (world.fleet.folder / f"bots/{name}.yaml").read_text()
+    world.fleet.write(f"bots/{name}.yaml", text.replace("spec:", "spce:"))
+    world.commit("a mistake")
+    assert not world.push()
+    world.fleet.git("reset", "-q", "--hard", "HEAD^")
+
+
+def _force_push(world: World, step: Step) -> None:
+    """The newest commit is taken back and another put in its place."""
+    prepare(world, step)
+    world.push("-o", "confirm-prune")
+    world.fleet.git("commit", "-q", "--amend", "-m", "written anew")
+    world.push("--force", "-o", "confirm-prune")
+
+
+def _kill_amid_push(world: World, step: Step) -> None:
+    """herdsman is killed a moment after a push began."""
+    prepare(world, step)
+    pushing = threading.Thread(target=world.push, args=("-o", "confirm-prune"))
+    pushing.start()
+    time.sleep(step.moment)
+    world.service.kill()
+    pushing.join()
+    world.start()
+
+
+def _die_at_point(world: World, step: Step) -> None:
+    """herdsman ends in the middle of a step of a pass, wherever it gets to that point for the n-th time."""
+    world.service.stop()
+    (world.home / FILE).write_text(f"{step.point} {step.call}")
+    world.start()
+    prepare(world, step)
+    world.push("-o", "confirm-prune")
+
+
+def _restart(world: World, _step: Step) -> None:
+    assert world.service.stop() == 0
+    world.start()
+
+
+def _kill_bot(world: World, step: Step) -> None:
+    """A bot's process dies, and is started again."""
+    name = world.pick(step.share)
+    for pid in world.record(name).alive():
+        world.allowed[name] += 1
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: len(world.record(name).alive()) == 1, f"{name} to run again")
+
+
+def _kill_launcher(world: World, step: Step) -> None:
+    """A bot's parent dies, and the bot with it."""
+    name = world.pick(step.share)
+    for pid in world.record(name).alive():
+        world.allowed[name] += 1
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).parent().kill()
+
+
+def _cut_push(world: World, step: Step) -> None:
+    """The network between git and herdsman does what a bad one does, and then lets the push through."""
+    prepare(world, step)
+    with proxy(("127.0.0.1", world.service.port)) as between:
+        between.mood = step.fault
+        with suppress(subprocess.TimeoutExpired):
+            _push_through(world, between.url, 5)
+        assert between.struck
+        between.mood = ""
+        _push_through(world, between.url, 90)
+
+
+def _push_through(world: World, url: str, seconds: float) -> None:
+    token = f"http.{url}/.extraHeader=Authorization: Bearer {world.service.token}"
+    subprocess.run(
+        ["git", "-c", token, "push", "-o", "confirm-prune", f"{url}/git/fleet.git", "main"],
+        cwd=world.fleet.folder,
+        env=world.service.environment() | {"GIT_TERMINAL_PROMPT": "0"},
+        capture_output=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+def _full_disk(world: World, step: Step) -> None:
+    """The data folder's disk is full while a push arrives; nothing that runs may stop for that."""
+    with filled(world.service.data):
+        prepare(world, step)
+        world.push("-o", "confirm-prune")
+        time.sleep(step.moment)
+        assert not world.dead(), "herdsman ended on a full disk"
+
+
+@contextmanager
+def filled(folder: Path):
+    """Leave no byte free on a folder's disk, for the time of the block."""
+    filler = folder / "filler"
+    try:
+        with filler.open("wb") as file, suppress(OSError):
+            while True:
+                file.write(b"\0" * 65536)
+                file.flush()
+        yield
+    finally:
+        filler.unlink()
+
+
+def _damaged_database(world: World, step: Step) -> None:
+    """Bytes of the database are overwritten while herdsman is down: it refuses it, and a backup helps."""
+    assert world.service.stop() == 0
+    backup = world.home / "backup.tar.gz"
+    backup.unlink(missing_ok=True)
+    world.service.run("backup", str(backup))
+    _damage(world.service.data / "herdsman.db", random.Random(step.share))
+    refused = world.service.run(
+        "up", "--data", str(world.service.data), "--listen", "127.0.0.1:0", check=False
+    )
+    assert refused.returncode != 0
+    assert "damaged" in refused.stderr + refused.stdout, refused.stderr
+    assert all(not world.record(name).alive() for name in world.wanted)
+    for one in world.service.data.iterdir():
+        shutil.rmtree(one) if one.is_dir() else one.unlink()
+    world.service.run("restore", str(backup), "--data", str(world.service.data))
+    world.start()
+
+
+def _damage(file: Path, rng: random.Random) -> None:
+    """Overwrite the database's first page and some others."""
+    pages = file.stat().st_size // PAGE
+    with file.open("r+b") as opened:
+        for page in [0, *(rng.randrange(pages) for _ in range(DAMAGED_PAGES))]:
+            opened.seek(page * PAGE + 20)
+            opened.write(rng.randbytes(PAGE // 2))
+
+
+_STEPS: dict[Kind, Callable[[World, Step], None]] = {
+    **dict.fromkeys((Kind.CHANGE, Kind.ADD, Kind.REMOVE, Kind.RENAME), _push),
+    Kind.BAD_MANIFEST: _bad_manifest,
+    Kind.FORCE_PUSH: _force_push,
+    Kind.KILL_AMID_PUSH: _kill_amid_push,
+    Kind.DIE_AT_POINT: _die_at_point,
+    Kind.RESTART: _restart,
+    Kind.KILL_BOT: _kill_bot,
+    Kind.KILL_LAUNCHER: _kill_launcher,
+    Kind.CUT_PUSH: _cut_push,
+    Kind.FULL_DISK: _full_disk,
+    Kind.DAMAGED_DATABASE: _damaged_database,
+}

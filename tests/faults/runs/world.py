@@ -1,0 +1,208 @@
+"""What a run plays with: herdsman as a real process, a fleet pushed with the real git, bots with records."""
+
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.e2e.fleet import README, Fleet
+from tests.e2e.service import CHECKOUT, Service, wait_for
+from tests.engines.launching import RECORDING_BOT
+from tests.faults.runs.dying import install
+from tests.faults.runs.records import Record
+
+SCHEMA = """\
+{
+  "$schema": "http://json-schema.org/draft-07/schema#",
+  "type": "object",
+  "required": ["record", "spec"],
+  "properties": {
+    "record": {"type": "string"},
+    "spec": {"type": "string"},
+    "grace": {"type": "number"}
+  }
+}
+"""
+PATIENCE = 240.0
+"""Seconds within which all is well again once all is mended; a busy machine is slow."""
+
+
+@dataclass
+class World:
+    """One run's fleet: what git asks for, and how many lives each bot may have had at most."""
+
+    home: Path
+    service: Service
+    fleet: Fleet
+    wanted: dict[str, str] = field(default_factory=dict)
+    """What every bot's spec is to be, by name."""
+    allowed: "Counter[str]" = field(default_factory=Counter)
+    """How often something happened to a bot that lets a new process begin."""
+    pushed: list[str] = field(default_factory=list)
+    """The revisions that were taken."""
+    made: int = 0
+
+    def record(self, bot: str) -> Record:
+        return Record(bot, self.home / "records" / bot)
+
+    def ever(self) -> list[str]:
+        """Return every bot that was ever pushed."""
+        return sorted(path.name for path in (self.home / "records").iterdir())
+
+    # What git is asked for
+
+    def add(self) -> str:
+        self.made += 1
+        name = f"bot-{self.made}"
+        self.write(name, "v1")
+        return name
+
+    def write(self, name: str, spec: str, **block: str) -> None:
+        """Ask for a bot with this spec."""
+        record = self.home / "records" / name
+        record.mkdir(parents=True, exist_ok=True)
+        own = "".join(f", {key}: {value}" for key, value in block.items())
+        self.fleet.write(
+            f"bots/{name}.yaml",
+            f"""\
+            name: {name}
+            type: realtime/recorder
+            version: 1.0.0
+            record: {record}
+            spec: {spec}
+            grace: 0.2
+            herdsman: {{healthy_after: 500ms, kill_timeout: 10s{own}}}
+            """,
+        )
+        self.wanted[name] = spec
+        self.allowed[name] += 1
+
+    def change(self, name: str) -> None:
+        self.write(name, f"v{int(self.wanted[name][1:]) + 1}")
+
+    def remove(self, name: str) -> None:
+        self.fleet.remove(f"bots/{name}.yaml")
+        del self.wanted[name]
+
+    def rename(self, name: str) -> None:
+        """Give a bot another name, and its state with it."""
+        self.remove(name)
+        self.made += 1
+        self.write(f"bot-{self.made}", "v1", renamed_from=name)
+
+    def commit(self, text: str) -> str:
+        return self.fleet.commit(text)
+
+    def pick(self, share: float) -> str:
+        """Return the bot that a number from 0 to 1 stands for."""
+        names = sorted(self.wanted)
+        return names[int(share * len(names)) % len(names)]
+
+    # What happens to herdsman
+
+    def start(self) -> None:
+        """Start herdsman, again where it ends itself meanwhile: all local bots begin anew."""
+        for _ in range(3):
+            self.allowed.update(list(self.wanted))
+            try:
+                self.service.start()
+            except AssertionError:
+                process = self.service.process
+                if process is None or process.poll() != -9:
+                    raise
+            else:
+                return
+        raise AssertionError("herdsman was killed three times as it started")
+
+    def dead(self) -> bool:
+        """Say whether herdsman ended itself."""
+        assert self.service.process is not None
+        return self.service.process.poll() is not None
+
+    def push(self, *options: str) -> bool:
+        """Push what is committed, and say whether that was taken."""
+        done = self.fleet.git("push", *options, "herdsman", "main", check=False)
+        return done.returncode == 0
+
+    def settle(self) -> None:
+        """Mend everything: herdsman runs, git has been pushed, and wait until all is as it should be."""
+        if self.dead():
+            self.start()
+        done = self.fleet.git("push", "--force", "-o", "confirm-prune", "herdsman", "main", check=False)
+        if self.dead():  # it was to end itself in this very push
+            self.start()
+            done = self.fleet.git("push", "--force", "-o", "confirm-prune", "herdsman", "main", check=False)
+        assert done.returncode == 0, done.stderr
+        self.pushed.append(self.fleet.git("rev-parse", "HEAD").stdout.strip())
+        try:
+            wait_for(self.is_well, "everything to be as git asks for", PATIENCE, 0.2)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.trouble()}") from None
+
+    def is_well(self) -> bool:
+        if self.dead():
+            self.start()
+        return not self.trouble()
+
+    def trouble(self) -> str:
+        """Return what is not as git asks for, "" where all is."""
+        bots = self.service.bots()
+        for name, spec in self.wanted.items():
+            shown = bots.get(name)
+            if shown is None or (shown["health"], shown["sync"]) != ("Healthy", "Synced"):
+                return f"{name} is shown as {shown}"
+            alive = list(self.record(name).alive().values())
+            if alive != [spec]:
+                return f"{name} runs as {alive}, not as {spec}"
+        for name in self.ever():
+            if name not in self.wanted and (name in bots or self.record(name).alive()):
+                return f"{name} is not gone: {bots.get(name)}, {self.record(name).alive()}"
+        return ""
+
+
+def new_world(home: Path, bots: int) -> World:
+    """Start herdsman with an empty home, and push a first fleet."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "records").mkdir()
+    service = Service(home, ("--poll-interval", "5"), command=install(home, CHECKOUT), patience=PATIENCE)
+    service.start()
+    folder = home / "fleet"
+    folder.mkdir()
+    fleet = Fleet(folder, service)
+    fleet.git("init", "-q", "-b", "main")
+    service.run("init", str(folder), "--connect-only")
+    fleet.write(
+        "programs/recorder/bot-config.yaml",
+        """\
+        name: recorder
+        version: 1.0.0
+        type: realtime
+        runtime: python3.11
+        entrypoints: {bot: main.py}
+        schema: {bot: bot-schema.json}
+        readme: README.md
+        """,
+    )
+    (folder / "programs/recorder/main.py").write_bytes(RECORDING_BOT)
+    fleet.write("programs/recorder/bot-schema.json", SCHEMA)
+    fleet.write("programs/recorder/README.md", README)
+    world = World(home, service, fleet)
+    for _ in range(bots):
+        world.add()
+    world.commit("the fleet")
+    return world
+
+
+def plant_stranger(data: Path) -> tuple["subprocess.Popen[bytes]", Path, str]:
+    """Put a process and a job of another fleet where ours are; return them with the job's text."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(3600)"],
+        env={"HERDSMAN_LAUNCHER": "other-xyz789/bot-1/a1", "HERDSMAN_BOT": "other-xyz789/bot-1/a1"},
+        start_new_session=True,
+    )
+    job = data / "local" / "jobs" / "stranger.json"
+    job.parent.mkdir(parents=True, exist_ok=True)
+    text = '{"name": "stranger", "fleet": "other-xyz789"}'
+    job.write_text(text)
+    return process, job, text

@@ -26,6 +26,11 @@ def restore_backup(file: Path, data: Path, finish: Callable[[Path, Manifest], No
     nothing is there that was not there before.
     """
     refuse_used(data)
+    if data.is_mount():
+        raise UsageError(
+            f"{data} is a mounted disk, and a restored folder comes in place of the old one whole: "
+            f"restore into a folder on it, such as {data / 'herdsman'}, and give herdsman that as --data"
+        )
     data.absolute().parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=data.absolute().parent, prefix=f".{data.name}.restoring-"))
     try:

@@ -1,10 +1,10 @@
 """What happens in a run, drawn from its seed alone. Pure."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tests.faults.runs.dying import POINTS
+from tests.faults.runs.dying import LOCAL, NOMAD, POINTS
 from tests.faults.runs.proxy import MOODS
 
 
@@ -25,6 +25,7 @@ class Kind(StrEnum):
     CUT_PUSH = "cut a push"
     FULL_DISK = "full disk"
     DAMAGED_DATABASE = "damaged database"
+    CUT_NOMAD = "cut Nomad off"
 
 
 WEIGHTS = {
@@ -43,6 +44,12 @@ WEIGHTS = {
     Kind.FULL_DISK: 2,
     Kind.DAMAGED_DATABASE: 1,
 }
+ON_NOMAD = {
+    **{kind: WEIGHTS[kind] for kind in (Kind.CHANGE, Kind.ADD, Kind.REMOVE, Kind.RENAME, Kind.BAD_MANIFEST)},
+    **{kind: WEIGHTS[kind] for kind in (Kind.KILL_AMID_PUSH, Kind.DIE_AT_POINT, Kind.RESTART, Kind.KILL_BOT)},
+    Kind.CUT_NOMAD: 8,
+}
+"""How often each is drawn where bots run on a real Nomad behind a proxy."""
 PUSHES = (Kind.CHANGE, Kind.ADD, Kind.REMOVE, Kind.RENAME)
 
 
@@ -69,15 +76,16 @@ class Run:
     steps: tuple[Step, ...]
 
 
-def draw(seed: int, most_bots: int = 30) -> Run:
+def draw(seed: int, most_bots: int = 30, *, on_nomad: bool = False) -> Run:
     """Return the run of a seed."""
-    rng = random.Random(f"faults {seed}")
-    kinds = rng.choices(list(WEIGHTS), list(WEIGHTS.values()), k=rng.randint(4, 7))
-    return Run(seed, rng.randint(10, most_bots), tuple(_step(rng, kind) for kind in kinds))
+    rng = random.Random(f"faults {seed}{' on nomad' * on_nomad}")
+    weights = ON_NOMAD if on_nomad else WEIGHTS
+    kinds = rng.choices(list(weights), list(weights.values()), k=rng.randint(4, 7))
+    return Run(seed, rng.randint(10, most_bots), tuple(_step(rng, kind, on_nomad) for kind in kinds))
 
 
-def _step(rng: random.Random, kind: Kind) -> Step:
-    return Step(
+def _step(rng: random.Random, kind: Kind, on_nomad: bool) -> Step:
+    step = Step(
         kind=kind,
         push=rng.choice(PUSHES),
         share=rng.random(),
@@ -86,3 +94,4 @@ def _step(rng: random.Random, kind: Kind) -> Step:
         call=rng.choice((1, 1, 2, 3)),
         fault=rng.choice(MOODS),
     )
+    return replace(step, point=step.point.replace(LOCAL, NOMAD)) if on_nomad else step

@@ -29,6 +29,7 @@ _METHODS = (
     "controller.schedulers.local.registry:Registry.save",
     "controller.schedulers.local.registry:Registry.forget",
 )
+LOCAL, NOMAD = "schedulers.local.scheduler:LocalScheduler", "schedulers.nomad.scheduler:NomadScheduler"
 POINTS = tuple(f"{method}:{when}" for method in _METHODS for when in ("before", "after"))
 
 

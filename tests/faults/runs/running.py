@@ -35,7 +35,7 @@ def make_run(seed: int, most_bots: int = 30) -> Outcome:
     """Make the run of a seed; whatever goes wrong in it is its failure."""
     run, began = draw(seed, most_bots), time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix=f"herdsman-faults-{seed}-"))
-    with disk(folder / "home" / "data"):
+    with disk(folder / "home"):
         lives, failure = _played(run, folder / "home")
     if not failure:
         shutil.rmtree(folder)

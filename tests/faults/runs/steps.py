@@ -136,9 +136,9 @@ def _push_through(world: World, url: str, seconds: float) -> None:
 
 
 def _full_disk(world: World, step: Step) -> None:
-    """The data folder's disk is full while a push arrives; nothing that runs may stop for that."""
-    with filled(world.service.data):
-        prepare(world, step)
+    """herdsman's disk is full while a push arrives; nothing that runs may stop for that."""
+    prepare(world, step)
+    with filled(world.home):
         world.push("-o", "confirm-prune")
         time.sleep(step.moment)
         assert not world.dead(), "herdsman ended on a full disk"
@@ -186,6 +186,20 @@ def _damage(file: Path, rng: random.Random) -> None:
             opened.write(rng.randbytes(PAGE // 2))
 
 
+def _cut_nomad(world: World, step: Step) -> None:
+    """Nomad answers badly, or not at all, from a moment before a push until a moment after it."""
+    assert world.nomad is not None
+    prepare(world, step)
+    world.nomad.mood = step.fault
+    pushing = threading.Thread(target=world.push, args=("-o", "confirm-prune"))
+    pushing.start()
+    wait_for(lambda: world.nomad is not None and world.nomad.struck, "herdsman to ask Nomad")
+    time.sleep(step.moment)
+    world.nomad.mood = ""
+    world.nomad.struck = 0
+    pushing.join()
+
+
 _STEPS: dict[Kind, Callable[[World, Step], None]] = {
     **dict.fromkeys((Kind.CHANGE, Kind.ADD, Kind.REMOVE, Kind.RENAME), _push),
     Kind.BAD_MANIFEST: _bad_manifest,
@@ -198,4 +212,5 @@ _STEPS: dict[Kind, Callable[[World, Step], None]] = {
     Kind.CUT_PUSH: _cut_push,
     Kind.FULL_DISK: _full_disk,
     Kind.DAMAGED_DATABASE: _damaged_database,
+    Kind.CUT_NOMAD: _cut_nomad,
 }

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.e2e.fleet import README, Fleet
 from tests.e2e.service import CHECKOUT, Service, wait_for
 from tests.engines.launching import RECORDING_BOT
 from tests.faults.runs.dying import install
+from tests.faults.runs.proxy import Proxy
 from tests.faults.runs.records import Record
 
 SCHEMA = """\
@@ -42,13 +44,15 @@ class World:
     pushed: list[str] = field(default_factory=list)
     """The revisions that were taken."""
     made: int = 0
+    nomad: Proxy | None = None
+    """What stands between herdsman and Nomad, where bots run there and outlive herdsman."""
 
     def record(self, bot: str) -> Record:
-        return Record(bot, self.home / "records" / bot)
+        return Record(bot, self.home.parent / "records" / bot)
 
     def ever(self) -> list[str]:
         """Return every bot that was ever pushed."""
-        return sorted(path.name for path in (self.home / "records").iterdir())
+        return sorted(path.name for path in (self.home.parent / "records").iterdir())
 
     # What git is asked for
 
@@ -60,7 +64,7 @@ class World:
 
     def write(self, name: str, spec: str, **block: str) -> None:
         """Ask for a bot with this spec."""
-        record = self.home / "records" / name
+        record = self.home.parent / "records" / name
         record.mkdir(parents=True, exist_ok=True)
         own = "".join(f", {key}: {value}" for key, value in block.items())
         self.fleet.write(
@@ -104,7 +108,8 @@ class World:
     def start(self) -> None:
         """Start herdsman, again where it ends itself meanwhile: all local bots begin anew."""
         for _ in range(3):
-            self.allowed.update(list(self.wanted))
+            if self.nomad is None:
+                self.allowed.update(list(self.wanted))
             try:
                 self.service.start()
             except AssertionError:
@@ -127,18 +132,27 @@ class World:
 
     def settle(self) -> None:
         """Mend everything: herdsman runs, git has been pushed, and wait until all is as it should be."""
-        if self.dead():
-            self.start()
-        done = self.fleet.git("push", "--force", "-o", "confirm-prune", "herdsman", "main", check=False)
-        if self.dead():  # it was to end itself in this very push
-            self.start()
-            done = self.fleet.git("push", "--force", "-o", "confirm-prune", "herdsman", "main", check=False)
+        done = self._push_at_last()
         assert done.returncode == 0, done.stderr
         self.pushed.append(self.fleet.git("rev-parse", "HEAD").stdout.strip())
         try:
             wait_for(self.is_well, "everything to be as git asks for", PATIENCE, 0.2)
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.trouble()}") from None
+
+    def _push_at_last(self) -> "subprocess.CompletedProcess[str]":
+        """Push where herdsman may end itself in the middle of it, once."""
+        for _ in range(3):
+            if self.dead():
+                self.start()
+            done = self.fleet.git("push", "--force", "-o", "confirm-prune", "herdsman", "main", check=False)
+            if done.returncode == 0:
+                break
+            with suppress(
+                subprocess.TimeoutExpired
+            ):  # a process that was killed is seen as dead a moment later
+                self.service.process.wait(timeout=2)
+        return done
 
     def is_well(self) -> bool:
         if self.dead():
@@ -161,13 +175,16 @@ class World:
         return ""
 
 
-def new_world(home: Path, bots: int) -> World:
+def new_world(home: Path, bots: int, nomad: Proxy | None = None) -> World:
     """Start herdsman with an empty home, and push a first fleet."""
     home.mkdir(parents=True, exist_ok=True)
-    (home / "records").mkdir()
-    service = Service(home, ("--poll-interval", "5"), command=install(home, CHECKOUT), patience=PATIENCE)
+    (home.parent / "records").mkdir()
+    options = ("--scheduler", "nomad", "--nomad-address", nomad.url) if nomad else ()
+    service = Service(
+        home, ("--poll-interval", "5", *options), command=install(home, CHECKOUT), patience=PATIENCE
+    )
     service.start()
-    folder = home / "fleet"
+    folder = home.parent / "fleet"
     folder.mkdir()
     fleet = Fleet(folder, service)
     fleet.git("init", "-q", "-b", "main")
@@ -187,7 +204,7 @@ def new_world(home: Path, bots: int) -> World:
     (folder / "programs/recorder/main.py").write_bytes(RECORDING_BOT)
     fleet.write("programs/recorder/bot-schema.json", SCHEMA)
     fleet.write("programs/recorder/README.md", README)
-    world = World(home, service, fleet)
+    world = World(home, service, fleet, nomad=nomad)
     for _ in range(bots):
         world.add()
     world.commit("the fleet")

@@ -51,7 +51,7 @@ def make_nomad_run(seed: int, nomad: NomadAgent, most_bots: int = 10) -> Outcome
     if not failure:
         shutil.rmtree(folder)
     names = tuple(step.kind.value for step in run.steps)
-    return Outcome(seed, run.bots, names, lives, round(time.monotonic() - began, 1), failure)
+    return Outcome(seed, run.bots, names, lives, round(time.monotonic() - began, 1), failure, on_nomad=True)
 
 
 def _played(run: Run, world: World, nomad: NomadAgent, folder: Path) -> str:

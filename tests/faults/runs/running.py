@@ -29,6 +29,7 @@ class Outcome:
     lives: int
     seconds: float
     failure: str = ""
+    on_nomad: bool = False
 
 
 def make_run(seed: int, most_bots: int = 30) -> Outcome:

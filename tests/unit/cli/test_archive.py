@@ -244,6 +244,20 @@ def test_a_damaged_backup_leaves_nothing_behind(data: Path, tmp_path: Path, chan
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.tgz", "data"]
 
 
+def test_a_mounted_disk_is_refused_with_what_to_do(data: Path, tmp_path: Path) -> None:
+    """What cannot be replaced whole is not restored into, and where to restore instead is said."""
+    file, mounted = tmp_path / "b.tgz", tmp_path / "mounted"
+    back_up(data, file)
+    mounted.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mounted)], check=True)
+    try:
+        with pytest.raises(UsageError, match=f"a folder on it, such as {mounted / 'herdsman'}"):
+            restore_backup(file, mounted, accept)
+        assert list(mounted.iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(mounted)], check=True)
+
+
 def test_a_folder_in_use_is_left_alone(data: Path, tmp_path: Path) -> None:
     """Neither a folder with anything in it nor one that a herdsman runs on is restored into."""
     file = tmp_path / "b.tgz"

@@ -14,7 +14,7 @@ from tests.engines.nomad import NomadAgent
 from tests.faults.runs.drawing import Run, draw
 from tests.faults.runs.judging import judge
 from tests.faults.runs.proxy import proxy
-from tests.faults.runs.records import of_run
+from tests.faults.runs.records import end_all
 from tests.faults.runs.running import Outcome
 from tests.faults.runs.steps import play
 from tests.faults.runs.world import World, new_world
@@ -46,8 +46,7 @@ def make_nomad_run(seed: int, nomad: NomadAgent, most_bots: int = 10) -> Outcome
         finally:
             world.service.stop()
             _clear(nomad)
-            for process in of_run(folder):
-                process.kill()
+            end_all(folder)
     if not failure:
         shutil.rmtree(folder)
     names = tuple(step.kind.value for step in run.steps)

@@ -1,5 +1,6 @@
 """What the bots themselves wrote of their lives, and which processes of a run are alive."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,3 +54,10 @@ def of_run(home: Path) -> list[psutil.Process]:
         if any(text.startswith(str(home)) for text in told):
             found.append(process)
     return found
+
+
+def end_all(home: Path) -> None:
+    """End whatever still runs from, or on, a run's home."""
+    for process in of_run(home):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()

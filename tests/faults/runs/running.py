@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.faults.runs.drawing import Run, draw
 from tests.faults.runs.judging import judge, judge_ended
-from tests.faults.runs.records import of_run
+from tests.faults.runs.records import end_all
 from tests.faults.runs.steps import play
 from tests.faults.runs.world import World, new_world, plant_stranger
 
@@ -67,8 +67,7 @@ def _played(run: Run, home: Path) -> tuple[int, str]:
         if stranger is not None:
             stranger.kill()
             stranger.wait()
-        for process in of_run(home):
-            process.kill()
+        end_all(home)
     return _lives(world), ""
 
 

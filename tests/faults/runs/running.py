@@ -38,6 +38,8 @@ def make_run(seed: int, most_bots: int = 30) -> Outcome:
     folder = Path(tempfile.mkdtemp(prefix=f"herdsman-faults-{seed}-"))
     with disk(folder / "home"):
         lives, failure = _played(run, folder / "home")
+        if failure:  # what the disk holds goes with it
+            shutil.copytree(folder / "home", folder / "kept", symlinks=True, dirs_exist_ok=True)
     if not failure:
         shutil.rmtree(folder)
     names = tuple(step.kind.value for step in run.steps)
@@ -62,7 +64,7 @@ def _played(run: Run, home: Path) -> tuple[int, str]:
         world.service.stop()
         judge_ended(world)
     except Exception as error:  # noqa: BLE001 - any failure is the outcome
-        return _lives(world), f"at {at}\n{type(error).__name__}: {error}\nkept: {home}"
+        return _lives(world), f"at {at}\n{type(error).__name__}: {error}\nkept: {home.parent / 'kept'}"
     finally:
         if stranger is not None:
             stranger.kill()

@@ -1,7 +1,8 @@
 """herdsman as a process that ends itself, as by `kill -9`, at the n-th call of a named function.
 
 The product knows nothing of it: `main` runs in place of the installed command and wraps it. The file
-`die-at` in the person's home says where, once: `module:Class.method:before 2`.
+`die-at` in the person's home says where, once: `module:Class.method:before 2`. Where that file is gone before
+the call is reached, nothing happens any more.
 """
 
 import functools
@@ -38,29 +39,29 @@ def main() -> None:
     file = Path.home() / FILE
     if len(sys.argv) > 1 and sys.argv[1] == "up" and file.exists():
         point, call = file.read_text().split()
-        file.unlink()
-        wrap(point, int(call))
+        wrap(point, int(call), file)
     from cli.entry import main as herdsman
 
     sys.exit(herdsman())
 
 
-def wrap(point: str, call: int) -> None:
-    """Let this process end at the n-th call of a method: before it, or after it returned."""
+def wrap(point: str, call: int, file: Path) -> None:
+    """Let this process end at the n-th call of a method, before or after it, while there is the file."""
     place, when = point.rsplit(":", 1)
     module, name = place.split(":")
     owner_name, method_name = name.split(".")
     owner = getattr(importlib.import_module(module), owner_name)
-    setattr(owner, method_name, _wrapped(getattr(owner, method_name), when == "before", call))
+    setattr(owner, method_name, _wrapped(getattr(owner, method_name), when == "before", call, file))
 
 
-def _wrapped(method: Callable[..., Any], before: bool, call: int) -> Callable[..., Any]:
+def _wrapped(method: Callable[..., Any], before: bool, call: int, file: Path) -> Callable[..., Any]:
     left = [call]
 
     def reached(now: bool) -> None:
         if now:
             left[0] -= 1
-            if left[0] <= 0:
+            if left[0] <= 0 and file.exists():
+                file.unlink()
                 os.kill(os.getpid(), signal.SIGKILL)
 
     @functools.wraps(method)

@@ -27,6 +27,7 @@ def play(world: World, step: Step) -> None:
     """Do one step, and wait until all is well again."""
     _STEPS[step.kind](world, step)
     world.settle()
+    (world.home / FILE).unlink(missing_ok=True)
 
 
 def prepare(world: World, step: Step) -> None:

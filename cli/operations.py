@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from cli.bot_names import bot_names
-from cli.connection import Client, service_options
+from cli.connection import Client, RequestRefused, service_options
 from cli.known_service import find_service
 from cli.output import HEALTH_MARKS, ago, output_option, paint, print_data
 from cli.plan import plan_lines
@@ -96,7 +96,12 @@ def restart(bot: str, reason: str, no_wait: bool, output: str, **service: Any) -
     """End the process of BOT as at a stop, and start it again with the same content."""
     client, before = at_work(bot, service)
     client.approve(f"{bot} is stopped and started again")
-    answer = client.post(f"/api/v1/bots/{bot}/restart", OperationAnswer, {"reason": reason})
+    try:
+        answer = client.post(f"/api/v1/bots/{bot}/restart", OperationAnswer, {"reason": reason})
+    except RequestRefused as error:
+        if error.status == 400:  # it is suspended: asked for what cannot be
+            raise UsageError(str(error)) from error
+        raise
 
     def is_back(now: Bot) -> bool:
         return now.started_at != before.started_at and now.health in ("Healthy", *UNHAPPY)

@@ -236,7 +236,7 @@ def test_the_kill_switch_is_thrown_and_stands_over_every_page(
     """It wants its word typed; the banner tells how far it is, and the release takes an admin's token."""
     push_bots(fleet, record, "trading", trading="a")
     service.wait_health("trading", "Healthy")
-    _, secret = make_token(service, "desk-ops", "operate")
+    _, secret = make_token(service, "desk-night", "operate")
     with visited(browser, service, "/", secret) as watched:
         page = watched.page
         page.get_by_test_id("kill-switch").click()
@@ -248,7 +248,7 @@ def test_the_kill_switch_is_thrown_and_stands_over_every_page(
         dialog.get_by_role("button", name="End them now").click()
         banner = page.get_by_test_id("kill-banner")
         expect(banner).to_contain_text("Kill switch is on: all bots", timeout=WAIT)
-        expect(banner).to_contain_text("by desk-ops: \u201crunaway orders\u201d", timeout=WAIT)
+        expect(banner).to_contain_text("by desk-night: \u201crunaway orders\u201d", timeout=WAIT)
         expect(banner).to_contain_text("Nothing of it runs.", timeout=WAIT)
         expect(page.get_by_test_id("release")).to_be_disabled()
         shoot_all(page, "kill-banner")

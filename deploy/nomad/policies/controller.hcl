@@ -11,7 +11,21 @@ namespace "default" {
   ]
 
   variables {
+    # Each by itself: of several policies Nomad takes the path that fits best, and herdsman's own job has that of
+    # the bots' launchers as well.
     path "herdsman/*" {
+      capabilities = ["read", "write", "destroy"]
+    }
+    path "herdsman/leases/*" {
+      capabilities = ["read", "write", "destroy"]
+    }
+    path "herdsman/state/*" {
+      capabilities = ["read", "write", "destroy"]
+    }
+    path "herdsman/secrets/*" {
+      capabilities = ["read", "write", "destroy"]
+    }
+    path "herdsman/rules/*" {
       capabilities = ["read", "write", "destroy"]
     }
   }

@@ -232,7 +232,7 @@ def test_setting_for_herdsman_at_the_top_is_sent_to_its_block():
 def test_a_secret_among_the_parameters_is_sent_to_the_bots_secrets(key):
     """A value that has no place in git is not shown, and where a reference to it belongs is said."""
     error = only(read(INSTANCE + f"{key}: hunter2\n")[1])
-    assert error.suggestion == "herdsman.secrets"
+    assert error.suggestion.startswith(f"a secret is a reference under herdsman: secrets: {{{key.upper()}: ")
     assert "hunter2" not in f"{error.message}{error.excerpt}"
 
 

@@ -25,12 +25,13 @@ export function KillSwitch() {
       <button
         type="button"
         class="kill"
+        aria-label="Kill switch"
         disabled={why !== ""}
         title={why === "" ? "End bots now, and keep them from starting" : why}
         onClick={() => dialog.current?.showModal()}
         data-testid="kill-switch"
       >
-        Kill switch
+        Kill<span class="wide-only"> switch</span>
       </button>
       <dialog ref={dialog} class="help" aria-label="Kill switch">
         <Form close={() => dialog.current?.close()} />

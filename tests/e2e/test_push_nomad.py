@@ -191,7 +191,7 @@ def test_an_update_that_crashes_is_taken_back_and_a_pin_holds(
     fleet.write("bots/flappy.yaml", flappy(crash_after=0.1))
     fleet.commit("it crashes")
     fleet.push()
-    wait_for(lambda: held("guard"), "the update to be taken back", 60, 0.3)
+    wait_for(lambda: held("guard"), "the update to be taken back", 120, 0.3)
     assert service.bots()["flappy"]["reason"] == "RolledBack"
     assert jobs(nomad)["flappy"]["Meta"]["herdsman.revision"] == good
     fleet.write("bots/flappy.yaml", flappy(text="fixed"))
@@ -331,7 +331,7 @@ def test_a_state_is_saved_by_the_nodes_agent_and_changed_by_an_operator(
     fleet.commit("without it")
     fleet.push()
     wait_for(lambda: "keeper" not in service.bots(), "keeper to be gone", 60)
-    wait_for(lambda: versions(service, "keeper")[0]["final"], "its last save")
+    wait_for(lambda: versions(service, "keeper")[0]["final"], "its last save", 90)
 
 
 def test_a_removed_bot_ends_and_its_job_is_gone(

@@ -92,7 +92,13 @@ class Turns:
         return delay
 
     def review(self, names: Iterable[str]) -> tuple[set[str], bool]:
-        """Take in what is new of some bots; return those to look at again, and whether a rollout moved."""
+        """Take in what is new of some bots; return those to look at again, and whether a rollout moved.
+
+        Nothing moves before the first pass: until git was read, no bot can be told from one that git no
+        longer asks for, and the waves of an earlier life would all count as gone through.
+        """
+        if self.fleet.wanted is None:
+            return set(), False
         now, again, moved = self.clock.time(), set[str](), False
         seen = set(names)
         for rollout in self.rollouts.values():
@@ -110,7 +116,9 @@ class Turns:
         return again | timed, moved
 
     def next_look(self) -> float | None:
-        """Return in how many seconds the clock alone may let something go on; None: never."""
+        """Return in how many seconds time alone may let something go on; None: never, and before a pass."""
+        if self.fleet.wanted is None:
+            return None
         now = self.clock.time()
         waits = [wait for one in self.rollouts.values() if (wait := one.next_look(now)) is not None]
         waits += [max(0.0, delay.until - now) for delay in self.waiting.values() if delay.until is not None]

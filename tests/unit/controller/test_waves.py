@@ -12,6 +12,7 @@ from controller.status import Health, Reason
 from schemas.fleet import FleetSettings
 from schemas.rollout import Rollout, RolloutPolicy, SyncWindow
 from tests.unit.controller.examples import spec
+from tests.unit.controller.harness import unreachable
 
 CLOSED = FleetSettings(sync_windows=(SyncWindow("allow", "0 22 * * *", 3600.0, "Europe/Berlin"),))
 """The clock of these tests begins at 09:00 there."""
@@ -133,6 +134,23 @@ async def test_restart_in_the_middle_of_a_wave(world):
         await world.clock.advance(1)
         assert versions(world) == {"1.0.0": 17, "1.1.0": 3}
         assert [wave.bots for wave in controller.revision().rollout.waves] == [1, 2, 17]
+        await world.clock.advance(11, step=2)
+        assert versions(world) == {"1.1.0": 20}
+
+
+async def test_waves_of_an_earlier_life_stand_still_until_git_is_read(world):
+    """Started again without its repository, herdsman passes no wave, however long that lasts."""
+    async with world.life():
+        await healthy(world, fleet(20))
+        await begin(world, fleet(20, "1.1.0"))
+        assert versions(world) == {"1.0.0": 19, "1.1.0": 1}
+    world.source.error = unreachable()
+    async with world.life() as controller:
+        await world.clock.advance(60, step=2)
+        world.source.error = None
+        await begin(world, fleet(20, "1.1.0"))
+        assert controller.revision().rollout.at == 1
+        assert versions(world) == {"1.0.0": 17, "1.1.0": 3}
         await world.clock.advance(11, step=2)
         assert versions(world) == {"1.1.0": 20}
 

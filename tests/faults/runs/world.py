@@ -41,6 +41,8 @@ class World:
     """What every bot's spec is to be, by name."""
     allowed: "Counter[str]" = field(default_factory=Counter)
     """How often something happened to a bot that lets a new process begin."""
+    leaving: set[str] = field(default_factory=set)
+    """Those that were removed in a push which may not have arrived: until it has, they may begin anew."""
     pushed: list[str] = field(default_factory=list)
     """The revisions that were taken."""
     made: int = 0
@@ -88,6 +90,7 @@ class World:
     def remove(self, name: str) -> None:
         self.fleet.remove(f"bots/{name}.yaml")
         del self.wanted[name]
+        self.leaving.add(name)
 
     def rename(self, name: str) -> None:
         """Give a bot another name, and its state with it."""
@@ -109,7 +112,7 @@ class World:
         """Start herdsman, again where it ends itself meanwhile: all local bots begin anew."""
         for _ in range(3):
             if self.nomad is None:
-                self.allowed.update(list(self.wanted))
+                self.allowed.update({*self.wanted, *self.leaving})
             try:
                 self.service.start()
             except AssertionError:
@@ -139,6 +142,7 @@ class World:
             wait_for(self.is_well, "everything to be as git asks for", PATIENCE, 0.2)
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.trouble()}") from None
+        self.leaving.clear()
 
     def _push_at_last(self) -> "subprocess.CompletedProcess[str]":
         """Push where herdsman may end itself in the middle of it, once."""

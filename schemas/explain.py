@@ -83,7 +83,7 @@ def _unknown_keys(error: ValidationError, path: Path, noun: str) -> Iterator[Vio
 
 
 def _bad_key(error: ValidationError, path: Path) -> Violation:
-    schema: Any = error.schema
+    schema: Any = error.schema if isinstance(error.schema, dict) else {}  # a schema may be just `false`
     key, limit = _parts(error)
     sentence = _SENTENCES.get(str(error.validator), lambda _: "is not one that its schema allows")
     expected = f"must be {schema['x-expects']}" if "x-expects" in schema else sentence(limit)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.runs.drawing import Run, draw
+from tests.faults.runs.drawing import Kind, Run, draw
 from tests.faults.runs.judging import judge, judge_ended
 from tests.faults.runs.records import end_all
 from tests.faults.runs.steps import play
@@ -54,9 +54,9 @@ def _played(run: Run, home: Path) -> tuple[int, str]:
         world.settle()
         for number, step in enumerate(run.steps, 1):
             at = f"step {number}, {step.kind}: {step}"
-            if number == 1 or not job.exists():
-                job.write_text(text)
             play(world, step)
+            if step.kind is Kind.DAMAGED_DATABASE:  # the folder was made anew, from a backup of what is ours
+                job.write_text(text)
         at = "the judgement"
         judge(world)
         assert stranger.poll() is None, "a process that is not ours was ended"

@@ -117,6 +117,7 @@ def test_free_object_below_the_top_takes_any_key():
         ({"items": {"type": "number"}}, [1, "b"], '"x[1]" must be a number, not the text "b"'),
         ({"items": [{}], "additionalItems": False}, [1, 2], '"x" has more elements than its schema allows'),
         ({"contains": {"const": 1}}, [2], '"x" has no element of the kind that its schema asks for'),
+        ({"propertyNames": False}, {"a": 1}, 'the key "a" in "x" is not one that its schema allows'),
         ({"propertyNames": {"maxLength": 1}}, {"ab": 1}, 'the key "ab" in "x" must have at most 1 character'),
         ({"not": {"type": "number"}}, 1, '"x" is what its schema rules out'),
         (

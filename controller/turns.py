@@ -17,6 +17,7 @@ from controller.process import ProcessState
 from controller.records import Halt, InventoryEntry, Wishes
 from controller.rollout import Candidate, Look, Progress, Rollout, RolloutRecord, RolloutView, arrange
 from controller.schedulers.protocol import Phase
+from controller.scopes import ALL
 from controller.settings import Settings
 from controller.status import Health, Reason
 from controller.windows import Opening, Sessions, concerned, opening
@@ -204,8 +205,11 @@ class Turns:
         if refusal is not None and refusal.digest == target:
             return Look(Progress.FAILED, refusal.error)
         spec = fleet.wanted.bots.get(name) if fleet.wanted else None
-        if spec is None or spec.digest != target or not spec.enabled or fleet.suspended(name):
+        if spec is None or spec.digest != target or not spec.enabled:
             return Look(Progress.GONE)
+        if stopped := fleet.suspended(name):
+            for_all = any(one.kill or one.scope == ALL for one in stopped)  # nothing is proven meanwhile
+            return Look(Progress.WAITING, stopped[0].reason, patient=True) if for_all else Look(Progress.GONE)
         owned, operation = fleet.inventory.get(name), fleet.operations.get(name)
         if owned is None or owned.digest != target:
             if operation is not None and operation.failed and not operation.transient:

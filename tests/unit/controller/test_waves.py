@@ -112,6 +112,21 @@ async def test_mended_revision_overtakes_a_halted_one(world):
         assert versions(world) == {"1.2.0": 20}
 
 
+async def test_kill_switch_in_the_middle_of_a_wave_proves_nothing(world):
+    """While it is on no wave passes, and after the release the rollout goes on from where it was."""
+    async with world.life() as controller:
+        await healthy(world, fleet(20))
+        await begin(world, fleet(20, "1.1.0"))
+        await controller.kill("all", "ops", "runaway orders")
+        await world.clock.advance(60, step=2)
+        assert controller.revision().rollout.text() == "wave 1 of 3: 0 of 1 healthy"
+        await controller.release("all", "ops", "mended")
+        await world.clock.advance(1)
+        assert versions(world) == {"1.0.0": 19, "1.1.0": 1}
+        await world.clock.advance(60, step=2)
+        assert versions(world) == {"1.1.0": 20}
+
+
 async def test_urgent_push_goes_without_waves(world):
     """With no-waves every bot is changed at once."""
     async with world.life():

@@ -51,18 +51,18 @@ def check(errors: Sequence[ManifestError]) -> None:
     assert all(character.isprintable() or character == "\n" for character in shown)
 
 
-def answer(seed: int, number: int) -> Answer:
-    """Make one input, read it, and check what comes of it."""
+def answer(seed: int, number: int, most: float = MOST_SECONDS) -> Answer:
+    """Make one input, read it, and check what comes of it; more than `most` CPU seconds are a hang."""
     given = make_input(seed, number)
     before = time.process_time()
     refused, failure = False, ""
     try:
-        with limited(MOST_SECONDS):
+        with limited(most):
             refused = _read(given)
     except Exception as error:  # noqa: BLE001 - whatever an input leads to is what is looked for
         failure = f"{type(error).__name__}: {error}"[:500]
     seconds = time.process_time() - before
-    if not failure and seconds > MOST_SECONDS:
+    if not failure and seconds > most:
         failure = f"Hang: {seconds:.1f} s"
     return Answer(number, seconds, refused, failure)
 

@@ -234,7 +234,7 @@ def test_nomad_keeps_the_bots_while_herdsman_is_killed(
     service.start()
     for name in ("one", "second"):
         service.wait_health(name, "Healthy")
-    wait_for(lambda: in_victoriametrics(series, "one") > counted + 5, "the counter to go on", 30, 0.3)
+    wait_for(lambda: in_victoriametrics(series, "one") > counted + 5, "the counter to go on", 90, 0.3)
     service.run("sync")
     assert {name: job["JobModifyIndex"] for name, job in jobs(nomad).items()} == before
     assert {name: len(found) for name, found in by_bot(read_lives(record)).items()} == lives

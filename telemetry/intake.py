@@ -18,6 +18,7 @@ from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport
 from telemetry.bot_lines import BotLines
 from telemetry.bot_series import BotSeries, base_labels
+from telemetry.errors.occurrence import ERROR_LEVELS, ErrorReader, Occurrence
 from telemetry.names import Health
 from telemetry.reading import AllocationReader, Output
 from telemetry.records import Event, Sample
@@ -39,6 +40,14 @@ class IngestAnswer:
     status: int
     retry_after: float = 0.0
     message: str = ""
+
+
+class ErrorSink(Protocol):
+    """Where errors are counted; `telemetry.errors.desk.ErrorDesk` fulfils it."""
+
+    async def record(self, occurrences: Sequence[Occurrence]) -> None:
+        """Count occurrences, each event once. Raises StoreUnavailable."""
+        ...
 
 
 class IntakeListener(Protocol):
@@ -81,6 +90,7 @@ class _Work:
     samples: list[Sample] = field(default_factory=list)
     reports: list[tuple[AllocationLabels, LauncherReport]] = field(default_factory=list)
     ends: list[tuple[_Stream, Position]] = field(default_factory=list)
+    errors: list[Occurrence] = field(default_factory=list)
     lines: int = 0
 
 
@@ -108,6 +118,7 @@ class Intake:
         health: Health | None = None,
         *,
         fleet: str = "",
+        errors: ErrorSink | None = None,
         most_waiting: int = 32 << 20,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -116,6 +127,8 @@ class Intake:
         self._listener = listener
         self.health = health or Health()
         self._fleet = fleet
+        self._errors = errors
+        self._error_reader = ErrorReader()
         self._most_waiting = most_waiting
         self._clock = clock
         self._born_at = self._forget_at = clock()
@@ -257,6 +270,8 @@ class Intake:
         stream.told = max(stream.told, end)
         labels = allocation.reader.labels
         work.events += output.events
+        if self._errors is not None:
+            work.errors += self._errors_in(output.events, labels)
         work.samples += output.samples
         work.reports += [(labels, report) for report in output.reports]
         work.ends.append((stream, end))
@@ -267,6 +282,12 @@ class Intake:
             self.health.count("herdsman_intake_seq_gaps_total", output.gaps)
         if output.refused:
             self.health.count("herdsman_intake_refused_values_total", output.refused)
+
+    def _errors_in(self, events: Sequence[Event], labels: AllocationLabels) -> list[Occurrence]:
+        """Return the errors among events; ordinary ones cost a look at their level."""
+        suspects = [event for event in events if event.level in ERROR_LEVELS]
+        found = [self._error_reader.read(event, labels) for event in suspects]
+        return [one for one in found if one is not None]
 
     def _tell(self, allocation: _Allocation, stream: _Stream, chunk: Chunk, output: Output) -> None:
         """Tell the listener what it was not told by an earlier try at the same batch."""
@@ -286,6 +307,8 @@ class Intake:
             writes.append(self._events.append(work.events))
         if work.samples:
             writes.append(self._series.write(work.samples))
+        if work.errors and self._errors is not None:
+            writes.append(self._errors.record(work.errors))
         for failure in await asyncio.gather(*writes, return_exceptions=True):
             if failure is not None:
                 raise failure

@@ -25,7 +25,10 @@ MAX_AHEAD = 600.0
 """Samples further than this in the future, in seconds, are refused."""
 
 _TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
-_TRACE = ("Traceback (most recent call last)", "\n\tat ", "\n    at ", "panic: ", "panicked at ")
+_TRACE = (
+    *("Traceback (most recent call last)", "\n\tat ", "\n    at ", "panic: ", "panicked at "),
+    *("terminate called", "Sanitizer: ", "\ngoroutine "),
+)
 _decode = msgspec.json.Decoder().decode
 
 

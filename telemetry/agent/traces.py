@@ -1,4 +1,4 @@
-r"""Which lines are one event: stack traces of Python, Node, Java, Rust and Go. Pure.
+r"""Which lines are one event: stack traces of Python, Node, Java, Rust, Go and C++. Pure.
 
 Small grammars, one state each: a line that opens a trace, the lines that continue it, and what may come
 between two parts of it. A block without any word of a trace is passed at once.
@@ -17,6 +17,8 @@ _SIGNS = (
     b"    at ",
     b"panic",
     b"fatal error: ",
+    b"terminate called",
+    b"Sanitizer: ",
 )
 _PYTHON = re.compile(rb".*Traceback \(most recent call last\):\r?$")
 _PYTHON_BETWEEN = re.compile(rb"During handling of the above|The above exception was the direct")
@@ -24,6 +26,7 @@ _FRAME = re.compile(rb"[ \t]+at \S|[ \t]*\.\.\. \d+ (?:more|common)|Caused by: |
 _AT = re.compile(rb"[ \t]+at \S")
 _HEAD = re.compile(rb"(?:Exception in thread|(?:Uncaught )?[\w.$]*(?:Error|Exception|Throwable)\b)")
 _LOGGED = re.compile(rb"(?!\{).*\b(?:ERROR|CRITICAL|FATAL|WARN|WARNING|SEVERE|error|exception)\b")
+_NODE_HEAD = re.compile(rb"\[?(?:Uncaught )?[A-Za-z_$][\w.$]*(?: \[\w+\])?(?:: |\r?$)")
 _NODE = re.compile(rb"(?:/|file:|node:)\S+:\d+\r?$")
 _GO = re.compile(rb"panic: |fatal error: ")
 _GO_NEXT = re.compile(
@@ -31,6 +34,11 @@ _GO_NEXT = re.compile(
 )
 _RUST = re.compile(rb"thread '.*' .*panicked at ")
 _RUST_NEXT = re.compile(rb"[ \t]|note: |stack backtrace:")
+
+_CPP = re.compile(rb"terminate called ")
+_CPP_NEXT = re.compile(rb"[ \t]|#\d|\S+\([^()]*\) ?\[0x[0-9a-f]+\]|Aborted|Stack trace")
+_SANITIZER = re.compile(rb"==\d+==\s?ERROR: \w+Sanitizer: ")
+_SANITIZER_END = re.compile(rb"==\d+==\s?ABORTING")
 
 _RECORD = re.compile(
     rb"\{|\[?\d{2,4}[-/:]\d\d|.{0,80}\b(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|NOTSET)\b|"
@@ -102,6 +110,10 @@ def _opened(lines: list[bytes], number: int) -> Continues | None:
         return _go
     if _RUST.match(line):
         return _rust_message if line.rstrip().endswith(b":") else _rust
+    if _CPP.match(line):
+        return _cpp
+    if _SANITIZER.match(line):
+        return _sanitized
     if _NODE.match(line):
         return _node_source
     if _HEAD.match(line):
@@ -170,9 +182,18 @@ def _node_source(_: bytes) -> Continues | None:
 
 
 def _node(line: bytes) -> Continues | None:
-    if not line.strip() or _FRAME.match(line) or _HEAD.match(line):
+    if not line.strip():
+        return _node_after
+    if _FRAME.match(line) or _HEAD.match(line):
         return _node
     return _node_end if line.startswith(b"Node.js v") else None
+
+
+def _node_after(line: bytes) -> Continues | None:
+    """Take what follows an empty line: the error itself, which may be called as its class likes."""
+    if _NODE_HEAD.match(line) and not _RECORD.match(line):
+        return _node
+    return _node(line)
 
 
 def _node_end(_: bytes) -> Continues | None:
@@ -189,3 +210,13 @@ def _rust_message(_: bytes) -> Continues | None:
 
 def _rust(line: bytes) -> Continues | None:
     return _rust if _RUST_NEXT.match(line) else None
+
+
+def _cpp(line: bytes) -> Continues | None:
+    return _cpp if _CPP_NEXT.match(line) else None
+
+
+def _sanitized(line: bytes) -> Continues | None:
+    if _SANITIZER_END.match(line):
+        return _node_end
+    return None if _RECORD.match(line) else _sanitized

@@ -1,4 +1,4 @@
-"""Stack traces of five languages are one event each."""
+"""Stack traces of six languages are one event each."""
 
 import pytest
 from hypothesis import given
@@ -95,6 +95,38 @@ stack backtrace:
              at /rustc/x/library/std/src/panicking.rs:593:5
 note: Some details are omitted
 """
+CPP = b"""terminate called after throwing an instance of 'std::runtime_error'
+  what():  no feed
+"""
+SANITIZED = b"""==41==ERROR: AddressSanitizer: heap-use-after-free on address 0x602000000010
+READ of size 4 at 0x602000000010 thread T0
+    #0 0x55d0c1 in Book::best() /build/program/book.cpp:21:10
+
+SUMMARY: AddressSanitizer: heap-use-after-free /build/program/book.cpp:21 in Book::best()
+==41==ABORTING
+"""
+NODE_CUSTOM = b"""file:///app/bot.mjs:3
+  throw new InsufficientFunds("no money");
+        ^
+
+InsufficientFunds: no money
+    at main (file:///app/bot.mjs:3:9)
+
+Node.js v20.1.0
+"""
+NODE_TOGETHER = b"""node:internal/process/promises:391
+    triggerUncaughtException(err, true /* fromPromise */);
+    ^
+
+[AggregateError: All promises were rejected] {
+  [errors]: [
+    Error: one
+        at one (file:///app/bot.mjs:2:39)
+  ]
+}
+
+Node.js v20.1.0
+"""
 TRACES = {
     "python": PYTHON,
     "python chained": CHAINED,
@@ -110,6 +142,10 @@ TRACES = {
     "go": GO,
     "rust": RUST,
     "rust before 1.73": RUST_OLD,
+    "c++": CPP,
+    "c++ with a sanitizer": SANITIZED,
+    "node with a class of its own": NODE_CUSTOM,
+    "node with several at once": NODE_TOGETHER,
 }
 
 

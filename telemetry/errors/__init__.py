@@ -1,0 +1,1 @@
+"""Errors understood: stack traces read from plain output, grouped, remembered and explained."""

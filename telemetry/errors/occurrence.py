@@ -1,0 +1,170 @@
+"""Which events are errors, and what each one says. Pure, but for a memory of lines that come again."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.labels import AllocationLabels
+from telemetry.errors.fingerprint import of_line, of_trace, without_prefix
+from telemetry.errors.frames import culprit, located
+from telemetry.errors.parsing import parse_trace, within_bounds
+from telemetry.errors.trace import Frame, Thrown, Trace
+from telemetry.records import Event
+
+ERROR_LEVELS = frozenset({"error", "critical"})
+LONGEST_MESSAGE = 500
+_KINDS = frozenset({"log", "error", "lifecycle", "alert"})
+_TYPED = re.compile(
+    r"(?<![\w.])(?P<type>(?:[A-Za-z_]\w*\.)*[A-Z][A-Za-z0-9]*(?:Error|Exception|Failure|Timeout|Fault|Interrupt|"
+    r"Funds|Nonce|Symbol|Request|Response|Denied|Suspended|Exceeded|Protection|Available|Maintenance|Order|"
+    r"NotFound|Supported|Permission|Disabled|Fillable|Immediately|Required))(?:\(|: |:$|$)"
+)
+"""The name of an exception in a line without a trace, as `Exception` subclasses and ccxt's are called."""
+_TOLD_ALREADY = re.compile(
+    r"(?!Error: )(?:[A-Za-z_][\w.]*\.)*\w*(?:Error|Exception|Exit|Interrupt|Warning)\b|Node\.js v|note: |"
+    r"exit status \d|\s*at |\t|\s*what\(\): |terminate called|.*\b(?:ERROR|CRITICAL|FATAL)\b|\}|    "
+)
+"""A last line that ends a trace, or shows its level: the bot itself told of the error that ended it."""
+_SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 31: "SIGSYS"}
+_NO_DIGITS = str.maketrans("", "", "0123456789")
+_MOST_REMEMBERED = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorFacts:
+    """What an error is: `fingerprint` is the same for what has the same cause, as far as its text tells."""
+
+    fingerprint: str
+    type: str
+    message: str
+    language: str = ""
+    """Of its trace, "" where it came without one."""
+    where: Frame | None = None
+    """The bot's own frame nearest to where it went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One time that an error happened: the event's id, whose it is, when and at which revision."""
+
+    event: str
+    bot: str
+    program: str
+    version: str
+    revision: str
+    mode: str
+    time: float
+    facts: ErrorFacts
+
+
+class ErrorReader:
+    """Reads errors out of events; lines that differ in their numbers alone are read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def read(self, event: Event, labels: AllocationLabels) -> Occurrence | None:
+        """Return the error that an event tells of, None where it tells of none."""
+        if event.level not in ERROR_LEVELS or event.kind not in _KINDS:
+            return None
+        facts = self._facts(event)
+        if facts is None:
+            return None
+        return Occurrence(
+            event.id,
+            event.bot,
+            labels.program,
+            labels.version,
+            event.revision,
+            event.mode,
+            event.time,
+            facts,
+        )
+
+    def _facts(self, event: Event) -> ErrorFacts | None:
+        if event.kind == "lifecycle":
+            return _ending(event)
+        trace = trace_of(event)
+        if trace is not None:
+            return _of_trace(trace)
+        said = str(event.data.get("error_type") or "") if event.kind == "error" else ""
+        return self._of_line(said, event.message)
+
+    def _of_line(self, said: str, message: str) -> ErrorFacts:
+        line = message[:2000]
+        key = said, line.translate(_NO_DIGITS)
+        known = self._known.get(key)
+        if known is None:
+            type_ = said or type_in(line)
+            known = type_, of_line(type_, line)
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            self._known[key] = known
+        return ErrorFacts(known[1], known[0] or "error", _short(without_prefix(line)))
+
+
+def trace_of(event: Event) -> Trace | None:
+    """Return the trace that an event holds, its frames placed; None where it has none."""
+    text = event.message
+    stack = _stack(event.data)
+    if stack and stack not in text:
+        text = f"{text}\n{stack}"
+    if "\n" not in text and "panicked" not in text and "Sanitizer" not in text:
+        return None
+    trace = parse_trace(within_bounds(text))
+    return located(trace) if trace is not None else None
+
+
+def _stack(data: Mapping[str, Any]) -> str:
+    """Return the stack in a structured line: `stack`, or as pino and winston nest it."""
+    for place in (data, data.get("err"), data.get("error"), data.get("exception")):
+        if isinstance(place, Mapping) and isinstance(stack := place.get("stack"), str):
+            return stack
+    return ""
+
+
+def _of_trace(trace: Trace) -> ErrorFacts:
+    last = trace.last
+    return ErrorFacts(of_trace(trace), last.type, _said(last), trace.language, culprit(trace))
+
+
+def _said(thrown: Thrown) -> str:
+    return _short(next((line for line in thrown.message.split("\n") if line.strip()), ""))
+
+
+def _short(text: str) -> str:
+    line = text.strip().split("\n", 1)[0]
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…"
+
+
+def type_in(line: str) -> str:
+    """Return the exception that a line without a trace names, "" where it names none."""
+    found = _TYPED.search(line)
+    return found["type"].rpartition(".")[2] if found else ""
+
+
+def _ending(event: Event) -> ErrorFacts | None:
+    """Return how a bot's process ended, or could not start, where nothing that it printed told of it."""
+    data = event.data
+    outcome, kind = str(data.get("outcome") or ""), str(data.get("kind") or "")
+    message = str(data.get("message") or "")
+    number, code = data.get("signal"), data.get("exit_code")
+    if kind == "exited" and outcome == "killed":
+        return None
+    if isinstance(number, int):
+        type_ = _SIGNALS.get(number, f"signal {number}")
+        said = message if not message.startswith("ended by signal") else f"the process was ended by {type_}"
+        return None if _told_of(number, message) else ErrorFacts(of_line(type_, said), type_, _short(said))
+    if kind == "exited" and outcome != "timed_out":
+        if _TOLD_ALREADY.match(message):
+            return None
+        type_ = f"exit code {code}" if code is not None else "exit"
+        return ErrorFacts(of_line(type_, message), type_, _short(message))
+    type_ = {"failed": "LaunchFailed", "lease_lost": "LeaseLost"}.get(kind, "TimedOut")
+    return ErrorFacts(of_line(type_, message), type_, _short(message))
+
+
+def _told_of(number: int, message: str) -> bool:
+    """Say whether the end by SIGABRT is that of an exception or panic which was printed."""
+    return number == 6 and bool(_TOLD_ALREADY.match(message))

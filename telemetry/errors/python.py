@@ -1,0 +1,91 @@
+"""Traces of Python: chains, groups of exceptions, mistakes of syntax. Pure."""
+
+import re
+from collections.abc import Iterator
+
+from telemetry.errors.trace import MOST_THROWN, Frame, Thrown, Trace, limited
+
+_BETWEEN = re.compile(
+    r"\n(?:  \| ?)?\n?(?:  \| )?(?:During handling of the above exception, another exception occurred:"
+    r"|The above exception was the direct cause of the following exception:)\n"
+)
+_HEAD = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\):")
+_FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+))?$')
+_THROWN = re.compile(r"(?P<type>[A-Za-z_][\w.<>]*)(?:: ?(?P<message>.*))?$")
+_PART = re.compile(r"[ |]*\+[-+]*-+ (?:\d+|\.\.\.) -+$")
+_MARGIN = re.compile(r"^[ ]*[|+](?:-\+-+|-+)?(?: |$)")
+_MARKS = re.compile(r"[\s~^]+$")
+_SYNTAX = re.compile(r"(?:SyntaxError|IndentationError|TabError)\b")
+
+
+def parse(text: str) -> Trace | None:
+    """Return the trace in a text, None where there is none."""
+    if not _HEAD.search(text) and not (_SYNTAX.search(text) and 'File "' in text):
+        return None
+    chain: list[Thrown] = []
+    parts: tuple[Thrown, ...] = ()
+    for segment in _BETWEEN.split(text)[-MOST_THROWN:]:
+        own, grouped = _segment(segment)
+        if own is not None:
+            chain.append(own)
+            parts = grouped
+    return Trace("python", tuple(reversed(chain)), parts) if chain else None
+
+
+def _segment(text: str) -> tuple[Thrown | None, tuple[Thrown, ...]]:
+    """Return one exception, and the parts that it is a group of."""
+    lines = text.split("\n")
+    first = next((number for number, line in enumerate(lines) if _PART.match(line)), len(lines))
+    grouped = any("+ Exception Group" in line for line in lines[:first]) or first < len(lines)
+    own = _exception([_MARGIN.sub("", line) for line in lines[:first]] if grouped else lines)
+    return own, tuple(_parts(lines[first:]))
+
+
+def _parts(lines: list[str]) -> Iterator[Thrown]:
+    """Yield each exception of a group; those of groups in groups as well."""
+    block: list[str] = []
+    for line in [*lines, "+-+-- 1 --"]:
+        if _PART.match(line) or line == "+-+-- 1 --":
+            bare = [_bare(one) for one in block]
+            own = parse("\n".join(bare)) or _exception(bare)
+            if own is not None:
+                yield own.last if isinstance(own, Trace) else own
+            block = []
+        else:
+            block.append(line)
+
+
+def _bare(line: str) -> str:
+    """Return a line without the margins of the groups that it is in."""
+    while (found := _MARGIN.match(line)) is not None:
+        line = line[found.end() :]
+    return line
+
+
+def _exception(lines: list[str]) -> Thrown | None:
+    """Return the exception that these lines show: frames, then its type and message."""
+    frames: list[Frame] = []
+    number = next((number + 1 for number, line in enumerate(lines) if _HEAD.search(line)), 0)
+    while number < len(lines):
+        line = lines[number]
+        number += 1
+        if found := _FRAME.match(line):
+            code = lines[number].strip() if number < len(lines) and _is_code(lines[number]) else ""
+            frames.append(
+                Frame((found["function"] or "").strip(), found["file"], int(found["line"]), code[:200])
+            )
+        elif line[:1].strip() and (frames or number > 1) and (thrown := _THROWN.match(line)):
+            message = "\n".join([thrown["message"] or "", *_message(lines[number:])])
+            return limited(thrown["type"], message, frames)
+    return None
+
+
+def _is_code(line: str) -> bool:
+    return line[:1] == " " and not _FRAME.match(line) and not _MARKS.match(line)
+
+
+def _message(lines: list[str]) -> list[str]:
+    """Return the further lines of a message, without the empty ones at its end."""
+    while lines and not lines[-1].strip():
+        lines = lines[:-1]
+    return lines

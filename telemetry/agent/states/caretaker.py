@@ -124,7 +124,9 @@ class Caretaker:
             idle = [key for key, one in self._charges.items() if one.held.phase != "wanted" and not one.busy]
             changed = await asyncio.to_thread(self._look, idle)
             running = [
-                (one.whose, one.owner.st_mtime) for one in self._charges.values() if one.held.phase == "held"
+                (one.whose, one.held.token, one.owner.st_mtime)
+                for one in self._charges.values()
+                if one.held.phase == "held"
             ]
             await asyncio.to_thread(self._living.look, running)
         for key, charge in self._charges.items():
@@ -209,7 +211,7 @@ class Caretaker:
 
     def _is_final(self, charge: _Charge) -> bool:
         """Whether nothing writes the state any more: the launcher said so, or nothing of it is left."""
-        return charge.held.phase == "ended" or self._living.are_gone(charge.whose)
+        return charge.held.phase == "ended" or self._living.are_gone(charge.whose, charge.held.token)
 
     async def _bring(self, charge: _Charge) -> None:
         held = charge.held

@@ -2,6 +2,7 @@
 
 A launcher that was killed, with its machine or alone, cannot say that it has ended. Only what was seen alive
 before, or began before this machine did, counts as gone: an agent that cannot see the bots concludes nothing.
+Nor does it of a holder that came after the look: between two launchers of an allocation nothing lives there.
 """
 
 import time
@@ -22,13 +23,16 @@ class Living:
     def __init__(self, proc: Path = Path("/proc"), every: float = _EVERY) -> None:
         self._proc, self._every = proc, every
         self._seen: set[str] = set()
-        self._gone: set[str] = set()
+        self._gone: set[tuple[str, int]] = set()
         self._looked_at = -every
         self._booted = _boot_time(proc)
 
-    def look(self, running: Iterable[tuple[Whose, float]]) -> None:
-        """Look at all processes, where it is time to. `running`: who should be there, and said so when."""
-        wanted = {whose.allocation: said_at for whose, said_at in running}
+    def look(self, running: Iterable[tuple[Whose, int, float]]) -> None:
+        """Look at all processes, where it is time to.
+
+        `running`: who should be there, as which holder (its token), and said so when.
+        """
+        wanted = {whose.allocation: (token, said_at) for whose, token, said_at in running}
         if not wanted or time.monotonic() < self._looked_at + self._every:
             return
         self._looked_at = time.monotonic()
@@ -38,14 +42,14 @@ class Living:
             self._gone = set()
             return
         self._gone = {
-            name
-            for name, said_at in wanted.items()
+            (name, token)
+            for name, (token, said_at) in wanted.items()
             if name not in alive and (name in self._seen or said_at < self._booted)
         }
 
-    def are_gone(self, whose: Whose) -> bool:
-        """Whether nothing of an allocation was left when it was last looked at."""
-        return whose.allocation in self._gone
+    def are_gone(self, whose: Whose, token: int) -> bool:
+        """Whether nothing of an allocation was left when its holder was last looked at."""
+        return (whose.allocation, token) in self._gone
 
     def _alive(self) -> set[str] | None:
         """Return the allocations that have a process; None where some processes cannot be looked at."""

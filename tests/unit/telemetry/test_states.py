@@ -401,12 +401,13 @@ def test_a_launcher_that_was_killed_counts_as_gone_only_where_it_was_seen_before
     (proc / "1" / "environ").write_bytes(b"PATH=/bin\0HERDSMAN_BOT=desk-abc123/maker/a1\0")
     living, whose = Living(proc, every=0.0), Whose(FLEET, "maker", "n1", "a1")
     unseen, before = Whose(FLEET, "other", "n1", "b1"), Whose(FLEET, "third", "n1", "c1")
-    everybody = [(whose, 6000.0), (unseen, 6000.0), (before, 4000.0)]
+    everybody = [(whose, 4, 6000.0), (unseen, 4, 6000.0), (before, 4, 4000.0)]
     living.look(everybody)
-    assert [living.are_gone(one) for one, _ in everybody] == [False, False, True]
+    assert [living.are_gone(one, token) for one, token, _ in everybody] == [False, False, True]
     (proc / "1" / "environ").unlink()
     living.look(everybody)
-    assert [living.are_gone(one) for one, _ in everybody] == [True, False, True]
+    assert [living.are_gone(one, token) for one, token, _ in everybody] == [True, False, True]
+    assert not living.are_gone(whose, 5), "a launcher that came after the look was not looked for"
 
 
 def test_a_look_goes_through_no_link(tmp_path: Path) -> None:

@@ -62,6 +62,14 @@ def describes(process: ProcessState, seen: ObservedBot) -> bool:
     return bool(process.allocation) and (not seen.allocation or process.allocation == seen.allocation)
 
 
+def _is_former(spec: BotSpec, seen: ObservedBot, process: ProcessState) -> bool:
+    """Say whether what runs is the copy before an update, whose placement a changed job shows for a moment.
+
+    A scheduled bot's run goes on beside a newer job.
+    """
+    return spec.type is BotType.REALTIME and "" not in (seen.spec, process.spec) and process.spec != seen.spec
+
+
 def crash_text(process: ProcessState) -> str:
     """Return `crashed 5 times in 4 min: ConnectionError: refused (main.py:41)`."""
     span = process.crashes[-1] - process.crashes[0] if process.crashes else 0.0
@@ -103,6 +111,8 @@ def _running(
 ) -> Judgement:
     if not describes(process, seen):
         return _unreported(seen, now, settings)
+    if _is_former(spec, seen, process):
+        return Judgement(Health.PROGRESSING, Reason.PENDING, "the old copy is being replaced")
     match process.stage:
         case Stage.STARTED:
             return _alive(spec, process, now)

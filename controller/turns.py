@@ -230,7 +230,7 @@ class Turns:
             there = seen is not None and seen.spec == target and seen.phase in (Phase.IDLE, Phase.RUNNING)
             return Look(Progress.HEALTHY if there else Progress.WAITING, since=owned.applied_at)
         judged = judge(spec, seen, process, self.clock.time(), self.settings)
-        if judged.health is Health.HEALTHY:
+        if judged.health is Health.HEALTHY and seen is not None and seen.spec == target:
             return Look(Progress.HEALTHY)
         told = seen is not None and process.spec == target and describes(process, seen)
         if told and process.last_error and process.ended == process.run:

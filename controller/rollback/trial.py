@@ -95,7 +95,7 @@ def judge_trial(
         return Judged(Verdict.FAILED, process.message)
     if spec.type is BotType.SCHEDULED:
         return _judge_run(process) if own and process.ended else Judged(Verdict.OPEN)
-    if status.health is Health.HEALTHY:
+    if status.health is Health.HEALTHY and own:  # else it is still the copy before the update
         return Judged(Verdict.HEALTHY)
     if own and status.reason is Reason.CRASH_LOOP:
         return Judged(Verdict.FAILED, status.message)

@@ -143,6 +143,17 @@ def test_reports_of_another_allocation_say_nothing_about_this_one():
     assert judged(observed, process, NOW + 60) == (Health.PROGRESSING, Reason.AWAITING_REPORT)
 
 
+def test_the_copy_before_an_update_says_nothing_about_the_new_one():
+    """A changed job shows the old placement for a moment, which is healthy; a scheduled bot's run goes on."""
+    process, changed = after(started()), spec(parameters={"fast": 11})
+    assert judged(seen(changed, allocation="sma-btc-a1"), process, NOW + 60, changed) == (
+        Health.PROGRESSING,
+        Reason.PENDING,
+    )
+    run, later = after(started(), bot=JOB), spec(parameters={"fast": 11}, kind=BotType.SCHEDULED)
+    assert judged(seen(later), run, NOW + 60, later) == (Health.HEALTHY, Reason.RUNNING)
+
+
 @pytest.mark.parametrize(
     ("outcome", "health", "reason"),
     [

@@ -1,0 +1,30 @@
+"""Whether an update got healthy, from what is known of it at one moment."""
+
+from dataclasses import replace
+
+from controller.process import ProcessState, Stage
+from controller.rollback.records import Trial
+from controller.rollback.trial import Verdict, judge_trial
+from controller.status import BotStatus, Health, Reason, Sync
+from tests.unit.controller.examples import NOW, entry, revision
+from tests.unit.controller.rollback.crashes import BAD, GOOD
+
+TRIAL = Trial("a", BAD.digest, revision(2), GOOD, revision(1))
+STATUS = BotStatus(
+    *("a", "sma", "1.0.0", "realtime", "dry", ""),
+    *(Sync.SYNCED, Health.HEALTHY, Reason.RUNNING, ""),
+    *(revision(2).id, revision(2).id, 0, NOW, NOW),
+)
+BEFORE = ProcessState("a-1", GOOD.digest, stage=Stage.STARTED, run="a-1.1", alive_since=NOW - 600)
+
+
+def judged(process: ProcessState) -> Verdict:
+    """Return the verdict on the update of a bot that is said to be healthy."""
+    owned = entry(BAD, applied_at=NOW)
+    return judge_trial(TRIAL, BAD, owned, STATUS, process, NOW + 1).verdict
+
+
+def test_health_of_the_copy_before_an_update_ends_no_trial():
+    """After its job was changed the old copy is shown for a moment, as healthy as it was."""
+    assert judged(BEFORE) is Verdict.OPEN
+    assert judged(replace(BEFORE, allocation="a-2", spec=BAD.digest)) is Verdict.HEALTHY

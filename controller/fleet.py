@@ -207,6 +207,21 @@ class Fleet:
             return Reason.SCHEDULER_UNAVAILABLE, self.unavailable
         return None, ""
 
+    def versions(self, source: str) -> dict[str, tuple[str, str]]:
+        """Return the (program, version) of each bot of a source: moving to another major one needs consent.
+
+        Of a bot that is held elsewhere what git asked for last, which was consented to.
+        """
+        held, bots = self.asked_overlays, self.desired.bots if self.desired else {}
+        found = {}
+        for name, entry in self.inventory.items():
+            spec = entry.spec
+            if (held.pins and held.pin_of(name, entry.source)) or name in held.refusals:
+                spec = bots.get(name)
+            if spec is not None and entry.source == source:
+                found[name] = (spec.program.name, spec.program.version)
+        return found
+
     def is_used(self, name: str) -> bool:
         """Say whether a name's bot is wanted, or ours and not being removed, or not known to be dead."""
         seen, entry = self.observed.get(name), self.inventory.get(name)

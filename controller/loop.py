@@ -367,6 +367,11 @@ class Controller:
         return self._fleet.id
 
     @property
+    def environments(self) -> tuple[str, ...]:
+        """Return the environments that this service runs the bots of; none where it runs all."""
+        return self._settings.environments
+
+    @property
     def synced_at(self) -> float | None:
         """Return when the source was last seen, in Unix seconds."""
         return self._reconciler.synced_at
@@ -412,6 +417,10 @@ class Controller:
         if not source:
             return {key: tree for key, tree in ran.items() if "/" not in key[0]}
         return {(name[len(mark) :], v): tree for (name, v), tree in ran.items() if name.startswith(mark)}
+
+    def versions_applied(self, source: str = "") -> dict[str, tuple[str, str]]:
+        """Return the (program, version) of each bot; `source` as in `programs_ran`."""
+        return self._fleet.versions(source)
 
     def owners(self) -> dict[str, Owner]:
         """Return which source has each bot that we own."""

@@ -242,12 +242,13 @@ class Reconciler:
         if asked.trigger in _LOOKING:
             await self._source.look()
         try:
-            desired = self._at_hand(asked) or await self._fetch()
+            desired = (self._fleet.desired if asked.at_hand else None) or await self._fetch()
         except HerdsmanError:
             await self._resync_if_due()
-            if fleet.desired is None or fleet.overlays is fleet.asked_overlays:
+            known = None if fleet.overlays is fleet.asked_overlays else await self._known_state()
+            if known is None:
                 raise
-            desired = fleet.desired  # to go back needs nothing new of the source
+            desired = known  # to go back needs nothing new of the source
         before = fleet.desired
         news = before is None or desired is not before
         held = fleet.overlays is not fleet.asked_overlays
@@ -265,9 +266,19 @@ class Reconciler:
         await self._check_recovery()
         await self._reconcile(asked, desired, before)
 
-    def _at_hand(self, asked: Pass) -> DesiredState | None:
-        """Return what git asks for as it is known, for a pass that is not about anything new in git."""
-        return self._fleet.desired if asked.at_hand else None
+    async def _known_state(self) -> DesiredState | None:
+        """Return what git asked for last: in this life, else at the last revision of the life before.
+
+        None where neither is known any more, or cannot be read whole from what is kept of the source here.
+        """
+        earlier = self._earlier.get("")
+        if self._fleet.desired is not None or earlier is None:
+            return self._fleet.desired
+        try:
+            state = await self._states.build(earlier.revision, None)
+        except HerdsmanError:
+            return None
+        return state if state.complete else None
 
     async def _fetch(self) -> DesiredState:
         """Return the newest desired state: the very same object where nothing is new."""

@@ -12,6 +12,7 @@ from gitops.desired import DesiredState
 from gitops.index import FleetIndex, ProgramKey, ProgramRecord, Survey, any_error
 from gitops.instances import double_names, read_instances
 from gitops.links import hides_instances, link_errors
+from gitops.majors import major_errors
 from gitops.programs import megabytes, read_program
 from gitops.resolving import Resolver
 from gitops.survey import FLEET_FILE, survey_changes, survey_listing
@@ -28,6 +29,7 @@ def build_desired_state(
     history: History | None = None,
     *,
     ran: Mapping[ProgramKey, str] | None = None,
+    applied: Mapping[str, ProgramKey] | None = None,
     development: bool = False,
 ) -> DesiredState:
     """Return what a revision asks for, with everything that is wrong with it.
@@ -35,8 +37,9 @@ def build_desired_state(
     `previous` is the state of any earlier (or other) revision of the same source; it only saves work.
     `history` finds versions of programs that the revision itself has no more. `ran` maps (program, version)
     to the tree id that ran under it: other content under the same version is an error, except with
-    `development`. Never raises for what the repository holds; where git itself fails, the state is not
-    `complete`.
+    `development`. `applied` maps bots to the (program, version) that they run: another major version is an
+    error without the manifest's consent. Never raises for what the repository holds; where git itself fails,
+    the state is not `complete`.
     """
     known = previous.index if previous is not None and previous.index is not None else FleetIndex()
     try:
@@ -45,7 +48,8 @@ def build_desired_state(
         settings, fleet_errors = _settings(reader, survey, known)
         resolver = Resolver(reader, programs, known, history, ran or {}, development)
         instances = read_instances(reader, survey, known, settings, resolver)
-        doubles = dependency_errors(reader, instances) | double_names(reader, instances)
+        majors = major_errors(reader, instances, applied or {})
+        doubles = majors | dependency_errors(reader, instances) | double_names(reader, instances)
         errors = (*fleet_errors, *link_errors(reader, survey), *resolver.errors)
     except SourceUnavailable as error:
         return _incomplete(reader, previous, str(error))

@@ -183,7 +183,7 @@ class SourceSet(OneSource):
         member = next((one for one in self.members if one.name == revision.origin), None)
         if member is None:
             raise SourceUnavailable(f"{revision.short} came from a source that is no longer configured")
-        built = await member.states.build(revision, member.built)
+        built = await member.states.rebuild(revision, member.built)
         return stamp(built, member.name, None, None)
 
     def problems(self) -> Sequence[str]:

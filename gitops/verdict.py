@@ -21,8 +21,8 @@ def assemble(
 ) -> DesiredState:
     """Return the desired state of a revision whose files were read into the index.
 
-    `errors` are those of more than one file, `doubles` those of bots' names that are not unique, and of bots
-    that they depend on, by path.
+    `errors` are those of more than one file, `doubles` those of bots' names that are not unique, of bots that
+    they depend on, and of moves to another major version, by path.
     `whole` is False where there may be instances that could not be seen.
     """
     failed = {

@@ -72,7 +72,11 @@ def open_origin(
     hosted.create()
     inside = HostedSource(hosted.path, hosted.branch, options.subfolder, options.poll_interval)
     states = FleetStates(
-        inside, ran=lambda: controller().programs_ran(), secrets=secrets, environments=options.environment
+        inside,
+        ran=lambda: controller().programs_ran(),
+        applied=lambda: controller().versions_applied(),
+        secrets=secrets,
+        environments=options.environment,
     )
     trust = open_trust(options)
     source = guarded(inside, states, trust, controller)
@@ -122,6 +126,7 @@ def _one(options: UpOptions, controller: Callable[[], Controller], secrets: Flee
     states = FleetStates(
         source,
         ran=lambda: controller().programs_ran(),
+        applied=lambda: controller().versions_applied(),
         development=isinstance(source, FolderSource),
         secrets=secrets,
         environments=options.environment,
@@ -187,6 +192,7 @@ def _place(
     states = FleetStates(
         source,
         ran=lambda: controller().programs_ran(one.name),
+        applied=lambda: controller().versions_applied(one.name),
         development=isinstance(source, FolderSource),
         secrets=secrets,
         environments=options.environment,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from controller.records import InventoryEntry, RevisionRecord, RevisionState
 from controller.rollback.records import Deployment
 from gitops.desired import DesiredState
+from gitops.majors import crosses_major
 from schemas.bot import BotSpec
 from schemas.errors import UsageError
 
@@ -52,15 +53,8 @@ def _major_text(spec: BotSpec, inventory: Mapping[str, InventoryEntry]) -> str:
     entry = inventory.get(spec.name)
     now = entry.spec.program if entry is not None and entry.spec is not None else None
     then = spec.program
-    if (
-        now is None
-        or now.name != then.name
-        or spec.allow_major
-        or _major(now.version) == _major(then.version)
-    ):
+    if now is None or spec.allow_major:
+        return ""
+    if not crosses_major((now.name, now.version), (then.name, then.version)):
         return ""
     return f"{spec.name} would go from {then.name} {now.version} to {then.version}"
-
-
-def _major(version: str) -> str:
-    return version.partition(".")[0]

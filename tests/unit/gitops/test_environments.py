@@ -10,6 +10,7 @@ SETTINGS = """environments:
   staging:
   prod:
     namespace: trading
+    region: eu
     node_pool: fast
     defaults: {memory_limit: 64Mi, herdsman: {priority: 80}}
 defaults: {memory_limit: 32Mi}
@@ -49,13 +50,15 @@ def test_environment_has_defaults_and_a_place_of_its_own(clone):
     bots = build(clone).bots
     assert [bots[name].resources.memory_limit for name in ("alpha", "beta")] == [32 << 20, 64 << 20]
     assert (bots["beta"].priority, bots["beta"].namespace, bots["beta"].node_pool) == (80, "trading", "fast")
+    assert (bots["beta"].region, bots["alpha"].region) == ("eu", "")
     assert (bots["alpha"].namespace, bots["alpha"].node_pool) == ("", "")
 
 
-def test_another_node_pool_is_a_change_of_its_bots(clone):
+@pytest.mark.parametrize(("was", "becomes"), [("pool: fast", "pool: slow"), ("region: eu", "region: us")])
+def test_another_node_pool_or_region_is_a_change_of_its_bots(clone, was, becomes):
     """A bot that is to run elsewhere is updated; one of another environment is not."""
     before = build(clone).bots
-    clone.commit({"herdsman.yaml": SETTINGS.replace("fast", "slow")})
+    clone.commit({"herdsman.yaml": SETTINGS.replace(was, becomes)})
     after = build(clone).bots
     assert before["beta"].digest != after["beta"].digest
     assert before["alpha"].digest == after["alpha"].digest

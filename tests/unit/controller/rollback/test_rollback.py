@@ -93,6 +93,21 @@ async def test_rollback_needs_nothing_of_an_unreachable_source(world):
         await world.until(lambda: runs(world, "a") == GOOD)
 
 
+async def test_rollback_needs_no_source_right_after_a_restart_either(world):
+    """In a life that has not read the source yet, it is known what git asked for in the one before."""
+    async with world.life():
+        await two_revisions(world)
+    world.source.error = unreachable()
+    async with world.life() as controller:
+        await world.until(lambda: any("cannot be reached" in text for text in controller.problems()))
+        await controller.rollbacks.roll_back("a", "", "desk", "why")
+        await world.until(lambda: runs(world, "a") == GOOD)
+        assert runs(world, "b") == OTHER
+    async with world.life() as controller:
+        await controller.rollbacks.unpin("a", "desk", "")
+        await world.until(lambda: runs(world, "a") == BETTER)
+
+
 async def test_bot_goes_back_to_a_named_revision_that_did_not_touch_it(world):
     """A revision is named by its first digits; what the bot was at it comes from git where need be."""
     async with world.life() as controller:
@@ -127,6 +142,20 @@ async def test_rollback_that_cannot_be_is_refused_in_words(world):
             await controller.rollbacks.roll_back("a", "", "desk", "why", world.clock.time())
         await controller.rollbacks.roll_back("a", "", "desk", "why", allow_major=True)
         await world.until(lambda: runs(world, "a") == GOOD)
+
+
+async def test_a_held_bot_counts_as_what_git_asked_for_last(world):
+    """Held at another major version, it makes no later push of its unchanged manifest an error."""
+    async with world.life() as controller:
+        await world.push([GOOD], 1)
+        await healthy(world, "a")
+        await world.push([spec("a", version="2.0.0")], 2)
+        await healthy(world, "a")
+        assert controller.versions_applied() == {"a": ("sma", "2.0.0")}
+        await controller.rollbacks.roll_back("a", "", "desk", "why", allow_major=True)
+        await world.until(lambda: runs(world, "a") == GOOD)
+        assert controller.versions_applied() == {"a": ("sma", "2.0.0")}
+        assert controller.versions_applied("elsewhere") == {}
 
 
 async def test_suspended_bot_stays_stopped_when_rolled_back(world):

@@ -90,6 +90,8 @@ class Client:
         self._http = httpx.Client(
             base_url=service.url, headers=headers, timeout=patience, trust_env=False, verify=trust(service)
         )
+        if (command := click.get_current_context(silent=True)) is not None:
+            command.call_on_close(self._http.close)
 
     def approve(self, *changes: str) -> None:
         """Ask the person once before a protected environment is changed. Raises UsageError and Declined."""

@@ -107,7 +107,8 @@ def settled(found: KillDocument, seconds: float) -> bool:
 def tell(found: KillDocument) -> None:
     """Print how it ended, and who is not known to be dead."""
     if found.complete:
-        text = f"all {found.total} dead" if found.total else "nothing of it ran"
+        jobs = f" ({found.stopping} of their jobs still being stopped)" if found.stopping else ""
+        text = f"all {found.total} dead{jobs}" if found.total else "nothing of it ran"
         click.echo(f"    {text}; nothing starts them until: herdsman release")
         return
     click.echo(f"    {found.dead} of {found.total} dead, {found.asked} asked to end", err=True)

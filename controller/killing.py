@@ -146,10 +146,15 @@ class Killing:
     def _is_dead(self, name: str) -> bool:
         """Say whether no process of a bot is left: as its node reported it, or its launcher."""
         seen, process = self._fleet.observed.get(name), self._fleet.processes.get(name)
-        if seen is None or seen.phase in _GONE:
+        if seen is None or self._is_gone(name):
             return True
         refused = process is not None and process.stage is Stage.WAITING and process.reason == "kill_switch"
         return refused and process is not None and process.allocation == seen.allocation and seen.copies <= 1
+
+    def _is_gone(self, name: str) -> bool:
+        """Say whether a bot's placement has ended as well."""
+        seen = self._fleet.observed.get(name)
+        return seen is None or seen.phase in _GONE
 
     def _open(self, name: str) -> bool:
         """Say whether a bot's job is still to be stopped."""
@@ -216,6 +221,7 @@ class Killing:
             survivors=tuple(survivors[:_TOLD]),
             patience=max((self._spec_of(name)[0] for name in names), default=0.0),
             problem="; ".join(text for text in (self._rulebook.problem, self._unsure()) if text),
+            stopping=sum(self._is_dead(name) and not self._is_gone(name) for name in names),
         )
 
     def _unsure(self) -> str:

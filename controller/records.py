@@ -131,6 +131,7 @@ class Survivor:
 class KillProgress:
     """How far a kill switch has come. `total` counts the bots that it found alive; `asked`, `dead` of them.
 
+    `stopping` of the dead have jobs that are still being stopped: their launchers said that they ended.
     `survivors` are those not known to be dead, the first 200 of them. `patience` are the seconds that the
     most patient bot has to end. `problem` says what keeps the switch itself from being kept everywhere.
     """
@@ -142,6 +143,7 @@ class KillProgress:
     survivors: tuple[Survivor, ...] = ()
     patience: float = 0.0
     problem: str = ""
+    stopping: int = 0
 
 
 BUILDING = "building: "

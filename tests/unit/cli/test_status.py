@@ -47,6 +47,14 @@ def test_a_trouble_of_the_whole_fleet_is_told_once() -> None:
     assert (text.count(trouble), text.count("crashed 5 times")) == (1, 1)
 
 
+def test_the_header_says_of_which_environments_the_bots_are() -> None:
+    """A service that runs only some of them is told apart from another one of the same fleet."""
+    fleet = FleetDocument("desk", None, None, {}, "nomad", "0.1.0", 100.0, [])
+    assert fleet_lines(fleet, [], 100.0)[0].startswith("FLEET desk @ ")
+    staging = replace(fleet, environments=["staging", "lab"])
+    assert fleet_lines(staging, [], 100.0)[0].startswith("FLEET desk (staging, lab) @ ")
+
+
 def test_an_empty_fleet_says_the_next_step_or_what_is_in_its_way() -> None:
     """Who cannot read its source is not told to push."""
     empty = FleetDocument("desk", None, None, {}, "local", "0.1.0", 100.0, [])

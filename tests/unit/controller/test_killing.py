@@ -161,7 +161,7 @@ async def test_a_launcher_that_heard_of_it_itself_counts_as_dead(running):
     assert progress(running).survivors[0].fate is Fate.WAITING
     report = LauncherReport(running.clock.time() + 1, ReportKind.WAITING, reason="kill_switch")
     await running.controller.record([(scheduler.labels("a"), report)])
-    assert (progress(running).asked, progress(running).dead) == (1, 1)
+    assert (progress(running).asked, progress(running).dead, progress(running).stopping) == (1, 1, 1)
     scheduler.stop = calm
 
 

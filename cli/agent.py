@@ -101,7 +101,12 @@ def print_agent_job(
 
     service = find_service(None, token_file)
     fleet = Client(service).get("/api/v1/fleet", FleetDocument).fleet
-    settings = NomadSettings(fleet, nomad_address or DEFAULT_ADDRESS)
+    settings = NomadSettings(
+        fleet,
+        nomad_address or DEFAULT_ADDRESS,
+        namespace=os.environ.get("NOMAD_NAMESPACE") or "default",
+        region=os.environ.get("NOMAD_REGION", ""),
+    )
     print_data(
         {"Job": render_agent(settings, url or service.url, command=command, arguments=arguments)}, "json"
     )

@@ -97,6 +97,7 @@ def fleet_lines(fleet: FleetDocument, bots: list[Bot], now: float, wide: bool = 
         for one in fleet.suspensions
     ]
     lines += [paint(f"  {problem}", "yellow") for problem in fleet.problems]
+    lines += rollout_lines(fleet)
     if not bots:
         push = "" if fleet.problems else ": push a fleet to this service, see `herdsman init --help`"
         return [*lines, f"no bots yet{push}"]
@@ -118,7 +119,20 @@ def switch_text(kill: KillDocument) -> str:
     """Return a kill switch that is on, in one line."""
     since = time.strftime("%H:%M UTC", time.gmtime(kill.since))
     state = f"{kill.dead} of {kill.total} dead" if not kill.complete else "nothing of it runs"
+    if kill.complete and kill.stopping:
+        state = f"all dead, {kill.stopping} of their jobs still being stopped"
     return f'KILL SWITCH is on: {kill.words}, since {since}, by {kill.by}: "{kill.reason}" ({state})'
+
+
+def rollout_lines(fleet: FleetDocument) -> list[str]:
+    """Return how far the newest revision's waves are, nothing where it has none or all are through."""
+    rollout = fleet.revision.rollout if fleet.revision is not None else None
+    if rollout is None or rollout["done"]:
+        return []
+    if not rollout["halted"]:
+        return [f"  rollout: {rollout['text']}"]
+    halted = f"halted by {rollout['halted']}; to go on without it: herdsman sync --continue"
+    return [paint(f"  rollout: {rollout['text']}; {halted}", "yellow")]
 
 
 def header(fleet: FleetDocument, now: float) -> str:
@@ -127,7 +141,8 @@ def header(fleet: FleetDocument, now: float) -> str:
     synced = f"synced {ago(now - fleet.synced_at)} ago" if fleet.synced_at else "not synced yet"
     counts = "  ".join(f"{number} {health.lower()}" for health, number in fleet.counts.items() if number)
     held = f"  pinned to {fleet.held[0]['revision'][:7]}" if fleet.held else ""
-    return f"FLEET {fleet.fleet} @ {revision}{held}  {synced}    {counts}".rstrip()
+    of = f" ({', '.join(fleet.environments)})" if fleet.environments else ""
+    return f"FLEET {fleet.fleet}{of} @ {revision}{held}  {synced}    {counts}".rstrip()
 
 
 def row(bot: Bot, now: float, wide: bool) -> list[Cell]:

@@ -89,6 +89,7 @@ def _policy(old: BotSpec, new: BotSpec) -> Iterator[tuple[str, str, str]]:
     yield "mode", old.mode.value, new.mode.value
     yield "environment", old.environment, new.environment
     yield "namespace", old.namespace, new.namespace
+    yield "region", old.region, new.region
     yield "node pool", old.node_pool, new.node_pool
     yield "schedule", old.schedule, new.schedule
     yield "timezone", old.timezone, new.timezone

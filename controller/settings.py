@@ -9,6 +9,8 @@ class Settings:
 
     python: str = ""
     """The interpreter's minor version that dependency layers are built for, such as "3.11"."""
+    environments: tuple[str, ...] = ()
+    """The environments whose bots this service runs; none where it runs all. Sources leave the others out."""
     poll_interval: float = 30.0
     """Between two looks at the source, where nothing announces a push."""
     poll_jitter: float = 0.2

@@ -107,6 +107,8 @@ class BotSpec:
     """The Nomad namespace that its environment asks for, "" for the service's own."""
     node_pool: str = ""
     """The Nomad node pool that its environment asks for, "" for the service's own."""
+    region: str = ""
+    """The Nomad region that its environment asks for, "" for the service's own."""
     schedule: str = ""
     timezone: str = "UTC"
     catch_up: bool = False

@@ -33,6 +33,7 @@ class Environment:
     name: str
     folders: tuple[str, ...] = ()
     namespace: str = ""
+    region: str = ""
     node_pool: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Instance keys of its bots; they go before the fleet's."""
@@ -144,6 +145,7 @@ def _environment(name: str, part: Mapping[str, Any]) -> Environment:
         name,
         folders,
         part.get("namespace", ""),
+        part.get("region", ""),
         part.get("node_pool", ""),
         part.get("defaults", {}),
     )

@@ -228,6 +228,7 @@ def _spec(
         environment=place.name,
         namespace=place.namespace,
         node_pool=place.node_pool,
+        region=place.region,
         schedule=config.get("schedule", "") if is_scheduled else "",
         timezone=config.get("timezone", "UTC") if is_scheduled else "UTC",
         resources=read_resources(value),
@@ -240,6 +241,14 @@ def _spec(
     )
 
 
+def _on_cluster(place: Environment) -> dict[str, Any]:
+    """Return what a digest holds of a bot's place on a cluster: nothing where its environment names none."""
+    region = {"region": place.region} if place.region else {}
+    if place.namespace or place.node_pool:
+        return {"place": [place.namespace, place.node_pool], **region}
+    return region
+
+
 def _digest(
     instance: InstanceManifest,
     program: ProgramVersion,
@@ -248,9 +257,8 @@ def _digest(
     place: Environment,
 ) -> str:
     unused = REALTIME_ONLY if instance.type is BotType.SCHEDULED else SCHEDULED_ONLY
-    on_cluster = {"place": [place.namespace, place.node_pool]} if place.namespace or place.node_pool else {}
     declared = {
-        **on_cluster,
+        **_on_cluster(place),
         "program": [
             program.name,
             program.version,

@@ -226,6 +226,8 @@ class FleetDocument(Struct):
     """The kill switches that are on, with the first survivors of each."""
     suspensions: list["SuspensionDocument"] = []
     """The suspensions of scopes in force."""
+    environments: list[str] = []
+    """The environments that this service runs the bots of; empty where it runs all."""
 
 
 class PlanDocument(Struct):
@@ -444,6 +446,8 @@ class KillDocument(Struct):
     """The seconds that the most patient of them has to end."""
     problem: str
     """What keeps the switch from being kept everywhere, or what runs from being known; "" for nothing."""
+    stopping: int = 0
+    """Of the dead, those whose jobs are still being stopped."""
 
 
 class OperationAnswer(Struct):

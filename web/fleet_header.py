@@ -23,6 +23,11 @@ class KnowsFleet(Protocol):
         ...
 
     @property
+    def environments(self) -> tuple[str, ...]:
+        """Return the environments that this service runs the bots of; none where it runs all."""
+        ...
+
+    @property
     def synced_at(self) -> float | None:
         """Return when the source was last seen, in Unix seconds."""
         ...
@@ -82,4 +87,5 @@ class FleetHeader:
                 for one in self.controller.suspensions()
                 if one.scope and not one.kill
             ],
+            environments=list(self.controller.environments),
         )

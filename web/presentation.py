@@ -236,6 +236,7 @@ def kill_document(progress: KillProgress, most: int = 200) -> KillDocument:
         survivors=[SurvivorDocument(one.bot, one.fate.value, one.why, one.node) for one in survivors],
         patience=progress.patience,
         problem=progress.problem,
+        stopping=progress.stopping,
     )
 
 

@@ -54,6 +54,11 @@ class FleetController(Protocol):
         ...
 
     @property
+    def environments(self) -> tuple[str, ...]:
+        """Return the environments that this service runs the bots of; none where it runs all."""
+        ...
+
+    @property
     def synced_at(self) -> float | None:
         """Return when the source was last seen, in Unix seconds."""
         ...

@@ -97,7 +97,11 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
         bundles,
         database,
         clock,
-        Settings(python=python_version(options.python), poll_interval=options.poll_interval),
+        Settings(
+            python=python_version(options.python),
+            environments=options.environment,
+            poll_interval=options.poll_interval,
+        ),
         relay,
         name=options.fleet,
         logs_acknowledged=logs_acknowledged,

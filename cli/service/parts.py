@@ -124,7 +124,11 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         bundles,
         database,
         SystemClock(),
-        Settings(python=python_version(options.python), poll_interval=options.poll_interval),
+        Settings(
+            python=python_version(options.python),
+            environments=options.environment,
+            poll_interval=options.poll_interval,
+        ),
         relay,
         name=options.fleet,
         logs_acknowledged=logs_acknowledged,

@@ -75,6 +75,7 @@ def nomad_settings(options: UpOptions, fleet: str) -> NomadSettings:
         options.nomad_address or os.environ.get("NOMAD_ADDR") or DEFAULT_ADDRESS,
         os.environ.get("NOMAD_TOKEN", ""),
         os.environ.get("NOMAD_NAMESPACE") or "default",
+        os.environ.get("NOMAD_REGION", ""),
         ca_file=os.environ.get("NOMAD_CACERT", ""),
         driver=options.nomad_driver,
     )

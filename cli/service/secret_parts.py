@@ -18,7 +18,7 @@ def make_secrets(options: UpOptions, fleet: str, key: bytes) -> FleetSecrets:
     if options.scheduler == "nomad":
         nomad = nomad_settings(options, fleet)
         verify = nomad.ca_file or True
-        outside["nomad"] = NomadVariables(nomad.address, nomad.token, nomad.namespace, verify)
+        outside["nomad"] = NomadVariables(nomad.address, nomad.token, nomad.namespace, verify, nomad.region)
     if (vault := vault_settings()) is not None:
         outside["vault"] = Vault(vault)
     return FleetSecrets(key, find_identities(options.age_identity_files), outside)

@@ -58,6 +58,11 @@ class RemoteController:
         return self._fleet
 
     @property
+    def environments(self) -> tuple[str, ...]:
+        """Return the environments that the leader runs the bots of; none where it runs all."""
+        return self._mirror.fleet.environments
+
+    @property
     def synced_at(self) -> float | None:
         """Return when the leader last saw the source, in Unix seconds."""
         return self._mirror.fleet.synced_at

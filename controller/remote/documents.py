@@ -86,6 +86,7 @@ class FleetView:
     holds: tuple[Hold, ...] = ()
     kills: tuple[KillProgress, ...] = ()
     suspensions: tuple[Suspension, ...] = ()
+    environments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,11 @@ class Shown(Protocol):
         ...
 
     @property
+    def environments(self) -> tuple[str, ...]:
+        """Return the environments that this service runs the bots of; none where it runs all."""
+        ...
+
+    @property
     def synced_at(self) -> float | None:
         """Return when the source was last seen, in Unix seconds."""
         ...
@@ -219,6 +224,7 @@ class Showing:
             tuple(controller.rollbacks.fleet_holds()),
             tuple(controller.kills()),
             tuple(controller.suspensions()),
+            controller.environments,
         )
 
 

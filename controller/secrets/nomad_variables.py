@@ -13,12 +13,16 @@ _TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class NomadVariables:
-    """The variables of one namespace; `verify` is a file of certificates to trust, or True."""
+    """The variables of one namespace; `verify` is a file of certificates to trust, or True.
+
+    `region`: "" for that of the agent which is asked.
+    """
 
     address: str
     token: str = field(default="", repr=False)
     namespace: str = "default"
     verify: str | bool = True
+    region: str = ""
 
     def read(self, place: str, key: str) -> str:
         """Return an item of the variable at `place`. Raises SecretUnavailable, SecretStoreDown."""
@@ -34,7 +38,7 @@ class NomadVariables:
         try:
             answer = httpx.get(
                 url,
-                params={"namespace": self.namespace},
+                params={"namespace": self.namespace} | ({"region": self.region} if self.region else {}),
                 headers=headers,
                 timeout=_TIMEOUT,
                 verify=self.verify,

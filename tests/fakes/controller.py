@@ -74,6 +74,7 @@ class FakeController:
     troubles: list[str] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
     fleet_id: str = "desk-abc123"
+    environments: tuple[str, ...] = ()
     synced_at: float | None = None
     plan_at_once: tuple[Plan, list[Change]] | None = None
     answer: str | Exception = "null"

@@ -38,7 +38,9 @@ def render_agent(
     `arguments` are further options of `herdsman agent`; `environment` is added to the task's (no secrets).
     """
     identity = agent_job_id(settings.fleet)
+    region = {"Region": settings.region} if settings.region else {}
     return {
+        **region,
         "ID": identity,
         "Name": identity,
         "Namespace": settings.namespace,

@@ -111,15 +111,11 @@ def render(
     """Return the whole job. `now` is Unix time, from which a schedule's clock changes are listed.
 
     Raises SchedulerRefused where the bot's configuration is too large, its name cannot be, or its environment
-    asks for another namespace than the one that this service runs bots in.
+    asks for another namespace or region than the one that this service runs bots in.
     """
     spec = launch.spec
-    if spec.namespace not in ("", settings.namespace):
-        raise SchedulerRefused(
-            f"the environment {spec.environment} belongs into the Nomad namespace {spec.namespace}, and this "
-            f"service runs bots in {settings.namespace}: run one of its own for it, with --environment "
-            f"{spec.environment} and NOMAD_NAMESPACE={spec.namespace}"
-        )
+    _check_place(spec.environment, "namespace", spec.namespace, settings.namespace)
+    _check_place(spec.environment, "region", spec.region, settings.region)
     scheduled = spec.type is BotType.SCHEDULED
     identity = job_id(settings.fleet, spec.name)
     job: dict[str, Any] = {
@@ -139,6 +135,16 @@ def render(
     if scheduled:
         job["Periodic"] = _periodic(spec)
     return job
+
+
+def _check_place(environment: str, kind: str, wanted: str, here: str) -> None:
+    """Refuse a bot whose environment belongs elsewhere: a service looks after one place on a cluster."""
+    if wanted not in ("", here):
+        raise SchedulerRefused(
+            f"the environment {environment} belongs into the Nomad {kind} {wanted}, and this service runs "
+            f"bots in {here or 'that of the agent it asks'}: run one of its own for it, with --environment "
+            f"{environment} and NOMAD_{kind.upper()}={wanted}"
+        )
 
 
 def _meta(launch: Launch, fleet: str) -> dict[str, str]:

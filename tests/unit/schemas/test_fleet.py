@@ -32,7 +32,7 @@ def test_every_setting_is_read():
     read = settings(
         "name: desk\n"
         "environments:\n"
-        "  prod: {folders: [bots/prod/, bots/live], namespace: trading, node_pool: fast}\n"
+        "  prod: {folders: [bots/prod/, bots/live], namespace: trading, region: eu, node_pool: fast}\n"
         "  test:\n"
         "defaults:\n  memory_limit: 64Mi\n  herdsman: {kill_timeout: 5s}\n"
         "prune: {share: 0.5, least: 10}\n"
@@ -42,7 +42,7 @@ def test_every_setting_is_read():
         "sync_windows: [{kind: deny, schedule: '0 8 * * mon-fri', duration: 2h, timezone: Europe/London}]\n"
     )
     assert read.environments == (
-        Environment("prod", ("bots/prod", "bots/live"), "trading", "fast"),
+        Environment("prod", ("bots/prod", "bots/live"), "trading", "eu", "fast"),
         Environment("test", ("bots/test",)),
     )
     assert (read.name, read.prune_share, read.prune_least) == ("desk", 0.5, 10)

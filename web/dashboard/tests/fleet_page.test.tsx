@@ -5,7 +5,7 @@ import { FleetPage } from "../src/ui/fleet_page";
 import { tellingLine } from "../src/ui/fleet_row";
 import { startKeys } from "../src/ui/keys";
 import { visibleSpan } from "../src/ui/virtual";
-import { botDocument, FakeEventSource, fleetDocument, Refusal, serve } from "./fakes";
+import { botDocument, FakeEventSource, fleetDocument, Refusal, revisionDocument, serve } from "./fakes";
 
 async function open(bots: unknown[], fleet = fleetDocument()) {
   serve({ "/api/v1/fleet": fleet, "/api/v1/bots": bots });
@@ -55,6 +55,36 @@ test("the header answers what is wrong, what is earned, and what changed last", 
   const revision = screen.getByTestId("revision").textContent ?? "";
   expect(revision).toContain("3f9a2c1 tighter stops");
   expect(revision).toContain("1 bot changed, by alice");
+});
+
+const waves = {
+  text: "wave 2 of 3: 12 of 20 healthy",
+  wave: 2,
+  done: false,
+  waves: [
+    { bots: 1, healthy: 1 },
+    { bots: 20, healthy: 12 },
+    { bots: 179, healthy: 0 },
+  ],
+  halted: "",
+  failed: "",
+  resumes_at: null,
+};
+
+test("a rollout under way shows its waves, what halts it, and is gone at its end", async () => {
+  const told = (rollout: unknown) => ({ ...revisionDocument("3f9a2c1d8e"), state: "running", rollout });
+  await open([botDocument("a")], fleetDocument({ revision: told(waves), environments: ["prod"] }));
+  const line = await screen.findByTestId("rollout");
+  expect(line.textContent).toBe("wave 2 of 3: 12 of 20 healthy");
+  expect([...line.querySelectorAll("progress")].map((bar) => bar.value / bar.max)).toEqual([1, 0.6, 0]);
+  await vi.waitFor(() => expect(document.title).toBe("desk prod \u2013 herdsman"));
+  const tell = (rollout: unknown) =>
+    FakeEventSource.last.send("fleet", fleetDocument({ revision: told(rollout) }));
+  tell({ ...waves, halted: "grid-ada: crashed", failed: "grid-ada" });
+  await vi.waitFor(() => expect(line.textContent).toContain("halted by grid-ada: crashed. The others stay"));
+  expect(line.textContent).toContain("herdsman sync --continue");
+  tell({ ...waves, done: true });
+  await vi.waitFor(() => expect(screen.queryByTestId("rollout")).toBeNull());
 });
 
 test("a number changes by itself, and glows", async () => {

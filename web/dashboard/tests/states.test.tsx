@@ -211,6 +211,11 @@ test("a kill switch that is on stands over every page, with who is not dead and 
   expect(banner.textContent).toContain("Kill switch is on: account binance-1");
   expect(banner.textContent).toContain("by desk-ops: \u201crunaway orders\u201d. 2 of 3 dead.");
   expect(banner.textContent).toContain("sma-btc may still run on node n1");
+  const dead = { ...on, dead: 3, complete: true, stopping: 2, survivors: [] };
+  FakeEventSource.last.send("fleet", fleetDocument({ kills: [dead] }));
+  await vi.waitFor(() => expect(banner.textContent).toContain("All are dead, 2 jobs still being stopped."));
+  FakeEventSource.last.send("fleet", fleetDocument({ kills: [{ ...dead, stopping: 0 }] }));
+  await vi.waitFor(() => expect(banner.textContent).toContain("Nothing of it runs."));
   fireEvent.click(await screen.findByTestId("release"));
   const dialog = screen.getByRole("dialog", { name: "Release" });
   fireEvent.submit(dialog.querySelector("form") as HTMLFormElement);

@@ -259,3 +259,12 @@ def test_bot_of_another_namespace_is_refused():
     assert rendered(spec, NomadSettings(FLEET, namespace="trading"))["Namespace"] == "trading"
     with pytest.raises(SchedulerRefused, match="--environment prod and NOMAD_NAMESPACE=trading"):
         rendered(spec)
+
+
+def test_bot_of_another_region_is_refused():
+    """A service runs bots in one region, its own where an environment names none."""
+    spec = replace(make_spec("maker"), environment="prod", region="eu")
+    assert rendered(spec, NomadSettings(FLEET, region="eu"))["Region"] == "eu"
+    assert "Region" not in rendered(make_spec("maker"))
+    with pytest.raises(SchedulerRefused, match=r"runs bots in us: .* NOMAD_REGION=eu"):
+        rendered(spec, NomadSettings(FLEET, region="us"))

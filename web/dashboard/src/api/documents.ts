@@ -139,6 +139,7 @@ export interface EventsPage {
 }
 
 export interface Fleet {
+  /** The fleet, and which of its environments are run here where not all are. */
   fleet: string;
   revision: Revision | null;
   syncedAt: number | null;
@@ -324,7 +325,7 @@ export function decodeEvents(value: unknown): EventsPage {
 export function decodeFleet(value: unknown): Fleet {
   const it = object(value);
   return {
-    fleet: text(it.fleet),
+    fleet: [it.fleet, ...list(it.environments)].join(" "),
     revision: maybe(it.revision, decodeRevision),
     syncedAt: number(it.synced_at),
     scheduler: text(it.scheduler),

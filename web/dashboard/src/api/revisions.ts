@@ -48,6 +48,8 @@ export interface Revision {
   /** What its signature is worth; "" where no trust policy asks. */
   signature: string;
   signer: string;
+  /** Its waves, read by those who show them; empty where it goes without. */
+  rollout: Json;
   /** Why its removals wait to be confirmed. */
   held: string;
   /** All changed bots, counted by action and by the state of their change. */
@@ -112,6 +114,7 @@ export function decodeRevision(value: unknown): Revision {
     rewritten: text(it.rewritten),
     signature: text(it.signature),
     signer: text(it.signer),
+    rollout: object(it.rollout),
     held: text(it.held),
     actions: tally(it.actions),
     results: tally(it.results),

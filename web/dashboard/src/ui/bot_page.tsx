@@ -79,9 +79,8 @@ function useRangeOfRemoved(state: BotState): void {
 function NoMetrics() {
   return (
     <p class="nothing-found muted">
-      No metric yet. A line such as{" "}
-      <code>{'{"_metric": "equity", "equity": 1000.0, "timestamp": 1767225600000}'}</code> on the bot's output
-      draws the first chart.
+      No metric yet. Print a line such as{" "}
+      <code>{'{"_metric": "equity", "equity": 1000.0, "timestamp": 1767225600000}'}</code>
     </p>
   );
 }

@@ -7,6 +7,7 @@ import { authorName, healthWord } from "../format/words";
 import type { FleetState } from "../state/fleet";
 import type { Purse } from "../state/ranking";
 import { revisionUrl } from "../state/router";
+import { rolloutLine } from "./lazy_asides";
 import { Age } from "./live";
 import { ModeWord, pnlClass } from "./money";
 import { HealthShape } from "./shape";
@@ -72,15 +73,12 @@ function Money({ purses }: { purses: readonly Purse[] }) {
   );
 }
 
-/** States of a revision that somebody has to look at. */
-const GONE_WRONG = new Set(["failed", "refused"]);
-
 function LastChange({ revision }: { revision: Revision | null }) {
   if (revision === null) {
     return (
       <div class="answer">
         <h2>Last change</h2>
-        <p class="muted">no revision yet</p>
+        <p class="muted">none yet</p>
       </div>
     );
   }
@@ -95,10 +93,11 @@ function LastChange({ revision }: { revision: Revision | null }) {
         <span class="message">{revision.message.split("\n", 1)[0]}</span>
       </p>
       <p class="muted">
-        <span class={GONE_WRONG.has(revision.state) ? "is-Missing" : ""}>{revision.state}</span>,{" "}
+        <span class={/fail|refus|halt/.test(revision.state) ? "is-Missing" : ""}>{revision.state}</span>,{" "}
         {count(changed(revision), "bot")} changed, by {authorName(revision.author)},{" "}
         <Age at={at} suffix=" ago" />
       </p>
+      <rolloutLine.Page rollout={revision.rollout} />
     </div>
   );
 }

@@ -4,7 +4,7 @@ import type { Fleet } from "../api/documents";
 import type { StreamState } from "../api/stream";
 import { place } from "../state/router";
 import { helpOpen } from "./keys";
-import { killSwitch } from "./lazy_kill";
+import { killSwitch } from "./lazy_asides";
 import { Age } from "./live";
 import { Skeleton } from "./notes";
 

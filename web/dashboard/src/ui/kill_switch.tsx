@@ -3,6 +3,7 @@
 import { useRef, useState } from "preact/hooks";
 import { asProblem, post } from "../api/http";
 import { list, number, object, text } from "../api/json";
+import { count } from "../format/numbers";
 import { clock, zoneLabel } from "../format/times";
 import { viewer, whyNot } from "../state/viewer";
 import { Operate } from "./operate";
@@ -131,12 +132,15 @@ function KillBanner({ kill }: { kill: Record<string, unknown> }) {
   const words = text(kill.words);
   const left = list(kill.survivors).map((one) => `${text(object(one).bot)} ${text(object(one).why)}`.trim());
   const dead = `${number(kill.dead) ?? 0} of ${number(kill.total) ?? 0} dead.`;
+  const stopping = number(kill.stopping) ?? 0;
+  const over =
+    stopping === 0 ? "Nothing of it runs." : `All are dead, ${count(stopping, "job")} still being stopped.`;
   return (
     <p class="banner kill-banner" role="alert" data-testid="kill-banner">
       <span>
         <strong>Kill switch is on: {words}</strong>
         {`${when}, by ${text(kill.by)}: \u201c${text(kill.reason)}\u201d. `}
-        {kill.complete === true ? "Nothing of it runs." : dead}
+        {kill.complete === true ? over : dead}
         {left.length === 0 ? "" : ` Not dead: ${left.join("; ")}`}
       </span>
       <Operate

@@ -13,20 +13,17 @@ export function lazyPart<P extends object>(read: () => Promise<ComponentType<P>>
   }
 
   function Page(props: P) {
-    const [loaded, show] = useState(ready !== undefined);
-    const [failed, fail] = useState(false);
+    const Ready = ready;
+    const [failed, end] = useState<boolean | null>(!Ready && null);
     useEffect(() => {
-      if (!loaded)
+      if (failed === null)
         load().then(
-          () => show(true),
-          () => fail(true),
+          () => end(false),
+          () => end(true),
         );
-    }, [loaded]);
-    if (loaded && ready !== undefined) {
-      const Ready = ready;
-      return <Ready {...props} />;
-    }
-    return failed ? <Unreadable /> : <Waiting />;
+    }, [failed]);
+    if (failed) return <Unreadable />;
+    return Ready ? <Ready {...props} /> : <Waiting />;
   }
   return { Page, load };
 }

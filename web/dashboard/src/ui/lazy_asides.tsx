@@ -1,8 +1,8 @@
-/** The kill switch's own code, which no page waits for. */
+/** Code that no page waits for, in one file: the kill switch, and the waves of a rollout under way. */
 
 import { lazyPart } from "./lazy";
 
-const read = () => import("./kill_switch");
+const read = () => import("./asides");
 
 export const killSwitch = lazyPart(
   async () => (await read()).KillSwitch,
@@ -11,4 +11,9 @@ export const killSwitch = lazyPart(
 export const killBanners = lazyPart(
   async () => (await read()).KillBanners,
   () => <p class="banner kill-banner">A kill switch is on.</p>,
+);
+/** The waves of a revision that goes out in some, until the last of them is through. */
+export const rolloutLine = lazyPart(
+  async () => (await read()).RolloutLine,
+  () => null,
 );

@@ -8,6 +8,7 @@ import { moment, took } from "../format/times";
 import { authorName } from "../format/words";
 import { RevisionState } from "../state/revisions";
 import { botUrl, revisionsOf } from "../state/router";
+import { rolloutLine } from "./lazy_asides";
 import { Command } from "./notes";
 import { Operate, WhyNot } from "./operate";
 import { actionsText, actionWord, GONE_WRONG, Progress, ResultMark, RevisionMark } from "./revision_words";
@@ -63,6 +64,7 @@ function RevisionView({ revision, removals, told }: ViewProps) {
         </span>
         <Progress revision={revision} />
       </p>
+      <rolloutLine.Page rollout={revision.rollout} />
       {body === "" ? null : <pre class="commit-body">{body}</pre>}
       <Facts revision={revision} />
       {revision.rewritten === "" ? null : (

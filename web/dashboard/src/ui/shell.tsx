@@ -10,7 +10,7 @@ import { now } from "../state/clock";
 import { place } from "../state/router";
 import { learnViewer } from "../state/viewer";
 import { Bar } from "./frame";
-import { killBanners } from "./lazy_kill";
+import { killBanners } from "./lazy_asides";
 import { ProblemNote, Skeleton } from "./notes";
 import { SignIn, SignInForm } from "./sign_in";
 

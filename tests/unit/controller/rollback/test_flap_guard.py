@@ -40,6 +40,27 @@ async def test_update_that_crashes_is_taken_back(world):
         assert (entry.who, entry.action, entry.subject) == ("herdsman", "rollback", "a")
 
 
+async def test_update_is_not_healthy_by_the_copy_before_it(world):
+    """The former copy, shown under the changed job for a moment, ends no trial of what crashes after it."""
+    async with world.life():
+        await world.push([GOOD], 1)
+        await healthy(world, "a")
+        former = world.scheduler.jobs["a"].seen.allocation
+        world.scheduler.silent = True
+        world.source.push([BAD], 2)
+        world.controller.request_pass("push")
+        await world.until(lambda: runs(world, "a") == BAD)
+        placed = world.scheduler.jobs["a"].seen.allocation
+        world.scheduler.show("a", allocation=former)
+        await world.clock.advance(1)
+        assert world.health("a") is Health.PROGRESSING
+        world.scheduler.silent = False
+        world.scheduler.show("a", allocation=placed)
+        world.scheduler.start_process("a")
+        await crash_loop(world, "a")
+        assert runs(world, "a") == GOOD
+
+
 async def test_bad_commit_is_not_pushed_again_after_an_auto_revert(world):
     """The same digest again, by a force-push or by reverting the revert, stays refused; other ones do not."""
     async with world.life():

@@ -68,7 +68,7 @@ test("g r and g f go to pages, ? shows the keys, settings are set there", async 
   fireEvent.keyDown(document.body, { key: "f" });
   fireEvent.keyDown(document.body, { key: "?" });
   expect(helpOpen.value).toBe(true);
-  fireEvent.click(screen.getByLabelText("up blue, down orange"));
+  fireEvent.click(await screen.findByLabelText("up blue, down orange"));
   expect(pnlColours.value).toBe("blue-orange");
   fireEvent.click(screen.getByLabelText("this computer's zone"));
   expect(zone.value).toBe("local");

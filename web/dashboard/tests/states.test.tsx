@@ -118,7 +118,7 @@ test("a session that ends leaves the page, asks for a token over it, and goes on
   FakeEventSource.last.open();
   await vi.waitFor(() => expect(screen.queryByTestId("sign-in-again")).toBeNull());
   await vi.waitFor(() => expect(viewer.value).toEqual({ name: "desk", scope: "read" }));
-  expect((screen.getByTestId("suspend") as HTMLButtonElement).disabled).toBe(true);
+  expect(((await screen.findByTestId("suspend")) as HTMLButtonElement).disabled).toBe(true);
 });
 
 test("a page that one may not read says with what to sign in", async () => {
@@ -151,7 +151,7 @@ test("a suspended bot can be resumed, any other restarted and suspended, each wi
     posted.push([path, JSON.parse(String(init?.body ?? "null"))]);
     return new Response("{}", { status: 202 });
   });
-  fireEvent.click(screen.getByTestId("suspend"));
+  fireEvent.click(await screen.findByTestId("suspend"));
   const dialog = screen.getByRole("dialog", { name: "Suspend" });
   const input = dialog.querySelector("input") as HTMLInputElement;
   fireEvent.input(input, { target: { value: " exchange maintenance " } });

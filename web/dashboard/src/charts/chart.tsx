@@ -14,13 +14,11 @@ import { zone } from "../state/settings";
 import { Glow } from "../ui/live";
 import { ProblemLine } from "../ui/notes";
 import { columnsOf, drawnLines } from "./data";
-import { AXIS_WIDTH, makePlot, type PlotContext, RIGHT_PADDING } from "./plot";
+import { AXIS_WIDTH, CHART_HEIGHT, RIGHT_PADDING, TALL_CHART_HEIGHT } from "./measures";
+import { makePlot, type PlotContext } from "./plot";
 import { pointedTime } from "./pointer";
 import { lineStyle, readTheme, themeVersion } from "./theme";
 import { timeTicks } from "./ticks";
-
-export const CHART_HEIGHT = 84;
-export const TALL_CHART_HEIGHT = 128;
 
 interface ChartProps {
   state: BotState;

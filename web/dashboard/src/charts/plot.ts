@@ -6,11 +6,8 @@ import type { Fill, Mark } from "../state/marks";
 import type { Panel } from "../state/panels";
 import type { Window } from "../state/range";
 import { type Columns, yRange } from "./data";
+import { AXIS_WIDTH, RIGHT_PADDING } from "./measures";
 import { lineStyle, type Theme } from "./theme";
-
-/** Width of the value axis, the same on every chart so that times stand under each other. */
-export const AXIS_WIDTH = 72;
-export const RIGHT_PADDING = 12;
 
 /** What a chart asks for while it draws; all of it may change between two drawings. */
 export interface PlotContext {

@@ -6,7 +6,7 @@ import { clock, moment, zoneLabel } from "../format/times";
 import { now } from "../state/clock";
 import type { Mark } from "../state/marks";
 import { type Range, shownWindow, type Window } from "../state/range";
-import { AXIS_WIDTH, RIGHT_PADDING } from "./plot";
+import { AXIS_WIDTH, RIGHT_PADDING } from "./measures";
 import { pointedTime } from "./pointer";
 import { timeTicks } from "./ticks";
 

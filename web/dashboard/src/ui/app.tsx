@@ -2,7 +2,7 @@
 
 import { navigate, place } from "../state/router";
 import { FleetPage } from "./fleet_page";
-import { Help } from "./help";
+import { LazyHelp } from "./lazy_help";
 import { botPage, revisionPage, revisionsPage, systemPage } from "./lazy_pages";
 import { Note } from "./notes";
 import { SignIn } from "./sign_in";
@@ -11,7 +11,7 @@ export function App() {
   return (
     <>
       <CurrentPage />
-      <Help />
+      <LazyHelp />
     </>
   );
 }

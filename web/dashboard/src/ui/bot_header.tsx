@@ -11,7 +11,6 @@ import { RevisionLink } from "./fleet_row";
 import { lazyPart } from "./lazy";
 import { Age, Glow, isStale } from "./live";
 import { ModeWord, pnlClass } from "./money";
-import { Operate, WhyNot } from "./operate";
 import { HealthShape } from "./shape";
 
 export function BotHeader({
@@ -45,7 +44,7 @@ export function BotHeader({
           </span>
         )}
         <span class="spacer" />
-        {removed ? null : <Operations bot={bot} suspended={suspendedItself} />}
+        {removed ? null : <operations.Page bot={bot} suspended={suspendedItself} />}
       </div>
       {removed ? <Removal detail={detail} /> : null}
       {removed ? null : suspendedItself ? (
@@ -58,50 +57,10 @@ export function BotHeader({
   );
 }
 
-const back = lazyPart(
-  async () => (await import("./roll_back")).Back,
+const operations = lazyPart(
+  async () => (await import("./bot_operations")).Operations,
   () => null,
 );
-
-function Operations({ bot, suspended }: { bot: Bot; suspended: boolean }) {
-  const path = `/api/v1/bots/${encodeURIComponent(bot.name)}`;
-  const body = (reason: string) => ({ reason });
-  return (
-    <span class="buttons">
-      <WhyNot />
-      {suspended ? (
-        <Operate
-          text="Resume"
-          effect={`${bot.name} becomes again what git says.`}
-          path={`${path}/resume`}
-          body={body}
-          asksReason
-          testId="resume"
-        />
-      ) : (
-        <>
-          <Operate
-            text="Restart"
-            effect={`${bot.name} is ended as at a stop, and started again with the same content.`}
-            path={`${path}/restart`}
-            body={body}
-            asksReason
-            testId="restart"
-          />
-          <Operate
-            text="Suspend"
-            effect={`${bot.name} is stopped and stays so, whatever git says, until it is resumed.`}
-            path={`${path}/suspend`}
-            body={body}
-            asksReason
-            testId="suspend"
-          />
-          <back.Page bot={bot} path={path} />
-        </>
-      )}
-    </span>
-  );
-}
 
 /** A bot that is gone: its page is its past. */
 function Removal({ detail }: { detail: BotDetail | null }) {

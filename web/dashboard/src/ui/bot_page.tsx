@@ -2,7 +2,7 @@
 
 import { useComputed } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { Chart } from "../charts/chart";
+import { CHART_HEIGHT } from "../charts/measures";
 import { watchTheme } from "../charts/theme";
 import { TimeStrip } from "../charts/time_strip";
 import { BotState } from "../state/bot";
@@ -10,9 +10,17 @@ import { parseRange, rangeQuery } from "../state/range";
 import { place, setQuery } from "../state/router";
 import { BotHeader } from "./bot_header";
 import { chosenTab, Dock, NARROW_TABS, Output, Tabs } from "./dock";
+import { lazyPart } from "./lazy";
 import { narrow } from "./media";
 import { RangeBar } from "./range_bar";
 import { Shell, useFeed } from "./shell";
+
+/** Drawing brings more code than all the rest: the page stands before it, and neither waits for the other. */
+const chart = lazyPart(
+  async () => (await import("../charts/chart")).Chart,
+  () => <div class="panel" style={{ height: `${CHART_HEIGHT}px` }} />,
+);
+chart.load().catch(() => undefined); // it is told of where a chart is to be shown
 
 export function BotPage({ name }: { name: string }) {
   const range = useComputed(() => parseRange(place.value.query));
@@ -40,7 +48,7 @@ export function BotPage({ name }: { name: string }) {
               <RangeBar range={range.value} />
               <TimeStrip range={range} earliest={state.earliest.value} marks={state.marks.value} />
               {state.panels.value.map((panel) => (
-                <Chart key={panel.metric} state={state} panel={panel} range={range} select={select} />
+                <chart.Page key={panel.metric} state={state} panel={panel} range={range} select={select} />
               ))}
               {state.panels.value.length === 0 ? <NoMetrics /> : null}
             </section>

@@ -18,6 +18,7 @@ from controller.settings import Settings
 from schemas.catalog import NAMES, schema_text
 from telemetry.metric_types import LABEL_FIELDS
 from telemetry.names import HEALTH, RESOURCES, bot_series
+from telemetry.trading.derived import DERIVED
 from web.settings import WebSettings
 
 DOCS = Path(__file__).parent
@@ -220,6 +221,9 @@ def series_page() -> str:
         "print stands in [events.md](events.md).",
         "## What a bot uses\n\n" + table(("series", "what"), named(RESOURCES)),
         "## What a bot prints\n\n" + table(("series", "what"), named(bot_series())),
+        "## What is derived of a bot's trading\n\n"
+        "With the labels `account` and `currency`; what each means stands in [trading.md](trading.md).\n\n"
+        + table(("series", "what"), named(DERIVED)),
         "## herdsman itself, at `/metrics`\n\n" + table(("series", "what"), named(HEALTH)),
     )
 

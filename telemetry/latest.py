@@ -9,6 +9,7 @@ from telemetry.names import RESOURCES
 from telemetry.records import Event, Sample
 from telemetry.series_key import SeriesKeys
 from telemetry.stores import EventQuery, EventStore, SeriesQuery, SeriesStore
+from telemetry.trading.derived import DERIVED
 
 _DAY = 86400
 _RESTORE_SECONDS = 7 * _DAY
@@ -101,7 +102,7 @@ class Latest:
         for sample in samples:
             if sample.name in RESOURCES:
                 _keep_newest(known.resources, sample.name, sample)
-            else:
+            elif sample.name not in DERIVED:
                 self._own(known, sample)
 
     def events(self, bot: str, events: Sequence[Event]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from telemetry.metric_types import METRIC_TYPES, series_name
 from telemetry.prometheus import Counter, Gauge, Histogram, Registry
+from telemetry.trading.derived import DERIVED
 
 RESOURCES: Mapping[str, str] = {
     "bot_up": "Is 1 while the bot's process runs, 0 from its end on",
@@ -78,7 +79,7 @@ def bot_series() -> dict[str, str]:
 
 def all_series() -> dict[str, str]:
     """Return every documented series, with its text."""
-    return {**bot_series(), **RESOURCES, **HEALTH}
+    return {**bot_series(), **RESOURCES, **DERIVED, **HEALTH}
 
 
 class Health:

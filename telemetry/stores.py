@@ -59,6 +59,14 @@ class EventPage:
     next_cursor: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Events in the order in which they were stored; `number` is where the next look goes on."""
+
+    events: list[Event]
+    number: int
+
+
 class SeriesStore(Protocol):
     """Keeps samples. Writing the same sample (series and millisecond) twice keeps one."""
 
@@ -98,6 +106,26 @@ class EventStore(Protocol):
         """Return where the stored output of one stream of an allocation ends, None where there is none."""
         ...
 
+    async def newest_number(self) -> int:
+        """Return the number of the event stored last, 0 where there is none."""
+        ...
+
+    async def arrived(self, after: int, kinds: Sequence[str], rows: int = 50_000) -> Arrivals:
+        """Return the events of these kinds among the next `rows` that were stored after a number."""
+        ...
+
     async def close(self) -> None:
         """Flush and let go."""
+        ...
+
+
+class TradingStore(Protocol):
+    """Keeps what was made of bots' events: each bot's trading, and up to which event that goes."""
+
+    async def load(self) -> tuple[int, list[bytes]]:
+        """Return the number of the last event in it (0: none), and each bot's state."""
+        ...
+
+    async def save(self, number: int, states: Mapping[str, bytes], gone: Sequence[str] = ()) -> None:
+        """Keep states by bot and forget others, all at once. Raises StoreUnavailable."""
         ...

@@ -34,6 +34,7 @@ from web.routes import (
     suspensions,
     system,
     tokens,
+    trading,
     webhooks,
 )
 from web.services import Services
@@ -53,6 +54,10 @@ ROUTES = (
     bots.bot_series,
     bots.bot_logs,
     bots.bot_runs,
+    trading.bot_trading,
+    trading.positions,
+    trading.trades,
+    trading.figures,
     query.query,
     operations.sync,
     operations.restart,

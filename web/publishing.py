@@ -1,6 +1,7 @@
 """From what the controller and the intake tell to messages on the live channel, each encoded once.
 
-Topics: `fleet` (rows and the header), `revisions` and `bot:NAME` (samples, logs, events, runs).
+Topics: `fleet` (rows and the header), `revisions`, `trading` (figures by account) and `bot:NAME` (samples,
+logs, events, runs, trading).
 See web/documents.py.
 """
 
@@ -18,16 +19,23 @@ from schemas.reports import LauncherReport
 from telemetry.latest import Latest
 from telemetry.live import Broadcaster
 from telemetry.records import Event, Sample
+from telemetry.trading_desk import TradingDesk
 from web.fleet_header import FleetHeader
 from web.presentation import event_document, moved_revision_document, run_document, sample_document
 from web.rows import Rows
+from web.trading import figures_document, trading_document
 
 FLEET = "fleet"
 REVISIONS = "revisions"
+TRADING = "trading"
 _TOLD = 32
 """Revisions whose changes are remembered as they were told: each source may have one under way."""
 HEADER_EVERY = 1.0
 """Least seconds between two sendings of the fleet's header."""
+TRADING_EVERY = 1.0
+"""Least seconds between two sendings of a bot's trading."""
+FIGURES_EVERY = 2.0
+"""Least seconds between two sendings of the figures of all accounts."""
 HEADER_AGAIN = 10.0
 """Seconds after which the header is sent though nothing changed: when the source was last seen moves on."""
 _encode = msgspec.json.Encoder().encode
@@ -89,6 +97,7 @@ class LivePublisher:
         self,
         live: Broadcaster,
         latest: Latest,
+        trading: TradingDesk,
         rows: Rows,
         header: FleetHeader,
         find: Callable[[str], BotStatus | None],
@@ -98,6 +107,7 @@ class LivePublisher:
     ) -> None:
         self._live = live
         self._latest = latest
+        self._trading = trading
         self._rows = rows
         self._header = header
         self._find = find
@@ -109,6 +119,8 @@ class LivePublisher:
         """The changes of the revisions that were told of last, by bot, as they were then."""
         self._paced = Paced(self._emit_row)
         self._paced_header = Paced(self._emit_header)
+        self._paced_trading = Paced(self._emit_trading)
+        self._paced_figures = Paced(self._emit_figures)
 
     def status_changed(self, status: BotStatus) -> None:
         """Send a bot's row, and the header with its new counts."""
@@ -118,6 +130,7 @@ class LivePublisher:
     def bot_removed(self, name: str) -> None:
         """Tell that a bot is gone, and forget what was known of it."""
         self._paced.forget(name)
+        self._paced_trading.forget(name)
         self._latest.forget(name)
         self._live.publish(FLEET, "status", _encode({"name": name, "removed": True}))
         self._live.forget(topic_of(name))
@@ -140,19 +153,28 @@ class LivePublisher:
     def samples(self, bot: str, samples: Sequence[Sample]) -> None:
         """Send new samples, and the row that they change."""
         self._latest.samples(bot, samples)
+        self._trading.samples(bot, samples)
+        self.derived(bot, samples)
+        self._paced.touch(bot, self._rows_every)
+
+    def derived(self, bot: str, samples: Sequence[Sample]) -> None:
+        """Send samples that are no word of the bot itself, and so move no row."""
         self._publish(
             topic_of(bot),
             "samples",
             lambda: {"bot": bot, "samples": [sample_document(one) for one in samples]},
         )
-        self._paced.touch(bot, self._rows_every)
 
     def events(self, bot: str, events: Sequence[Event]) -> None:
         """Send new log lines and events, and the row that they change."""
         self._latest.events(bot, events)
+        traded = self._trading.events(bot, events)
         topic = topic_of(bot)
         for event in events:
             self._publish(topic, "log" if event.kind == "log" else "event", partial(event_document, event))
+        if traded:
+            self._paced_trading.touch(bot, TRADING_EVERY)
+            self._paced_figures.touch(TRADING, FIGURES_EVERY)
         self._paced.touch(bot, self._rows_every)
 
     async def reports(self, reports: Reports) -> None:
@@ -167,6 +189,8 @@ class LivePublisher:
         """Send nothing more."""
         self._paced.close()
         self._paced_header.close()
+        self._paced_trading.close()
+        self._paced_figures.close()
         if self._again is not None:
             self._again.cancel()
 
@@ -174,6 +198,12 @@ class LivePublisher:
         status = self._find(bot)
         if status is not None:
             self._publish(FLEET, "status", partial(self._rows.of, status))
+
+    def _emit_trading(self, bot: str) -> None:
+        self._publish(topic_of(bot), "trading", partial(trading_document, self._trading, bot))
+
+    def _emit_figures(self, _key: str) -> None:
+        self._publish(TRADING, "figures", partial(figures_document, self._trading, "account"))
 
     def _emit_header(self, _key: str) -> None:
         self._publish(FLEET, "fleet", self._header.document)

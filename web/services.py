@@ -30,6 +30,7 @@ from telemetry.intake import IngestAnswer
 from telemetry.live import Broadcaster
 from telemetry.prometheus import Registry
 from telemetry.stores import EventStore, SeriesStore
+from telemetry.trading_desk import TradingDesk
 from web.access.gate import Access
 from web.dashboard_files import DashboardFiles
 from web.documents import PlanDocument
@@ -294,6 +295,7 @@ class Services:
     controller: FleetController
     series: SeriesStore
     events: EventStore
+    trading: TradingDesk
     live: Broadcaster
     rows: Rows
     intake: TelemetryIntake

@@ -84,6 +84,7 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
             parts.options.data / "git", parts.repositories, lambda: bool(parts.git and parts.git.busy)
         )
     )
+    trading = asyncio.create_task(parts.telemetry.trading.run())
     reporting = asyncio.create_task(parts.statuses.run()) if parts.statuses else None
     try:
         await parts.controller.ready()
@@ -102,6 +103,8 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
             await asyncio.gather(agent, return_exceptions=True)
         if parts.git:
             await parts.git.close()
+        trading.cancel()
+        await asyncio.gather(trading, return_exceptions=True)
         parts.publisher.close()
         await parts.telemetry.close()
         await parts.database.close()

@@ -56,6 +56,7 @@ from web.routes.bundles import bundle_path
 from web.rows import Rows
 from web.services import FleetController, Services
 from web.settings import WebSettings
+from web.trading import profiles
 from web.webhooks import Webhooks
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     publisher = LivePublisher(
         telemetry.live,
         telemetry.latest,
+        telemetry.trading,
         rows,
         header,
         find=lambda name: find_status(controller, name),
@@ -148,6 +150,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         rows_every=settings.rows_every,
     )
     relay.target = publisher
+    telemetry.trading.profile, telemetry.trading.told = profiles(controller), publisher.derived
     statuses = make_reports(origin.forges, options)
     relay.revisions = telling(statuses, url, options.fleet)
     intake = Intake(telemetry.series, telemetry.events, publisher, telemetry.health, fleet=fleet)
@@ -167,6 +170,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         controller=controller,
         series=telemetry.series,
         events=telemetry.events,
+        trading=telemetry.trading,
         live=telemetry.live,
         rows=rows,
         intake=intake,

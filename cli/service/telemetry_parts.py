@@ -1,6 +1,7 @@
 """The telemetry half of the service: stores, live channel, newest values."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 from cli.service.options import UpOptions
@@ -8,10 +9,12 @@ from schemas.errors import StoreUnavailable
 from telemetry.embedded.database import TelemetryDatabase
 from telemetry.embedded.events import EmbeddedEventStore
 from telemetry.embedded.series import EmbeddedSeriesStore
+from telemetry.embedded.trading import EmbeddedTradingStore
 from telemetry.latest import Latest
 from telemetry.live import Broadcaster
 from telemetry.names import Health
 from telemetry.stores import SeriesStore
+from telemetry.trading_desk import TradingDesk
 from telemetry.victoriametrics import VictoriaMetricsStore
 
 
@@ -25,6 +28,7 @@ class Telemetry:
     live: Broadcaster
     latest: Latest
     health: Health
+    trading: TradingDesk
 
     async def check(self) -> str:
         """Return "ok", or why the series store cannot be used."""
@@ -36,7 +40,9 @@ class Telemetry:
         return "ok"
 
     async def close(self) -> None:
-        """Flush the stores."""
+        """Keep what was made of the events, and flush the stores."""
+        with contextlib.suppress(StoreUnavailable):  # it is made again of the events at the next start
+            await self.trading.keep()
         await self.series.close()
         await self.events.close()
         await self.database.close()
@@ -56,4 +62,5 @@ async def open_telemetry(options: UpOptions, fleet: str) -> Telemetry:
         await latest.restore(series, events)
     except StoreUnavailable:
         health.count("herdsman_store_errors_total", store="restore")
-    return Telemetry(database, series, events, Broadcaster(health), latest, health)
+    trading = TradingDesk(events, EmbeddedTradingStore(database), series, health)
+    return Telemetry(database, series, events, Broadcaster(health), latest, health, trading)

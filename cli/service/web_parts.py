@@ -34,6 +34,7 @@ from web.leader import LeaderForward, LeadersBuilds
 from web.publishing import LivePublisher
 from web.rows import Rows
 from web.services import Services
+from web.trading import profiles
 
 _LOOK_EVERY = 1.0
 _DRAINS_EVERY = 2.0
@@ -86,6 +87,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
     publisher = LivePublisher(
         telemetry.live,
         telemetry.latest,
+        telemetry.trading,
         rows,
         header,
         find=lambda name: find_status(controller, name),
@@ -93,6 +95,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         rows_every=settings.rows_every,
     )
     mirror.listener = publisher
+    telemetry.trading.profile, telemetry.trading.told = profiles(controller), publisher.derived
     intake = Intake(telemetry.series, telemetry.events, publisher, telemetry.health, fleet=fleet)
     leader = LeaderForward(lambda: mirror.leader.address if mirror.leader else "")
     access = await make_access(up, listening, database)
@@ -104,6 +107,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         controller=controller,
         series=telemetry.series,
         events=telemetry.events,
+        trading=telemetry.trading,
         live=telemetry.live,
         rows=rows,
         intake=intake,

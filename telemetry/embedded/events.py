@@ -12,7 +12,7 @@ from telemetry.embedded.database import TelemetryDatabase
 from telemetry.levels import LEVELS
 from telemetry.names import Health
 from telemetry.records import Event
-from telemetry.stores import EventPage, EventQuery, Position
+from telemetry.stores import Arrivals, EventPage, EventQuery, Position
 
 _INDEX_AT_ONCE = 2000
 _INDEX_BEFORE_SEARCH = 200_000
@@ -59,6 +59,14 @@ class EmbeddedEventStore:
     async def end_of(self, allocation: str, stream: str) -> Position | None:
         """Return where the stored output of one stream of an allocation ends."""
         return await self._database.read(lambda connection: _end_of(connection, f"{allocation}/{stream}/"))
+
+    async def newest_number(self) -> int:
+        """Return the number of the event stored last."""
+        return await self._database.read(_last)
+
+    async def arrived(self, after: int, kinds: Sequence[str], rows: int = 50_000) -> Arrivals:
+        """Return the events of these kinds among the next rows."""
+        return await self._database.read(lambda connection: _arrived(connection, after, kinds, rows))
 
     async def close(self) -> None:
         """Close the file that both stores share."""
@@ -186,6 +194,18 @@ def _search(connection: sqlite3.Connection, query: EventQuery) -> EventPage:
     page = rows[: query.limit]
     more = len(rows) > query.limit
     return EventPage([_event(row) for row in page], f"{page[-1][5]!r}_{page[-1][0]}" if more else "")
+
+
+def _arrived(connection: sqlite3.Connection, after: int, kinds: Sequence[str], rows: int) -> Arrivals:
+    until = min(after + rows, _last(connection))
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM events JOIN sources ON sources.id = source "  # noqa: S608
+        "JOIN contexts ON contexts.id = context "
+        f"WHERE events.n > ? AND events.n <= ? AND kind IN ({', '.join('?' * len(kinds))}) "
+        "ORDER BY events.n",
+        (after, until, *kinds),
+    )
+    return Arrivals([_event(row) for row in found], max(after, until))
 
 
 def _conditions(query: EventQuery) -> tuple[list[str], list[Any]]:

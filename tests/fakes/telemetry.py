@@ -1,12 +1,12 @@
 """Stores and intake in memory, for tests of what lies above them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.errors import StoreUnavailable
 from telemetry.intake import IngestAnswer
 from telemetry.records import Event, Sample, Series
-from telemetry.stores import EventPage, EventQuery, Position, SeriesQuery
+from telemetry.stores import Arrivals, EventPage, EventQuery, Position, SeriesQuery
 
 
 @dataclass
@@ -52,11 +52,27 @@ class MemoryEvents:
         self.queries.append(query)
         return self.page
 
+    async def newest_number(self) -> int:
+        return 0
+
+    async def arrived(self, after: int, kinds: Sequence[str], rows: int = 50_000) -> Arrivals:
+        return Arrivals([], after)
+
     async def end_of(self, allocation: str, stream: str) -> Position | None:
         return None
 
     async def close(self) -> None:
         """Nothing to close."""
+
+
+class MemoryTrading:
+    """Keeps no trading."""
+
+    async def load(self) -> tuple[int, list[bytes]]:
+        return 0, []
+
+    async def save(self, number: int, states: Mapping[str, bytes], gone: Sequence[str] = ()) -> None:
+        """Take states and forget them."""
 
 
 @dataclass

@@ -18,8 +18,9 @@ from gitops.compiling.records import BuildRecords
 from telemetry.latest import Latest
 from telemetry.live import Broadcaster
 from telemetry.prometheus import Registry
+from telemetry.trading_desk import TradingDesk
 from tests.fakes.controller import FakeController, bot_status
-from tests.fakes.telemetry import FakeIntake, MemoryEvents, MemorySeries
+from tests.fakes.telemetry import FakeIntake, MemoryEvents, MemorySeries, MemoryTrading
 from tests.fakes.tokens import MemoryTokenStore
 from web.access.gate import Access
 from web.access.listen import Listen
@@ -97,6 +98,7 @@ async def make_services(folder: Path, url: str, **changes: Any) -> tuple[Service
         controller=controller,
         series=MemorySeries(),
         events=MemoryEvents(),
+        trading=TradingDesk(MemoryEvents(), MemoryTrading(), MemorySeries()),
         live=Broadcaster(heartbeat=0.05),
         rows=Rows(Latest()),
         intake=FakeIntake(),

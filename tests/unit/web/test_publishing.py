@@ -12,7 +12,9 @@ from controller.status import Health
 from telemetry.latest import Latest
 from telemetry.live import Broadcaster, Subscription
 from telemetry.records import Event, Sample
+from telemetry.trading_desk import TradingDesk
 from tests.fakes.controller import REVISION, FakeController, bot_status
+from tests.fakes.telemetry import MemoryEvents, MemorySeries, MemoryTrading
 from web.fleet_header import FleetHeader
 from web.publishing import LivePublisher
 from web.rows import Rows
@@ -28,9 +30,11 @@ class Channel:
         self.live = Broadcaster()
         self.recorded: list[object] = []
         latest = Latest()
+        self.trading = TradingDesk(MemoryEvents(), MemoryTrading(), MemorySeries())
         self.publisher = LivePublisher(
             self.live,
             latest,
+            self.trading,
             Rows(latest),
             FleetHeader(self.controller, "local", "0.0.1", lambda: 1.0),
             find=self.controller.bots.get,
@@ -102,9 +106,9 @@ async def test_logs_events_and_runs_have_their_own_names(channel: Channel):
     channel.publisher.events("sma-btc", [line, trade])
     channel.publisher.run_changed("sma-btc", RunRecord("r1", "sma-btc", "a", "n", REVISION.id, 1.0))
     found = messages(await anext(bot))
-    assert [event for event, _ in found] == ["log", "event", "run"]
+    assert [event for event, _ in found] == ["log", "event", "trading", "run"]
     assert found[1][1]["data"] == {"price": 1.5}
-    assert found[2][1]["run"]["outcome"] is None
+    assert found[3][1]["run"]["outcome"] is None
     channel.publisher.close()
 
 

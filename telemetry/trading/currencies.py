@@ -1,0 +1,65 @@
+"""In which currency a line's amounts are."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_PAIR = re.compile(r"([A-Za-z0-9.]+)/([A-Za-z0-9]+)(?::([A-Za-z0-9]+))?")
+_DASHED = re.compile(r"([A-Za-z0-9.]+)[-_]([A-Za-z0-9]+)")
+_FIAT = (
+    "USD",
+    "EUR",
+    "GBP",
+    "JPY",
+    "CHF",
+    "AUD",
+    "CAD",
+    "NZD",
+    "SEK",
+    "NOK",
+    "DKK",
+    "SGD",
+    "HKD",
+    "CNY",
+    "KRW",
+)
+_COINS = ("USDT", "USDC", "FDUSD", "TUSD", "DAI", "BTC", "ETH", "BNB")
+_QUOTES = frozenset((*_FIAT, *_COINS))
+"""What may stand behind a dash: `BTC-USDT` is a pair, `ES-DEC` is not."""
+_MOST = 16
+
+
+def pair_of(symbol: str) -> tuple[str, str]:
+    """Return base and currency of a symbol: `BTC/USDT`, `BTC/USDT:USDT`, `BTC-USDT`; ("", "") of another."""
+    if found := _PAIR.fullmatch(symbol):
+        return found[1].upper(), (found[3] or found[2]).upper()
+    if (found := _DASHED.fullmatch(symbol)) and found[2].upper() in _QUOTES:
+        return found[1].upper(), found[2].upper()
+    return "", ""
+
+
+def currency_of(line: Mapping[str, Any]) -> str:
+    """Return the currency of a line: its own field, else its symbol's; "" where neither says it."""
+    own = line.get("currency")
+    if type(own) is str and own:
+        return own[:_MOST]
+    symbol = line.get("symbol")
+    return pair_of(symbol)[1] if type(symbol) is str else ""
+
+
+def account_of(line: Mapping[str, Any]) -> str:
+    """Return the account that a line names, "" where it names none."""
+    account = line.get("account")
+    return str(account)[:128] if type(account) is str or type(account) is int else ""
+
+
+def number_of(line: Mapping[str, Any], name: str) -> float | None:
+    """Return a field as a finite number, None where it is none."""
+    value = line.get(name)
+    if type(value) is not float and type(value) is not int:
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if -1e300 < number < 1e300 else None

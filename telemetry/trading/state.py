@@ -1,0 +1,140 @@
+"""One bot's trading: its events, one after another, move it on. The same event twice counts once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct, field
+
+from telemetry.records import Event
+from telemetry.stores import Position as Place
+from telemetry.trading.currencies import account_of, currency_of, number_of
+from telemetry.trading.ledger import Ledger
+
+KINDS = frozenset({"order", "trade", "position", "equity", "balance", "transfer", "price"})
+"""The kinds of events that say something of trading."""
+_MOST_LEDGERS = 100
+"""Accounts and currencies of one bot; lines of more are passed over."""
+_MOST_MARKS = 5000
+_MOST_STREAMS = 64
+_MOST_BALANCES = 1000
+
+
+class Balance(Struct):
+    """What an account has of an asset."""
+
+    mode: str
+    account: str
+    asset: str
+    total: float
+    free: float | None
+    used: float | None
+    at: float
+
+
+class BotTrading(Struct):
+    """What is known of one bot's trading; `ledgers` by mode, account and currency."""
+
+    bot: str
+    labels: dict[str, str] = field(default_factory=dict)
+    """The labels of its series: fleet, bot, program, env."""
+    ledgers: dict[tuple[str, str, str], Ledger] = field(default_factory=dict)
+    balances: dict[str, Balance] = field(default_factory=dict)
+    marks: dict[str, float] = field(default_factory=dict)
+    """The newest price of each symbol."""
+    read: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """How far each stream of an allocation was taken: file index and offset of its newest event."""
+    newest_at: float = 0.0
+    """The time of the newest event."""
+
+    def take(self, events: Sequence[Event]) -> bool:
+        """Take events of one stream, in its order, without those taken before; say whether anything moved."""
+        moved = False
+        for event in events:
+            if event.kind in KINDS and self._is_new(event.id):
+                self._apply(event.kind, event.data, event.time, event.mode)
+                moved = True
+        return moved
+
+    def _is_new(self, identity: str) -> bool:
+        """Say whether an event comes after all that were taken of its stream; note that it was."""
+        stream, place = _place(identity)
+        if place is None:
+            return True
+        last = self.read.get(stream)
+        now = (place.index, place.offset)
+        if last is not None:
+            if now <= last:
+                return False
+        elif len(self.read) >= _MOST_STREAMS:
+            del self.read[next(iter(self.read))]
+        self.read[stream] = now
+        return True
+
+    def _apply(self, kind: str, line: Mapping[str, Any], at: float, mode: str) -> None:
+        self.newest_at = max(self.newest_at, at)
+        if kind == "price":
+            value = number_of(line, "value")
+            if value is not None:
+                self._mark(line, value)
+            return
+        if kind == "balance":
+            self._balance(mode, line, at)
+            return
+        ledger = self._ledger(mode, account_of(line), currency_of(line))
+        if ledger is None:
+            return
+        if kind == "trade":
+            self._mark(line, ledger.trade(line, at))
+        elif kind == "order":
+            ledger.order(line, at)
+        elif kind == "position":
+            self._mark(line, ledger.position(line, at))
+        elif kind == "equity":
+            ledger.sample(line, at, self._made(mode, ledger))
+        else:
+            self._transfer(ledger, line)
+
+    def _transfer(self, ledger: Ledger, line: Mapping[str, Any]) -> None:
+        """Take a transfer; it names its currency also where the equity lines of its account do not."""
+        plain = self.ledgers.get((ledger.mode, ledger.account, ""))
+        (plain if ledger.equity is None and plain is not None else ledger).transfer(line)
+
+    def _balance(self, mode: str, line: Mapping[str, Any], at: float) -> None:
+        total, account, asset = number_of(line, "total"), account_of(line), str(line.get("asset"))[:32]
+        key = f"{mode} {account} {asset}"
+        if total is not None and (key in self.balances or len(self.balances) < _MOST_BALANCES):
+            free, used = number_of(line, "free"), number_of(line, "used")
+            self.balances[key] = Balance(mode, account, asset, total, free, used, at)
+
+    def _mark(self, line: Mapping[str, Any], price: float | None) -> None:
+        symbol = line.get("symbol")
+        if price is None or type(symbol) is not str:
+            return
+        if symbol not in self.marks and len(self.marks) >= _MOST_MARKS:
+            del self.marks[next(iter(self.marks))]
+        self.marks[symbol] = price
+
+    def _ledger(self, mode: str, account: str, currency: str) -> Ledger | None:
+        key = (mode, account, currency)
+        known = self.ledgers.get(key)
+        if known is None and len(self.ledgers) < _MOST_LEDGERS:
+            known = self.ledgers[key] = Ledger(mode, account, currency)
+        return known
+
+    def _made(self, mode: str, own: Ledger) -> float | None:
+        """Return what the fills made that an equity line of `own` speaks of, None where there are none."""
+        found = None
+        for ledger in self.ledgers.values():
+            ours = ledger.mode == mode and ledger.account == own.account
+            if ledger.fills and ours and (ledger.currency in ("", own.currency) or not own.currency):
+                found = (found or 0.0) + ledger.made(self.marks)
+        return found
+
+
+def _place(identity: str) -> tuple[str, Place | None]:
+    """Return the stream of an event's id (`allocation/stream/index/offset`) and its place in it."""
+    rest, _, offset = identity.rpartition("/")
+    stream, _, index = rest.rpartition("/")
+    if stream and index.isdigit() and offset.isdigit():
+        return stream, Place(int(index), int(offset))
+    return identity, None

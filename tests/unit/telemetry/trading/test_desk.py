@@ -1,0 +1,133 @@
+"""The desk goes on after a restart, on a real store: nothing lost, nothing doubled."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
+from telemetry.embedded.trading import EmbeddedTradingStore
+from telemetry.records import Event, Sample
+from telemetry.stores import SeriesQuery
+from telemetry.trading.views import Profile
+from telemetry.trading_desk import TradingDesk
+from tests.unit.telemetry.trading.lines import DAY, START, Printer
+
+
+class House:
+    """A desk on the stores of one process."""
+
+    def __init__(self, path: Path) -> None:
+        database = TelemetryDatabase(path / "telemetry.db")
+        self.events = EmbeddedEventStore(database)
+        self.series = EmbeddedSeriesStore(database)
+        store = EmbeddedTradingStore(database)
+        self.desk = TradingDesk(self.events, store, self.series, clock=lambda: START + DAY / 2)
+        self.desk.profile = lambda _: Profile("cross", "main", "USDT")
+
+    async def print(self, events: Sequence[Event], *, stored: bool = True) -> None:
+        """Tell the desk and store, as the intake does; a batch that was not stored comes again."""
+        self.desk.events(events[0].bot, events)
+        if stored:
+            await self.events.append(events)
+
+    def fills(self) -> int:
+        return sum(view.fills for view in self.desk.accounts("sma"))
+
+
+@contextlib.asynccontextmanager
+async def living(path: Path) -> AsyncIterator[House]:
+    """A process from its start to its death: nothing is kept at its end."""
+    house = House(path)
+    await house.desk.catch_up()
+    try:
+        yield house
+    finally:
+        await house.events.close()
+
+
+async def test_a_killed_process_forgets_no_fill_and_doubles_none(tmp_path: Path) -> None:
+    """Kept states, events stored since, and a batch that was told but not stored, each count once."""
+    says = Printer()
+    first, second, third = ([says.fill("buy", 1, 100, at) for at in range(3)] for _ in range(3))
+    async with living(tmp_path) as house:
+        await house.print(first)
+        await house.desk.keep()
+        await house.print(second)
+        await house.print(third, stored=False)
+        assert house.fills() == 9
+    async with living(tmp_path) as house:
+        assert house.fills() == 6
+        await house.print(third)
+        assert house.fills() == 9
+        await house.desk.keep()
+    async with living(tmp_path) as house:
+        assert house.fills() == 9
+
+
+async def test_what_was_told_and_kept_but_not_stored_counts_once(tmp_path: Path) -> None:
+    """A batch that the store refused comes again after the restart."""
+    says = Printer()
+    batch = [says.fill("buy", 1, 100) for _ in range(4)]
+    async with living(tmp_path) as house:
+        await house.print(batch, stored=False)
+        await house.desk.keep()
+    async with living(tmp_path) as house:
+        assert house.fills() == 4
+        await house.print(batch)
+        assert house.fills() == 4
+
+
+async def test_what_comes_while_the_past_is_read_counts_once(tmp_path: Path) -> None:
+    """Live lines wait for the past, whether the past holds them already or not."""
+    says = Printer()
+    past, stored, told = ([says.fill("buy", 1, 100) for _ in range(5)] for _ in range(3))
+    async with living(tmp_path) as house:
+        await house.events.append(past)
+    house = House(tmp_path)
+    await house.print(stored)
+    await house.print(told, stored=False)
+    assert not house.desk.ready
+    assert house.fills() == 0
+    await house.desk.catch_up()
+    assert house.fills() == 15
+    assert house.desk.ready
+    await house.events.close()
+
+
+async def test_the_past_is_read_a_part_at_a_time(tmp_path: Path) -> None:
+    """Events of other kinds lie between those of trading; each part goes on behind the one before."""
+    says = Printer()
+    async with living(tmp_path) as house:
+        for _ in range(4):
+            batch = [says.line("log", text="x"), says.fill("buy", 1, 100), says.line("signal", symbol="X")]
+            await house.events.append(batch)
+        found, number = [], 0
+        for _ in range(4):
+            arrived = await house.events.arrived(number, ("trade",), 3)
+            number = arrived.number
+            found += arrived.events
+        assert [event.kind for event in found] == ["trade"] * 4
+        assert number == await house.events.newest_number() == 12
+        assert (await house.events.arrived(number, ("trade",))).events == []
+
+
+async def test_derived_series_are_written_and_told(tmp_path: Path) -> None:
+    """A bot that traded has P&L, exposure and drawdown as series, with its account and currency."""
+    says = Printer()
+    told: list[Sample] = []
+    base = {"fleet": "desk", "bot": "sma", "program": "cross"}
+    async with living(tmp_path) as house:
+        house.desk.told = lambda _, samples: told.extend(samples)
+        await house.print([says.fill("buy", 2, 100), says.equity(1000, 1), says.equity(900, 2)])
+        house.desk.samples("sma", [Sample("bot_equity", {**base, "currency": "USDT"}, START, 900.0)])
+        await house.desk.write()
+        query = SeriesQuery("sma", "bot_trading_drawdown", START, START + DAY)
+        (series,) = await house.series.query(query)
+        ((at, value),) = series.points
+        assert (at, round(value, 9)) == (START + DAY / 2, -0.1)
+        wanted = {**base, "account": "main", "currency": "USDT"}
+        assert {key: series.labels[key] for key in wanted} == wanted
+        assert {one.name: one.value for one in told}["bot_trading_gross_exposure"] == 200.0
+        told.clear()
+        await house.desk.write()
+        assert told == [], "nothing moved since"

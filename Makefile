@@ -89,8 +89,9 @@ one-copy: setup engines ## Prove on a 3+3 Nomad cluster that no two copies of a 
 	HERDSMAN_ONE_COPY=all $(PYTEST) tests/faults/test_one_copy.py -n $(WORKERS) --dist load
 	@$(BIN)/python -m tests.faults.publishing
 
-faults: setup engines ## Make 200 seeded runs through faults, 40 of them on Nomad, as root (SEED=n repeats one, NOMAD=1 on Nomad)
-	$(BIN)/python -m tests.faults.runs $(if $(SEED),--seed $(SEED) --on-nomad $(or $(NOMAD),0),--runs 160 --on-nomad 40 --output .fault-runs.json)
+faults: setup engines ## Make 200 seeded runs through faults, 40 of them on Nomad, as root (SEED=n BOTS=n repeats one, NOMAD=1 on Nomad)
+	@$(if $(SEED),,rm -f .fault-runs.jsonl)
+	$(BIN)/python -m tests.faults.runs --bots $(or $(BOTS),30) --steps $(or $(STEPS),7) $(if $(SEED),--seed $(SEED) --on-nomad $(or $(NOMAD),0),--runs 160 --on-nomad 40 --keep .fault-runs.jsonl --publish)
 
 screenshots: setup engines ## Take the pictures of docs/images anew, from the demo fleet
 	@$(BIN)/python -m docs.screenshots

@@ -1,6 +1,6 @@
 """Following changes: each bot's newest change, its pass, and the record of the revision that asked for it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from controller.clock import Clock
@@ -10,10 +10,18 @@ from controller.passes import Pass
 from controller.plan import Action, ActionKind, Plan
 from controller.process import ProcessState
 from controller.progress import Aim, Evidence, progress
-from controller.records import Change, ChangeState, FieldChange, RevisionRecord, RevisionState
+from controller.records import (
+    Change,
+    ChangeState,
+    FieldChange,
+    OpenChange,
+    RevisionRecord,
+    RevisionState,
+)
 from controller.rollout import RolloutView
 from controller.schedulers.protocol import Phase
 from controller.settings import Settings
+from gitops.revision import Revision
 from schemas.bot import BotType
 from schemas.errors import HerdsmanError
 
@@ -41,6 +49,8 @@ class Followed:
         self._clock = clock
         self._settings = settings
         self._tracks: dict[str, _Track] = {}
+        self._left: list[_Track] = []
+        """What an earlier life left on its way, until the first plan shows what is wanted now."""
         self._moved: dict[str, dict[str, Change]] = {}
         self._records: dict[str, RevisionRecord] = {}
         """Each source's newest revision; its changes are kept in `_changes` until it is asked for."""
@@ -68,12 +78,22 @@ class Followed:
         """Say whether a change has moved since the last `take_moved`."""
         return bool(self._moved)
 
+    def take_up(self, left: Iterable[OpenChange]) -> None:
+        """Go on following what an earlier life left on its way; the fleet is as that life knew it."""
+        for one in left:
+            track = _Track(one.change, self._earlier_aim(one.change), one.revision, [])
+            if one.newer:
+                self._move(track, ChangeState.UNCHANGED, f"overtaken by {Revision(one.newer).short}")
+            else:
+                self._left.append(track)
+
     def begin(self, asked: Pass, plan: Plan, record: RevisionRecord | None) -> None:
         """Follow a plan's actions for a pass; `record` where the plan is of a revision not seen before."""
         if record is not None:
             self._newest = source = record.revision.origin
             self._records[source] = replace(record, changes=())
             self._changes[source] = {change.bot: change for change in record.changes}
+        left = self._go_on()
         live = [action for action in plan.actions if not action.held]
         again = {action.bot for action in live}
         for bot in [*self._tracks]:
@@ -82,9 +102,19 @@ class Followed:
         if record is None and asked.trigger in _ANNOUNCING:
             tracks += self._joined(asked, plan.revision.key, again)
         asked.begin(plan, [track.change for track in tracks])
-        for action in live:
-            self.advance(action.bot)
+        for bot in dict.fromkeys([*(action.bot for action in live), *left]):
+            self.advance(bot)
         self._settle_record(plan)
+
+    def _go_on(self) -> list[str]:
+        """Follow what an earlier life left, and return whose changes that are."""
+        left, self._left = self._left, []
+        wanted = self._fleet.wanted.bots if self._fleet.wanted else {}
+        for track in left:
+            spec = wanted.get(track.change.bot)
+            track.aim = replace(track.aim, scheduled=spec is not None and spec.type is BotType.SCHEDULED)
+            self._tracks[track.change.bot] = track
+        return [track.change.bot for track in left]
 
     def advance(self, name: str) -> float | None:
         """Move a bot's change as far as what is known shows; return when to look again, in seconds."""
@@ -145,9 +175,14 @@ class Followed:
         change = Change(action.bot, action.kind.value, action.summary, message=action.blocked, fields=fields)
         track = _Track(change, self._aim(action), "" if action.drift else revision, [asked], back=action.back)
         old = self._tracks.get(action.bot)
-        if old is not None and _same_aim(old, track):
+        waiting = [one for one in old.asked if one.awaits(action.bot)] if old is not None else []
+        if old is not None and old.asked and _same_aim(old, track):
             track.aim, track.placed_at = old.aim, old.placed_at
-            track.asked = [*(one for one in old.asked if one.awaits(action.bot)), asked]
+            track.asked = [*waiting, asked]
+        if old is not None and old.revision and action.drift and old.aim.digest == track.aim.digest:
+            # What a revision asked for was undone on its way, and is still that revision's change.
+            track.change = old.change.to(ChangeState.WAITING, action.blocked, old.change.seconds)
+            track.revision, track.asked = old.revision, [*waiting, asked]
         self._tracks[action.bot] = track
         self._note(track)
         return track
@@ -190,6 +225,13 @@ class Followed:
             allocation_before=process.allocation,
             failure_before=self._fleet.operations.get(action.bot),
         )
+
+    def _earlier_aim(self, change: Change) -> Aim:
+        """Return what a change of an earlier life aimed at: what was applied last, or was about to be."""
+        entry = self._fleet.inventory.get(change.bot)
+        if entry is None or change.action in (ActionKind.REMOVE.value, ActionKind.STOP.value):
+            return Aim(change.action)
+        return Aim(change.action, digest=entry.intent or entry.digest)
 
     def _overtake(self, bot: str, revision: str, *, again: bool) -> None:
         """End the following of a change that is no longer asked for as it was."""
@@ -238,7 +280,7 @@ class Followed:
         now = self._clock.monotonic()
         for asked in track.asked:
             asked.update(track.change.to(state, message, now - asked.asked_at))
-        seconds = now - track.asked[0].asked_at if moved else track.change.seconds
+        seconds = now - track.asked[0].asked_at if moved and track.asked else track.change.seconds
         track.change = track.change.to(state, message, seconds)
         self._note(track)
 

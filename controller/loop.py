@@ -13,7 +13,13 @@ from controller.database import Database
 from controller.database.attempts import load_attempts
 from controller.database.audit import add_audit, load_audit
 from controller.database.deployments import bundle_keys
-from controller.database.revisions import find_past_bot, find_revision, load_revisions, save_revision
+from controller.database.revisions import (
+    find_past_bot,
+    find_revision,
+    load_revisions,
+    open_changes,
+    save_revision,
+)
 from controller.database.rollouts import load_rollouts
 from controller.database.runs import load_runs
 from controller.fleet import Fleet
@@ -517,6 +523,7 @@ class Controller:
         kept = await self._database.run(
             lambda connection: load_rollouts(connection, [one.revision.key for one in earlier.values()])
         )
+        self._followed.take_up(await self._database.run(open_changes))
         self._usher.turns.restore(
             {
                 source: (record.revision.key, kept[record.revision.key])

@@ -44,6 +44,7 @@ from controller.telling import Telling
 from controller.ushering import Usher
 from controller.watch import Watch
 from gitops.desired import DesiredState
+from gitops.revision import Revision
 from gitops.sources import NothingPushed
 from schemas.errors import HerdsmanError, SchedulerUnavailable, SourceUnavailable
 
@@ -417,8 +418,9 @@ class Reconciler:
     ) -> RevisionRecord | None:
         """Write the revision and every intent before anything is done; return a new revision's record."""
         new = before is None or before.revision.key != plan.revision.key
-        record = self._record(asked, plan, before) if new else None
-        replaced = self._followed.record_of(plan.revision.origin) if new else None
+        earlier = self._earlier.get(plan.revision.origin)
+        record = self._record(asked, plan, before, earlier) if new else None
+        replaced = self._replaced(plan.revision, earlier) if new else None
         intents = self._intents(plan)
         trials = self._begun_trials(intents)
         now = self._clock.time()
@@ -448,6 +450,7 @@ class Reconciler:
 
         if entries or intents or record or credit or audit or rollouts:
             await self._database.run(write)
+        self._earlier.pop(plan.revision.origin, None)
         self._usher.saved(rollouts)
         if credit:
             self._followed.credit(asked.trigger, asked.by)
@@ -461,16 +464,20 @@ class Reconciler:
         record = self._followed.record
         return asked.trigger == "push" and bool(asked.by) and record is not None and not record.by
 
-    def _record(self, asked: Pass, plan: Plan, before: DesiredState | None) -> RevisionRecord:
+    def _replaced(self, revision: Revision, earlier: RevisionRecord | None) -> RevisionRecord | None:
+        """Return the record of the revision, of an earlier life too, that a new one takes the place of."""
+        known = self._followed.record_of(revision.origin) or earlier
+        return known if known is not None and known.revision.id != revision.id else None
+
+    def _record(
+        self, asked: Pass, plan: Plan, before: DesiredState | None, earlier: RevisionRecord | None
+    ) -> RevisionRecord:
         """Return the record of a revision: a new one, or an earlier life's taken up again."""
         origin = plan.revision.origin
         desired, held = self._fleet.desired, plan.held_for(origin)
         errors = desired.errors_of(origin) if desired is not None else plan.errors
-        earlier = self._earlier.pop(origin, None)
         if earlier is not None and earlier.revision.id == plan.revision.id:
-            acting = {action.bot for action in plan.actions}
-            changes = tuple(_settled(change, change.bot in acting) for change in earlier.changes)
-            return replace(earlier, held=held, errors=errors, changes=changes)
+            return replace(earlier, held=held, errors=errors)
         return RevisionRecord(
             revision=plan.revision,
             state=RevisionState.PENDING if held else RevisionState.RUNNING,
@@ -525,13 +532,6 @@ class Reconciler:
 
 def _differs(spec: object, before: object) -> bool:
     return spec is not before and spec != before
-
-
-def _settled(change: Change, acting: bool) -> Change:
-    """Return an earlier life's change: one that waited and is no longer needed has nothing left to do."""
-    if change.state is ChangeState.WAITING and not acting:
-        return replace(change, state=ChangeState.UNCHANGED)
-    return change
 
 
 def _audit(asked: Pass, plan: Plan, now: float) -> AuditEntry | None:

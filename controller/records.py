@@ -204,6 +204,18 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenChange:
+    """A change of the revision with this key that an earlier life left on its way.
+
+    `newer` is the id of a newer revision that is about the same bot, "" where there is none.
+    """
+
+    revision: str
+    change: Change
+    newer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Wishes:
     """How whoever asks for a pass wants a revision to reach its bots."""
 

@@ -24,6 +24,8 @@ from controller.settings import Settings
 from controller.standing import tell
 
 _LOG = logging.getLogger(__name__)
+_SAVED_AGAIN = 2.0
+"""Seconds until what could not be saved is tried again."""
 _AT_ONCE = 500
 """Bots told of before other tasks get their turn."""
 
@@ -147,8 +149,10 @@ class Telling:
                 self._tell_revision()
                 await self._clock.sleep(self._settings.status_interval)
                 await self._save()
-            except Exception as error:  # noqa: BLE001 - it is tried again with the next change
+            except Exception as error:  # noqa: BLE001 - it is tried again
                 _LOG.error("statuses could not be saved: %s", error)
+                self._unsaved_news.set()
+                await self._clock.sleep(_SAVED_AGAIN)
 
     async def _save(self) -> None:
         """Write every status and change that is not in the database yet, in one transaction."""

@@ -16,6 +16,7 @@ from controller.listing import MOST
 from controller.records import (
     Change,
     ChangeState,
+    OpenChange,
     PastBot,
     RevisionRecord,
     RevisionState,
@@ -92,6 +93,28 @@ def newest_revisions(connection: Connection) -> dict[str, RevisionRecord]:
     return {origin: record for origin, record in found.items() if record is not None}
 
 
+def open_changes(connection: Connection) -> list[OpenChange]:
+    """Return every change that has not come to its end, whichever revision asked for it."""
+    left = changes.c.state.in_([state.value for state in _OPEN])
+    newest_first = revisions.c.received_at.desc()
+    rank = func.row_number().over(partition_by=changes.c.bot, order_by=newest_first)
+    both = changes.join(revisions, revisions.c.id == changes.c.revision)
+    ranked = (
+        select(changes.c.bot, changes.c.revision, rank.label("rank"))
+        .select_from(both)
+        .where(changes.c.bot.in_(select(changes.c.bot).where(left)))
+        .subquery()
+    )
+    last = select(ranked.c.bot, ranked.c.revision).where(ranked.c.rank == 1)
+    newest = {row.bot: row.revision for row in connection.execute(last)}
+    found = _grouped(connection, select(changes).where(left).order_by(changes.c.bot))
+    return [
+        OpenChange(key, change, "" if newest.get(change.bot) == key else _commit(newest.get(change.bot, "")))
+        for key, made in found.items()
+        for change in made
+    ]
+
+
 def credit_revision(connection: Connection, revision: str, trigger: str, by: str) -> None:
     """Write who brought a revision, where a poll had seen it first."""
     row = {"trigger": trigger, "requested_by": by}
@@ -113,6 +136,7 @@ def trim_changes(connection: Connection, keep: int) -> None:
         connection.execute(delete(changes).where(changes.c.revision == revision))
 
 
+_OPEN = (ChangeState.WAITING, ChangeState.HELD, ChangeState.RUNNING)
 _URGENCY = case(
     (changes.c.state == ChangeState.FAILED.value, 0),
     (changes.c.state == ChangeState.DEGRADED.value, 1),

@@ -73,7 +73,7 @@ class Fleet:
             capture_output=True,
             text=True,
             env=self.service.environment(),
-            timeout=90,
+            timeout=max(90.0, self.service.patience),
             check=False,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr

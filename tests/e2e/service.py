@@ -52,7 +52,7 @@ class Service:
     process_kind: str = "up"
     """up, controller or web."""
     patience: float = 60.0
-    """Seconds within which it is ready."""
+    """Seconds within which it is ready, has ended, or has carried out a command."""
 
     @property
     def data(self) -> Path:
@@ -122,13 +122,18 @@ class Service:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=self.patience)
 
     def kill(self) -> None:
         """End it without a chance to clean up."""
         assert self.process is not None
-        self.process.kill()
-        self.process.wait(timeout=10)
+        self.end()
+
+    def end(self) -> None:
+        """Kill it where it still runs; nothing of it is left then, whatever happened before."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(timeout=self.patience)
 
     def get(self, path: str, **query: Any) -> Any:
         """Return a document of the API."""
@@ -166,7 +171,7 @@ class Service:
             text=True,
             env=self.environment() | extra,
             cwd=cwd or self.home,
-            timeout=90,
+            timeout=max(90.0, self.patience),
             check=False,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr

@@ -76,12 +76,14 @@ class Run:
     steps: tuple[Step, ...]
 
 
-def draw(seed: int, most_bots: int = 30, *, on_nomad: bool = False) -> Run:
-    """Return the run of a seed."""
-    rng = random.Random(f"faults {seed}{' on nomad' * on_nomad}")
+def draw(seed: int, most_bots: int = 30, most_steps: int = 7, *, on_nomad: bool = False) -> Run:
+    """Return the run of a seed; its steps are the same for however many bots, and the first of them alike."""
+    name = f"faults {seed}{' on nomad' * on_nomad}"
+    rng, size = random.Random(name), random.Random(f"bots of {name}")
     weights = ON_NOMAD if on_nomad else WEIGHTS
     kinds = rng.choices(list(weights), list(weights.values()), k=rng.randint(4, 7))
-    return Run(seed, rng.randint(10, most_bots), tuple(_step(rng, kind, on_nomad) for kind in kinds))
+    bots = size.randint(min(10, most_bots), most_bots)
+    return Run(seed, bots, tuple(_step(rng, kind, on_nomad) for kind in kinds)[:most_steps])
 
 
 def _step(rng: random.Random, kind: Kind, on_nomad: bool) -> Step:

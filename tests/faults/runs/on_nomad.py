@@ -15,7 +15,7 @@ from tests.faults.runs.drawing import Run, draw
 from tests.faults.runs.judging import judge
 from tests.faults.runs.proxy import proxy
 from tests.faults.runs.records import end_all
-from tests.faults.runs.running import Outcome
+from tests.faults.runs.running import Outcome, count_lives, load
 from tests.faults.runs.steps import play
 from tests.faults.runs.world import World, new_world
 
@@ -31,46 +31,49 @@ STRANGER = {
 }
 
 
-def make_nomad_run(seed: int, nomad: NomadAgent, most_bots: int = 10) -> Outcome:
+def make_nomad_run(seed: int, nomad: NomadAgent, most_bots: int) -> Outcome:
     """Make the run of a seed on this Nomad, and leave it as it was."""
     run, began = draw(seed, most_bots, on_nomad=True), time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix=f"herdsman-faults-nomad-{seed}-"))
     folder.chmod(0o755)
-    target = urlsplit(nomad.address)
-    lives, failure = 0, ""
-    with proxy((target.hostname or "", target.port or 0)) as between:
-        world = new_world(folder / "home", run.bots, between)
-        try:
-            failure = _played(run, world, nomad, folder)
-            lives = sum(len(world.record(name).lives()) for name in world.ever())
-        finally:
-            world.service.stop()
-            _clear(nomad)
-            end_all(folder)
+    lives, failure = _between(run, nomad, folder)
     if not failure:
         shutil.rmtree(folder)
     names = tuple(step.kind.value for step in run.steps)
-    return Outcome(seed, run.bots, names, lives, round(time.monotonic() - began, 1), failure, on_nomad=True)
+    seconds = round(time.monotonic() - began, 1)
+    return Outcome(seed, most_bots, run.bots, names, lives, seconds, load(), failure, on_nomad=True)
 
 
-def _played(run: Run, world: World, nomad: NomadAgent, folder: Path) -> str:
-    at = "the first push"
-    try:
-        start_agent(world.service, nomad, Path(COMMAND), folder)
-        nomad.send("PUT", "jobs", {"Job": STRANGER})
-        before = _stranger(nomad)
-        world.settle()
-        for number, step in enumerate(run.steps, 1):
-            at = f"step {number}, {step.kind}: {step}"
-            play(world, step)
-        at = "the judgement"
-        judge(world)
-        assert _stranger(nomad) == before, "a job that is not ours was changed"
-        jobs = {(job.get("Meta") or {}).get("herdsman.bot") for job in nomad.get("jobs?meta=true")} - {None}
-        assert jobs == set(world.wanted), f"Nomad has jobs of {jobs}"
-    except Exception as error:  # noqa: BLE001 - any failure is the outcome
-        return f"at {at}\n{type(error).__name__}: {error}\nkept: {folder}"
-    return ""
+def _between(run: Run, nomad: NomadAgent, folder: Path) -> tuple[int, str]:
+    """Play a run with a proxy between herdsman and Nomad; return the bots' lives and what failed."""
+    target, world, at = urlsplit(nomad.address), None, ["the first push"]
+    with proxy((target.hostname or "", target.port or 0)) as between:
+        try:
+            world = new_world(folder / "home", run.bots, between)
+            _play(run, world, nomad, folder, at)
+        except Exception as error:  # noqa: BLE001 - any failure is the outcome
+            return count_lives(world), f"at {at[-1]}\n{type(error).__name__}: {error}\nkept: {folder}"
+        finally:
+            if world is not None:
+                world.service.end()
+            _clear(nomad)
+            end_all(folder)
+    return count_lives(world), ""
+
+
+def _play(run: Run, world: World, nomad: NomadAgent, folder: Path, at: list[str]) -> None:
+    start_agent(world.service, nomad, Path(COMMAND), folder)
+    nomad.send("PUT", "jobs", {"Job": STRANGER})
+    before = _stranger(nomad)
+    world.settle()
+    for number, step in enumerate(run.steps, 1):
+        at.append(f"step {number}, {step.kind}: {step}")
+        play(world, step)
+    at.append("the judgement")
+    judge(world)
+    assert _stranger(nomad) == before, "a job that is not ours was changed"
+    jobs = {(job.get("Meta") or {}).get("herdsman.bot") for job in nomad.get("jobs?meta=true")} - {None}
+    assert jobs == set(world.wanted), f"Nomad has jobs of {jobs}"
 
 
 def _stranger(nomad: NomadAgent) -> Any:

@@ -24,17 +24,21 @@ class Outcome:
     """What came of a run; `failure` is "" where everything held."""
 
     seed: int
+    most: int
+    """How many bots it may have begun with."""
     bots: int
     steps: tuple[str, ...]
     lives: int
     seconds: float
+    load: float
+    """The machine's load as it ended: how many processes ran or waited to, over a minute."""
     failure: str = ""
     on_nomad: bool = False
 
 
-def make_run(seed: int, most_bots: int = 30) -> Outcome:
+def make_run(seed: int, most_bots: int = 30, most_steps: int = 7) -> Outcome:
     """Make the run of a seed; whatever goes wrong in it is its failure."""
-    run, began = draw(seed, most_bots), time.monotonic()
+    run, began = draw(seed, most_bots, most_steps), time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix=f"herdsman-faults-{seed}-"))
     with disk(folder / "home"):
         lives, failure = _played(run, folder / "home")
@@ -43,7 +47,9 @@ def make_run(seed: int, most_bots: int = 30) -> Outcome:
     if not failure:
         shutil.rmtree(folder)
     names = tuple(step.kind.value for step in run.steps)
-    return Outcome(seed, run.bots, names, lives, round(time.monotonic() - began, 1), failure)
+    return Outcome(
+        seed, most_bots, run.bots, names, lives, round(time.monotonic() - began, 1), load(), failure
+    )
 
 
 def _played(run: Run, home: Path) -> tuple[int, str]:
@@ -64,16 +70,23 @@ def _played(run: Run, home: Path) -> tuple[int, str]:
         world.service.stop()
         judge_ended(world)
     except Exception as error:  # noqa: BLE001 - any failure is the outcome
-        return _lives(world), f"at {at}\n{type(error).__name__}: {error}\nkept: {home.parent / 'kept'}"
+        return count_lives(world), f"at {at}\n{type(error).__name__}: {error}\nkept: {home.parent / 'kept'}"
     finally:
         if stranger is not None:
             stranger.kill()
             stranger.wait()
+        if world is not None:
+            world.service.end()
         end_all(home)
-    return _lives(world), ""
+    return count_lives(world), ""
 
 
-def _lives(world: World | None) -> int:
+def load() -> float:
+    """Return the machine's load over a minute."""
+    return round(os.getloadavg()[0], 1)
+
+
+def count_lives(world: World | None) -> int:
     return sum(len(world.record(name).lives()) for name in world.ever()) if world else 0
 
 

@@ -5,9 +5,9 @@ import random
 import shutil
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tests.e2e.service import wait_for
 from tests.faults.runs.drawing import Kind, Step
 from tests.faults.runs.dying import FILE
 from tests.faults.runs.proxy import proxy
-from tests.faults.runs.world import World
+from tests.faults.runs.world import PATIENCE, World
 
 DAMAGED_PAGES = 6
 PAGE = 4096
@@ -72,12 +72,19 @@ def _force_push(world: World, step: Step) -> None:
 def _kill_amid_push(world: World, step: Step) -> None:
     """herdsman is killed a moment after a push began."""
     prepare(world, step)
-    pushing = threading.Thread(target=world.push, args=("-o", "confirm-prune"))
-    pushing.start()
-    time.sleep(step.moment)
-    world.service.kill()
-    pushing.join()
+    with _pushing(world):
+        time.sleep(step.moment)
+        world.service.kill()
     world.start()
+
+
+@contextmanager
+def _pushing(world: World) -> Iterator[None]:
+    """Push during the block, which ends once the push has."""
+    with ThreadPoolExecutor(1) as pool:
+        pushed = pool.submit(world.push, "-o", "confirm-prune")
+        yield
+        pushed.result()
 
 
 def _die_at_point(world: World, step: Step) -> None:
@@ -100,7 +107,7 @@ def _kill_bot(world: World, step: Step) -> None:
     for pid in world.record(name).alive():
         world.allowed[name] += 1
         os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: len(world.record(name).alive()) == 1, f"{name} to run again")
+    wait_for(lambda: len(world.record(name).alive()) == 1, f"{name} to run again", PATIENCE)
 
 
 def _kill_launcher(world: World, step: Step) -> None:
@@ -121,7 +128,7 @@ def _cut_push(world: World, step: Step) -> None:
             _push_through(world, between.url, 5)
         assert between.struck
         between.mood = ""
-        _push_through(world, between.url, 90)
+        _push_through(world, between.url, PATIENCE)
 
 
 def _push_through(world: World, url: str, seconds: float) -> None:
@@ -146,7 +153,7 @@ def _full_disk(world: World, step: Step) -> None:
 
 
 @contextmanager
-def filled(folder: Path):
+def filled(folder: Path) -> Iterator[None]:
     """Leave no byte free on a folder's disk, for the time of the block."""
     filler = folder / "filler"
     try:
@@ -192,13 +199,11 @@ def _cut_nomad(world: World, step: Step) -> None:
     assert world.nomad is not None
     prepare(world, step)
     world.nomad.mood = step.fault
-    pushing = threading.Thread(target=world.push, args=("-o", "confirm-prune"))
-    pushing.start()
-    wait_for(lambda: world.nomad is not None and world.nomad.struck, "herdsman to ask Nomad")
-    time.sleep(step.moment)
-    world.nomad.mood = ""
-    world.nomad.struck = 0
-    pushing.join()
+    with _pushing(world):
+        wait_for(lambda: world.nomad is not None and world.nomad.struck, "herdsman to ask Nomad", PATIENCE)
+        time.sleep(step.moment)
+        world.nomad.mood = ""
+        world.nomad.struck = 0
 
 
 _STEPS: dict[Kind, Callable[[World, Step], None]] = {

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 from tests.e2e.fleet import README, Fleet
 from tests.e2e.service import CHECKOUT, Service, wait_for
 from tests.engines.launching import RECORDING_BOT
@@ -165,7 +167,10 @@ class World:
 
     def trouble(self) -> str:
         """Return what is not as git asks for, "" where all is."""
-        bots = self.service.bots()
+        try:
+            bots = self.service.bots()
+        except httpx.HTTPError as error:  # it is being killed, or the machine is very busy
+            return f"herdsman does not answer: {type(error).__name__}: {error}"
         for name, spec in self.wanted.items():
             shown = bots.get(name)
             if shown is None or (shown["health"], shown["sync"]) != ("Healthy", "Synced"):
@@ -187,6 +192,14 @@ def new_world(home: Path, bots: int, nomad: Proxy | None = None) -> World:
     service = Service(
         home, ("--poll-interval", "5", *options), command=install(home, CHECKOUT), patience=PATIENCE
     )
+    try:
+        return _new_world(service, home, bots, nomad)
+    except BaseException:
+        service.end()
+        raise
+
+
+def _new_world(service: Service, home: Path, bots: int, nomad: Proxy | None) -> World:
     service.start()
     folder = home.parent / "fleet"
     folder.mkdir()

@@ -15,7 +15,19 @@ from cli.process_flags import database_options, like_up, typed
 @click.option("--name", default="", help="What this controller is called (else machine and process id).")
 @click.option("--own-url", default="", help="How the web reaches this controller (else where it listens).")
 @click.option("--web-url", default="", help="The dashboard's address, shown to whoever pushes.")
-@like_up(without=frozenset({"scheduler", "seed", "victoriametrics", "sign_in_link"}))
+@like_up(
+    without=frozenset(
+        {
+            "scheduler",
+            "seed",
+            "victoriametrics",
+            "sign_in_link",
+            "explain_url",
+            "explain_model",
+            "explain_key_file",
+        }
+    )
+)
 def controller(
     database: str,
     database_file: Path | None,

@@ -133,6 +133,13 @@ from cli.known_service import default_data
     type=click.Path(path_type=Path),
     help="Tell people of problems: a file (0600) of destinations (docs/notifications.md).",
 )
+@click.option(
+    "--explain-url",
+    default="",
+    help="Let a language model explain errors where asked: an OpenAI-compatible endpoint (docs/errors.md).",
+)
+@click.option("--explain-model", default="", help="The model's name there.")
+@click.option("--explain-key-file", type=click.Path(path_type=Path), help="A file with the endpoint's key.")
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate chain (PEM).")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key (PEM).")
 @click.option(

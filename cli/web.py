@@ -13,6 +13,7 @@ _SHARED = frozenset(
     {
         *("data", "listen", "victoriametrics", "state_store", "tls_cert", "tls_key", "insecure"),
         *("allowed_host", "verbose", "sign_in_link"),
+        *("explain_url", "explain_model", "explain_key_file"),
     }
 )
 

@@ -119,14 +119,20 @@ class CommitHistory:
 
     def find(self, program: str, version: str) -> PastProgram | None:
         """Return the last state of a version: as the branch had it, else as a merged branch had it."""
-        scan = self._known.scan(self.reader)
-        place = scan.mainline.get((program, version)) or scan.side.get((program, version))
+        place = self.place(program, version)
         if place is None:
             return None
+        commit, folder = place
         try:
-            return PastProgram(place.folder, self.reader.tree_at(place.commit, place.folder))
+            return PastProgram(folder, self.reader.tree_at(commit, folder))
         except NotFound:
             return None
+
+    def place(self, program: str, version: str) -> tuple[str, str] | None:
+        """Return the commit and the folder in which a version had its last state, None for none."""
+        scan = self._known.scan(self.reader)
+        place = scan.mainline.get((program, version)) or scan.side.get((program, version))
+        return (place.commit, place.folder) if place else None
 
     def versions(self, program: str) -> tuple[str, ...]:
         """Return all versions that the program had, in no special order."""

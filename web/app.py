@@ -16,6 +16,7 @@ from web.routes import (
     bundles,
     dashboard,
     documentation,
+    errors,
     fleet,
     git,
     health,
@@ -58,6 +59,11 @@ ROUTES = (
     trading.positions,
     trading.trades,
     trading.figures,
+    errors.errors,
+    errors.error,
+    errors.resolve_error,
+    errors.reopen_error,
+    errors.explain_error,
     query.query,
     operations.sync,
     operations.restart,
@@ -108,7 +114,7 @@ ROUTES = (
     documentation.reference,
     dashboard.dashboard,
 )
-LEADERS_ROUTES = (builds.builds, builds.build, bundles.bundle, plans.plan_of, webhooks.webhook)
+LEADERS_ROUTES = (builds.builds, builds.build, bundles.bundle, plans.plan_of, errors.code, webhooks.webhook)
 """What the leader alone can serve where there are several controllers."""
 MOST_BODY = 1024 * 1024
 """Bytes of a request's body, but for pushes and batches of telemetry."""

@@ -14,9 +14,9 @@ from web.access.gate import Access
 from web.access.guard import require_access
 from web.app import MOST_BODY
 from web.front import Front
-from web.leader import LeadersBuilds, LeadersPlans, LeadersWebhooks
+from web.leader import LeadersBuilds, LeadersCode, LeadersPlans, LeadersWebhooks
 from web.problems import EXCEPTION_HANDLERS
-from web.routes import builds, bundles, git, health, plans, webhooks
+from web.routes import builds, bundles, errors, git, health, plans, webhooks
 from web.services import BundleShelf
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROUTES = (
     *(health.livez, health.readyz, health.metrics),
-    *(builds.builds, builds.build, bundles.bundle, plans.plan_of, webhooks.webhook),
+    *(builds.builds, builds.build, bundles.bundle, plans.plan_of, errors.code, webhooks.webhook),
 )
 
 
@@ -41,6 +41,7 @@ class ControllerServices:
     webhooks: LeadersWebhooks
     plans: LeadersPlans
     builds: LeadersBuilds
+    codes: LeadersCode
     git: "ASGIApp | None"
     tls: bool = False
 

@@ -1,4 +1,4 @@
-"""What the leader alone serves where there are several controllers: git, bundles, builds, plans, webhooks.
+"""What the leader alone serves of several controllers: git, bundles, builds, plans, code, webhooks.
 
 A controller serves them while it leads, and else says who does. The web hands these requests on to the
 leader, so that people, jobs and git servers have one address, whoever leads.
@@ -14,6 +14,7 @@ import httpx
 from controller.remote.trouble import NoController
 from gitops.candidates import Packed
 from gitops.compiling.records import BuildRecord
+from gitops.source_code import Asked, SourceCode, SourceCodes
 from schemas.bot import BotSpec
 from web.documents import PlanDocument
 from web.plans import Plans
@@ -79,6 +80,20 @@ class LeadersPlans:
         if self.leading is None:
             raise NoController(f"this controller is a stand-by: {self._leader()}")
         return self.leading
+
+
+class LeadersCode:
+    """Reads source lines while this controller leads; `leading` is set then."""
+
+    def __init__(self, leader: Callable[[], str]) -> None:
+        self.leading: SourceCodes | None = None
+        self._leader = leader
+
+    def read(self, asked: Asked) -> SourceCode:
+        """Return source lines. Raises NoController and what `SourceCodes.read` raises."""
+        if self.leading is None:
+            raise NoController(f"this controller is a stand-by: {self._leader()}")
+        return self.leading.read(asked)
 
 
 @dataclass(frozen=True, slots=True)

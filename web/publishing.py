@@ -1,11 +1,12 @@
 """From what the controller and the intake tell to messages on the live channel, each encoded once.
 
-Topics: `fleet` (rows and the header), `revisions`, `trading` (figures by account) and `bot:NAME` (samples,
-logs, events, runs, trading).
+Topics: `fleet` (rows and the header), `revisions`, `errors`, `trading` (figures by account) and `bot:NAME`
+(samples, logs, events, runs, trading).
 See web/documents.py.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
@@ -16,10 +17,12 @@ from controller.records import Change, RevisionRecord, RunRecord
 from controller.status import BotStatus
 from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport
+from telemetry.errors.groups import ErrorGroup
 from telemetry.latest import Latest
 from telemetry.live import Broadcaster
 from telemetry.records import Event, Sample
 from telemetry.trading_desk import TradingDesk
+from web.error_presentation import error_summary
 from web.fleet_header import FleetHeader
 from web.presentation import event_document, moved_revision_document, run_document, sample_document
 from web.rows import Rows
@@ -28,6 +31,9 @@ from web.trading import figures_document, trading_document
 FLEET = "fleet"
 REVISIONS = "revisions"
 TRADING = "trading"
+ERRORS = "errors"
+ERRORS_EVERY = 0.5
+"""Least seconds between two tellings of one error group."""
 _TOLD = 32
 """Revisions whose changes are remembered as they were told: each source may have one under way."""
 HEADER_EVERY = 1.0
@@ -121,6 +127,9 @@ class LivePublisher:
         self._paced_header = Paced(self._emit_header)
         self._paced_trading = Paced(self._emit_trading)
         self._paced_figures = Paced(self._emit_figures)
+        self._errors: dict[str, ErrorGroup] = {}
+        """The groups that wait to be told."""
+        self._paced_errors = Paced(self._emit_error)
 
     def status_changed(self, status: BotStatus) -> None:
         """Send a bot's row, and the header with its new counts."""
@@ -177,6 +186,12 @@ class LivePublisher:
             self._paced_figures.touch(TRADING, FIGURES_EVERY)
         self._paced.touch(bot, self._rows_every)
 
+    def errors(self, groups: Sequence[ErrorGroup]) -> None:
+        """Tell of error groups that changed, each at most twice a second."""
+        for group in groups:
+            self._errors[group.id] = group
+            self._paced_errors.touch(group.id, ERRORS_EVERY)
+
     async def reports(self, reports: Reports) -> None:
         """Hand launchers' reports to the controller; its errors make the agent send them again."""
         await self._record(reports)
@@ -191,6 +206,7 @@ class LivePublisher:
         self._paced_header.close()
         self._paced_trading.close()
         self._paced_figures.close()
+        self._paced_errors.close()
         if self._again is not None:
             self._again.cancel()
 
@@ -204,6 +220,10 @@ class LivePublisher:
 
     def _emit_figures(self, _key: str) -> None:
         self._publish(TRADING, "figures", partial(figures_document, self._trading, "account"))
+
+    def _emit_error(self, identity: str) -> None:
+        group = self._errors.pop(identity)
+        self._publish(ERRORS, "error", lambda: error_summary(group, time.time()))
 
     def _emit_header(self, _key: str) -> None:
         self._publish(FLEET, "fleet", self._header.document)

@@ -24,6 +24,7 @@ from gitops.bundle import Bundle
 from gitops.candidates import Packed
 from gitops.compiling.records import BuildRecord
 from gitops.desired import DesiredState
+from gitops.source_code import Asked, SourceCode, SourceCodes
 from schemas.bot import BotSpec
 from schemas.state import SaveAnswer, StateClaim, StateSave, StateVersion
 from telemetry.intake import IngestAnswer
@@ -34,6 +35,7 @@ from telemetry.trading_desk import TradingDesk
 from web.access.gate import Access
 from web.dashboard_files import DashboardFiles
 from web.documents import PlanDocument
+from web.errors import ErrorBook
 from web.fleet_header import FleetHeader
 from web.notifications import NoNotifications, NotificationDesk
 from web.plans import NoPlans
@@ -206,6 +208,14 @@ class MakesPlans(Protocol):
         ...
 
 
+class ReadsCode(Protocol):
+    """Source lines of programs; `gitops.source_code.SourceCodes` fulfils it."""
+
+    def read(self, asked: Asked) -> SourceCode:
+        """Return the lines around the one asked for; blocks. Raises NotFound, SourceUnavailable."""
+        ...
+
+
 class TelemetryIntake(Protocol):
     """Where batches of agents go."""
 
@@ -325,6 +335,10 @@ class Services:
     """Makes plans of any revision."""
     notifications: NotificationDesk = field(default_factory=NoNotifications)
     """Destinations of notifications, and tests of them."""
+    errors: ErrorBook | None = None
+    """The errors of bots, None in a process that keeps none."""
+    codes: ReadsCode = field(default_factory=lambda: SourceCodes({}))
+    """Source lines of programs."""
     role: Callable[[], str] = str
     """Returns what this process is among several; see `documents.Readiness`."""
 

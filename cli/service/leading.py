@@ -9,7 +9,7 @@ from cli.service.notifying import make_herald, report_herald, started_event
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
 from cli.service.secret_parts import make_handing, make_secrets
-from cli.service.sources import make_plans, open_origin
+from cli.service.sources import make_codes, make_plans, open_origin
 from cli.service.standby import Standby
 from cli.service.state_store import open_states
 from cli.service.statuses import make_reports, telling
@@ -30,6 +30,7 @@ from gitops.bundles import BundleStore
 from gitops.compiling.steps import BuildLimits
 from gitops.forges.reporting import StatusReports
 from gitops.remote import GitRemote
+from gitops.source_code import SourceCodes
 from gitops.upkeep import keep_packed
 from schemas.alerts import Severity
 from web.git_gate import GitGate
@@ -53,6 +54,7 @@ class Leading:
     webhooks: Webhooks
     plans: Plans
     builds: LeadingBuilds
+    codes: SourceCodes
     statuses: StatusReports | None
     git: GitRemote | None
     repositories: tuple[Path, ...]
@@ -130,6 +132,7 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
         Webhooks(origin.webhooks, controller.announce, time.time, standby.services.registry),
         make_plans(origin, controller, options),
         LeadingBuilds(bundles.compiler.records, controller.spec),
+        make_codes(origin),
         statuses,
         git,
         origin.repositories,
@@ -163,6 +166,7 @@ async def lead_until(standby: Standby, leading: Leading, stop: asyncio.Event) ->
                 tasks.append(asyncio.create_task(leading.statuses.run()))
             standby.git.remote, standby.webhooks.leading = leading.git, leading.webhooks
             standby.plans.leading, standby.builds.leading = leading.plans, leading.builds
+            standby.codes.leading = leading.codes
             await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done():
@@ -170,6 +174,7 @@ async def lead_until(standby: Standby, leading: Leading, stop: asyncio.Event) ->
     finally:
         standby.git.remote, standby.webhooks.leading = None, None
         standby.plans.leading, standby.builds.leading = None, None
+        standby.codes.leading = None
         stopping.cancel()
         for task in beside:
             task.cancel()

@@ -63,6 +63,9 @@ class UpOptions:
     build_jobs: int = 1
     tls: Tls | None = None
     notify_file: Path | None = None
+    explain_url: str = ""
+    explain_model: str = ""
+    explain_key_file: Path | None = None
     insecure: bool = False
     allowed_hosts: frozenset[str] = frozenset()
     sign_in_link: bool = True
@@ -78,9 +81,12 @@ class UpOptions:
         for option, url in (
             ("--victoriametrics", self.victoriametrics),
             ("--nomad-address", self.nomad_address),
+            ("--explain-url", self.explain_url),
         ):
             if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
                 raise UsageError(f'{option} "{url}" is no address: give http://HOST:PORT')
+        if (self.explain_model or self.explain_key_file) and not self.explain_url:
+            raise UsageError("--explain-model and --explain-key-file belong to --explain-url URL")
         if self.build_timeout <= 0 or self.build_memory < LEAST_BUILD_MEMORY or self.build_jobs < 1:
             raise UsageError(
                 "a build needs time, memory and a process: --build-timeout more than 0, --build-jobs 1 or "

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from cli.service.error_parts import make_error_book
 from cli.service.folder import read_secret, write
 from cli.service.notifying import make_herald, started_event
 from cli.service.options import UpOptions
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
 from cli.service.secret_parts import make_handing, make_secrets
-from cli.service.sources import make_plans, open_origin
+from cli.service.sources import make_codes, make_plans, open_origin
 from cli.service.state_store import open_states
 from cli.service.statuses import make_reports, telling
 from cli.service.system_parts import make_system
@@ -40,6 +41,7 @@ from telemetry.agent.agent import Agent
 from telemetry.agent.concealing import of_scheduler
 from telemetry.agent.sinks import DirectSink
 from telemetry.agent.states.caretaker import Caretaker
+from telemetry.errors.desk import ErrorDesk
 from telemetry.intake import Intake
 from web.access.database import DatabaseTokens
 from web.access.gate import Access
@@ -153,7 +155,8 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     telemetry.trading.profile, telemetry.trading.told = profiles(controller), publisher.derived
     statuses = make_reports(origin.forges, options)
     relay.revisions = telling(statuses, url, options.fleet)
-    intake = Intake(telemetry.series, telemetry.events, publisher, telemetry.health, fleet=fleet)
+    desk = ErrorDesk(telemetry.errors, publisher.errors)
+    intake = Intake(telemetry.series, telemetry.events, publisher, telemetry.health, fleet=fleet, errors=desk)
     git = None
     if origin.hosted and origin.hosted_states:
         gate = GitGate(controller, origin.hosted_states.build_from, settings, origin.trust)
@@ -190,6 +193,8 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         ),
         webhooks=Webhooks(origin.webhooks, controller.announce, time.time, telemetry.health.registry),
         plans=make_plans(origin, controller, options),
+        errors=make_error_book(options, telemetry, database),
+        codes=make_codes(origin),
     )
     admin = await ensure_admin_token(access.tokens, options.data / "admin-token", time.time())
     agent = None

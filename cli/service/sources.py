@@ -13,12 +13,13 @@ from gitops.candidates import Candidates, Place
 from gitops.folder_source import FolderSource, is_work_folder
 from gitops.forges.clients import Forge
 from gitops.forges.github_app import AppKeys, GitHubApp
-from gitops.forges.place import place_of
+from gitops.forges.place import ForgePlace, place_of
 from gitops.git_source import GitSource
 from gitops.hosted import HostedRepository
 from gitops.references import DEFAULT_BRANCH, make_reference
 from gitops.revision import Revision
 from gitops.secrets.values import FleetSecrets
+from gitops.source_code import CodePlace, SourceCodes
 from gitops.source_set import Member, SourceSet
 from gitops.sources import HostedSource
 from gitops.ssh import SshKeys
@@ -56,6 +57,8 @@ class Origin:
     """All sources, where there are several."""
     forges: Mapping[str, Forge] = field(default_factory=dict)
     """Where commit statuses are written, by source."""
+    declared: Mapping[str, DeclaredSource] = field(default_factory=dict)
+    """The sources elsewhere, by the names of their places."""
     trust: Trust | None = None
     """Judges every revision, where there is a trust policy."""
 
@@ -88,6 +91,28 @@ def make_plans(origin: Origin, controller: Controller, options: UpOptions) -> Pl
     """Return what makes plans of any revision of these sources."""
     candidates = Candidates(origin.places, options.data / "cache" / "plans")
     return Plans(controller, candidates, origin.source.repository, origin.together, origin.trust)
+
+
+def make_codes(origin: Origin) -> SourceCodes:
+    """Return what reads source lines of the fleet's programs, with where each source is read by people."""
+    return SourceCodes(
+        {
+            place.name: CodePlace(
+                place.source.repository, place.source.subfolder, _page(origin.declared.get(place.name))
+            )
+            for place in origin.places
+        }
+    )
+
+
+def _page(declared: DeclaredSource | None) -> ForgePlace | None:
+    """Return where people read a source, None for one that is on no forge we know."""
+    if declared is None or is_work_folder(declared.url):
+        return None
+    try:
+        return place_of(declared.url, declared.forge)
+    except UsageError:
+        return None
 
 
 def read_sources(file: Path) -> tuple[DeclaredSource, ...]:
@@ -141,6 +166,7 @@ def _one(options: UpOptions, controller: Callable[[], Controller], secrets: Flee
         repositories=(source.repository,),
         places=(Place("", trusted, states),),
         forges=_forges({"": declared}, {"": app}),
+        declared={"": declared},
         trust=trust,
     )
 
@@ -177,6 +203,7 @@ def _several(
         places=tuple(places),
         together=everything,
         forges=_forges({one.name: one for one in declared}, apps),
+        declared={one.name: one for one in declared},
         trust=trust,
     )
 

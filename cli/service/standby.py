@@ -19,7 +19,7 @@ from telemetry.names import Health
 from web.access.gate import Access
 from web.access.listen import Listen
 from web.controller_app import ControllerServices
-from web.leader import LeadersBuilds, LeadersGit, LeadersPlans, LeadersWebhooks
+from web.leader import LeadersBuilds, LeadersCode, LeadersGit, LeadersPlans, LeadersWebhooks
 
 
 @dataclass(slots=True)
@@ -57,6 +57,7 @@ class Standby:
     webhooks: LeadersWebhooks
     plans: LeadersPlans
     builds: LeadersBuilds
+    codes: LeadersCode
     access: Access
     services: ControllerServices
 
@@ -76,6 +77,7 @@ async def stand_by(options: ControllerOptions, listening: Listen) -> Standby:
     health.gauge("herdsman_leadership_epoch").read = lambda: float(role.lead.epoch if role.lead else 0)
     git, webhooks = LeadersGit(lambda: role.other), LeadersWebhooks(lambda: role.other)
     plans, builds = LeadersPlans(lambda: role.other), LeadersBuilds(lambda: role.other)
+    codes = LeadersCode(lambda: role.other)
     access = await make_access(_with_own_name(up, url), listening, database)
     services = ControllerServices(
         access=access,
@@ -87,6 +89,7 @@ async def stand_by(options: ControllerOptions, listening: Listen) -> Standby:
         webhooks=webhooks,
         plans=plans,
         builds=builds,
+        codes=codes,
         git=git,
         tls=up.tls is not None,
     )
@@ -106,6 +109,7 @@ async def stand_by(options: ControllerOptions, listening: Listen) -> Standby:
         webhooks,
         plans,
         builds,
+        codes,
         access,
         services,
     )

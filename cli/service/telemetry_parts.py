@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cli.service.options import UpOptions
 from schemas.errors import StoreUnavailable
 from telemetry.embedded.database import TelemetryDatabase
+from telemetry.embedded.errors import EmbeddedErrorStore
 from telemetry.embedded.events import EmbeddedEventStore
 from telemetry.embedded.series import EmbeddedSeriesStore
 from telemetry.embedded.trading import EmbeddedTradingStore
@@ -25,6 +26,7 @@ class Telemetry:
     database: TelemetryDatabase
     series: SeriesStore
     events: EmbeddedEventStore
+    errors: EmbeddedErrorStore
     live: Broadcaster
     latest: Latest
     health: Health
@@ -62,5 +64,6 @@ async def open_telemetry(options: UpOptions, fleet: str) -> Telemetry:
         await latest.restore(series, events)
     except StoreUnavailable:
         health.count("herdsman_store_errors_total", store="restore")
+    errors = EmbeddedErrorStore(database)
     trading = TradingDesk(events, EmbeddedTradingStore(database), series, health)
-    return Telemetry(database, series, events, Broadcaster(health), latest, health, trading)
+    return Telemetry(database, series, events, errors, Broadcaster(health), latest, health, trading)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from cli.service.error_parts import make_error_book
 from cli.service.parts import find_status, make_access, web_settings
 from cli.service.process_options import WebOptions
 from cli.service.state_store import open_states
@@ -25,6 +26,7 @@ from controller.state.guarding import GuardedStates
 from controller.state.saved import SavedStates
 from gitops.shelf import FolderShelf
 from schemas.errors import HerdsmanError
+from telemetry.errors.desk import ErrorDesk
 from telemetry.intake import Intake
 from web.access.listen import Listen
 from web.access.tokens import ensure_admin_token
@@ -96,7 +98,8 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
     )
     mirror.listener = publisher
     telemetry.trading.profile, telemetry.trading.told = profiles(controller), publisher.derived
-    intake = Intake(telemetry.series, telemetry.events, publisher, telemetry.health, fleet=fleet)
+    desk = ErrorDesk(telemetry.errors, publisher.errors)
+    intake = Intake(telemetry.series, telemetry.events, publisher, telemetry.health, fleet=fleet, errors=desk)
     leader = LeaderForward(lambda: mirror.leader.address if mirror.leader else "")
     access = await make_access(up, listening, database)
     saved = SavedStates(open_states(up), fleet)
@@ -122,6 +125,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         checks=make_checks(mirror, telemetry),
         git=leader,
         leader=leader,
+        errors=make_error_book(up, telemetry, database),
         notifications=notifications,
         system=make_web_system(fleet, settings.version, mirror, telemetry, intake, notifications),
     )

@@ -186,6 +186,8 @@ _ACTIONS: Mapping[str, tuple[str, Severity]] = {
     "unpin": ("pin lifted", Severity.INFO),
     "rollback": ("rolled back", Severity.WARNING),
     "kill": ("KILL SWITCH on", Severity.CRITICAL),
+    "resolve": ("error resolved", Severity.INFO),
+    "reopen": ("error reopened", Severity.INFO),
     "release": ("kill switch off", Severity.CRITICAL),
 }
 _UNTOLD = frozenset({"refresh", "sync"})

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from schemas.errors import UsageError
 
@@ -75,6 +75,18 @@ def api_of(kind: ForgeKind, server: str) -> str:
     if kind is ForgeKind.GITHUB:
         return "https://api.github.com" if server == "https://github.com" else f"{server}/api/v3"
     return f"{server}/api/v4" if kind is ForgeKind.GITLAB else f"{server}/api/v1"
+
+
+def line_page(place: ForgePlace, commit: str, path: str, line: int) -> str:
+    """Return the address at which people read a line of a file at a commit."""
+    server = place.api.removesuffix("/api/v3").removesuffix("/api/v4").removesuffix("/api/v1")
+    server = "https://github.com" if server == "https://api.github.com" else server
+    kinds = {
+        ForgeKind.GITHUB: f"blob/{commit}",
+        ForgeKind.GITLAB: f"-/blob/{commit}",
+        ForgeKind.GITEA: f"src/commit/{commit}",
+    }
+    return f"{server}/{place.path}/{kinds[place.kind]}/{quote(path)}#L{line}"
 
 
 def pull_request_of(url: str) -> PullRequest:

@@ -1,4 +1,4 @@
-"""Routes of a process that hands requests on to the leader: bundles, builds, plans, webhooks."""
+"""Routes of a process that hands requests on to the leader: bundles, builds, plans, code, webhooks."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from litestar.handlers import ASGIRouteHandler
     from litestar.types import ASGIApp, Receive, Send
 
-MOUNTS = ("/bundles", "/api/v1/builds", "/api/v1/webhooks", "/api/v1/plans")
+MOUNTS = ("/bundles", "/api/v1/builds", "/api/v1/webhooks", "/api/v1/plans", "/api/v1/code")
 """Where every request proves itself, or the leader asks for its token: none is asked for here."""
 
 

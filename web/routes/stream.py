@@ -9,13 +9,13 @@ from litestar.response import Stream
 from schemas.errors import UsageError
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import Scope
-from web.publishing import FLEET, REVISIONS, TRADING
+from web.publishing import ERRORS, FLEET, REVISIONS, TRADING
 from web.routes.parameters import AnyRequest, Wired
 from web.stream import event_stream
 from web.system.health import SYSTEM
 
 _MOST_TOPICS = 50
-WHOLE = frozenset({FLEET, REVISIONS, SYSTEM, TRADING})
+WHOLE = frozenset({FLEET, REVISIONS, ERRORS, SYSTEM, TRADING})
 """The topics that are not of one bot."""
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -25,7 +25,10 @@ async def stream(
     services: Wired,
     request: AnyRequest,
     topics: Annotated[
-        str, QueryParameter(description='"fleet", "revisions", "trading", "system", "bot:NAME", by commas.')
+        str,
+        QueryParameter(
+            description='"fleet", "revisions", "errors", "trading", "system", "bot:NAME", by commas.'
+        ),
     ] = "fleet",
     last_event_id: Annotated[
         str,
@@ -35,7 +38,7 @@ async def stream(
         ),
     ] = "",
 ) -> Stream:
-    """Stream `status`, `fleet`, `revision`, `samples`, `event`, `log`, `run`, `trading`, `figures`..."""
+    """Stream `status`, `fleet`, `revision`, `samples`, `event`, `log`, `run`, `trading`, `error`..."""
     wanted = parse_topics(topics)
     principal = authenticated(principal_of(request))
     last = request.headers.get("last-event-id", "") or last_event_id

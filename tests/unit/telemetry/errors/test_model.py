@@ -1,0 +1,159 @@
+"""A language model behind an endpoint: what it is sent, what becomes of its answers."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import StoreUnavailable, UsageError
+from telemetry.errors.model import HttpModel
+from telemetry.errors.redaction import redacted
+
+Answer = Callable[[dict[str, str], str], Awaitable[tuple[int, str]]]
+
+
+@asynccontextmanager
+async def endpoint(answer: Answer) -> AsyncIterator[str]:
+    """Serve one answer a request on the loopback; `answer` takes the headers and the body."""
+
+    handling: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        handling.add(task)
+        # A client that gives up in time may leave at any point.
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await one(reader, writer)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        first, *fields = head.split("\r\n")
+        headers = {key.lower(): value for key, _, value in (one.partition(": ") for one in fields)}
+        body = (await reader.readexactly(int(headers["content-length"]))).decode()
+        status, text = await answer({**headers, "": first}, body)
+        size = len(text.encode())
+        writer.write(f"HTTP/1.1 {status} x\r\ncontent-length: {size}\r\nconnection: close\r\n\r\n".encode())
+        writer.write(text.encode())
+        await writer.drain()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    await asyncio.gather(*handling)
+
+
+def completion(text: str) -> str:
+    return json.dumps({"choices": [{"message": {"role": "assistant", "content": text}}]})
+
+
+async def test_the_error_goes_out_redacted_and_the_answer_comes_back(tmp_path: Path) -> None:
+    """The endpoint gets the model's name, the key as a bearer token and the error without its secrets."""
+    key = tmp_path / "key"
+    key.write_text("sk-local\n")
+    seen: list[tuple[dict[str, str], str]] = []
+
+    async def answer(headers: dict[str, str], body: str) -> tuple[int, str]:
+        seen.append((headers, body))
+        return 200, completion("  The key is wrong.  ")
+
+    async with endpoint(answer) as url:
+        model = HttpModel(url, "small", key)
+        assert await model.explain("refused: api_key=abcdef123 for ann@desk.example") == "The key is wrong."
+        assert model.name == "small at 127.0.0.1"
+    ((headers, body),) = seen
+    assert headers[""].startswith("POST /v1/chat/completions ")
+    assert headers["authorization"] == "Bearer sk-local"
+    sent = json.loads(body)
+    assert (sent["model"], sent["stream"]) == ("small", False)
+    text = sent["messages"][1]["content"]
+    assert "refused" in text
+    assert "abcdef123" not in body
+    assert "ann@desk.example" not in body
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "said"),
+    [
+        (500, "{}", "answered with status 500"),
+        (200, "no json", "no chat completion"),
+        (200, "{}", "no chat completion"),
+        (200, '{"choices": []}', "no chat completion"),
+    ],
+)
+async def test_answers_that_are_none(status: int, text: str, said: str) -> None:
+    """An endpoint that fails, or speaks otherwise, is told of in words."""
+
+    async def answer(_headers: dict[str, str], _body: str) -> tuple[int, str]:
+        return status, text
+
+    async with endpoint(answer) as url:
+        with pytest.raises(StoreUnavailable, match=said):
+            await HttpModel(url, "small").explain("x")
+
+
+async def test_an_endpoint_that_does_not_answer_in_time_is_given_up() -> None:
+    """The time limit ends the wait, whatever the endpoint does."""
+    forever = asyncio.Event()
+
+    async def answer(_headers: dict[str, str], _body: str) -> tuple[int, str]:
+        await forever.wait()
+        return 200, completion("too late")
+
+    async with endpoint(answer) as url:
+        with pytest.raises(StoreUnavailable, match=r"no answer within 0\.05 s"):
+            await HttpModel(url, "small", time_limit=0.05).explain("x")
+        forever.set()
+
+
+async def test_an_endpoint_that_is_not_there(tmp_path: Path) -> None:
+    """A refused connection, and a key that cannot be read, are told of in words."""
+    async with endpoint(lambda _headers, _body: asyncio.sleep(0, (200, ""))) as url:
+        pass
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        await HttpModel(url, "small").explain("x")
+    with pytest.raises(StoreUnavailable, match="key file"):
+        await HttpModel(url, "small", tmp_path / "none").explain("x")
+
+
+@pytest.mark.parametrize(
+    ("url", "model"), [("nonsense", "small"), ("ftp://host", "small"), ("http://host", "")]
+)
+def test_settings_that_name_no_model_are_refused(url: str, model: str) -> None:
+    """An address that is none, and an endpoint without a model's name, are refused at the start."""
+    with pytest.raises(UsageError):
+        HttpModel(url, model)
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ('{"apiKey": "a1b2c3d4"}', "a1b2c3d4"),
+        ("secret=hunter2, and more", "hunter2"),
+        ("Authorization: Bearer abc.def", "abc.def"),
+        ("GET https://user:pw1@host/v1?signature=zz9 failed", "pw1"),
+        ("GET https://host/v1/order?signature=zz9&x=1 failed", "zz9"),
+        ("key 9f8e7d6c5b4a39281706f5e4d3c2b1a0 refused", "9f8e7d6c5b4a39281706f5e4d3c2b1a0"),
+        ("token eyJhbGciOi.eyJzdWIi.sig", "eyJzdWIi"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIabc\n-----END PRIVATE KEY-----", "MIIabc"),
+        ("connect to 10.1.2.3 failed", "10.1.2.3"),
+        ("/home/ann/bot.py", "ann"),
+        ("ask ann@desk.example", "ann@desk.example"),
+    ],
+)
+def test_secrets_are_taken_out(text: str, secret: str) -> None:
+    """Keys, tokens, signatures, private keys, addresses of machines and people do not stay."""
+    assert secret not in redacted(text)
+
+
+def test_what_explains_an_error_stays() -> None:
+    """Types, words, paths in the program and numbers of an error are kept."""
+    text = 'File "desk/orders.py", line 12, in trade\nInsufficientFunds: balance 12.5 USDT is too small'
+    assert redacted(text) == text

@@ -157,10 +157,9 @@ def filled(folder: Path) -> Iterator[None]:
     """Leave no byte free on a folder's disk, for the time of the block."""
     filler = folder / "filler"
     try:
-        with filler.open("wb") as file, suppress(OSError):
-            while True:
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while True:  # what a buffer kept would be written at the end once more
                 file.write(b"\0" * 65536)
-                file.flush()
         yield
     finally:
         filler.unlink()

@@ -7,10 +7,12 @@ import pytest
 from controller.database import Database
 from controller.database.fleets import ensure_fleet, fleet_id
 from controller.database.leadership import find_leader
+from controller.records import Rules
 from controller.remote.fenced import FencedScheduler
 from controller.remote.leadership import Leadership, LeaseTimes
 from controller.remote.trouble import NotLeading
-from controller.schedulers.protocol import Launch
+from controller.schedulers.protocol import Launch, Question
+from schemas.state import StatePlace
 from tests.fakes.scheduler import FakeScheduler
 from tests.unit.controller.examples import NOW, revision, spec
 
@@ -90,11 +92,17 @@ async def test_a_leader_of_the_past_changes_nothing_at_the_scheduler():
     fenced = FencedScheduler(inner, check)
     launch = Launch(spec(), revision(1).id, code=None)
     for change in (
+        fenced.open(),
         fenced.apply(launch, None),
         fenced.stop("a", None, ""),
+        fenced.keep_rules(Rules()),
         fenced.restart("a", ""),
+        fenced.query("a", Question("/state")),
         fenced.remove("a"),
+        fenced.recall_state("a", StatePlace()),
     ):
         with pytest.raises(NotLeading):
             await change
+    with pytest.raises(NotLeading):
+        fenced.hold_state("a")
     assert not (await fenced.observe()).bots

@@ -27,6 +27,7 @@ NAMES = (
     "commands",
     "takeover",
     "kill",
+    "upgrade",
 )
 OUT = Path(__file__).parent / "out"
 

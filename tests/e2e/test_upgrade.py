@@ -1,9 +1,10 @@
 """An upgrade on one machine: bots end with the old herdsman and start again with the new one, as they were.
 
-On Nomad nobody restarts: see test_hosting.py.
+On Nomad nobody restarts: here with many bots, in test_hosting.py where herdsman is hosted there itself.
 """
 
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,12 @@ from tests.e2e.fleet import bot_text, new_fleet
 from tests.e2e.installation import NEWER
 from tests.e2e.lives import assert_never_two, by_bot, read_lives
 from tests.e2e.service import Service, wait_for
+from tests.e2e.upgrading import upgrade_many
+from tests.engines.nomad import nomad_agent
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+MANY = 20
 
 
 def test_an_upgrade_goes_on_with_what_the_older_left(
@@ -54,6 +59,17 @@ def test_an_upgrade_goes_on_with_what_the_older_left(
     assert first.ended
     assert second.ended
     assert_never_two(record)
+
+
+@pytest.mark.nomad
+@pytest.mark.timeout(900)
+def test_an_upgrade_on_nomad_restarts_nobody_of_many(installed: Path, newer_installed: Path) -> None:
+    """No job, allocation or process of any bot is another than before (`python -m bench upgrade`: of 100)."""
+    with tempfile.TemporaryDirectory(prefix="herdsman-upgrade-") as folder, nomad_agent() as nomad:
+        root = Path(folder)
+        root.chmod(0o755)
+        touched = upgrade_many(root, nomad, installed, newer_installed, MANY)
+    assert (touched.bots, touched.changed) == (MANY, ())
 
 
 def test_a_newer_database_is_refused_with_what_to_do(tmp_path: Path) -> None:

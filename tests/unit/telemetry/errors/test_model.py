@@ -1,10 +1,11 @@
 """A language model behind an endpoint: what it is sent, what becomes of its answers."""
 
-import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -13,41 +14,38 @@ from schemas.errors import StoreUnavailable, UsageError
 from telemetry.errors.model import HttpModel
 from telemetry.errors.redaction import redacted
 
-Answer = Callable[[dict[str, str], str], Awaitable[tuple[int, str]]]
+Answer = Callable[[Mapping[str, str], str], tuple[int, str]]
+"""Takes the headers (the path under "") and the body, returns status and text."""
 
 
-@asynccontextmanager
-async def endpoint(answer: Answer) -> AsyncIterator[str]:
-    """Serve one answer a request on the loopback; `answer` takes the headers and the body."""
+@contextmanager
+def endpoint(answer: Answer) -> Iterator[str]:
+    """Serve answers on the loopback, from threads of its own."""
 
-    handling: set[asyncio.Task[None]] = set()
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"])).decode()
+            headers = {key.lower(): value for key, value in self.headers.items()}
+            status, text = answer({**headers, "": self.path}, body)
+            with contextlib.suppress(OSError):  # whoever asked may be gone
+                self.send_response(status)
+                self.send_header("content-length", str(len(text.encode())))
+                self.end_headers()
+                self.wfile.write(text.encode())
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        handling.add(task)
-        # A client that gives up in time may leave at any point.
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await one(reader, writer)
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
 
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        first, *fields = head.split("\r\n")
-        headers = {key.lower(): value for key, _, value in (one.partition(": ") for one in fields)}
-        body = (await reader.readexactly(int(headers["content-length"]))).decode()
-        status, text = await answer({**headers, "": first}, body)
-        size = len(text.encode())
-        writer.write(f"HTTP/1.1 {status} x\r\ncontent-length: {size}\r\nconnection: close\r\n\r\n".encode())
-        writer.write(text.encode())
-        await writer.drain()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    await asyncio.gather(*handling)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = False  # so that closing waits for them
+    serving = threading.Thread(target=server.serve_forever, args=(0.05,))
+    serving.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
 
 
 def completion(text: str) -> str:
@@ -58,18 +56,18 @@ async def test_the_error_goes_out_redacted_and_the_answer_comes_back(tmp_path: P
     """The endpoint gets the model's name, the key as a bearer token and the error without its secrets."""
     key = tmp_path / "key"
     key.write_text("sk-local\n")
-    seen: list[tuple[dict[str, str], str]] = []
+    seen: list[tuple[Mapping[str, str], str]] = []
 
-    async def answer(headers: dict[str, str], body: str) -> tuple[int, str]:
+    def answer(headers: Mapping[str, str], body: str) -> tuple[int, str]:
         seen.append((headers, body))
         return 200, completion("  The key is wrong.  ")
 
-    async with endpoint(answer) as url:
+    with endpoint(answer) as url:
         model = HttpModel(url, "small", key)
         assert await model.explain("refused: api_key=abcdef123 for ann@desk.example") == "The key is wrong."
         assert model.name == "small at 127.0.0.1"
     ((headers, body),) = seen
-    assert headers[""].startswith("POST /v1/chat/completions ")
+    assert headers[""] == "/v1/chat/completions"
     assert headers["authorization"] == "Bearer sk-local"
     sent = json.loads(body)
     assert (sent["model"], sent["stream"]) == ("small", False)
@@ -91,31 +89,30 @@ async def test_the_error_goes_out_redacted_and_the_answer_comes_back(tmp_path: P
 async def test_answers_that_are_none(status: int, text: str, said: str) -> None:
     """An endpoint that fails, or speaks otherwise, is told of in words."""
 
-    async def answer(_headers: dict[str, str], _body: str) -> tuple[int, str]:
+    def answer(_headers: Mapping[str, str], _body: str) -> tuple[int, str]:
         return status, text
 
-    async with endpoint(answer) as url:
-        with pytest.raises(StoreUnavailable, match=said):
-            await HttpModel(url, "small").explain("x")
+    with endpoint(answer) as url, pytest.raises(StoreUnavailable, match=said):
+        await HttpModel(url, "small").explain("x")
 
 
 async def test_an_endpoint_that_does_not_answer_in_time_is_given_up() -> None:
     """The time limit ends the wait, whatever the endpoint does."""
-    forever = asyncio.Event()
+    given_up = threading.Event()
 
-    async def answer(_headers: dict[str, str], _body: str) -> tuple[int, str]:
-        await forever.wait()
+    def answer(_headers: Mapping[str, str], _body: str) -> tuple[int, str]:
+        given_up.wait(60)
         return 200, completion("too late")
 
-    async with endpoint(answer) as url:
+    with endpoint(answer) as url:
         with pytest.raises(StoreUnavailable, match=r"no answer within 0\.05 s"):
             await HttpModel(url, "small", time_limit=0.05).explain("x")
-        forever.set()
+        given_up.set()
 
 
 async def test_an_endpoint_that_is_not_there(tmp_path: Path) -> None:
     """A refused connection, and a key that cannot be read, are told of in words."""
-    async with endpoint(lambda _headers, _body: asyncio.sleep(0, (200, ""))) as url:
+    with endpoint(lambda _headers, _body: (200, "")) as url:
         pass
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
         await HttpModel(url, "small").explain("x")

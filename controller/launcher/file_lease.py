@@ -19,6 +19,8 @@ class Lease:
 
     deadline_free = True
     revoked = False
+    predecessor_is_dead = False
+    """Nobody asks: whatever it left holds the lock, and was ended before this launcher was started."""
 
     def __init__(self, order: "dict[str, Any]", _environment: dict[str, str]) -> None:
         self.place = ""

@@ -56,6 +56,11 @@ class Keeper:
         """The descriptors that the bot keeps open, to hold the lease with us."""
         return self._lease.inherited
 
+    @property
+    def predecessor_is_dead(self) -> bool:
+        """Whether nobody is left here who could end what an earlier launcher of this allocation started."""
+        return self._lease.predecessor_is_dead
+
     def take(self) -> bool:
         """Ask for the lease once."""
         sent = self._now()

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         """True where nothing but release or death ends the lease, as with a file lock."""
         inherited: tuple[int, ...]
         """File descriptors that the bot's process inherits, so that it holds the lease as well."""
+        predecessor_is_dead: bool
+        """Whether the launcher that had the lease in this allocation before us is gone: what it left has nobody."""
 
         def acquire(self, timeout: float, /) -> bool:
             """Take the lease if it is free, keeping the `place` that its store remembers."""

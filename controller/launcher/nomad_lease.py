@@ -48,6 +48,11 @@ class Lease:
         self._nomad = NomadSocket(environment)
         self._lock = ""
 
+    @property
+    def predecessor_is_dead(self) -> bool:
+        """Look at the process that left the note."""
+        return bool(self._inheritance())
+
     def acquire(self, timeout: float) -> bool:
         """Take the lock if it is free, and read where the state is."""
         deadline = time.monotonic() + timeout

@@ -67,6 +67,8 @@ class Supervisor:
     def live(self) -> int:
         """Do all of it; 0 after a planned stop, a skipped start or a good run, else 1."""
         make_folders(self._order)
+        if self._keeper.predecessor_is_dead:  # also where we can have no lease, being cut off
+            self._clear_up()
         while not self._loop.stop:
             self._loop.pause(self._once())
             if self._scheduled:
@@ -77,7 +79,7 @@ class Supervisor:
         return 1 if self._failed and not self._loop.stop else 0
 
     def _clear_up(self) -> None:
-        """End what an earlier launcher here left when its guard was killed with it: the lease is ours now."""
+        """End what an earlier launcher here left when its guard was killed with it."""
         if not self._attempts and read(self._attempt_file) is not None:
             while kill_left_behind(mark(self._order), "") and not self._loop.stop:
                 self._loop.pause(_AGAIN)

@@ -179,10 +179,12 @@ def test_successor_in_the_same_allocation_inherits_from_a_dead_launcher(contende
     assert dead.acquire(5)
     successor = contender()
     assert not successor.acquire(5)  # the note names this very process, which lives
+    assert not successor.predecessor_is_dead
     gone = subprocess.Popen(["true"])
     gone.wait()
     note = socket.folder / "lease"
     note.write_text(note.read_text().replace(f" {os.getpid()} ", f" {gone.pid} "))
+    assert successor.predecessor_is_dead
     assert successor.acquire(5)
     assert successor.release(5)
 

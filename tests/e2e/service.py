@@ -51,8 +51,8 @@ class Service:
     """The installed herdsman: this checkout's, where nothing else is said."""
     process_kind: str = "up"
     """up, controller or web."""
-    patience: float = 60.0
-    """Seconds within which it is ready, has ended, or has carried out a command."""
+    patience: float = 120.0
+    """Seconds within which it is ready, has ended, or has carried out a command, also on a busy machine."""
 
     @property
     def data(self) -> Path:
@@ -105,7 +105,11 @@ class Service:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=self.environment(), cwd=self.home
             )
-        wait_for(self.is_ready, "herdsman to be ready", self.patience)
+        try:
+            wait_for(self.is_ready, "herdsman to be ready", self.patience)
+        except AssertionError:
+            self.kill()
+            raise
         return self
 
     def is_ready(self) -> bool:

@@ -211,6 +211,7 @@ def _server_block(count: int, addresses: list[str]) -> dict[str, Any]:
         "raft_multiplier": 1,
         "heartbeat_grace": "2s",
         "min_heartbeat_ttl": "5s",
+        "failover_heartbeat_ttl": "15s",
         "server_join": {"retry_join": addresses, "retry_interval": "1s"},
     }
 

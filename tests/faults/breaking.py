@@ -10,7 +10,7 @@ from tests.engines.cables import SlowCable, block, unblock
 from tests.engines.clocks import step
 from tests.engines.cluster import Machine
 from tests.faults.house import wait
-from tests.faults.scene import Scene, inside, launchers, send
+from tests.faults.scene import Scene, inside, launchers, send, watching
 
 Mend = Callable[[], None]
 
@@ -116,6 +116,15 @@ def launchers_killed(scene: Scene) -> Mend:
     return lambda: None
 
 
+def launchers_and_guards_killed(scene: Scene) -> Mend:
+    """Kill the guards a moment before, so that none of them ends what its launcher leaves."""
+    for machine in scene.struck:
+        found = watching(machine)
+        send([pid for pid, parent in found.items() if parent in found], signal.SIGKILL)
+        send([pid for pid, parent in found.items() if parent not in found], signal.SIGKILL)
+    return lambda: None
+
+
 def herdsman_killed(scene: Scene) -> Mend:
     scene.herdsman.kill()
     return lambda: _herdsman_again(scene)
@@ -201,6 +210,7 @@ FAULTS = (
     Fault("agents frozen", agents_frozen),
     Fault("launchers killed", launchers_killed, silent=False),
     Fault("launchers and agents killed", both(agents_killed, launchers_killed)),
+    Fault("launchers and guards killed, nodes cut off", both(nodes_cut, launchers_and_guards_killed)),
     Fault("launchers frozen, nodes cut off", both(nodes_cut, launchers_frozen)),
     Fault("leader killed", leader_killed, silent=False, lasts=8),
     Fault("leader frozen", leader_frozen, silent=False, lasts=8),

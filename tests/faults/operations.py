@@ -60,6 +60,17 @@ def asked(what: str) -> Act:
     return ask
 
 
+def switched(what: str) -> Act:
+    """Throw (`kill`) the kill switch over this bot alone, or `release` it; as above."""
+
+    def switch(scene: Scene, bot: Bot) -> None:
+        body = {"scope": f"bot={bot.name}", "reason": "in the middle of a fault"}
+        with contextlib.suppress(httpx.HTTPError):
+            scene.herdsman.ask("POST", what, body)
+
+    return switch
+
+
 def scaled(count: int) -> Act:
     def scale(scene: Scene, bot: Bot) -> None:
         job = f"job/{scene.job(bot.name)}"
@@ -105,6 +116,8 @@ OPERATIONS = (
     Operation("prune, then add", early=removed, late=written("two"), ends="two"),
     Operation("suspend", late=asked("suspend"), ends=""),
     Operation("suspend, then resume", early=asked("suspend"), late=asked("resume")),
+    Operation("kill switch", late=switched("kill"), ends=""),
+    Operation("kill switch, then release", early=switched("kill"), late=switched("release")),
     Operation("restart, early", early=asked("restart")),
     Operation("restart, late", late=asked("restart")),
     Operation("scale to 2", late=scaled(2), asks_nomad=True),

@@ -1,6 +1,7 @@
 """What the one-copy matrix came to: `make one-copy` keeps it in one-copy.json and in docs/reliability.md.
 
-Each fault's outcome is printed and put into `.one-copy/` as it comes: several processes may share a run.
+Each fault's outcome is printed and put into `.one-copy/` as it comes: several processes may share a run. A
+fault that was not played again stays as it was, with the commit at which it was played.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 from tests.engines.processes import CHECKOUT
 from tests.faults.breaking import FAULTS
+from tests.faults.operations import OPERATIONS
 from tests.faults.living import Record
 
 FOLDER = CHECKOUT / ".one-copy"
@@ -45,34 +47,42 @@ class Outcome:
 
 
 def publish() -> None:
-    """Write file and table from the outcomes there are; the page names the faults that have none."""
+    """Write file and table from what was played now and before; the page names the faults that never were."""
     git = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout.strip()
-    outcomes = {one.name: FOLDER / f"{one.name}.json" for one in FAULTS}
-    faults = {name: json.loads(path.read_text()) for name, path in outcomes.items() if path.exists()}
-    KEPT.write_text(json.dumps({"commit": commit, "faults": faults}, indent=1) + "\n")
+    now = subprocess.run(git, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout.strip()
+    played = json.loads(KEPT.read_text())
+    for fault in FAULTS:
+        path = FOLDER / f"{fault.name}.json"
+        if path.exists():
+            played[fault.name] = {"commit": now, "bots": json.loads(path.read_text())}
+    played = {fault.name: played[fault.name] for fault in FAULTS if fault.name in played}
+    KEPT.write_text(json.dumps(played, indent=1) + "\n")
     text = PAGE.read_text()
     before, after = text.index(BEGIN) + len(BEGIN), text.index(END)
-    PAGE.write_text(text[:before] + section(commit, faults) + text[after:])
+    PAGE.write_text(text[:before] + section(played) + text[after:])
 
 
-def section(commit: str, faults: Mapping[str, Bots]) -> str:
+def section(played: Mapping[str, Mapping[str, Any]]) -> str:
     """Return all faults in Markdown, each with its figures, and under them every operation's gap."""
-    names = list(dict.fromkeys(name for bots in faults.values() for name in bots))
+    faults: dict[str, Bots] = {name: one["bots"] for name, one in played.items()}
+    asked = [one.name for one in OPERATIONS]
+    names = sorted({name for bots in faults.values() for name in bots}, key=asked.index)
     cases = [one for bots in faults.values() for one in bots.values()]
     met = sum(bool(one["overlaps"]) for one in cases)
-    rows = [["", "fault", "cases", "gap", "two at once", "orders then"], ["---"] * 6]
-    rows += [_fault(number, fault, bots) for number, (fault, bots) in enumerate(faults.items(), 1)]
+    rows = [["", "fault", "cases", "gap", "two at once", "orders then", "commit"], ["---"] * 7]
+    rows += [
+        [*_fault(number, fault, one["bots"]), one["commit"]]
+        for number, (fault, one) in enumerate(played.items(), 1)
+    ]
     grid = [["operation", *(str(number) for number in range(1, len(faults) + 1))]]
     grid.append(["---"] * len(grid[0]))
     grid += [[name, *(_gap(bots.get(name)) for bots in faults.values())] for name in names]
     missing = ", ".join(f'"{one.name}"' for one in FAULTS if one.name not in faults)
-    without = f" Not in this run: {missing}." if missing else ""
+    without = f" Not played yet: {missing}." if missing else ""
     return (
-        f'Commit {commit}: {len(cases)} cases, two copies at once in {met}. "Gap": the longest time without '
-        f"a copy, in seconds. Every case is in `tests/faults/one-copy.json`.{without}\n\n{_table(rows)}\n"
-        f"The gap of each case, by the number of the fault:\n\n"
-        f"{_table(grid)}\n"
+        f'{len(cases)} cases, two copies at once in {met}. "Gap": the longest time without a copy, in seconds. '
+        f"Every case is in `tests/faults/one-copy.json`; an empty one was not played at that commit.{without}"
+        f"\n\n{_table(rows)}\nThe gap of each case, by the number of the fault:\n\n{_table(grid)}\n"
     )
 
 

@@ -64,6 +64,8 @@ def scene(cluster: Cluster, service: Herdsman, tmp_path: Path) -> Iterator[Scene
         bot.remove()
     service.push("no bots")
     wait(lambda: not any(bot.living() for bot in set_up.bots.values()), MENDS, "all bots dead")
+    for switch in service.ask("GET", "kill"):
+        service.ask("POST", "release", {"scope": switch["scope"], "reason": "the fault is over"})
 
 
 @pytest.mark.parametrize("fault", chosen(), ids=lambda fault: fault.name)

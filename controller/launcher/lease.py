@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         inherited: tuple[int, ...]
         """File descriptors that the bot's process inherits, so that it holds the lease as well."""
         predecessor_is_dead: bool
-        """Whether the launcher that had the lease in this allocation before us is gone: what it left has nobody."""
+        """Whether the launcher that had the lease here before us is gone: what it left is nobody's."""
 
         def acquire(self, timeout: float, /) -> bool:
             """Take the lease if it is free, keeping the `place` that its store remembers."""

@@ -125,6 +125,13 @@ def launchers_and_guards_killed(scene: Scene) -> Mend:
     return lambda: None
 
 
+def keepers_killed(scene: Scene) -> Mend:
+    """Kill herdsman's own agents, which save the bots' states."""
+    for machine in scene.struck:
+        scene.herdsman.kill_agent(machine)
+    return lambda: [scene.herdsman.start_agent(machine) for machine in scene.struck] and None
+
+
 def herdsman_killed(scene: Scene) -> Mend:
     scene.herdsman.kill()
     return lambda: _herdsman_again(scene)
@@ -212,6 +219,7 @@ FAULTS = (
     Fault("launchers and agents killed", both(agents_killed, launchers_killed)),
     Fault("launchers and guards killed, nodes cut off", both(nodes_cut, launchers_and_guards_killed)),
     Fault("launchers frozen, nodes cut off", both(nodes_cut, launchers_frozen)),
+    Fault("herdsman's agents killed, nodes cut off", both(keepers_killed, nodes_cut)),
     Fault("leader killed", leader_killed, silent=False, lasts=8),
     Fault("leader frozen", leader_frozen, silent=False, lasts=8),
     Fault("leader killed, nodes cut off", both(leader_killed, nodes_cut)),

@@ -21,7 +21,7 @@ from tests.faults.living import LIVING_BOT
 PORT = 8420
 MANIFEST = """\
 name: {name}
-type: realtime/living
+{kind}
 version: 1.0.0
 enabled: {enabled}
 record: {record}
@@ -34,19 +34,25 @@ herdsman:
 SHORT = "{ttl: 10s, renew_every: 1s, terminate_after: 4s, kill_after: 8s}"
 """The shortest that Nomad has; the bot takes five seconds to end, of the four that it is given."""
 USUAL = "{ttl: 30s}"
+LIVING = "type: realtime/living"
+KEEPING = "type: realtime/living\nkeeps: true"
+"""It counts in its state folder."""
+RUNNING = "type: scheduled/running\nschedule: '* * * * *'\nlasts: 40\nkeeps: true"
+"""A run for most of each minute, which counts on from the one before."""
 PROGRAM = """\
-name: living
+name: {name}
 version: 1.0.0
-type: realtime
+type: {type}
 runtime: python3.11
-entrypoints: {bot: main.py}
-schema: {bot: bot-schema.json}
+entrypoints: {{bot: main.py}}
+schema: {{bot: bot-schema.json}}
 readme: README.md
 """
 SCHEMA = """\
 {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "required": ["record", "spec"],
  "properties": {"record": {"type": "string"}, "spec": {"type": "string"},
-                "grace": {"type": "number", "default": 5}}}
+                "grace": {"type": "number", "default": 5}, "lasts": {"type": "number", "default": 0},
+                "keeps": {"type": "boolean", "default": false}}}
 """
 README = "# living\n\nA test bot that keeps a record of its own life, for the tests of one copy.\n"
 
@@ -69,6 +75,8 @@ class Herdsman:
     cluster: Cluster
     folder: Path
     process: ServerProcess | None = None
+    agents: dict[str, ServerProcess] = field(default_factory=dict)
+    """Herdsman's own, by node."""
     service: Service = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,9 +85,11 @@ class Herdsman:
         self.git("init", "-q", "--bare", "-b", "main", str(self.repository), where=self.folder)
         self.git("init", "-q", "-b", "main", str(self.tree), where=self.folder)
         self.git("remote", "add", "origin", str(self.repository))
-        files = {"bot-config.yaml": PROGRAM, "bot-schema.json": SCHEMA, "README.md": README}
-        for name, text in {**files, "main.py": LIVING_BOT}.items():
-            self.write(f"programs/living/{name}", text)
+        files = {"bot-schema.json": SCHEMA, "README.md": README, "main.py": LIVING_BOT}
+        for program, kind in (("living", "realtime"), ("running", "scheduled")):
+            described = {"bot-config.yaml": PROGRAM.format(name=program, type=kind)}
+            for name, text in (files | described).items():
+                self.write(f"programs/{program}/{name}", text)
         self.write("herdsman.yaml", "prune: {share: 1, least: 1000}\n")
         self.push("a program")
 
@@ -146,6 +156,28 @@ class Herdsman:
         self.process.signal(signal.SIGKILL)
         self.process.process.wait()
 
+    def start_agent(self, machine: Machine) -> None:
+        """Start herdsman's agent on a node, also again with what it kept."""
+        token = self.folder / "agents-token"
+        if not token.exists():
+            made = self.ask("POST", "tokens", {"name": "agents", "scope": "ingest"})
+            token.write_text(made["token"])
+            token.chmod(0o600)
+        command = [COMMAND, "agent", "--url", self.url, "--token-file", str(token)]
+        command += ["--alloc-root", str(machine.data / "alloc")]
+        command += ["--checkpoint", str(self.folder / machine.name / "checkpoint")]
+        for kind in ("state", "cache"):
+            command += [f"--{kind}-root", str(self.cluster.root / f"{machine.name}-{kind}")]
+        earlier = self.agents.get(machine.name)
+        inside = self.cluster.within(machine, *command)
+        log = self.folder / f"agent-{machine.name}.log"
+        self.agents[machine.name] = launch(inside, log, mark=earlier.mark if earlier else None)
+
+    def kill_agent(self, machine: Machine) -> None:
+        """End it at once."""
+        self.agents[machine.name].signal(signal.SIGKILL)
+        self.agents[machine.name].process.wait()
+
     def ready(self) -> bool:
         """Whether it answers."""
         try:
@@ -174,9 +206,13 @@ def herdsman(cluster: Cluster, folder: Path) -> Iterator[Herdsman]:
     running = Herdsman(cluster, folder)
     running.start()
     try:
-        wait(running.ready, 60, "herdsman ready")
+        wait(running.ready, 120, "herdsman ready")
+        for machine in cluster.clients:
+            running.start_agent(machine)
         yield running
     finally:
+        for agent in running.agents.values():
+            agent.stop(grace=10)
         assert running.process is not None
         running.process.stop(grace=10)
         shutil.rmtree(running.service.home, ignore_errors=True)

@@ -1,6 +1,7 @@
 """A bot that records its life and that of a process it starts, and what such a record says.
 
-Every line has the machine's monotonic clock, which all nodes of a test's cluster share and no test steps.
+It may count in its state folder, and may end by itself after a while. Every line has the machine's monotonic
+clock, which all nodes of a test's cluster share and no test steps.
 """
 
 import itertools
@@ -16,6 +17,8 @@ config = json.loads(os.environ["BOT_CONFIG"])
 asked = []
 signal.signal(signal.SIGTERM, lambda *_: asked.append(time.monotonic()))
 life = f"{config['record']}/{os.getpid()}-{time.monotonic_ns()}"
+state = os.path.join(os.environ["STATE_DIR"], "count.json")
+ends = time.monotonic() + config["lasts"] if config["lasts"] else float("inf")
 
 
 def may_trade():
@@ -23,10 +26,30 @@ def may_trade():
         return time.clock_gettime(time.CLOCK_BOOTTIME) < float(file.read())
 
 
+def counted():
+    if not os.path.exists(state):
+        return 0
+    with open(state) as file:
+        return int(file.read())
+
+
+def keep(count):
+    with open(state + ".part", "w") as file:
+        file.write(str(count))
+    os.replace(state + ".part", state)
+
+
 def live(role):
+    keeps = role == "bot" and config["keeps"]
     with open(f"{life}.{role}", "w", buffering=1) as record:
         record.write(f"start {time.monotonic()} {config['spec']}\\n")
-        while not asked or time.monotonic() - asked[0] < config["grace"]:
+        count = counted() if keeps else 0
+        record.write(f"began {time.monotonic()} {count}\\n")
+        while time.monotonic() < ends and (not asked or time.monotonic() - asked[0] < config["grace"]):
+            if keeps:
+                count += 1
+                keep(count)
+                record.write(f"kept {time.monotonic()} {count}\\n")
             if role == "bot":
                 record.write(f"{'order' if may_trade() else 'held'} {time.monotonic()}\\n")
             record.write(f"alive {time.monotonic()}\\n")
@@ -53,6 +76,10 @@ class Life:
     times: tuple[float, ...]
     orders: tuple[float, ...]
     spec: str
+    began: int = 0
+    """To what its state had been counted when it began."""
+    kept: int = 0
+    """To what it counted there itself."""
 
     @property
     def first(self) -> float:
@@ -73,7 +100,9 @@ def lives(record: Path) -> list[Life]:
         if lines:
             times = sorted(float(line[1]) for line in lines)
             orders = sorted(float(line[1]) for line in lines if line[0] == "order")
-            found.append(Life(tuple(times), tuple(orders), lines[0][2]))
+            began = max((int(line[2]) for line in lines if line[0] == "began"), default=0)
+            kept = max((int(line[2]) for line in lines if line[0] == "kept"), default=0)
+            found.append(Life(tuple(times), tuple(orders), lines[0][2], began, kept))
     return sorted(found, key=lambda life: life.first)
 
 
@@ -89,6 +118,8 @@ class Record:
     """Seconds for which a copy that asks its lease sent orders after another had begun, at the most."""
     gap: float
     """The longest time without a copy between two."""
+    lost: int = 0
+    """By how much a copy began with less in its state than the one before it had kept there, at the most."""
 
 
 def read(record: Path) -> Record:
@@ -99,7 +130,15 @@ def read(record: Path) -> Record:
     orders = [_after(one.orders, other.first) for one, other in pairs]
     ends = itertools.accumulate((life.last for life in known), max)
     gaps = [later.first - end for end, later in zip(ends, known[1:], strict=False)]
-    return Record(len(known), len(met), max(met, default=0.0), max(orders, default=0.0), max([*gaps, 0.0]))
+    lost = [one.kept - later.began for one, later in itertools.pairwise(known)]
+    return Record(
+        len(known),
+        len(met),
+        max(met, default=0.0),
+        max(orders, default=0.0),
+        max([*gaps, 0.0]),
+        max([*lost, 0]),
+    )
 
 
 def _after(times: tuple[float, ...], moment: float) -> float:

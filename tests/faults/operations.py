@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from tests.faults.house import SHORT, USUAL
+from tests.faults.house import KEEPING, LIVING, RUNNING, SHORT, USUAL
 from tests.faults.scene import Bot, Scene
 
 Act = Callable[[Scene, Bot], None]
@@ -27,6 +27,7 @@ class Operation:
     on: int = 0
     """Which of the struck machines its bot begins on; 2 for the one that is not struck."""
     lease: str = SHORT
+    kind: str = LIVING
     asks_nomad: bool = False
     """It is somebody else's, with Nomad's own tools."""
 
@@ -126,5 +127,8 @@ OPERATIONS = (
     Operation("nomad job stop -purge", late=purged_by_a_stranger, asks_nomad=True),
     Operation("nomad job run", late=registered_by_a_stranger, asks_nomad=True),
     Operation("nomad node drain", early=drained, on=1, asks_nomad=True),
+    Operation("nothing, with a state", kind=KEEPING),
+    Operation("update, with a state", late=written("two"), ends="two", kind=KEEPING),
+    Operation("nothing, scheduled", kind=RUNNING),
     Operation("untouched, elsewhere", on=2, lease=USUAL),
 )

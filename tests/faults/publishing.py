@@ -13,8 +13,8 @@ from typing import Any
 
 from tests.engines.processes import CHECKOUT
 from tests.faults.breaking import FAULTS
-from tests.faults.operations import OPERATIONS
 from tests.faults.living import Record
+from tests.faults.operations import OPERATIONS
 
 FOLDER = CHECKOUT / ".one-copy"
 KEPT = Path(__file__).with_name("one-copy.json")
@@ -33,7 +33,7 @@ class Outcome:
     def text(self) -> str:
         """Return it for people, a line for each operation."""
         lines = [
-            f"  {name}: {one.lives} lives, gap {one.gap:.1f} s, "
+            f"  {name}: {one.lives} lives, gap {one.gap:.1f} s, lost {one.lost}, "
             f"overlaps {one.overlaps} ({one.together:.2f} s, orders {one.orders_together:.2f} s)"
             for name, one in self.bots.items()
         ]
@@ -69,6 +69,7 @@ def section(played: Mapping[str, Mapping[str, Any]]) -> str:
     names = sorted({name for bots in faults.values() for name in bots}, key=asked.index)
     cases = [one for bots in faults.values() for one in bots.values()]
     met = sum(bool(one["overlaps"]) for one in cases)
+    lost = sum(bool(one.get("lost")) for one in cases)
     rows = [["", "fault", "cases", "gap", "two at once", "orders then", "commit"], ["---"] * 7]
     rows += [
         [*_fault(number, fault, one["bots"]), one["commit"]]
@@ -79,11 +80,12 @@ def section(played: Mapping[str, Mapping[str, Any]]) -> str:
     grid += [[name, *(_gap(bots.get(name)) for bots in faults.values())] for name in names]
     missing = ", ".join(f'"{one.name}"' for one in FAULTS if one.name not in faults)
     without = f" Not played yet: {missing}." if missing else ""
-    return (
-        f'{len(cases)} cases, two copies at once in {met}. "Gap": the longest time without a copy, in seconds. '
-        f"Every case is in `tests/faults/one-copy.json`; an empty one was not played at that commit.{without}"
-        f"\n\n{_table(rows)}\nThe gap of each case, by the number of the fault:\n\n{_table(grid)}\n"
+    words = (
+        f'{len(cases)} cases, two copies at once in {met}, a state lost in {lost}. "Gap": the longest time '
+        "without a copy, in seconds. Every case is in `tests/faults/one-copy.json`; an empty field is a case "
+        f"that cannot be played in that fault, or was not yet at its commit.{without}"
     )
+    return f"{words}\n\n{_table(rows)}\nThe gap of each case, by the number of the fault:\n\n{_table(grid)}\n"
 
 
 def _fault(number: int, fault: str, bots: Bots) -> list[str]:

@@ -86,13 +86,15 @@ def test_no_two_copies_meet(scene: Scene, fault: Fault, report) -> None:
     if not fault.may_meet:
         assert {name: one for name, one in found.items() if one.overlaps} == {}
     assert max(one.orders_together for one in found.values()) == 0 or fault.may_meet
+    assert {name: one for name, one in found.items() if one.lost} == {}
 
 
 def began(scene: Scene, operations: list[Operation]) -> None:
     """Start each operation's bot on the node where it is to be."""
     for number, machine in enumerate(scene.cluster.clients):
         scene.place(
-            [scene.add(one.name, one.ends, one.lease) for one in operations if one.on == number], machine
+            [scene.add(one.name, one.ends, one.lease, one.kind) for one in operations if one.on == number],
+            machine,
         )
 
 

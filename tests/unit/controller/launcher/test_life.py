@@ -197,13 +197,17 @@ async def test_a_bot_that_is_stopped_while_its_lease_is_lost_is_asked_once(stati
 CURIOUS = """
 import os, time
 for process in (os.getppid(), *map(int, filter(str.isdigit, os.listdir("/proc")))):
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            parent = int(file.read().rpartition(")")[2].split()[1])
+    except OSError:  # somebody else's, which has ended
+        continue
+    if os.getppid() not in (process, parent) or process == os.getpid():
+        continue
     for name in ("environ", "mem", "maps"):
         try:
-            with open(f"/proc/{process}/stat") as file:
-                parent = int(file.read().rpartition(")")[2].split()[1])
-            if os.getppid() in (process, parent) and process != os.getpid():
-                os.close(os.open(f"/proc/{process}/{name}", os.O_RDONLY))
-                print("sees", name, flush=True)
+            os.close(os.open(f"/proc/{process}/{name}", os.O_RDONLY))
+            print("sees", name, flush=True)
         except OSError as error:
             print(error.strerror, flush=True)
 print("its own:", sorted(name for name in os.environ if "NOMAD" in name), flush=True)

@@ -18,7 +18,7 @@ from tests.engines.cluster import Cluster, nomad_cluster
 from tests.faults import living
 from tests.faults.breaking import FAULTS, Fault
 from tests.faults.conftest import published
-from tests.faults.house import Herdsman, herdsman, wait
+from tests.faults.house import RUNNING, Herdsman, herdsman, wait
 from tests.faults.operations import OPERATIONS, Operation
 from tests.faults.publishing import Outcome
 from tests.faults.scene import SETTLED, Scene
@@ -26,6 +26,7 @@ from tests.faults.scene import SETTLED, Scene
 pytestmark = [pytest.mark.nomad, pytest.mark.timeout(400)]
 
 USUAL = "nodes cut off"
+ASKED = bool(os.environ.get("HERDSMAN_ONE_COPY"))
 CHOSEN = os.environ.get("HERDSMAN_ONE_COPY") or USUAL
 MOVES = 100.0
 MENDS = 120.0
@@ -71,7 +72,7 @@ def scene(cluster: Cluster, service: Herdsman, tmp_path: Path) -> Iterator[Scene
 @pytest.mark.parametrize("fault", chosen(), ids=lambda fault: fault.name)
 def test_no_two_copies_meet(scene: Scene, fault: Fault, report) -> None:
     """Whatever is done in the middle of a fault: no two copies, and in the end each bot as git has it."""
-    operations = [one for one in OPERATIONS if not (fault.away and one.asks_nomad)]
+    operations = [one for one in OPERATIONS if is_played(one, fault)]
     began(scene, operations)
     played(scene, fault, operations)
     wait_until_as_wanted(scene)
@@ -87,6 +88,11 @@ def test_no_two_copies_meet(scene: Scene, fault: Fault, report) -> None:
         assert {name: one for name, one in found.items() if one.overlaps} == {}
     assert max(one.orders_together for one in found.values()) == 0 or fault.may_meet
     assert {name: one for name, one in found.items() if one.lost} == {}
+
+
+def is_played(one: Operation, fault: Fault) -> bool:
+    """Whether an operation can be done in a fault; with every test run nobody waits for a cron slot."""
+    return not (fault.away and one.asks_nomad) and (one.kind != RUNNING or ASKED)
 
 
 def began(scene: Scene, operations: list[Operation]) -> None:

@@ -18,7 +18,7 @@ from cli.output import Cell, Column, ago, output_option, print_data, printable, 
 from schemas.errors import UsageError
 from web.documents import BotDetail, OperationAnswer, StateDocument, StateVersionDocument
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds that a bot which was just stopped has to save its state to the end."""
 _CONFLICT = 409
 

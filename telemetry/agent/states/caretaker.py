@@ -181,7 +181,8 @@ class Caretaker:
         """Forget bots whose folder was deleted, as is done once they have ended: after their last save."""
         for key in list(keys):
             charge = self._charges[key]
-            if charge.whose.allocation in listed or charge.busy:
+            is_there = charge.whose.allocation in listed and charge.folder.is_dir()
+            if is_there or charge.busy:
                 continue
             if charge.held.phase == "held":
                 charge.held = replace(charge.held, phase="ended")

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -274,14 +275,17 @@ async def test_states_wait_while_the_scheduler_cannot_be_asked(node: Node) -> No
         assert (await node.version()).final
 
 
-async def test_a_bot_that_was_removed_is_saved_once_more(node: Node) -> None:
-    """Its allocation's folder may be deleted before the agent reads that it has ended."""
+@pytest.mark.parametrize("followed", [False, True])
+async def test_a_bot_that_was_removed_is_saved_once_more(node: Node, *, followed: bool) -> None:
+    """Its allocation's folder may be deleted before the agent reads that it has ended, or notices that."""
     node.state.joinpath("a.json").write_text("1")
     node.place(HeldState(4, "held", StatePlace("n1", 4)))
     async with node.cared():
         await node.version()
         node.state.joinpath("a.json").write_text("2")
-        node.allocations.clear()
+        shutil.rmtree(node.folder / "alloc")
+        if not followed:
+            node.allocations.clear()
         last = await node.version(2)
         while not last.final:
             last = await node.version(last.number + 1)

@@ -240,9 +240,7 @@ FAULTS = (
     Fault(
         "servers' clocks 3 h back, nodes cut off",
         both(servers_clocks_stepped(-3), nodes_cut),
-        # Nomad refuses every identity that it signed before: no lease is renewed, nothing placed anywhere.
-        moves=False,
-        spares=False,
+        moves=False,  # Nomad refuses every node's identity, which it signed before: nothing is placed
     ),
     Fault("machines paused", machines_paused(with_clocks=False), may_meet=True),
     Fault("machines paused with their clocks", machines_paused(with_clocks=True), may_meet=True),

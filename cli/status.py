@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -212,11 +213,14 @@ def bot_lines(detail: BotDetail, now: float) -> list[str]:
         "reason": printable(bot.message) or "-",
         "sync": f"{bot.sync}, applied {bot.applied_revision[:7] or '-'}",
         "attempted": bot.attempted_revision[:7] or "-",
+        "operation": operation_text(detail),
         "started": f"{started}, {bot.restarts} restart{'' if bot.restarts == 1 else 's'}",
         "node": bot.node or "-",
         "manifest": detail.path,
         "series": ", ".join(detail.metrics) or "-",
     }
+    if bot.drift:
+        facts["drift"] = drift_text(bot.drift, now)
     if bot.held:
         facts["held"] = printable(bot.held["text"])
     if bot.source:
@@ -235,6 +239,24 @@ def bot_lines(detail: BotDetail, now: float) -> list[str]:
     return lines + failure_lines(detail)
 
 
+def operation_text(detail: BotDetail) -> str:
+    """Return what is being done about a bot, and whether what was asked last was tried already."""
+    bot = detail.bot
+    said = f"  {printable(detail.operation_message)}" if detail.operation_message else ""
+    behind = "" if bot.observed_generation >= bot.generation else ", not tried yet"
+    return f"{bot.operation or '-'}{said} (generation {bot.generation}{behind})"
+
+
+def drift_text(drift: dict[str, Any], now: float) -> str:
+    """Return what was done to a bot behind our back, when, and what became of it."""
+    often = f", {drift['times']} times in a row" if drift["times"] > 1 else ""
+    text = f"{drift['kind']}: {printable(drift['text'])}, {ago(now - drift['since'])} ago{often}"
+    if drift["corrected_at"] is None:
+        return paint(f"{text}; not put right yet", "yellow")
+    took = drift["corrected_at"] - drift["since"]
+    return f"{text}; over after {took:.1f} s: {printable(drift['correction'])}"
+
+
 def attempt_lines(detail: BotDetail) -> list[str]:
     """Return the last applies of a bot, newest first, and what its newest state and content are called."""
     bot = detail.bot
@@ -242,6 +264,7 @@ def attempt_lines(detail: BotDetail) -> list[str]:
         f"{'allocation':<12}{bot.allocation or '-'}",
         f"{'account':<12}{bot.account or '-'}",
         f"{'environment':<12}{bot.environment or '-'}",
+        *inventory_lines(detail.inventory),
         "",
         "the last attempts:",
     ]
@@ -250,6 +273,16 @@ def attempt_lines(detail: BotDetail) -> list[str]:
         how = "applied" if one["ok"] else printable(str(one["message"]).partition("\n")[0])
         lines.append(f"  {moment:%Y-%m-%d %H:%M:%S} UTC  {one['revision'][:7]}  {how}")
     return lines
+
+
+def inventory_lines(inventory: dict[str, Any] | None) -> list[str]:
+    """Return what we own of a bot."""
+    if inventory is None:
+        return [f"{'inventory':<12}-"]
+    names = ("digest", "tree", "code", "dependencies", "job_version")
+    owned = [f"{name} {str(inventory[name])[:12]}" for name in names if inventory[name]]
+    halted = [f"stopped by herdsman: {inventory['halted']}"] if inventory["halted"] else []
+    return [f"{'inventory':<12}{', '.join([*owned, *halted]) or '-'}"]
 
 
 def failure_lines(detail: BotDetail) -> list[str]:

@@ -25,13 +25,14 @@ from controller.database.programs import save_program
 from controller.database.rollbacks import drop_refusals, drop_trial, save_trials
 from controller.database.statuses import drop_status
 from controller.database.suspensions import drop_suspension
+from controller.doing import Operation
+from controller.drifts import Drifts
 from controller.fleet import Fleet, qualify
 from controller.records import BUILDING, Attempt, Halt, InventoryEntry
 from controller.rollback.trial import begun_trial
 from controller.schedulers.protocol import HandedSecrets, Launch, ObservedBot, Phase, Scheduler
 from controller.settings import Settings
-from controller.standing import Operation
-from controller.status import Reason
+from controller.status import DriftKind, Reason
 from controller.waits import Effort, Waits
 from controller.watch import Watch
 from gitops.revision import Revision
@@ -39,6 +40,8 @@ from schemas.bot import BotSpec, BotType
 from schemas.errors import BuildFailed, Conflict, HerdsmanError, RuntimeMissing, SchedulerRefused
 
 _LOG = logging.getLogger(__name__)
+_NAMED = 5
+"""Changes of a job that are named; the rest is counted."""
 LogsAcknowledged = Callable[[str], Awaitable[bool]]
 RecallState = Callable[[BotSpec, bool], Awaitable[None]]
 """Has the lease's store know of a bot's saved state before it is applied; the flag: it has a job already."""
@@ -62,6 +65,7 @@ class Applier:
         logs_acknowledged: LogsAcknowledged,
         recall_state: RecallState,
         hand: HandSecrets,
+        drifts: Drifts,
     ) -> None:
         self._fleet = fleet
         self._scheduler = scheduler
@@ -74,6 +78,7 @@ class Applier:
         self._logs_acknowledged = logs_acknowledged
         self._recall_state = recall_state
         self._hand = hand
+        self._drifts = drifts
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._workers: dict[str, Effort] = {}
         self._waits = Waits(fleet, clock, settings)
@@ -112,6 +117,7 @@ class Applier:
 
     async def restart(self, name: str, reason: str) -> None:
         """Restart a bot by the scheduler, and take its job's new token for ours."""
+        self._drifts.expect_restart(name)
         with self._watch.changing(name):
             await self._scheduler.restart(name, reason)
             seen = await self._scheduler.observe_bot(name)
@@ -180,6 +186,7 @@ class Applier:
 
     async def _apply(self, name: str, difference: Difference, spec: BotSpec, started: float) -> None:
         revision, origin = self._revision_for(name), self._origin_of(name)
+        self._drifts.note(name, difference)
         content = await self._contents.unless(
             spec.program,
             lambda text: self._operate(name, Operation(revision, busy=True, building=f"{BUILDING}{text}")),
@@ -198,6 +205,8 @@ class Applier:
         await self._recall_state(launched, seen is not None)
         secrets = await self._hand(launched, revision)
         launch = Launch(launched, revision, code, dependencies, python, secrets=secrets)
+        if difference.drift is DriftKind.CHANGED:
+            await self._name_changes(name, difference, launch)
         async with self._slots:
             if self._overtaken(name, spec):
                 return
@@ -206,6 +215,7 @@ class Applier:
                 self._watch.expect(placing(seen, spec, self._fleet.id, revision, token))
         if difference.kind is Kind.DRIFTED:
             self._waits.note_correction(name)
+            self._drifts.put_right(name, f"herdsman registered it again as {revision[:7]} has it")
         applied = replace(
             entry,
             path=spec.path,
@@ -226,6 +236,18 @@ class Applier:
         await self._record(applied, spec, origin, attempt)
         if spec.type is BotType.SCHEDULED:
             await self._watch.try_look_at(name)
+
+    async def _name_changes(self, name: str, difference: Difference, launch: Launch) -> None:
+        """Say what of a job was changed behind our back, as far as the scheduler tells."""
+        try:
+            names = await self._scheduler.outdated(launch)
+        except HerdsmanError as error:
+            _LOG.info("bot %s: what was changed of its job is not known: %s", name, error)
+            return
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            text = f"{difference.reason}: {', '.join(names[:_NAMED])}{more}"
+            self._drifts.note(name, replace(difference, reason=text))
 
     def _with_state(self, spec: BotSpec, difference: Difference) -> BotSpec:
         """Return the spec to launch: with its former name only while nobody else may use that name's state.
@@ -325,6 +347,7 @@ class Applier:
             kept.pop(name, None)
         fleet.forget_refusals(name)
         self._waits.forget(name)
+        self._drifts.forget(name)
         self._touch(name)
 
     async def _conflicted(

@@ -12,6 +12,7 @@ from controller.differences import describe_new, describe_update
 from controller.records import Halt, InventoryEntry, Rules, Suspension
 from controller.schedulers.protocol import ObservedBot, Phase
 from controller.scopes import ALL, bot_scope, scope_words, scopes_of
+from controller.status import DriftKind
 from gitops.desired import DesiredState
 from schemas.bot import BotSpec
 
@@ -79,6 +80,8 @@ class Difference:
     """What it should be, where it should run."""
     unread: bool = False
     """It is protected because its source has not been read."""
+    drift: DriftKind | None = None
+    """What was done to it behind our back, where it drifted."""
 
     @property
     def acts(self) -> bool:
@@ -250,7 +253,7 @@ def _wanted(spec: BotSpec, seen: ObservedBot | None, owned: InventoryEntry | Non
         reason = "no longer stopped"
         return Difference(spec.name, Kind.UPDATE, "started again", reason, blocked, spec)
     if seen is None:
-        return _drifted(spec, "its job was removed behind our back")
+        return _drifted(spec, DriftKind.PURGED, "its job was removed behind our back")
     return _compare_content(spec, seen, owned, blocked)
 
 
@@ -260,18 +263,29 @@ def _compare_content(
     if seen.spec != spec.digest:
         if owned is None or owned.spec is None:
             return Difference(spec.name, Kind.UPDATE, describe_new(spec), "changed in git", blocked, spec)
-        return _drifted(spec, "its job was changed behind our back", blocked)
+        return _changed(spec, seen, blocked)
     if seen.phase is Phase.LOST:
         if seen.replaceable:
-            return _drifted(spec, f"{_silent(seen)} for long; a copy elsewhere waits for its lease")
+            text = f"{_silent(seen)} for long; a copy elsewhere waits for its lease"
+            return _drifted(spec, DriftKind.NODE_SILENT, text)
         return Difference(spec.name, Kind.NONE, blocked=blocked)
     if seen.phase in _ENDING:
-        return _drifted(spec, "it was stopped behind our back", blocked)
+        return _drifted(spec, DriftKind.STOPPED, "it was stopped behind our back", blocked)
     if owned is None or owned.halted or not owned.token:
         return Difference(spec.name, Kind.ADOPT, spec=spec)
     if owned.token != seen.token:
-        return _drifted(spec, "its job was changed behind our back")
+        return _changed(spec, seen)
     return Difference(spec.name, Kind.NONE)
+
+
+def _changed(spec: BotSpec, seen: ObservedBot, blocked: str = "") -> Difference:
+    """Name what was changed of a job behind our back, as far as it shows."""
+    if not seen.fleet:
+        return _drifted(spec, DriftKind.MARK_LOST, "its job lost our mark behind our back", blocked)
+    if seen.count != 1:
+        text = f"its count was set to {seen.count} behind our back, and a bot is one copy"
+        return _drifted(spec, DriftKind.SCALED, text, blocked)
+    return _drifted(spec, DriftKind.CHANGED, "its job was changed behind our back", blocked)
 
 
 def _by_rule(seen: ObservedBot | None) -> bool:
@@ -279,8 +293,8 @@ def _by_rule(seen: ObservedBot | None) -> bool:
     return seen is not None and seen.suspended is not None and bool(seen.suspended.get("rule"))
 
 
-def _drifted(spec: BotSpec, reason: str, blocked: str = "") -> Difference:
-    return Difference(spec.name, Kind.DRIFTED, reason, reason, blocked, spec)
+def _drifted(spec: BotSpec, kind: DriftKind, reason: str, blocked: str = "") -> Difference:
+    return Difference(spec.name, Kind.DRIFTED, reason, reason, blocked, spec, drift=kind)
 
 
 def _lost(seen: ObservedBot | None) -> str:

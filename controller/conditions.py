@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from controller.status import BotStatus, Health, Reason, Sync
+from controller.status import BotStatus, Health, OperationState, Reason, Sync
 
+TYPES = ("Ready", "Reconciling", "Stalled")
 _STALLED = frozenset(
     {
         Reason.APPLY_FAILED,
@@ -39,16 +40,17 @@ class Condition:
 
 def conditions(status: BotStatus) -> tuple[Condition, ...]:
     """Return whether the bot is well and in sync, whether that is being worked on, whether it is stuck."""
-    reconciling = status.health is Health.PROGRESSING or status.reason is Reason.UPDATING
-    answers = {
-        "Ready": _ready(status),
-        "Reconciling": _said(reconciling),
-        "Stalled": _said(is_stalled(status)),
-    }
     return tuple(
         Condition(kind, answer, status.reason, _explained(kind, answer, status.message), status.since)
-        for kind, answer in answers.items()
+        for kind, answer in zip(TYPES, answers(status), strict=True)
     )
+
+
+def answers(status: BotStatus) -> tuple[str, str, str]:
+    """Return the answers to `TYPES` alone: True, False or Unknown."""
+    working = status.operation is OperationState.RUNNING or status.reason is Reason.UPDATING
+    reconciling = working or status.health is Health.PROGRESSING
+    return _ready(status), _said(reconciling), _said(is_stalled(status))
 
 
 def is_stalled(status: BotStatus) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from controller.compare import Difference, Kind, Known, compare_bot, drift_of
 from controller.delays import Delay
+from controller.doing import Operation
 from controller.plan import Plan
 from controller.process import ProcessState
 from controller.records import Halt, InventoryEntry, Rules, Suspension
@@ -13,8 +14,8 @@ from controller.rollback.holding import hold_of
 from controller.rollback.overlay import Overlays, overlaid
 from controller.rollback.records import Trial
 from controller.schedulers.protocol import ObservedBot, Phase
-from controller.standing import Operation, Standing
-from controller.status import BotStatus, Hold, Reason
+from controller.standing import Standing
+from controller.status import BotStatus, Drift, Hold, Reason
 from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.bot import BotSpec
@@ -40,6 +41,10 @@ class Fleet:
     processes: dict[str, ProcessState] = field(default_factory=dict)
     statuses: dict[str, BotStatus] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
+    drifts: dict[str, Drift] = field(default_factory=dict)
+    """The newest drift of each bot that ever had one."""
+    looked: bool = False
+    """Whether the scheduler was looked at in this life: before that nothing of a bot that runs is known."""
     revisions: set[str] = field(default_factory=set)
     programs: dict[tuple[str, str], str] = field(default_factory=dict)
     """(program, version) -> the git tree that ran under it; a program of several sources is `source/name`."""
@@ -186,6 +191,8 @@ class Fleet:
             certain=self.desired is not None,
             hold=self._hold(name, spec),
             spared=self.spared.get(name, ""),
+            drift=self.drifts.get(name),
+            observed=self.looked,
         )
 
     def _hold(self, name: str, spec: BotSpec) -> Hold | None:

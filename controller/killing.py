@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from controller.agenda import sleep_or
 from controller.clock import Clock
-from controller.compare import suspension_reason
+from controller.compare import is_ours, suspension_reason
 from controller.database import Database
 from controller.database.inventory import save_entries
 from controller.fleet import Fleet
@@ -120,7 +120,7 @@ class Killing:
         fleet, now = self._fleet, self._clock.time()
         found = {}
         for name, seen in fleet.observed.items():
-            rule = fleet.killed(name) if seen.fleet == fleet.id else None
+            rule = fleet.killed(name) if is_ours(seen, fleet.id, fleet.inventory.get(name)) else None
             if rule is None:
                 continue
             if not self._is_dead(name):
@@ -192,7 +192,8 @@ class Killing:
                 return
             try:
                 with self._watch.changing(name):
-                    await self._scheduler.stop(name, None, reason, "" if own else rule.key)
+                    token = None if seen.fleet else seen.token  # a job that lost its mark is known by that
+                    await self._scheduler.stop(name, token, reason, "" if own else rule.key)
             except Exception as error:  # noqa: BLE001 - one bot keeps no other alive
                 _LOG.warning("bot %s: its job could not be stopped: %s", name, error)
                 self._failed[name] = str(error) or type(error).__name__

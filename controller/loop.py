@@ -22,6 +22,7 @@ from controller.database.revisions import (
 )
 from controller.database.rollouts import load_rollouts
 from controller.database.runs import load_runs
+from controller.drifts import Drifts
 from controller.fleet import Fleet
 from controller.follow import Followed
 from controller.killing import Killing
@@ -37,6 +38,7 @@ from controller.reconcile import Reconciler
 from controller.records import (
     Attempt,
     AuditEntry,
+    InventoryEntry,
     KillProgress,
     PastBot,
     RevisionRecord,
@@ -116,7 +118,12 @@ class Controller:
         hand = secrets.of if secrets is not None else _nothing_to_hand
         self._followed = Followed(fleet, clock, settings)
         self._guard = FlapGuard(fleet, database, clock, lambda bot: self._telling.touch(bot), self._take_back)
-        self._telling = Telling(fleet, self._followed, database, clock, settings, listener, self._guard.look)
+        self._drifts = Drifts(fleet, database, clock, settings, lambda bot: self._telling.touch(bot))
+        self._telling = Telling(
+            *(fleet, self._followed, database, clock, settings, listener),
+            self._guard.look,
+            self._drifts.look,
+        )
         self._watch = Watch(fleet, scheduler, clock, settings, self._moved, self._availability_changed)
         self._contents = Contents(
             bundles, lambda: source.repository, settings.python, settings.build_concurrency
@@ -133,6 +140,7 @@ class Controller:
             logs_acknowledged,
             lambda spec, placed: recall(saved_states, scheduler, spec, placed=placed),
             hand,
+            self._drifts,
         )
         turns = Turns(fleet, clock, settings, lambda: self._markets.sessions)
         self._usher = Usher(fleet, turns, database, clock, self._applier.attend, self._telling)
@@ -182,7 +190,9 @@ class Controller:
         self._ruling = Ruling(fleet, self._rulebook, self._killing, self._applier, self._telling, clock)
         self._queries = Queries(fleet, scheduler)
         self._saved_states = saved_states
-        self._reports = Reports(fleet, database, clock, settings, listener, self._telling.touch)
+        self._reports = Reports(
+            fleet, database, clock, settings, listener, self._telling.touch, self._drifts.killed
+        )
 
     async def run(self) -> None:
         """Live until cancelled: restore, open the scheduler, then passes, events and timers.
@@ -211,6 +221,7 @@ class Controller:
             group.create_task(self._operator.run())
             group.create_task(self._rollbacks.run())
             group.create_task(self._guard.run())
+            group.create_task(self._drifts.run())
             group.create_task(self._usher.run())
             group.create_task(self._markets.run())
             group.create_task(self._ruling.run())
@@ -336,6 +347,15 @@ class Controller:
         entry = AuditEntry(self._clock.time(), by, "state", name, reason, token, {"version": version.number})
         await self._database.run(lambda connection: add_audit(connection, entry))
         return version
+
+    async def inventory(self, name: str) -> InventoryEntry | None:
+        """Return what we own of a bot and what was applied last, None where nothing ever was."""
+        return self._fleet.inventory.get(name)
+
+    @property
+    def drifts(self) -> Drifts:
+        """Return what was done to bots behind our back, counted."""
+        return self._drifts
 
     @property
     def rollbacks(self) -> Rollbacks:
@@ -557,6 +577,7 @@ class Controller:
             ended = ended or seen is None or seen.phase is Phase.STOPPED
             if seen is not None and unheard_of(seen, self._fleet.id, self._fleet.revisions):
                 self._check_recovery()
+            self._drifts.note(name, self._fleet.difference(name))
             self._telling.touch(name)
             self._applier.attend(name)
             if self._killing.concerns(name):

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from controller.delays import Delay
+from controller.doing import Operation
 from controller.process import ProcessState, Stage
 from controller.records import ChangeState, InventoryEntry
 from controller.schedulers.protocol import ObservedBot, Phase
-from controller.standing import Operation
 from controller.status import BotStatus, Health, Reason
 
 NO_REPORT = "no report from the node yet"

@@ -319,6 +319,9 @@ class Attempt:
 RESTORE, RECOVER = "restore", "recover"
 """Actions of the audit: a database was restored from a backup; what runs was made known to it again."""
 
+DRIFT, CORRECTED = "drift", "drift-corrected"
+"""Actions of the audit: a bot was changed behind our back; that has ended, and how."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:

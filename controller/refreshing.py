@@ -43,7 +43,7 @@ class Refresher:
         entry = self._fleet.inventory.get(name)
         if entry is None or entry.spec is None or entry.halted or name not in self._fleet.observed:
             return False
-        return await self._scheduler.outdated(await self._launch(entry, entry.spec))
+        return bool(await self._scheduler.outdated(await self._launch(entry, entry.spec)))
 
     async def refresh(self, entry: InventoryEntry, spec: BotSpec) -> bool:
         """Apply what is applied once more, as it is rendered now; say whether that changed the bot's job."""

@@ -36,6 +36,7 @@ class Reports:
         settings: Settings,
         listener: ControllerListener,
         touch: Callable[[str], None],
+        killed: Callable[[RunRecord], None],
     ) -> None:
         self._fleet = fleet
         self._database = database
@@ -43,6 +44,7 @@ class Reports:
         self._settings = settings
         self._listener = listener
         self._touch = touch
+        self._killed = killed
         self._told: set[str] = set()
         self._turn = asyncio.Lock()
 
@@ -92,6 +94,7 @@ class Reports:
         for bot in changed:
             self._touch(bot)
         for run in runs:
+            self._killed(run)
             self._listener.run_changed(run.bot, run)
 
     def _folded(self, ours: Sequence[Reported], now: float) -> dict[str, ProcessState]:

@@ -31,5 +31,7 @@ def restore(connection: Connection, fleet: Fleet, name: str, now: float) -> dict
     for bot, (status, process) in load_statuses(connection).items():
         if status is not None:
             fleet.statuses[bot] = status
+            if status.drift is not None:
+                fleet.drifts[bot] = status.drift
         fleet.processes[bot] = process
     return newest_revisions(connection)

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from controller.compare import Difference, Kind
 from controller.delays import Delay
+from controller.doing import Operation, doing
+from controller.generations import counted
 from controller.health import Judgement, judge, judge_stopped
 from controller.process import ProcessState
 from controller.records import Halt, InventoryEntry, Suspension
@@ -16,26 +18,8 @@ from controller.rollback.holding import either_text
 from controller.schedulers.protocol import ObservedBot, Phase
 from controller.scopes import scope_words
 from controller.settings import Settings
-from controller.status import BotStatus, Health, HeldBy, Hold, Reason, Sync
+from controller.status import BotStatus, Drift, Health, HeldBy, Hold, OperationState, Reason, Sync
 from schemas.bot import BotSpec, BotType
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What is under way, or went wrong, with a bot's apply; `failed` explains with `message` and `log`.
-
-    `building` says how far the build of its compiled program is, "" where none is under way; `log` are the
-    lines of an installation or build that show why it failed.
-    """
-
-    revision: str
-    failed: Reason | None = None
-    message: str = ""
-    busy: bool = False
-    building: str = ""
-    log: str = ""
-    transient: bool = False
-    """It is likely to go well when it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +50,62 @@ class Standing:
     """What keeps it from being what git asks for."""
     spared: str = ""
     """Why an update that does not get healthy is not taken back, "" where it would be."""
+    drift: Drift | None = None
+    """Its newest drift."""
+    observed: bool = True
+    """False where the scheduler has not been looked at in this life: what was said before holds."""
 
 
 def tell(
     standing: Standing, now: float, settings: Settings, before: BotStatus | None
 ) -> tuple[BotStatus, float | None]:
     """Return a bot's status and when to look again though nothing happens (None: never)."""
-    judgement = _held(standing, _explained(standing, _judgement(standing, now, settings)))
+    judgement = _judged(standing, now, settings, before)
     status = _status(standing, judgement)
     if before is None:
-        return replace(status, since=now), judgement.recheck_at
+        return _counted(standing, replace(status, since=now), None), judgement.recheck_at
+    if not standing.observed:
+        status = replace(status, **{name: getattr(before, name) for name in _SEEN})
     well = status.health is Health.HEALTHY  # what is said of a healthy bot's next version ends no health
     same = before.health is status.health and (well or before.reason is status.reason)
-    status = replace(
-        status, since=before.since if same else now, observed_generation=before.observed_generation
-    )
-    if status != before:
-        status = replace(status, observed_generation=before.observed_generation + 1)
-    return status, judgement.recheck_at
+    status = replace(status, since=before.since if same else now)
+    return _counted(standing, status, before), judgement.recheck_at
+
+
+_SEEN = ("started_at", "node", "allocation", "run", "next_run")
+"""What only a look at the scheduler tells."""
+
+
+def _counted(standing: Standing, status: BotStatus, before: BotStatus | None) -> BotStatus:
+    asked = _asked(standing)
+    return counted(status, before, asked, reached=standing.observed and _reached(standing, asked))
+
+
+def _asked(standing: Standing) -> str:
+    """Return what the bot is asked to be, or why it must not run; "" where that is not known."""
+    kind = standing.difference.kind
+    if standing.suspended:
+        return "killed" if standing.suspended[0].kill else "suspended"
+    if not standing.certain or kind in (Kind.PROTECTED, Kind.FOREIGN):
+        return ""
+    if kind is Kind.REMOVE:
+        return "removed"
+    return standing.spec.digest if standing.spec.enabled else "disabled"
+
+
+def _reached(standing: Standing, asked: str) -> bool:
+    """Say whether the bot is what it is asked to be, or was tried to be made so."""
+    difference = standing.difference
+    if not difference.wants and not difference.blocked:
+        return True
+    begun = standing.operation is not None and not standing.held and standing.delay is None
+    return begun or (standing.owned is not None and standing.owned.digest == asked)
+
+
+def _judged(standing: Standing, now: float, settings: Settings, before: BotStatus | None) -> Judgement:
+    if before is not None and not standing.observed:
+        return _sync_trouble(standing, Judgement(before.health, before.reason, before.message))
+    return _held(standing, _explained(standing, _judgement(standing, now, settings)))
 
 
 def sync_of(standing: Standing) -> Sync:
@@ -208,7 +230,7 @@ def _trouble(standing: Standing) -> tuple[Reason, str] | None:
         return standing.trouble, standing.trouble_text
     if difference.unread:
         return Reason.SOURCE_UNREAD, difference.reason
-    if difference.kind is Kind.PROTECTED:
+    if difference.kind is Kind.PROTECTED and standing.certain:
         return Reason.INVALID_MANIFEST, difference.reason
     if difference.kind is Kind.FOREIGN:
         return Reason.RECOVERY_NEEDED, difference.reason
@@ -223,6 +245,21 @@ def _trouble(standing: Standing) -> tuple[Reason, str] | None:
     return None
 
 
+def _doing(standing: Standing) -> tuple[OperationState, str]:
+    operation, suspended, seen = standing.operation, standing.suspended, standing.seen
+    if operation is None and suspended and suspended[0].kill:
+        operation = Operation("", busy=True)  # the switch itself ends it, and no task of the bot's own
+    state, message = doing(standing.difference, operation, _waits_for(standing))
+    if state is OperationState.IDLE and seen is not None and seen.phase is Phase.STOPPING:
+        return OperationState.RUNNING, "waiting for its end"
+    return state, message
+
+
+def _waits_for(standing: Standing) -> str:
+    """Return what keeps a change of the bot from being begun, "" where nothing does."""
+    return standing.trouble_text or standing.held or (standing.delay.text if standing.delay else "")
+
+
 def _status(standing: Standing, judged: Judgement) -> BotStatus:
     spec, owned, seen, process = standing.spec, standing.owned, standing.seen, standing.process
     applied = owned.revision if owned and owned.spec else ""
@@ -230,6 +267,7 @@ def _status(standing: Standing, judged: Judgement) -> BotStatus:
     runs = owned.spec if owned and owned.spec else spec
     scheduled = spec.type is BotType.SCHEDULED
     placed = seen is not None and seen.phase not in (Phase.STOPPED, Phase.IDLE)
+    operation, operation_message = _doing(standing)
     return BotStatus(
         name=standing.name,
         program=runs.program.name,
@@ -259,4 +297,7 @@ def _status(standing: Standing, judged: Judgement) -> BotStatus:
         currency=spec.currency,
         source=(owned.source if owned else "") or spec.source,
         hold=standing.hold,
+        operation=operation,
+        operation_message=operation_message,
+        drift=standing.drift,
     )

@@ -26,6 +26,19 @@ class Health(StrEnum):
     UNKNOWN = "Unknown"
 
 
+class OperationState(StrEnum):
+    """What is herdsman doing about the bot?"""
+
+    IDLE = "Idle"
+    """Nothing: it is as it should be, or nothing may be done."""
+    WAITING = "Waiting"
+    """Something is to be done, and waits."""
+    RUNNING = "Running"
+    """Something is being done."""
+    FAILED = "Failed"
+    """The last try went wrong; it is tried again by itself."""
+
+
 class Reason(StrEnum):
     """Why a bot's health or sync is what it is. `docs/status.md` describes each with what to do."""
 
@@ -66,6 +79,39 @@ class Reason(StrEnum):
     ROLLED_BACK = "RolledBack"
     SCHEDULER_UNAVAILABLE = "SchedulerUnavailable"
     RECOVERY_NEEDED = "RecoveryNeeded"
+
+
+class DriftKind(StrEnum):
+    """What was done to a bot behind our back. `docs/status.md` describes each with what to do."""
+
+    STOPPED = "Stopped"
+    PURGED = "Purged"
+    CHANGED = "Changed"
+    SCALED = "Scaled"
+    MARK_LOST = "MarkLost"
+    NODE_SILENT = "NodeSilent"
+    KILLED = "Killed"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One drift of a bot: `text` says what differs, `since` when that was noticed (Unix seconds).
+
+    `corrected_at` is None while it is not corrected; `correction` says how it was. `times` counts
+    the bot's drifts that came within `Settings.drift_window` of each other, this one included.
+    """
+
+    kind: DriftKind
+    text: str
+    since: float
+    corrected_at: float | None = None
+    correction: str = ""
+    times: int = 1
+
+    @property
+    def open(self) -> bool:
+        """Whether it is not corrected yet."""
+        return self.corrected_at is None
 
 
 class HeldBy(StrEnum):
@@ -135,7 +181,17 @@ class BotStatus:
     account: str = ""
     currency: str = ""
     observed_generation: int = 0
+    """The generation that everything else here speaks of: below `generation` while a change waits."""
     source: str = ""
     """The name of the source that declares it, where the fleet has several."""
     hold: Hold | None = None
     """What keeps it from being what git asks for, None where nothing does."""
+    generation: int = 0
+    """How many different things were asked of the bot so far, by git, pins and suspensions."""
+    asked: str = ""
+    """What the newest generation asks for: a digest, or why it must not run."""
+    operation: OperationState = OperationState.IDLE
+    operation_message: str = ""
+    """What is being done, what it waits for or how it failed; "" where nothing is to be done."""
+    drift: Drift | None = None
+    """The newest drift, corrected or not; None where there never was one."""

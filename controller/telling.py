@@ -6,6 +6,7 @@ The listener hears of transitions at once; the database gets what changed within
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -21,7 +22,8 @@ from controller.ports import ControllerListener
 from controller.process import ProcessState, settle
 from controller.records import RevisionRecord, RevisionState
 from controller.settings import Settings
-from controller.standing import tell
+from controller.standing import Standing, tell
+from controller.status import Drift
 
 _LOG = logging.getLogger(__name__)
 _SAVED_AGAIN = 2.0
@@ -33,7 +35,8 @@ _AT_ONCE = 500
 class Telling:
     """`touch` a bot whenever something about it may have changed.
 
-    `judged` hears of each bot once it was told of, and returns in how many seconds to look again.
+    `judged` hears of each bot once it was told of, and returns in how many seconds to look again; `drift`
+    says what its newest drift is.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Telling:
         settings: Settings,
         listener: ControllerListener,
         judged: Callable[[str], float | None],
+        drift: Callable[[Standing], Drift | None],
     ) -> None:
         self._fleet = fleet
         self._followed = followed
@@ -53,6 +57,7 @@ class Telling:
         self._settings = settings
         self._listener = listener
         self._judged = judged
+        self._drift = drift
         self._agenda = Agenda(clock, self.touch)
         self._touched: dict[str, None] = {}
         self._news = asyncio.Event()
@@ -121,6 +126,7 @@ class Telling:
         if standing is None:
             self._forget(name)
             return None
+        standing = replace(standing, drift=self._drift(standing))
         status, recheck_at = tell(standing, now, self._settings, before)
         if status != before:
             fleet.statuses[name] = status
@@ -137,6 +143,7 @@ class Telling:
 
     def _forget(self, name: str) -> None:
         self._fleet.processes.pop(name, None)
+        self._fleet.drifts.pop(name, None)
         self._unsaved.discard(name)
         if self._fleet.statuses.pop(name, None) is not None:
             self._listener.bot_removed(name)

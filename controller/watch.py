@@ -65,8 +65,11 @@ class Watch:
         except SchedulerUnavailable as error:
             self._set_unavailable(str(error))
             raise
+        first, self._fleet.looked = not self._fleet.looked, True
         self._set_unavailable("")
         self._take(observation, begun)
+        if first:
+            self._availability_changed()
         self.observed_at = self._clock.monotonic()
 
     async def look_at(self, name: str) -> ObservedBot | None:

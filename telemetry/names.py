@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from telemetry.metric_types import METRIC_TYPES, series_name
-from telemetry.prometheus import Counter, Gauge, Histogram, Registry
+from telemetry.prometheus import Counter, Gauge, Histogram, Registry, Rows
 from telemetry.trading.derived import DERIVED
 
 RESOURCES: Mapping[str, str] = {
@@ -52,6 +52,16 @@ HEALTH: Mapping[str, str] = {
     "herdsman_pass_age_seconds": "Seconds since the last pass ended",
     "herdsman_changes_under_way": "Bots whose change has not come to running, gone or failed",
     "herdsman_bots": "Bots that herdsman looks after",
+    "herdsman_bot_info": "Is 1 for each bot; its labels are its status in words",
+    "herdsman_bots_by_sync": "Bots by their sync",
+    "herdsman_bots_by_health": "Bots by their health",
+    "herdsman_bots_by_operation": "Bots by what is being done about them",
+    "herdsman_bots_by_reason": "Bots by the reason of their health or sync",
+    "herdsman_bots_by_condition": "Bots by the answer to each condition: True, False or Unknown",
+    "herdsman_bots_behind": "Bots of which something is asked that was not tried yet",
+    "herdsman_bot_drifted_since_seconds": "When each bot drifted whose drift is not put right yet: Unix time",
+    "herdsman_drifts_total": "Times that a bot was changed behind our back, by kind, as the leader counts",
+    "herdsman_drifts_corrected_total": "Those of them that were put right, by kind",
     "herdsman_agent_allocations": "Allocations whose output the agent in this process follows",
     "herdsman_agent_files": "Log files that the agent in this process holds open",
     "herdsman_agent_batches_total": "Batches that the agent in this process had acknowledged",
@@ -108,6 +118,10 @@ class Health:
     def reads(self, name: str, read: Callable[[], float]) -> None:
         """Take a number of `HEALTH` from a function whenever it is asked for."""
         self._declare(name).read = read
+
+    def reads_rows(self, name: str, read: Callable[[], Rows]) -> None:
+        """Take every label set of a number of `HEALTH` from a function whenever it is asked for."""
+        self._declare(name).read_rows = read
 
     def histogram(self, name: str) -> Histogram:
         """Return a histogram of `HEALTH`."""

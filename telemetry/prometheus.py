@@ -4,6 +4,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 _Labels = tuple[tuple[str, str], ...]
+Rows = dict[_Labels, float]
+"""Every label set of a number, its labels in one order, with its value."""
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """The bounds of a histogram, in seconds."""
 
@@ -17,6 +19,7 @@ class Counter:
         self.name = name
         self.help = text
         self.read: Callable[[], float] | None = None
+        self.read_rows: Callable[[], Rows] | None = None
         self._values: dict[_Labels, float] = {}
 
     def add(self, amount: float = 1.0, **labels: str) -> None:
@@ -30,6 +33,8 @@ class Counter:
 
     def rows(self) -> dict[_Labels, float]:
         """Return every label set with its number."""
+        if self.read_rows is not None:
+            return self.read_rows()
         if self.read is not None:
             return {(): self.read()}
         return dict(self._values) or {(): 0.0}
@@ -44,6 +49,7 @@ class Gauge:
         self.name = name
         self.help = text
         self.read = read
+        self.read_rows: Callable[[], Rows] | None = None
         self._values: dict[_Labels, float] = {}
 
     def set(self, value: float, **labels: str) -> None:
@@ -56,6 +62,8 @@ class Gauge:
 
     def rows(self) -> dict[_Labels, float]:
         """Return every label set with its number."""
+        if self.read_rows is not None:
+            return self.read_rows()
         if self.read is not None:
             return {(): self.read()}
         return dict(self._values) or {(): 0.0}
@@ -149,4 +157,6 @@ def _shown(labels: _Labels) -> str:
 
 def escaped(value: str) -> str:
     """Return a label's value as it stands between quotes in Prometheus text."""
+    if value.isalnum():
+        return value
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

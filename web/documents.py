@@ -72,6 +72,15 @@ class Bot(Struct):
     held: dict[str, Any] | None = None
     """What holds it at another revision than git's newest: `{"by": bot|fleet|guard, "revision", "git",
     "who", "reason", "since", "until", "text", "differs"}`; None where nothing does."""
+    operation: str = ""
+    """What herdsman is doing about it: Idle, Waiting, Running, Failed."""
+    generation: int = 0
+    """How many different things were asked of it so far, by git, pins and suspensions."""
+    observed_generation: int = 0
+    """The generation that this row speaks of: below `generation` while what is asked waits."""
+    drift: dict[str, Any] | None = None
+    """The newest thing done to it behind our back: `{"kind", "text", "since", "corrected_at", "correction",
+    "times"}`, `corrected_at` null while it is not put right; None where there never was one."""
 
 
 class Run(Struct):
@@ -112,6 +121,12 @@ class BotDetail(Struct):
     """For a bot that is gone (asked for with `removed=true`): `{"revision", "at"}` of what removed it."""
     suspensions: list["SuspensionDocument"] = []
     """Everything that keeps it from running, kill switches first."""
+    operation_message: str = ""
+    """What is being done, what it waits for or how it failed; "" where nothing is to be done."""
+    inventory: dict[str, Any] | None = None
+    """What we own of it, as it was applied last: `{"job_version", "scheduler", "node", "program", "version",
+    "tree", "code", "dependencies", "digest", "revision", "path", "source", "applied_at", "halted"}`; None
+    where nothing ever was."""
 
 
 class QueryRequest(Struct):

@@ -14,6 +14,7 @@ from controller.records import (
     Attempt,
     AuditEntry,
     Change,
+    InventoryEntry,
     KillProgress,
     PastBot,
     RevisionRecord,
@@ -23,7 +24,7 @@ from controller.records import (
 from controller.rollback.records import Deployment
 from controller.rollout import RolloutView
 from controller.scopes import bot_scope, scope_words
-from controller.status import BotStatus, Health, Hold, Reason, Sync
+from controller.status import BotStatus, Drift, Health, Hold, Reason, Sync
 from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.bot import BotSpec
@@ -257,6 +258,34 @@ def condition_documents(status: BotStatus) -> list[dict[str, Any]]:
 def hold_document(hold: Hold | None) -> dict[str, Any] | None:
     """Return what holds a bot, or all of them, at another revision than git's newest."""
     return None if hold is None else {**asdict(hold), "by": hold.by.value}
+
+
+def drift_document(drift: Drift | None) -> dict[str, Any] | None:
+    """Return what was done to a bot behind our back, and what became of it."""
+    return None if drift is None else {**asdict(drift), "kind": drift.kind.value}
+
+
+def inventory_document(entry: InventoryEntry | None) -> dict[str, Any] | None:
+    """Return what we own of a bot, without its configuration."""
+    if entry is None:
+        return None
+    program = entry.spec.program if entry.spec is not None else None
+    return {
+        "job_version": entry.token,
+        "scheduler": entry.scheduler,
+        "node": entry.node,
+        "program": program.name if program else "",
+        "version": program.version if program else "",
+        "tree": program.tree if program else "",
+        "code": entry.code,
+        "dependencies": entry.dependencies,
+        "digest": entry.digest,
+        "revision": entry.revision,
+        "path": entry.path,
+        "source": entry.source,
+        "applied_at": entry.applied_at,
+        "halted": entry.halted.value,
+    }
 
 
 def deployment_document(one: Deployment, current: BotSpec | None) -> DeploymentDocument:

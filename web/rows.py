@@ -6,7 +6,7 @@ from controller.status import BotStatus
 from telemetry.latest import BotLatest, Latest
 from telemetry.records import Sample
 from web.documents import Bot, LastLine, Resources
-from web.presentation import hold_document
+from web.presentation import drift_document, hold_document
 
 _SHOWN = 500
 """Characters of the newest line that a row carries; a longer one ends with an ellipsis."""
@@ -53,6 +53,10 @@ class Rows:
             last_data_at=known.last_data_at,
             source=status.source,
             held=hold_document(status.hold),
+            operation=status.operation.value,
+            generation=status.generation,
+            observed_generation=status.observed_generation,
+            drift=drift_document(status.drift),
         )
 
 

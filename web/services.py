@@ -10,6 +10,7 @@ from controller.plan import Plan
 from controller.records import (
     Attempt,
     AuditEntry,
+    InventoryEntry,
     KillProgress,
     PastBot,
     RevisionRecord,
@@ -185,6 +186,10 @@ class FleetController(Protocol):
 
     async def runs(self, bot: str, limit: int = 50) -> list[RunRecord]:
         """Return a bot's newest runs, newest first."""
+        ...
+
+    async def inventory(self, name: str) -> InventoryEntry | None:
+        """Return what we own of a bot, None where nothing was ever applied."""
         ...
 
     async def attempts(self, bot: str) -> list[Attempt]:

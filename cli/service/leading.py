@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.service.bot_series import count_drifts, count_statuses
 from cli.service.notifying import make_herald, report_herald, started_event
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
@@ -33,6 +34,7 @@ from gitops.remote import GitRemote
 from gitops.source_code import SourceCodes
 from gitops.upkeep import keep_packed
 from schemas.alerts import Severity
+from telemetry.names import Health
 from web.git_gate import GitGate
 from web.leader import LeadingBuilds
 from web.plans import Plans
@@ -110,6 +112,9 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
         saved_states=SavedStates(open_states(options), standby.fleet),
         secrets=make_handing(standby.secrets_key, secrets, origin.source.repository, options.subfolder),
     )
+    figures = Health(standby.services.registry)
+    count_statuses(figures, lambda: controller.statuses() if lead.lasts else [])
+    count_drifts(figures, controller.drifts)
     showing = Showing(controller, database, clock)
     relay.target = showing
     statuses = make_reports(origin.forges, options)

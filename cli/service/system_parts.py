@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cli.service.bot_series import count_drifts, count_statuses
 from cli.service.options import UpOptions
 from cli.service.sources import Origin
 from cli.service.telemetry_parts import Telemetry
@@ -98,6 +99,8 @@ def count_work(health: Health, controller: Controller) -> None:
     health.reads("herdsman_pass_age_seconds", last(lambda report: time.time() - report.at))
     health.reads("herdsman_changes_under_way", lambda: float(controller.work().changing))
     health.reads("herdsman_bots", lambda: float(len(controller.statuses())))
+    count_statuses(health, controller.statuses)
+    count_drifts(health, controller.drifts)
 
 
 def controller_probe(controller: Controller) -> Probe:

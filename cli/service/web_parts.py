@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from cli.service.bot_series import count_statuses
 from cli.service.error_parts import make_error_book
 from cli.service.parts import find_status, make_access, web_settings
 from cli.service.process_options import WebOptions
@@ -129,6 +130,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         notifications=notifications,
         system=make_web_system(fleet, settings.version, mirror, telemetry, intake, notifications),
     )
+    count_statuses(telemetry.health, controller.statuses)
     admin = await ensure_admin_token(access.tokens, up.data / "admin-token", time.time())
     return WebParts(
         options,

@@ -16,6 +16,12 @@ def load_inventory(connection: Connection) -> dict[str, InventoryEntry]:
     return {row.bot: _entry(row) for row in connection.execute(select(inventory))}
 
 
+def find_entry(connection: Connection, bot: str) -> InventoryEntry | None:
+    """Return one bot's entry, None where there is none."""
+    row = connection.execute(select(inventory).where(inventory.c.bot == bot)).first()
+    return _entry(row) if row else None
+
+
 def save_entries(connection: Connection, entries: Sequence[InventoryEntry]) -> None:
     """Write entries over those of the same bots."""
     upsert(connection, inventory, [_row(entry) for entry in entries])

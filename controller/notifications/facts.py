@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from controller.records import AuditEntry, RevisionRecord
+from controller.records import CORRECTED, DRIFT, AuditEntry, RevisionRecord
 from controller.status import BotStatus, Health, Reason
 from gitops.revision import Revision
 from schemas.alerts import Severity
@@ -185,6 +185,8 @@ _ACTIONS: Mapping[str, tuple[str, Severity]] = {
     "retry": ("tried again", Severity.INFO),
     "unpin": ("pin lifted", Severity.INFO),
     "rollback": ("rolled back", Severity.WARNING),
+    DRIFT: ("changed behind our back", Severity.WARNING),
+    CORRECTED: ("put right after drift", Severity.INFO),
     "kill": ("KILL SWITCH on", Severity.CRITICAL),
     "resolve": ("error resolved", Severity.INFO),
     "reopen": ("error reopened", Severity.INFO),

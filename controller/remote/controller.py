@@ -7,6 +7,7 @@ from typing import Any
 from controller.database import Database
 from controller.database.attempts import load_attempts
 from controller.database.audit import load_audit
+from controller.database.inventory import find_entry
 from controller.database.pending_reports import add_reports
 from controller.database.revisions import find_past_bot, find_revision, load_revisions
 from controller.database.runs import load_runs
@@ -17,6 +18,7 @@ from controller.records import (
     Attempt,
     AuditEntry,
     Change,
+    InventoryEntry,
     KillProgress,
     PastBot,
     RevisionRecord,
@@ -232,6 +234,10 @@ class RemoteController:
     async def runs(self, bot: str, limit: int = 50) -> list[RunRecord]:
         """Return a bot's newest runs, newest first."""
         return await self._database.run(lambda connection: load_runs(connection, bot, limit))
+
+    async def inventory(self, name: str) -> InventoryEntry | None:
+        """Return what the leader owns of a bot, and what was applied last."""
+        return await self._database.run(lambda connection: find_entry(connection, name))
 
     async def attempts(self, bot: str) -> list[Attempt]:
         """Return a bot's last applies, newest first."""

@@ -55,8 +55,8 @@ class FencedScheduler:
         self._check()
         return await self._scheduler.apply(launch, expected)
 
-    async def outdated(self, launch: Launch) -> bool:
-        """Say whether a bot's job would be rendered otherwise now."""
+    async def outdated(self, launch: Launch) -> tuple[str, ...]:
+        """Return what would be rendered otherwise of a bot's job now."""
         return await self._scheduler.outdated(launch)
 
     async def stop(self, name: str, expected: str | None, reason: str, rule: str = "") -> None:

@@ -58,6 +58,8 @@ class ObservedBot:
     """Of a lost one: applying it now places a copy elsewhere, which starts once the lease is free."""
     scopes: frozenset[str] = frozenset()
     """What rules it is under, as its job tells; empty where an older herdsman started it."""
+    count: int = 1
+    """How many copies its job asks for, where that is known: any other number than one is somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +152,10 @@ class StateHold(Protocol):
 class Scheduler(Protocol):
     """Runs bots. Every method may raise SchedulerUnavailable; names are the fleet's bot names.
 
-    Only jobs with this fleet's mark are ever seen or touched. An update stops the old copy before the new
-    one starts. State folders (`<state root>/<fleet>/<bot>`) are kept through everything but `purge_state`.
+    Only jobs with this fleet's mark are ever touched. A job that has a bot's id and no mark at all is seen
+    with `fleet` "", and touched only for a caller who gives its token, and so knows it for ours that lost its
+    mark. An update stops the old copy before the new one starts. State folders
+    (`<state root>/<fleet>/<bot>`) are kept through everything but `purge_state`.
     """
 
     @property
@@ -184,10 +188,10 @@ class Scheduler(Protocol):
         """
         ...
 
-    async def outdated(self, launch: Launch) -> bool:
-        """Say whether applying this launch would change the bot's job as the scheduler has it.
+    async def outdated(self, launch: Launch) -> tuple[str, ...]:
+        """Return what applying this launch would change of the bot's job as the scheduler has it, by name.
 
-        For a bot's own last launch: whether its job was rendered by another herdsman, or with other settings.
+        For a bot's own last launch: what another herdsman, other settings or somebody else made otherwise.
         """
         ...
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from gitops.runtimes import nodes
 from schemas.errors import Conflict, NotFound, SchedulerRefused, SchedulerUnavailable
 from tests.contract.nomad_harness import NomadHarness, nomad_harness
 from tests.contract.scheduler_harness import Fleet, bundle, listening_to, until
+from tests.engines.forwarding import Wire
 from tests.engines.nomad import NomadAgent
 from tests.engines.processes import free_ports
 
@@ -88,10 +90,12 @@ async def test_a_running_bot_is_looked_at_without_a_call(
 async def test_somebody_elses_job_under_our_prefix_is_no_bot(
     fleet: Fleet, harness: NomadHarness, listening
 ) -> None:
-    """Also where only events tell of it, it is looked past, and the looks at our bots go on."""
+    """Also where only events tell of it, it is nobody's, and the looks at our bots go on."""
     await harness.add_foreign("stranger")
     assert (await listening.get()).bot == "stranger"
-    assert await fleet.scheduler.observe_bot("stranger") is None
+    stranger = await fleet.scheduler.observe_bot("stranger")
+    assert stranger is not None
+    assert (stranger.name, stranger.fleet, stranger.spec) == ("stranger", "", "")
 
 
 async def test_idle_observation_is_one_call(fleet: Fleet, harness: NomadHarness, listening) -> None:
@@ -209,6 +213,84 @@ async def test_marked_name_of_a_stranger_is_left_alone(fleet: Fleet, harness: No
             await call
     await fleet.scheduler.remove("stranger")
     assert await untouched()
+
+
+async def _as_it_is(harness: NomadHarness, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = await asyncio.to_thread(harness.agent.get, f"job/{harness.fleet}.{name}")
+    return found
+
+
+async def test_job_that_lost_its_mark_is_known_by_its_token(fleet: Fleet, harness: NomadHarness) -> None:
+    """Seen as nobody's, it is marked again by an apply, or a stop, of who has its token; else left alone."""
+    for name in ("alpha", "beta"):
+        await fleet.start(name)
+        job = await _as_it_is(harness, name)
+        await asyncio.to_thread(harness.agent.send, "POST", "jobs", {"Job": {**job, "Meta": None}})
+    alpha, beta = await fleet.seen("alpha"), await fleet.seen("beta")
+    assert (alpha.fleet, beta.fleet, alpha.name) == ("", "", "alpha")
+    with pytest.raises(Conflict):
+        await fleet.scheduler.stop("alpha", None, "a guess")
+    await fleet.scheduler.apply(await fleet.launch("alpha"), alpha.token)
+    assert (await fleet.phase("alpha", Phase.RUNNING)).fleet == harness.fleet
+    await fleet.scheduler.stop("beta", beta.token, "removed from git")
+    stopped = await fleet.phase("beta", Phase.STOPPED)
+    assert (stopped.fleet, stopped.suspended) == (harness.fleet, {"reason": "removed from git"})
+    await fleet.scheduler.remove("beta")
+    assert await fleet.scheduler.observe_bot("beta") is None
+
+
+async def test_job_that_was_stopped_and_started_by_hand_keeps_its_mark(
+    fleet: Fleet, harness: NomadHarness
+) -> None:
+    """As Nomad's own page does it: the job as it is, but for its stop, is registered anew."""
+    token = await fleet.start("alpha")
+    await asyncio.to_thread(harness.agent.send, "DELETE", f"job/{harness.fleet}.alpha")
+    await fleet.phase("alpha", Phase.STOPPED)
+    job = await _as_it_is(harness, "alpha")
+    await asyncio.to_thread(harness.agent.send, "POST", "jobs", {"Job": {**job, "Stop": False}})
+    again = await fleet.phase("alpha", Phase.RUNNING)
+    assert (again.fleet, again.spec) == (harness.fleet, "one")
+    assert again.token != token
+
+
+async def test_count_set_from_outside_is_seen_and_a_strangers_is_kept(
+    fleet: Fleet, harness: NomadHarness, listening
+) -> None:
+    """A bot scaled to 2 says so, until it is applied again; a job that is not ours stays as it was scaled."""
+    await harness.add_foreign("stranger")
+    await asyncio.to_thread(harness.agent.scale, f"{harness.fleet}.stranger", "g", 2)
+    await fleet.start("alpha")
+    await asyncio.to_thread(harness.agent.scale, f"{harness.fleet}.alpha", "bot", 2)
+    scaled = await observed(fleet, "alpha", lambda bot: bot.count == 2)
+    await fleet.scheduler.apply(await fleet.launch("alpha"), scaled.token)
+    assert (await observed(fleet, "alpha", lambda bot: bot.token != scaled.token)).count == 1
+    assert (await _as_it_is(harness, "alpha"))["TaskGroups"][0]["Count"] == 1
+    assert (await _as_it_is(harness, "stranger"))["TaskGroups"][0]["Count"] == 2
+
+
+async def test_a_cut_event_stream_is_taken_up_again_and_all_is_listed_anew(
+    fleet: Fleet, harness: NomadHarness
+) -> None:
+    """What happened while Nomad could not be reached is known after the gap."""
+    token = await fleet.start("alpha")
+    wire = Wire(harness.agent.address)
+    await wire.open()
+    settings = NomadSettings(harness.fleet, address=wire.address)
+    scheduler = NomadScheduler(settings, Bundle("launcher", "0" * 64, Path("/nowhere"), 1), lambda _: "")
+    try:
+        async with listening_to(scheduler) as events:
+            assert (await events.get()).bot is None
+            await wire.cut()
+            await fleet.scheduler.apply(await fleet.launch("alpha", digest="two"), token)
+            await fleet.phase("alpha", Phase.RUNNING)
+            await wire.open()
+            while (await events.get()).bot is not None:
+                pass
+            seen = (await scheduler.observe()).bots["alpha"]
+            assert (seen.spec, seen.phase) == ("two", Phase.RUNNING)
+    finally:
+        await wire.cut()
+        await scheduler.close()
 
 
 async def test_unknown_bot_is_not_found(fleet: Fleet) -> None:

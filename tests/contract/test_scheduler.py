@@ -293,12 +293,14 @@ async def test_a_stopping_bot_is_not_started_again_before_its_end(fleet: Fleet) 
     await fleet.marked("alpha", "start", 2)
 
 
-async def test_somebody_elses_job_is_not_seen_and_not_touched(fleet: Fleet) -> None:
-    """A job without this fleet's mark is neither observed nor changed."""
+async def test_somebody_elses_job_is_none_of_ours_and_not_touched(fleet: Fleet) -> None:
+    """A job without this fleet's mark is at most seen as nobody's, and never changed."""
     untouched = await fleet.harness.add_foreign("stranger")
     await fleet.start("alpha")
-    assert set((await fleet.scheduler.observe()).bots) == {"alpha"}
-    assert await fleet.scheduler.observe_bot("stranger") is None
+    seen = (await fleet.scheduler.observe()).bots
+    assert [name for name, bot in seen.items() if bot.fleet] == ["alpha"]
+    stranger = await fleet.scheduler.observe_bot("stranger")
+    assert stranger is None or not stranger.fleet
     assert await untouched()
 
 

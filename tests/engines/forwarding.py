@@ -1,5 +1,6 @@
 """A stand-in for the socket that Nomad gives each task: it forwards to a real agent, and can misbehave."""
 
+import asyncio
 import os
 import socket
 import socketserver
@@ -72,3 +73,55 @@ def task_socket(folder: Path, agent: str) -> Iterator[TaskSocket]:
                 thread.join()
     finally:
         os.close(descriptor)
+
+
+class Wire:
+    """A port of this machine over a real agent's: `cut` breaks every connection and refuses new ones."""
+
+    def __init__(self, agent: str) -> None:
+        target = urlsplit(agent)
+        self._target = (target.hostname or "", target.port or 0)
+        self._port = 0
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def address(self) -> str:
+        """Return the address to use in place of the agent's."""
+        return f"http://127.0.0.1:{self._port}"
+
+    async def open(self) -> None:
+        """Take connections, at the same port each time."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        """Break everything off."""
+        if self._server is None:
+            return
+        self._server.close()
+        for writer in self._open:
+            writer.transport.abort()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+        self._server, self._open = None, set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        there, back = await asyncio.open_connection(*self._target)
+        self._open |= {writer, back}
+        await asyncio.gather(_pass_on(reader, back), _pass_on(there, writer), return_exceptions=True)
+        self._open -= {writer, back}
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.close()

@@ -7,6 +7,7 @@ import secrets
 import shlex
 import shutil
 import tempfile
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -55,6 +56,15 @@ class NomadAgent:
             request.add_header("X-Nomad-Token", self.token)
         with urllib.request.urlopen(request, timeout=10) as response:
             return json.loads(response.read() or b"null")
+
+    def scale(self, job: str, group: str, count: int) -> None:
+        """Set a group's count as an autoscaler does; Nomad refuses that while a deployment is under way."""
+        path = f"job/{urllib.parse.quote(job, safe='')}"
+        deployment = self.get(f"{path}/deployment")
+        if deployment and deployment["Status"] == "running":
+            self.send("PUT", f"deployment/fail/{deployment['ID']}")
+        body = {"Count": count, "Target": {"Group": group}, "Message": "an autoscaler's"}
+        self.send("POST", f"{path}/scale", body)
 
 
 def client_block(data: Path, meta: dict[str, str] | None = None) -> dict[str, Any]:

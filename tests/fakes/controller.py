@@ -11,6 +11,7 @@ from controller.records import (
     Attempt,
     AuditEntry,
     Change,
+    InventoryEntry,
     KillProgress,
     PastBot,
     RevisionRecord,
@@ -66,6 +67,7 @@ class FakeController:
     records: list[RevisionRecord] = field(default_factory=list)
     run_records: list[RunRecord] = field(default_factory=list)
     attempt_records: list[Attempt] = field(default_factory=list)
+    entries: dict[str, InventoryEntry] = field(default_factory=dict)
     own: dict[str, Suspension] = field(default_factory=dict)
     rules: list[Suspension] = field(default_factory=list)
     progress: list[KillProgress] = field(default_factory=list)
@@ -214,6 +216,9 @@ class FakeController:
 
     async def runs(self, bot: str, limit: int = 50) -> list[RunRecord]:
         return [run for run in self.run_records if run.bot == bot][:limit]
+
+    async def inventory(self, name: str) -> InventoryEntry | None:
+        return self.entries.get(name)
 
     async def attempts(self, bot: str) -> list[Attempt]:
         return [one for one in self.attempt_records if one.bot == bot]

@@ -157,10 +157,10 @@ class FakeScheduler:
         self.older.discard(name)
         return self._accept(launch)
 
-    async def outdated(self, launch: Launch) -> bool:
+    async def outdated(self, launch: Launch) -> tuple[str, ...]:
         self._call("outdated")
         self._own(launch.spec.name)
-        return launch.spec.name in self.older
+        return ("Priority 70 (ours: 50)",) if launch.spec.name in self.older else ()
 
     async def rules(self) -> Rules | None:
         self._call("rules")
@@ -252,6 +252,17 @@ class FakeScheduler:
             exit_code=1,
             message=message,
             restart_in=restart_in,
+        )
+
+    def kill(self, name: str) -> None:
+        """Let somebody kill a bot's process."""
+        self._report(
+            self.jobs[name],
+            ReportKind.EXITED,
+            outcome=Outcome.CRASHED,
+            signal=9,
+            message="ended by signal 9",
+            restart_in=1.0,
         )
 
     def start_process(self, name: str) -> None:

@@ -18,6 +18,7 @@ from web.presentation import (
     attempt_document,
     condition_documents,
     events_answer,
+    inventory_document,
     parameters_of,
     past_row,
     revision_summary,
@@ -152,8 +153,10 @@ async def metrics_of(services: Services, bot: str) -> list[str]:
 
 async def _detail(services: Wired, status: BotStatus) -> BotDetail:
     controller = services.controller
-    metrics, attempts = await asyncio.gather(
-        metrics_of(services, status.name), controller.attempts(status.name)
+    metrics, attempts, entry = await asyncio.gather(
+        metrics_of(services, status.name),
+        controller.attempts(status.name),
+        controller.inventory(status.name),
     )
     spec = controller.spec(status.name)
     suspended = [suspension_document(one) for one in controller.suspended(status.name)]
@@ -168,6 +171,8 @@ async def _detail(services: Wired, status: BotStatus) -> BotDetail:
         suspended=suspended[0] if suspended else None,
         suspensions=suspended,
         revision=await _revision(services, status.applied_revision),
+        operation_message=status.operation_message,
+        inventory=inventory_document(entry),
     )
 
 

@@ -192,11 +192,12 @@ class LocalScheduler:
                 driver.ask(job)
             return job.token
 
-    async def outdated(self, launch: Launch) -> bool:
+    async def outdated(self, launch: Launch) -> tuple[str, ...]:
         """Compare a bot's order with what it would be now."""
         job = self._own(launch.spec.name).job
-        order = self._order(launch, job.allocation).document()
-        return bool(dict(job.order) != json.loads(json.dumps(order)))  # the kept one may come from its file
+        order = json.loads(json.dumps(self._order(launch, job.allocation).document()))
+        kept = dict(job.order)  # it may come from its file
+        return tuple(sorted(key for key in order.keys() | kept.keys() if order.get(key) != kept.get(key)))
 
     async def stop(self, name: str, expected: str | None, reason: str, rule: str = "") -> None:
         """Mark a bot as stopped; its driver ends it."""

@@ -23,6 +23,7 @@ from controller.schedulers.nomad.reading import (
     NodeRecord,
     Placement,
     blockage,
+    changed_names,
     job_record,
     node_record,
     placement,
@@ -108,11 +109,11 @@ class NomadApi:
         answer = await self._call(lambda: self._client.jobs.register_job(body))
         return int(answer["JobModifyIndex"])
 
-    async def differs(self, job: Mapping[str, Any]) -> bool:
-        """Say whether registering a job would change it; nothing is changed by that."""
+    async def differences(self, job: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return what registering a job would change of it, by name; nothing is changed by that."""
         quoted = _quoted(str(job["ID"]))
         answer = await self._call(lambda: self._client.job.plan_job(quoted, {"Job": job}, diff=True))
-        return bool((answer.get("Diff") or {}).get("Type") != "None")
+        return changed_names(answer.get("Diff") or {})
 
     async def deregister(self, job_id: str, *, purge: bool = False) -> None:
         """Stop a job, or stop and forget it; nothing where there is none."""

@@ -7,7 +7,7 @@ what was missed can only be read from the listings.
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,7 @@ async def stream(
     *,
     note: Callable[[str], None] = lambda _: None,
     heartbeat_limit: float = HEARTBEAT_LIMIT,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncIterator[Gap | NomadEvent]:
     """Yield events of jobs, allocations, evaluations and nodes for ever, a `Gap` after every connection.
 
@@ -66,7 +67,7 @@ async def stream(
                 note(f"Nomad refuses the event stream: {error.response.status_code}")
             except (httpx.HTTPError, httpx.StreamError, ValueError, KeyError) as error:
                 note(f"the event stream broke: {type(error).__name__} {error}")
-            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311
+            await sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311
             delay = min(delay * 2, _LONGEST_DELAY)
 
 

@@ -39,6 +39,11 @@ def is_ours(job: JobRecord, fleet: str) -> bool:
     return not job.parent and job.meta.get(META_FLEET) == fleet and bool(job.meta.get(META_BOT))
 
 
+def lost_its_mark(job: JobRecord, prefix: str) -> bool:
+    """Whether a job has the id of a bot of ours (`prefix` and a name) and no fleet's mark at all."""
+    return not job.parent and job.id.startswith(prefix) and META_FLEET not in job.meta
+
+
 def observed(
     job: JobRecord,
     placements: Sequence[Placement],
@@ -46,17 +51,19 @@ def observed(
     blocked: Blockage | None,
     next_run: float | None,
     silent_for: float = 0.0,
+    name: str = "",
 ) -> ObservedBot:
     """Return the bot of a job; `placements` is the newest first and includes its runs'.
 
-    `silent_for`: how many seconds ago its placement was first seen to be on a silent node.
+    `name` is the bot's where the job does not say so itself. `silent_for`: how many seconds ago its placement
+    was first seen to be on a silent node.
     """
     live = [item for item in placements if may_live(item, nodes)]
     current = next(iter(live), None) or next(iter(placements), None)
     phase, reason, message = _phase(job, live, nodes, blocked)
     return ObservedBot(
-        name=job.meta[META_BOT],
-        fleet=job.meta[META_FLEET],
+        name=job.meta.get(META_BOT) or name,
+        fleet=job.meta.get(META_FLEET, ""),
         spec=job.meta.get(META_SPEC, ""),
         revision=job.meta.get(META_REVISION, ""),
         token=job.token,
@@ -72,6 +79,7 @@ def observed(
         suspended=_suspension(job),
         replaceable=phase is Phase.LOST and may_fail_over(job, silent_for),
         scopes=_scopes(job),
+        count=job.count,
     )
 
 

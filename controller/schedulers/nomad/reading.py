@@ -4,7 +4,7 @@ Pure: dicts of Nomad's API come in here and only values go out.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,6 +55,8 @@ class JobRecord:
     active: int
     queued: int
     namespace: str = "default"
+    count: int = 1
+    """How many copies it asks for; a listing does not tell, which counts as the one that each bot has."""
 
     @property
     def token(self) -> str:
@@ -126,7 +128,13 @@ def job_record(stub: Mapping[str, Any]) -> JobRecord:
         active=sum(group.get(key, 0) for group in groups for key in ("Starting", "Running", "Unknown")),
         queued=sum(group.get("Queued", 0) for group in groups),
         namespace=stub.get("Namespace") or "default",
+        count=sum(_counts_of(stub)) if stub.get("TaskGroups") else 1,
     )
+
+
+def _counts_of(job: Mapping[str, Any]) -> Iterator[int]:
+    """Yield the count of each task group; Nomad takes one that is not there for 1."""
+    return (1 if group.get("Count") is None else group["Count"] for group in job["TaskGroups"])
 
 
 def placement(stub: Mapping[str, Any]) -> Placement:
@@ -153,6 +161,32 @@ def placement(stub: Mapping[str, Any]) -> Placement:
 def node_record(stub: Mapping[str, Any]) -> NodeRecord:
     """Parse a node, from a listing or from an event."""
     return NodeRecord(stub["ID"], stub.get("Name") or "", stub.get("Status") or "", stub["ModifyIndex"])
+
+
+def changed_names(diff: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name what a plan of Nomad's would change of a job, such as `Priority 70 (ours: 50)` or `Meta[owner]`.
+
+    Only plain numbers are shown: anything else may hold what nobody is to see.
+    """
+    if diff.get("Type") == "None":
+        return ()
+    return tuple(_changes(diff)) or ("a part that Nomad does not name",)
+
+
+def _changes(diff: Mapping[str, Any]) -> Iterator[str]:
+    for field in diff.get("Fields") or ():
+        if field.get("Type") != "None":
+            yield _change(field)
+    for key in ("Objects", "TaskGroups", "Tasks"):
+        for part in diff.get(key) or ():
+            if part.get("Type") != "None":
+                about = f"{part['Name']}." if key == "Objects" else ""
+                yield from (f"{about}{name}" for name in _changes(part))
+
+
+def _change(field: Mapping[str, Any]) -> str:
+    name, theirs, ours = field["Name"], field.get("Old") or "", field.get("New") or ""
+    return f"{name} {theirs} (ours: {ours})" if theirs.isdigit() and ours.isdigit() else name
 
 
 def blockage(evaluation: Mapping[str, Any]) -> Blockage:

@@ -32,6 +32,7 @@ from controller.schedulers.nomad.knowledge import Knowledge
 from controller.schedulers.nomad.node import node_report
 from controller.schedulers.nomad.observing import (
     is_ours,
+    lost_its_mark,
     lost_sight_of,
     may_fail_over,
     may_live,
@@ -117,7 +118,7 @@ class NomadScheduler:
         """Return every bot of this fleet: one call while events flow, else one more for each listing."""
         jobs = await self._api.jobs(self._settings.prefix)
         known = self._known if self._known.complete else await self._listed()
-        ours = [job for job in jobs if is_ours(job, self._settings.fleet)]
+        ours = [job for job in jobs if self._is_bot(job)]
         known.forget(job.id for job in jobs)
         known.check(jobs)
         bots = [self._observed(job, known) for job in ours]
@@ -140,7 +141,7 @@ class NomadScheduler:
         job = self._known.jobs.get(job_id(self._settings.fleet, name)) if self._known.complete else None
         if job is None or job.stopped:
             job = await self._record(name)
-        if job is None or not is_ours(job, self._settings.fleet):
+        if job is None or not self._is_bot(job):
             return None
         known = self._known if self._known.complete else await self._listed(job.id)
         return self._observed(job, known)
@@ -167,11 +168,11 @@ class NomadScheduler:
                 await self._api.move(left.id)
         return str(registered)
 
-    async def outdated(self, launch: Launch) -> bool:
+    async def outdated(self, launch: Launch) -> tuple[str, ...]:
         """Have Nomad compare the bot's job with what would be registered now."""
         await self._own_job(launch.spec.name)
         job = render(launch, self._settings, self._launcher, self._url_of, self._clock())
-        return await self._api.differs(job)
+        return await self._api.differences(job)
 
     async def _clear_for_other_kind(self, name: str, index: int, *, stopped: bool) -> None:
         """Purge a stopped job that stands in the way of one of another kind; Conflict until it has ended."""
@@ -185,12 +186,13 @@ class NomadScheduler:
 
     async def stop(self, name: str, expected: str | None, reason: str, rule: str = "") -> None:
         """Register the bot's job as stopped, by compare-and-set, and stop its runs."""
-        job = await self._own_job(name)
+        job = await self._own_job(name, expected)
         identity, index = job["ID"], int(job["JobModifyIndex"])
-        if not job.get("Stop"):
+        if not job.get("Stop") or META_FLEET not in (job.get("Meta") or {}):
             wanted = index if expected is None else _parsed(expected)[0]
             await self._guard(identity, name)
-            marks = {META_STOPPED: reason} | ({META_RULE: rule} if rule else {})
+            marks = {META_FLEET: self._settings.fleet, META_BOT: name, META_STOPPED: reason}
+            marks |= {META_RULE: rule} if rule else {}
             meta = {**(job.get("Meta") or {}), **marks}
             stopped = {**job, "Stop": True, "Meta": meta}
             registered = await self._api.register(stopped, wanted)
@@ -248,7 +250,7 @@ class NomadScheduler:
         """Purge a stopped bot's job, its runs' and their logs. Conflict while a copy may live."""
         identity = job_id(self._settings.fleet, name)
         job = await self._record(name)
-        if job is None:
+        if job is None or not is_ours(job, self._settings.fleet):
             return
         known = await self._listed(identity)
         if not job.stopped or any(may_live(item, known.nodes) for item in known.of(identity)):
@@ -322,7 +324,10 @@ class NomadScheduler:
         slot = self._next_slot(*schedule_of(job), self._clock()) if job.periodic else None
         placements, blocked = known.of(job.id), known.blockages.get(job.id)
         silent_for = self._silent_for(job.id, lost_sight_of(placements, known.nodes))
-        return observed(job, placements, known.nodes, blocked, slot, silent_for)
+        if (told := known.jobs.get(job.id)) is not None and told.modify_index == job.modify_index:
+            job = replace(job, count=told.count)
+        name = job.id.removeprefix(self._settings.prefix)
+        return observed(job, placements, known.nodes, blocked, slot, silent_for, name)
 
     def _silent_for(self, job: str, lost: Placement | None) -> float:
         """Return the seconds since a job's placement was first seen to be lost, 0 where it is not."""
@@ -338,17 +343,24 @@ class NomadScheduler:
     async def _record(self, name: str) -> JobRecord | None:
         identity = job_id(self._settings.fleet, name)
         for job in await self._api.jobs(identity):
-            if job.id == identity and is_ours(job, self._settings.fleet):
+            if job.id == identity and self._is_bot(job):
                 return job
         return None
 
-    async def _own_job(self, name: str) -> dict[str, Any]:
+    def _is_bot(self, job: JobRecord) -> bool:
+        """Say whether a job is a bot of ours by its mark, or may be one by its id alone."""
+        return is_ours(job, self._settings.fleet) or lost_its_mark(job, self._settings.prefix)
+
+    async def _own_job(self, name: str, expected: str | None = None) -> dict[str, Any]:
+        """Return a bot's whole job. Without any mark it is ours for who gives its token."""
         identity = job_id(self._settings.fleet, name)
         job = await self._api.job(identity)
         if job is None:
             raise NotFound(f"Nomad has no job of the bot {name}")
         meta: Mapping[str, str] = job.get("Meta") or {}
-        if meta.get(META_FLEET) != self._settings.fleet or meta.get(META_BOT) != name:
+        known = expected is not None and _parsed(expected)[0] == int(job["JobModifyIndex"])
+        lost = META_FLEET not in meta and known
+        if not lost and (meta.get(META_FLEET), meta.get(META_BOT)) != (self._settings.fleet, name):
             raise Conflict(
                 f"the job {identity} does not carry this fleet's mark, so herdsman leaves it alone"
             )

@@ -61,3 +61,29 @@ def test_an_empty_fleet_says_the_next_step_or_what_is_in_its_way() -> None:
     assert "herdsman init --help" in fleet_lines(empty, [], 100.0)[-1]
     unread = replace(empty, problems=["Cannot read git@example.org:x.git: the key was not taken"])
     assert fleet_lines(unread, [], 100.0)[-2:] == [f"  {unread.problems[0]}", "no bots yet"]
+
+
+def test_drift_operation_and_generations_are_told_of_a_bot() -> None:
+    """What was done behind our back, since when, and what became of it; what is asked and not tried yet."""
+    drift = {
+        "kind": "Stopped",
+        "text": "it was stopped behind our back",
+        "since": 60.0,
+        "corrected_at": 61.5,
+        "correction": "herdsman registered it again as 3f9a2c1 has it",
+        "times": 2,
+    }
+    shown = replace(
+        bot("Synced", "Healthy", "Running", ""),
+        drift=drift,
+        operation="Waiting",
+        generation=3,
+        observed_generation=2,
+    )
+    detail = BotDetail(shown, "bots/taker.yaml", {}, [], [], [], None, None, operation_message="updating it")
+    text = "\n".join(bot_lines(detail, 100.0))
+    assert "operation   Waiting  updating it (generation 3, not tried yet)" in text
+    assert "drift       Stopped: it was stopped behind our back, 40 s ago, 2 times in a row; over" in text
+    assert "over after 1.5 s: herdsman registered it again as 3f9a2c1 has it" in text
+    open_still = replace(shown, drift={**drift, "corrected_at": None})
+    assert "not put right yet" in "\n".join(bot_lines(replace(detail, bot=open_still), 100.0))

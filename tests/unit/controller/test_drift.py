@@ -7,7 +7,7 @@ import pytest
 
 from controller.records import Halt
 from controller.schedulers.protocol import Phase
-from controller.status import Health, Reason, Sync
+from controller.status import DriftKind, Health, OperationState, Reason, Sync
 from tests.fakes.clock import settle
 from tests.unit.controller.examples import FLEET, spec
 
@@ -216,3 +216,146 @@ async def test_bot_on_a_silent_node_moves_though_no_event_tells_when(running):
     await running.clock.advance(6)
     assert running.scheduler.calls["apply"] == 3
     assert running.scheduler.applied[-1] == ("a", spec("a").digest)
+
+
+DONE = {
+    DriftKind.STOPPED: lambda scheduler: scheduler.stop_behind_our_back("a"),
+    DriftKind.PURGED: lambda scheduler: scheduler.purge_behind_our_back("a"),
+    DriftKind.CHANGED: lambda scheduler: scheduler.change_behind_our_back("a"),
+    DriftKind.SCALED: lambda scheduler: scheduler.show("a", count=2, token="99"),
+    DriftKind.MARK_LOST: lambda scheduler: scheduler.show("a", fleet="", spec="", token="99"),
+    DriftKind.NODE_SILENT: lambda scheduler: scheduler.show("a", phase=Phase.LOST, replaceable=True),
+}
+
+
+@pytest.mark.parametrize("kind", list(DONE))
+async def test_drift_is_named_until_it_is_put_right_and_after(running, kind):
+    """What was done, since when, how it was put right and when: in the status, counted, and in the audit."""
+    scheduler, gate = running.scheduler, asyncio.Event()
+    scheduler.gate = gate
+    began = running.clock.time()
+    DONE[kind](scheduler)
+    await running.until(lambda: scheduler.calls["apply"] == 3)
+    drift = running.controller.status("a").drift
+    assert (drift.kind, drift.since, drift.open, drift.times) == (kind, began, True, 1)
+    assert running.controller.status("a").operation is OperationState.RUNNING
+    await running.clock.advance(3)
+    scheduler.gate = None
+    gate.set()
+    await running.until(lambda: not running.controller.status("a").drift.open)
+    drift = running.controller.status("a").drift
+    assert drift.corrected_at == running.clock.time()
+    assert "herdsman registered it again" in drift.correction
+    assert running.controller.drifts.found == running.controller.drifts.corrected == {kind: 1}
+    await running.clock.advance(1)
+    audited = [one for one in await running.controller.audit() if one.who == "herdsman"]
+    assert [(one.action, one.subject, one.details["kind"]) for one in audited] == [
+        ("drift-corrected", "a", kind.value),
+        ("drift", "a", kind.value),
+    ]
+
+
+async def test_what_was_changed_of_a_job_is_named(running):
+    """The scheduler tells what an apply would change, before it is applied; it stays in the drift."""
+    running.scheduler.older.add("a")
+    running.scheduler.change_behind_our_back("a")
+    await running.until(lambda: running.scheduler.calls["apply"] == 3)
+    await running.clock.advance(2)
+    drift = running.controller.status("a").drift
+    assert drift.text == "its job was changed behind our back: Priority 70 (ours: 50)"
+    assert not drift.open
+
+
+async def test_drift_of_one_bot_changes_no_other(running):
+    """Nothing is corrected that did not drift."""
+    running.scheduler.purge_behind_our_back("a")
+    await running.until(lambda: running.scheduler.calls["apply"] == 3)
+    assert [name for name, _ in running.scheduler.applied] == ["a", "b", "a"]
+    assert running.controller.status("b").drift is None
+
+
+async def test_drift_that_comes_back_is_counted(running):
+    """The third time within minutes says so: somebody, or something, insists."""
+    for _ in range(3):
+        before = running.scheduler.calls["apply"]
+        running.scheduler.change_behind_our_back("a")
+        while running.scheduler.calls["apply"] == before:
+            await running.clock.advance(1)
+    await running.until(lambda: not running.controller.status("a").drift.open)
+    assert running.controller.status("a").drift.times == 3
+
+
+async def test_drift_is_remembered_over_a_restart(world):
+    """What was done to a bot, and when, is not forgotten with the process that saw it."""
+    async with world.life():
+        await world.push([spec("a")], 1)
+        world.scheduler.change_behind_our_back("a")
+        await world.until(lambda: world.scheduler.calls["apply"] == 2)
+        await world.clock.advance(1)
+        before = world.controller.status("a").drift
+    async with world.life() as controller:
+        assert controller.status("a").drift == before
+        await world.clock.advance(2)
+        assert controller.status("a").drift == before
+
+
+async def test_drift_that_may_not_be_corrected_says_what_it_waits_for(running):
+    """While the old copy has not ended, the drift stays open, and the operation says why it waits."""
+    running.scheduler.show("a", phase=Phase.STOPPING, token="77")
+    await running.until(lambda: running.controller.status("a").drift is not None)
+    status = running.controller.status("a")
+    assert status.drift.open
+    assert status.operation is OperationState.WAITING
+    assert "its last copy is still stopping" in status.operation_message
+
+
+async def test_drift_of_a_bot_that_is_to_be_stopped_is_not_corrected(running):
+    """Who suspends a drifted bot gets no correction, and the drift says how it ended."""
+    running.scheduler.show("a", phase=Phase.STOPPING, token="77")
+    await running.until(lambda: running.controller.status("a").drift is not None)
+    await running.controller.suspend("a", "ops", "enough")
+    await running.until(lambda: not running.controller.status("a").drift.open)
+    assert running.controller.status("a").drift.correction == "it is to be stopped anyway"
+    assert running.scheduler.calls["apply"] == 2
+
+
+async def test_killed_process_is_drift_that_its_launcher_mends(running):
+    """A process that somebody ended by a signal is told apart from a crash, and from a restart of ours."""
+    running.scheduler.kill("a")
+    await running.until(lambda: running.controller.status("a").drift is not None)
+    drift = running.controller.status("a").drift
+    assert (drift.kind, drift.open) == (DriftKind.KILLED, True)
+    assert "SIGKILL" in drift.text
+    running.scheduler.start_process("a")
+    await running.until(lambda: not running.controller.status("a").drift.open)
+    assert running.controller.status("a").drift.correction == "its launcher started it again"
+    running.scheduler.crash("b")
+    await running.clock.advance(1)
+    await running.controller.restart("b", "ops", "because")
+    await running.clock.advance(1)
+    assert running.controller.status("b").drift is None
+    assert running.scheduler.calls["apply"] == 2
+
+
+async def test_killed_launcher_is_drift_and_a_restart_is_none(running):
+    """A launcher that ended unasked is told; one that an operator's restart ended is not."""
+    running.scheduler.show("a", phase=Phase.PENDING, reason="launcher_died", message="Exit Code: 137")
+    await running.until(lambda: running.controller.status("a").drift is not None)
+    assert running.controller.status("a").drift.kind is DriftKind.KILLED
+    await running.controller.restart("b", "ops", "because")
+    token = running.scheduler.jobs["b"].seen.token
+    running.scheduler.show("b", phase=Phase.PENDING, reason="launcher_died", token=token)
+    await running.clock.advance(1)
+    assert running.controller.status("b").drift is None
+
+
+async def test_nothing_is_called_drift_while_only_observing(world):
+    """A database that is older than the jobs calls what happened since no drift."""
+    async with world.life():
+        await world.push([spec("a")], 1)
+        await world.clock.advance(12)
+    world.scheduler.show("a", revision="f" * 40, token="55")
+    async with world.life() as controller:
+        await world.clock.advance(5)
+        assert controller.status("a").reason is Reason.RECOVERY_NEEDED
+        assert controller.status("a").drift is None

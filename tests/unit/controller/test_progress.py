@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from controller.doing import Operation
 from controller.process import ProcessState, fold
 from controller.progress import NO_REPORT, Aim, Evidence, progress
 from controller.records import ChangeState
 from controller.schedulers.protocol import Phase
-from controller.standing import Operation
 from controller.status import BotStatus, Health, Reason, Sync
 from schemas.bot import RestartPolicy
 from schemas.reports import LauncherReport, ReportKind

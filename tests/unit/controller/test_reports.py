@@ -68,7 +68,7 @@ async def test_a_report_that_could_not_be_kept_counts_for_nothing_until_it_is(tm
     bot, clock = spec(), FakeClock()
     database, touched = await Database.open(str(tmp_path / "herdsman.db")), []
     fleet = Fleet(FLEET, observed={bot.name: seen(bot)}, inventory={bot.name: entry(bot)})
-    reports = Reports(fleet, database, clock, Settings(), NoListener(), touched.append)
+    reports = Reports(fleet, database, clock, Settings(), NoListener(), touched.append, lambda _run: None)
 
     def away(_connection):
         raise DatabaseUnavailable("it does not answer")

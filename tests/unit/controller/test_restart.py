@@ -8,6 +8,7 @@ from controller.records import RESTORE, AuditEntry, RevisionState
 from controller.schedulers.protocol import Phase
 from controller.status import Health, Reason, Sync
 from schemas.errors import UsageError
+from schemas.reports import LauncherReport, ReportKind
 from tests.unit.controller.examples import FLEET, revision, spec
 from tests.unit.controller.harness import World, unreachable
 
@@ -37,6 +38,31 @@ async def test_status_survives_a_restart(world):
         after = controller.status("a")
         assert after.health is Health.HEALTHY
         assert (after.since, after.started_at) == (before.since, before.started_at)
+
+
+async def test_a_start_is_no_news_of_a_bot_whatever_is_heard_first(world):
+    """Since when a bot is well outlasts a take-over at which the scheduler is away and reports come first."""
+    async with world.life() as controller:
+        await world.push([spec("a")], 1)
+        await world.clock.advance(500)
+        before = controller.status("a")
+        assert before.health is Health.HEALTHY
+        report = LauncherReport(world.clock.time(), ReportKind.LEASE_ACQUIRED)
+        reports = [(world.scheduler.labels("a"), report)]
+    world.scheduler.down = True
+    world.heard.statuses.clear()
+    async with world.life() as controller:
+        await controller.record(reports)
+        await world.clock.advance(3)
+        away = controller.status("a")
+        assert (away.health, away.since, away.sync) == (Health.HEALTHY, before.since, Sync.UNKNOWN)
+        assert away.reason is Reason.SCHEDULER_UNAVAILABLE
+        world.scheduler.down = False
+        await world.clock.advance(60)
+        after = controller.status("a")
+        assert (after.health, after.since, after.sync) == (Health.HEALTHY, before.since, Sync.SYNCED)
+        assert after.generation == after.observed_generation == before.generation
+    assert {one.health for one in world.heard.statuses} == {Health.HEALTHY}
 
 
 async def test_crash_loop_survives_a_restart(world):

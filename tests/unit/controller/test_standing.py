@@ -5,12 +5,14 @@ from dataclasses import replace
 import pytest
 
 from controller.compare import Difference, Kind
+from controller.delays import Delay
+from controller.doing import Operation
 from controller.process import ProcessState, fold
 from controller.records import Suspension
 from controller.schedulers.protocol import Phase
 from controller.settings import Settings
-from controller.standing import Operation, Standing, tell
-from controller.status import Health, Reason, Sync
+from controller.standing import Standing, tell
+from controller.status import Health, OperationState, Reason, Sync
 from schemas.bot import BotType, Resources, RestartPolicy
 from tests.unit.controller.examples import NOW, entry, labels, revision, seen, spec, started
 
@@ -141,7 +143,7 @@ def test_since_moves_with_health_and_reason_only():
     before = replace(told(WELL), since=NOW - 500)
     same = told(replace(WELL, seen=seen(BOT, node="node-2")), before)
     assert same.since == NOW - 500
-    assert same.observed_generation == before.observed_generation + 1
+    assert same.node == "node-2"
     assert told(replace(WELL, difference=UPDATE, operation=BUSY), before).since == NOW
 
 
@@ -186,3 +188,91 @@ def test_suspension_with_an_end_says_when():
     suspension = Suspension("a", "desk-ops", "exchange maintenance", NOW, NOW + 3600)
     status = told(replace(WELL, suspended=(suspension,), seen=seen(BOT, Phase.STOPPED)))
     assert status.message == 'by desk-ops: "exchange maintenance", until 2027-01-15 09:00 UTC'
+
+
+@pytest.mark.parametrize(
+    ("standing", "operation", "message"),
+    [
+        (WELL, OperationState.IDLE, ""),
+        (
+            replace(WELL, difference=UPDATE, operation=BUSY),
+            OperationState.RUNNING,
+            "updating it (fast 10 -> 12)",
+        ),
+        (
+            replace(WELL, difference=UPDATE, operation=FAILED),
+            OperationState.FAILED,
+            "no room; it is tried again by itself",
+        ),
+        (
+            replace(WELL, difference=UPDATE, delay=Delay(Reason.WAITS_FOR_WAVE, "wave 2 of 3 has not begun")),
+            OperationState.WAITING,
+            "updating it (fast 10 -> 12) waits: wave 2 of 3 has not begun",
+        ),
+        (
+            replace(WELL, difference=replace(UPDATE, blocked="its last copy is still stopping")),
+            OperationState.WAITING,
+            "updating it (fast 10 -> 12) waits: its last copy is still stopping",
+        ),
+        (
+            replace(WELL, difference=UPDATE, operation=replace(BUSY, building="building: 3 s")),
+            OperationState.RUNNING,
+            "building: 3 s",
+        ),
+        (replace(WELL, seen=seen(BOT, Phase.STOPPING)), OperationState.RUNNING, "waiting for its end"),
+        (
+            replace(
+                WELL,
+                suspended=(Suspension("", "ops", "why", NOW, scope="all", kill=True),),
+                difference=Difference(BOT.name, Kind.STOP, "kill switch"),
+            ),
+            OperationState.RUNNING,
+            "stopping it (kill switch)",
+        ),
+    ],
+)
+def test_operation_is_an_axis_of_its_own(standing, operation, message):
+    """What is being done, what it waits for, or how it failed, whatever sync and health are."""
+    status = told(standing)
+    assert (status.operation, status.operation_message) == (operation, message)
+
+
+def test_generations_count_what_is_asked_and_what_was_tried():
+    """Each new wish is one more; the status speaks of it once it was tried, and not while it waits."""
+    first = told(WELL)
+    assert (first.generation, first.observed_generation) == (1, 1)
+    wanted = replace(WELL, spec=NEW, difference=UPDATE)
+    waits = told(replace(wanted, delay=Delay(Reason.WAITS_FOR_WAVE, "wave 2")), first)
+    assert (waits.generation, waits.observed_generation) == (2, 1)
+    failed = told(replace(wanted, operation=FAILED), waits)
+    assert (failed.generation, failed.observed_generation) == (2, 2)
+    done = told(replace(WELL, spec=NEW, owned=entry(NEW), seen=seen(NEW)), failed)
+    assert (done.generation, done.observed_generation) == (2, 2)
+    back = told(WELL, done)
+    assert (back.generation, back.observed_generation) == (3, 3)
+
+
+def test_a_suspension_is_asked_for_and_an_unread_source_asks_for_nothing():
+    """A suspension and its end are two wishes; what cannot be read, or is not read yet, changes none."""
+    first = told(WELL)
+    stop = Difference(BOT.name, Kind.STOP, "suspended")
+    asked = told(replace(WELL, suspended=(Suspension("a", "ops", "why", NOW),), difference=stop), first)
+    assert (asked.generation, asked.observed_generation) == (2, 1)
+    protected = replace(WELL, difference=Difference(BOT.name, Kind.PROTECTED, reason="it did not load"))
+    assert told(protected, first).generation == 1
+    assert told(replace(WELL, certain=False, spec=NEW), first).generation == 1
+
+
+def test_what_was_said_holds_until_the_scheduler_was_looked_at():
+    """A start of herdsman is no news of any bot: health, its reason, since and place are those of before."""
+    before = replace(told(WELL), since=NOW - 500)
+    unseen = replace(
+        WELL, seen=None, certain=False, observed=False, difference=Difference("a", Kind.PROTECTED)
+    )
+    status = told(unseen, before)
+    assert (status.health, status.reason, status.since) == (Health.HEALTHY, Reason.RUNNING, NOW - 500)
+    assert (status.node, status.started_at) == (before.node, before.started_at)
+    assert status.sync is Sync.UNKNOWN
+    away = replace(unseen, trouble=Reason.SCHEDULER_UNAVAILABLE, trouble_text="down")
+    told_away = told(away, before)
+    assert (told_away.reason, told_away.since) == (Reason.SCHEDULER_UNAVAILABLE, NOW - 500)

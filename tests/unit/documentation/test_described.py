@@ -13,7 +13,7 @@ import pytest
 from cli.main import COMMANDS, SUMMARIES
 from controller.process import MISSED, SKIPPED
 from controller.records import ChangeState, RevisionState
-from controller.status import Health, Reason, Sync
+from controller.status import DriftKind, Health, OperationState, Reason, Sync
 from docs.reference import commands, pages
 from schemas.catalog import NAMES, schema_text
 from schemas.reports import Outcome, ReportKind, WaitReason
@@ -26,6 +26,7 @@ from tests.unit.documentation.product import (
     own_variables,
     problem_reasons,
 )
+from web.documents import Bot, BotDetail
 
 
 @pytest.mark.parametrize("name", sorted(pages()))
@@ -43,10 +44,35 @@ def test_every_reason_is_described(reason: Reason) -> None:
     assert row
 
 
+@pytest.mark.parametrize("kind", list(DriftKind))
+def test_every_drift_is_described(kind: DriftKind) -> None:
+    """Each kind of drift stands in docs/status.md with what was done and what follows."""
+    assert re.search(rf"^\| `{kind.value}` \| (.+) \| (.+) \|$", read("status.md"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", [Bot, BotDetail])
+def test_every_field_of_a_status_is_described(document: type[Bot] | type[BotDetail]) -> None:
+    """Each field that the API and `herdsman status --output json` give of a bot stands in docs/status.md."""
+    text = read("status.md").partition("## Every field")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| (`.+?) \|", text, re.MULTILINE)
+    named = {word for cell in cells for word in re.findall(r"`(\w+)`", cell)}
+    assert set(document.__struct_fields__) - named <= {"bot"}
+
+
 def test_every_state_is_described() -> None:
     """Each word of sync, health, a condition, an outcome or a change stands in docs/status.md."""
     text = read("status.md")
-    words = [*Sync, *Health, *CONDITIONS, *Outcome, SKIPPED, MISSED, *RevisionState, *ChangeState]
+    words = [
+        *Sync,
+        *Health,
+        *OperationState,
+        *CONDITIONS,
+        *Outcome,
+        SKIPPED,
+        MISSED,
+        *RevisionState,
+        *ChangeState,
+    ]
     assert [word for word in words if f"`{word}`" not in text] == []
 
 

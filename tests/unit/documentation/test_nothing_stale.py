@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from controller.status import Health, Reason, Sync
+from controller.status import DriftKind, Health, OperationState, Reason, Sync
 from telemetry.names import all_series
 from tests.fakes.web import running
 from tests.unit.documentation.pages import CHECKOUT, DOCS, PAGES, Span, all_blocks, all_spans
@@ -52,7 +52,7 @@ def unknown(found: list[Span], known: set[str]) -> list[str]:
 
 def test_every_reason_and_state_exists() -> None:
     """A word such as `NodeLost` is one of a status or of a problem."""
-    known = {*Reason, *Health, *Sync, *CONDITIONS, *problem_reasons()}
+    known = {*Reason, *Health, *Sync, *OperationState, *DriftKind, *CONDITIONS, *problem_reasons()}
     assert unknown(matching(r"(?:[A-Z][a-z]+)+"), known) == []
 
 

@@ -13,6 +13,7 @@ from controller.records import (
     Change,
     ChangeState,
     FieldChange,
+    InventoryEntry,
     PastBot,
     RevisionRecord,
     RevisionState,
@@ -20,7 +21,7 @@ from controller.records import (
     Suspension,
     Wishes,
 )
-from controller.status import Health, Reason
+from controller.status import Drift, DriftKind, Health, OperationState, Reason
 from schemas.errors import ManifestError, QueryFailed, QueryRefused, QueryTimedOut, TooBusy
 from telemetry.intake import IngestAnswer
 from telemetry.records import Event, Series
@@ -80,6 +81,38 @@ async def test_bot_is_shown_with_conditions_attempts_suspension_and_revision(web
     assert detail["suspended"] == own | {"scope": "bot=grid", "words": "bot grid", "kill": False}
     assert detail["suspensions"] == [detail["suspended"]]
     assert detail["revision"]["message"] == "tighter stops"
+
+
+async def test_drift_operation_generations_and_inventory_are_shown(web: Running):
+    """What was done behind our back, what is done about it, and what we own of a bot, are in one answer."""
+    drift = Drift(DriftKind.SCALED, "its count was set to 2", 5.0, times=2)
+    web.controller.bots["grid"] = bot_status(
+        "grid",
+        operation=OperationState.WAITING,
+        operation_message="correcting it waits",
+        generation=4,
+        observed_generation=3,
+        drift=drift,
+    )
+    entry = InventoryEntry("grid", "bots/grid.yaml", REVISION.id, None, "12", "nomad")
+    web.controller.entries["grid"] = entry
+    async with web.client(Scope.READ) as client:
+        detail = (await client.get("/api/v1/bots/grid")).json()
+        rows = {row["name"]: row for row in (await client.get("/api/v1/bots")).json()}
+    bot = detail["bot"]
+    assert (bot["operation"], bot["generation"], bot["observed_generation"]) == ("Waiting", 4, 3)
+    assert bot["drift"] == {
+        "kind": "Scaled",
+        "text": "its count was set to 2",
+        "since": 5.0,
+        "corrected_at": None,
+        "correction": "",
+        "times": 2,
+    }
+    assert rows["grid"]["drift"] == bot["drift"]
+    assert detail["operation_message"] == "correcting it waits"
+    assert (detail["inventory"]["job_version"], detail["inventory"]["path"]) == ("12", "bots/grid.yaml")
+    assert rows["sma-btc"]["drift"] is None
 
 
 async def test_unknown_bot_is_a_problem_with_the_nearest_name(web: Running):

@@ -236,6 +236,37 @@ test("runs say how they ended", async () => {
   await vi.waitFor(() => expect(screen.getByTestId("run-r2").textContent).toContain("timed outsignal 9"));
 });
 
+test("the status tab tells of drift, of the operation and of what is owned", async () => {
+  const drift = {
+    kind: "Scaled",
+    text: "its count was set to 2 behind our back",
+    since: NOW - 60,
+    corrected_at: NOW - 58.5,
+    correction: "herdsman registered it again",
+    times: 3,
+  };
+  const bot = {
+    ...botDocument("sma-btc"),
+    drift,
+    operation: "Waiting",
+    generation: 4,
+    observed_generation: 3,
+  };
+  const detail = {
+    ...(botAnswers()["/api/v1/bots/sma-btc"] as object),
+    bot,
+    operation_message: "updating it waits: wave 2",
+    inventory: { job_version: "42", digest: "d1f2", halted: "" },
+  };
+  await open("/bots/sma-btc?tab=status", { "/api/v1/bots/sma-btc": detail });
+  const text = async (id: string) => (await screen.findByTestId(id, {})).textContent ?? "";
+  expect(await text("drift")).toContain("scaledover after 1.5 s, 3 times in a row");
+  expect(await text("drift")).toContain("its count was set to 2 behind our backherdsman registered it again");
+  expect(await text("operation")).toContain("waitinggeneration 4, not tried yet");
+  expect(await text("operation")).toContain("updating it waits: wave 2");
+  expect(await text("inventory")).toBe("Inventoryjob version42digestd1f2");
+});
+
 test("the status tab holds conditions, attempts and parameters as text", async () => {
   await open();
   fireEvent.click(screen.getByTestId("tab-status"));

@@ -9,6 +9,7 @@ import {
   decodeSamples,
   decodeSeries,
 } from "../src/api/documents";
+import { attemptsOf, secretsOf } from "../src/api/late";
 import { decodeRevisions } from "../src/api/revisions";
 import { botDocument, fleetDocument, NOW, revisionDocument } from "./fakes";
 
@@ -68,7 +69,9 @@ describe("a document is read tolerantly", () => {
   test("fleet, detail and events survive an empty object", () => {
     expect(decodeFleet({})).toMatchObject({ fleet: "", revision: null, problems: [] });
     expect(decodeFleet(fleetDocument()).revision?.author).toBe("alice");
-    expect(decodeBotDetail({})).toMatchObject({ metrics: [], suspended: null, secrets: [], revision: null });
+    expect(decodeBotDetail({})).toMatchObject({ metrics: [], suspended: null, revision: null });
+    expect(attemptsOf(decodeBotDetail({ attempts: [{}] }))[0]?.ok).toBe(null);
+    expect(secretsOf(decodeBotDetail({}))).toEqual([]);
     expect(decodeBotDetail({ conditions: [{ type: "Ready", status: true }] }).conditions[0]?.status).toBe(
       "True",
     );

@@ -4,10 +4,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 from controller.schedulers.nomad.events import Gap, stream
 from controller.schedulers.nomad.settings import NomadSettings
+from tests.engines.processes import free_ports
 
 Answer = Callable[[int, asyncio.StreamWriter], Awaitable[None]]
 
@@ -101,3 +103,61 @@ async def test_refusal_and_rubbish_are_retried():
         assert (await anext(events)).index == 5
     assert len(notes) == 3
     assert "500" in notes[0]
+
+
+async def test_a_dropped_stream_is_connected_again_ever_later_and_at_random():
+    """A server that drops every stream is not asked in a hot loop; one line from it begins anew."""
+    pauses: list[float] = []
+
+    async def answer(number: int, writer: asyncio.StreamWriter) -> None:
+        await _begin(writer)
+        if number == 9:
+            writer.write(b"{}\n")
+            await writer.drain()
+        writer.close()
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async with server(answer) as (settings, _), aclosing(stream(settings, sleep=sleep)) as events:
+        for _ in range(11):
+            assert isinstance(await anext(events), Gap)
+    longest = [min(0.25 * 2**n, 15.0) for n in range(8)]
+    shares = [one / most for one, most in zip(pauses, longest, strict=False)]
+    assert all(0.5 <= share <= 1.0 for share in shares)
+    assert len(set(shares)) > 1
+    assert pauses[8] <= 0.25
+
+
+async def test_a_stream_that_nobody_takes_is_tried_again_with_pauses():
+    """Where nothing listens, each try is told of, and followed by a pause."""
+    notes: list[str] = []
+    pauses: list[float] = []
+
+    async def answer(_number: int, writer: asyncio.StreamWriter) -> None:
+        await _begin(writer)
+        writer.write(batch(5))
+        await writer.drain()
+
+    async with server(answer) as (settings, queries):
+        (port,) = free_ports(1)
+        elsewhere = replace(settings, address=f"http://127.0.0.1:{port}")
+        back = asyncio.Event()
+
+        async def sleep(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 3:
+                back.set()
+                await asyncio.Event().wait()
+
+        async def read() -> None:
+            async for _ in stream(elsewhere, note=notes.append, sleep=sleep):
+                raise AssertionError("nobody listens there")
+
+        reading = asyncio.create_task(read())
+        await asyncio.wait_for(back.wait(), 60)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    assert len(notes) == 3
+    assert all("ConnectError" in note for note in notes)
+    assert queries == []

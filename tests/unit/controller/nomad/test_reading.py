@@ -4,7 +4,7 @@ import pytest
 
 from controller.schedulers.nomad.api import translate
 from controller.schedulers.nomad.events import parse
-from controller.schedulers.nomad.reading import blockage, parent_of, placement
+from controller.schedulers.nomad.reading import blockage, changed_names, parent_of, placement
 from schemas.errors import Conflict, NotFound, SchedulerRefused, SchedulerUnavailable
 
 
@@ -132,3 +132,28 @@ def test_event_is_parsed_with_its_object():
 def test_foreign_errors_become_ours(status, text, kind):
     """Each answer of Nomad's is terminal, transient or a conflict."""
     assert isinstance(translate(status, text, "http://nomad:4646"), kind)
+
+
+def test_what_a_plan_would_change_is_named_without_a_value_that_may_be_secret():
+    """Numbers are shown with ours beside them; of anything else only its name."""
+    env = {"Type": "Edited", "Name": "Env[KEY]", "Old": "s3cret", "New": "other"}
+    cpu = {"Type": "Edited", "Name": "CPU", "Old": "900", "New": "100"}
+    same = {"Type": "None", "Name": "Driver", "Old": "raw_exec", "New": "raw_exec"}
+    task = {
+        "Type": "Edited",
+        "Name": "bot",
+        "Fields": [env, same],
+        "Objects": [{"Type": "Edited", "Name": "Resources", "Fields": [cpu]}],
+    }
+    count = {"Type": "Edited", "Name": "Count", "Old": "2", "New": "1"}
+    groups = [{"Type": "Edited", "Name": "bot", "Fields": [count], "Tasks": [task]}]
+    meta = {"Type": "Deleted", "Name": "Meta[stranger]", "Old": "1", "New": ""}
+    diff = {"Type": "Edited", "Fields": [meta], "TaskGroups": groups}
+    assert changed_names(diff) == (
+        "Meta[stranger]",
+        "Count 2 (ours: 1)",
+        "Env[KEY]",
+        "Resources.CPU 900 (ours: 100)",
+    )
+    assert changed_names({"Type": "None"}) == ()
+    assert changed_names({"Type": "Edited"}) == ("a part that Nomad does not name",)

@@ -91,14 +91,6 @@ export interface Condition {
   since: number | null;
 }
 
-export interface Attempt {
-  revision: string;
-  startedAt: number | null;
-  endedAt: number | null;
-  ok: boolean | null;
-  message: string;
-}
-
 export interface CommitNote {
   id: string;
   author: string;
@@ -112,11 +104,10 @@ export interface BotDetail {
   parameters: Record<string, unknown>;
   metrics: string[];
   conditions: Condition[];
-  attempts: Attempt[];
   suspended: Record<string, unknown> | null;
-  /** Where its secrets come from; never what they are. */
-  secrets: Record<string, unknown>[];
   revision: CommitNote | null;
+  /** All of it as it came, for the parts that are read late (see late.ts). */
+  raw: Record<string, unknown>;
   /** For a bot that is gone: the revision that removed it, and when. */
   removed: { revision: string; at: number | null } | null;
 }
@@ -262,17 +253,6 @@ function decodeCondition(value: unknown): Condition {
   };
 }
 
-function decodeAttempt(value: unknown): Attempt {
-  const it = object(value);
-  return {
-    revision: text(it.revision),
-    startedAt: number(it.started_at),
-    endedAt: number(it.ended_at),
-    ok: typeof it.ok === "boolean" ? it.ok : null,
-    message: text(it.message),
-  };
-}
-
 function decodeCommitNote(value: unknown): CommitNote {
   const it = object(value);
   return {
@@ -291,9 +271,8 @@ export function decodeBotDetail(value: unknown): BotDetail {
     parameters: object(it.parameters),
     metrics: list(it.metrics).map(text).filter(Boolean),
     conditions: list(it.conditions).map(decodeCondition),
-    attempts: list(it.attempts).map(decodeAttempt),
     suspended: maybe(it.suspended, object),
-    secrets: list(it.secrets).map(object),
+    raw: it,
     revision: maybe(it.revision, decodeCommitNote),
     removed: maybe(it.removed, (value) => {
       const gone = object(value);

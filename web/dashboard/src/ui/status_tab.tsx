@@ -1,15 +1,19 @@
 /** What the controller thinks of the bot, what it last tried, and with which parameters the bot runs. */
 
 import { Fragment } from "preact";
-import type { Attempt, BotDetail, Condition } from "../api/documents";
+import type { BotDetail, Condition } from "../api/documents";
+import { type Attempt, attemptsOf, secretsOf } from "../api/late";
 import { moment, took } from "../format/times";
 import { reasonWords } from "../format/words";
 import { RevisionLink } from "./fleet_row";
 import { Age } from "./live";
 import { type Outcome, OutcomeMark } from "./shape";
+import { Standing } from "./standing";
 
 export function StatusTab({ detail }: { detail: BotDetail | null }) {
   if (detail === null) return null;
+  const attempts = attemptsOf(detail);
+  const secrets = secretsOf(detail);
   return (
     <div class="scroll status" data-testid="status">
       <section>
@@ -35,12 +39,13 @@ export function StatusTab({ detail }: { detail: BotDetail | null }) {
           </tbody>
         </table>
       </section>
+      <Standing detail={detail} />
       <section>
         <h3>Last applies</h3>
-        {detail.attempts.length === 0 ? <p class="muted">none yet</p> : null}
+        {attempts.length === 0 ? <p class="muted">none yet</p> : null}
         <table class="list">
           <tbody>
-            {detail.attempts.map((attempt) => (
+            {attempts.map((attempt) => (
               <Fragment key={`${attempt.revision} ${attempt.startedAt}`}>
                 <AttemptRow attempt={attempt} />
                 <Said text={attempt.message} />
@@ -63,12 +68,12 @@ export function StatusTab({ detail }: { detail: BotDetail | null }) {
           </tbody>
         </table>
       </section>
-      {detail.secrets.length === 0 ? null : (
+      {secrets.length === 0 ? null : (
         <section>
           <h3>Secrets</h3>
           <table class="list">
             <tbody>
-              {detail.secrets.map(({ name, from, place, key }) => (
+              {secrets.map(({ name, from, place, key }) => (
                 <tr key={name}>
                   <td>{`${name}`}</td>
                   <td class="fill code">{`${from}: ${place} ${key}`}</td>

@@ -86,6 +86,19 @@ class Fleet:
         """Return what a comparison reads; it follows every later change."""
         return Known(self.id, self.observed, self.inventory, self.suspensions, self.rules)
 
+    def set_clock(self, step: float, names: Iterable[str]) -> None:
+        """Keep true how long ago it is what we measured ourselves, after the wall clock was set by so much.
+
+        `names` are the bots of whom it counts since when their spec is applied.
+        """
+        for name, process in self.processes.items():
+            if process.alive_since is not None:
+                self.processes[name] = replace(process, alive_since=process.alive_since + step)
+        for name in names:
+            entry = self.inventory.get(name)
+            if entry is not None and entry.applied_at is not None:
+                self.inventory[name] = replace(entry, applied_at=entry.applied_at + step)
+
     def recovered(self, scheduler: str, now: float) -> Known:
         """Return what a comparison would read after a recovery."""
         entries = recovered_entries(self.id, self.observed, self.inventory, self.wanted, scheduler)

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from controller.apply import Applier, LogsAcknowledged
 from controller.backoff import delay
-from controller.clock import Clock
+from controller.clock import Clock, WatchedClock
 from controller.content import Contents
 from controller.database import Database
 from controller.database.attempts import load_attempts
@@ -109,6 +110,7 @@ class Controller:
         secrets: Handing | None = None,
     ) -> None:
         settings, listener = settings or Settings(), listener or NoListener()
+        clock = WatchedClock(clock, self._clock_stepped)
         self._name, self._scheduler, self._database, self._clock = name, scheduler, database, clock
         self._settings, self._listener, self._source = settings, listener, source
         self._fleet = fleet = Fleet()
@@ -568,6 +570,14 @@ class Controller:
                 await self._clock.sleep(delay(failures, self._settings.backoff_first, 30.0))
             else:
                 return
+
+    def _clock_stepped(self, step: float, now: float) -> None:
+        """Judge nobody by a clock that was set: what lasted so long before has lasted as long now."""
+        moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
+        _LOG.warning("the wall clock was set by %+.0f s, to %s", step, moment)
+        fleet = self._fleet
+        fleet.set_clock(step, fleet.trials.keys() | self._usher.turns.set_clock(step))
+        self._telling.touch_all(fleet.names())
 
     def _moved(self, names: Iterable[str]) -> None:
         """Take note of bots whose jobs moved: tell of them, and correct what drifted."""

@@ -1,5 +1,7 @@
 """What an earlier life of the controller left in the database, taken up again."""
 
+from dataclasses import replace
+
 from sqlalchemy import Connection
 
 from controller.database.audit import restored_from
@@ -13,6 +15,7 @@ from controller.database.rules import load_rules
 from controller.database.statuses import load_statuses
 from controller.database.suspensions import load_suspensions
 from controller.fleet import Fleet
+from controller.process import ProcessState
 from controller.records import RevisionRecord
 
 
@@ -33,5 +36,11 @@ def restore(connection: Connection, fleet: Fleet, name: str, now: float) -> dict
             fleet.statuses[bot] = status
             if status.drift is not None:
                 fleet.drifts[bot] = status.drift
-        fleet.processes[bot] = process
+        fleet.processes[bot] = _before(process, now)
     return newest_revisions(connection)
+
+
+def _before(process: ProcessState, now: float) -> ProcessState:
+    """Return what is known of a process, alive since no moment to come: the clock may have been set back."""
+    since = process.alive_since
+    return process if since is None or since <= now else replace(process, alive_since=now)

@@ -68,7 +68,8 @@ def tell(
         status = replace(status, **{name: getattr(before, name) for name in _SEEN})
     well = status.health is Health.HEALTHY  # what is said of a healthy bot's next version ends no health
     same = before.health is status.health and (well or before.reason is status.reason)
-    status = replace(status, since=before.since if same else now)
+    since = min(before.since, now) if same else now  # a clock that was set back makes no moment to come
+    status = replace(status, since=since)
     return _counted(standing, status, before), judgement.recheck_at
 
 

@@ -79,6 +79,13 @@ class Turns:
             rollout.advance(self.clock.time())
         return self._annotated(wanted, plan, rollouts)
 
+    def set_clock(self, step: float) -> set[str]:
+        """Let no wave be late, or wait too long, because the wall clock was set; return the bots in waves."""
+        for rollout in self.rollouts.values():
+            rollout.since += step
+            rollout.resumes_at = None if rollout.resumes_at is None else rollout.resumes_at + step
+        return {name for one in self.rollouts.values() for name in one.watched()}
+
     def ask(self, name: str, difference: Difference) -> Delay | None:
         """Return what a bot's change waits for now, None where it may go; who waits is remembered."""
         desired, kind = self.fleet.wanted, KINDS.get(difference.kind)

@@ -115,7 +115,8 @@ def _judge_time(
     spec: BotSpec, entry: InventoryEntry, status: BotStatus, process: ProcessState, now: float
 ) -> Judged:
     own = process.spec == entry.digest
-    began = max(entry.applied_at or 0.0, process.first_at if own else 0.0) or now
+    first = process.first_at if own and process.first_at <= now else 0.0  # a node's clock may be another
+    began = max(entry.applied_at or 0.0, first) or now
     due = began + spec.healthy_within
     if now < due:
         return Judged(Verdict.OPEN, look_at=due)

@@ -23,6 +23,10 @@ class FakeClock:
     def monotonic(self) -> float:
         return self._elapsed
 
+    def set(self, seconds: float) -> None:
+        """Set the wall clock forward by so much (below zero: back), as a person or a time server does."""
+        self._start += seconds
+
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:
             await asyncio.sleep(0)

@@ -58,7 +58,7 @@ def _made(asked: argparse.Namespace) -> Iterator[Outcome]:
         with nomad_agent() as nomad:
             first = asked.first
             for seed in [asked.seed] if asked.seed is not None else range(first, first + asked.on_nomad):
-                yield make_nomad_run(seed, nomad, min(asked.bots, MOST_ON_NOMAD))
+                yield make_nomad_run(seed, nomad, min(asked.bots, MOST_ON_NOMAD), asked.steps)
 
 
 def _line(outcome: Outcome) -> str:

@@ -25,7 +25,9 @@ class Kind(StrEnum):
     CUT_PUSH = "cut a push"
     FULL_DISK = "full disk"
     DAMAGED_DATABASE = "damaged database"
+    STEP_CLOCK = "step the clock"
     CUT_NOMAD = "cut Nomad off"
+    KILL_AGENT = "kill the agent"
 
 
 WEIGHTS = {
@@ -43,11 +45,13 @@ WEIGHTS = {
     Kind.CUT_PUSH: 3,
     Kind.FULL_DISK: 2,
     Kind.DAMAGED_DATABASE: 1,
+    Kind.STEP_CLOCK: 2,
 }
 ON_NOMAD = {
     **{kind: WEIGHTS[kind] for kind in (Kind.CHANGE, Kind.ADD, Kind.REMOVE, Kind.RENAME, Kind.BAD_MANIFEST)},
     **{kind: WEIGHTS[kind] for kind in (Kind.KILL_AMID_PUSH, Kind.DIE_AT_POINT, Kind.RESTART, Kind.KILL_BOT)},
     Kind.CUT_NOMAD: 8,
+    Kind.KILL_AGENT: 2,
 }
 """How often each is drawn where bots run on a real Nomad behind a proxy."""
 PUSHES = (Kind.CHANGE, Kind.ADD, Kind.REMOVE, Kind.RENAME)

@@ -31,9 +31,9 @@ STRANGER = {
 }
 
 
-def make_nomad_run(seed: int, nomad: NomadAgent, most_bots: int) -> Outcome:
+def make_nomad_run(seed: int, nomad: NomadAgent, most_bots: int, most_steps: int) -> Outcome:
     """Make the run of a seed on this Nomad, and leave it as it was."""
-    run, began = draw(seed, most_bots, on_nomad=True), time.monotonic()
+    run, began = draw(seed, most_bots, most_steps, on_nomad=True), time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix=f"herdsman-faults-nomad-{seed}-"))
     folder.chmod(0o755)
     lives, failure = _between(run, nomad, folder)

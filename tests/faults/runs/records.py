@@ -56,6 +56,17 @@ def of_run(home: Path) -> list[psutil.Process]:
     return found
 
 
+def agents_of(folder: Path) -> list[psutil.Process]:
+    """Return the processes of herdsman's agent whose data lies in a run's folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            told = process.cmdline()
+            if "agent" in told and any(text.startswith(f"--checkpoint={folder}") for text in told):
+                found.append(process)
+    return found
+
+
 def end_all(home: Path) -> None:
     """End whatever still runs from, or on, a run's home."""
     for process in of_run(home):

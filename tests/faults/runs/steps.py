@@ -14,13 +14,16 @@ from pathlib import Path
 import psutil
 
 from tests.e2e.service import wait_for
+from tests.engines import clocks
 from tests.faults.runs.drawing import Kind, Step
 from tests.faults.runs.dying import FILE
 from tests.faults.runs.proxy import proxy
+from tests.faults.runs.records import agents_of
 from tests.faults.runs.world import PATIENCE, World
 
 DAMAGED_PAGES = 6
 PAGE = 4096
+MOST_HOURS = 6
 
 
 def play(world: World, step: Step) -> None:
@@ -193,6 +196,17 @@ def _damage(file: Path, rng: random.Random) -> None:
             opened.write(rng.randbytes(PAGE // 2))
 
 
+def _step_clock(world: World, step: Step) -> None:
+    """herdsman's wall clock, and no other, jumps by hours while a push arrives, and then back."""
+    assert world.service.process is not None
+    pid, most = world.service.process.pid, MOST_HOURS * 3600
+    clocks.step(pid, wall=int((2 * step.share - 1) * most))
+    prepare(world, step)
+    world.push("-o", "confirm-prune")
+    time.sleep(step.moment)
+    clocks.step(pid)
+
+
 def _cut_nomad(world: World, step: Step) -> None:
     """Nomad answers badly, or not at all, from a moment before a push until a moment after it."""
     assert world.nomad is not None
@@ -203,6 +217,17 @@ def _cut_nomad(world: World, step: Step) -> None:
         time.sleep(step.moment)
         world.nomad.mood = ""
         world.nomad.struck = 0
+
+
+def _kill_agent(world: World, step: Step) -> None:
+    """herdsman's agent on the node, through which all is told of bots, is killed while a push arrives."""
+    prepare(world, step)
+    with _pushing(world):
+        time.sleep(step.moment)
+        agents = agents_of(world.home.parent)
+        assert agents, "there is no agent"
+        for agent in agents:
+            agent.kill()
 
 
 _STEPS: dict[Kind, Callable[[World, Step], None]] = {
@@ -217,5 +242,7 @@ _STEPS: dict[Kind, Callable[[World, Step], None]] = {
     Kind.CUT_PUSH: _cut_push,
     Kind.FULL_DISK: _full_disk,
     Kind.DAMAGED_DATABASE: _damaged_database,
+    Kind.STEP_CLOCK: _step_clock,
     Kind.CUT_NOMAD: _cut_nomad,
+    Kind.KILL_AGENT: _kill_agent,
 }

@@ -20,7 +20,7 @@ $(VENV)/.ready: requirements/dev.txt requirements/uv.txt pyproject.toml
 	@test -x $(BIN)/python || { echo "setup: making $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
 	@echo "setup: installing locked dependencies ..."
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@HERDSMAN_SKIP_DASHBOARD=1 $(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 	@echo "setup: $(BIN)/herdsman is ready"

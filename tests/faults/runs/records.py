@@ -62,7 +62,7 @@ def agents_of(folder: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             told = process.cmdline()
-            if "agent" in told and any(text.startswith(f"--checkpoint={folder}") for text in told):
+            if "agent" in told and any(str(folder) in text for text in told):
                 found.append(process)
     return found
 

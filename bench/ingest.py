@@ -18,8 +18,10 @@ from schemas.labels import LABELS_FILE, AllocationLabels
 from schemas.reports import LauncherReport
 from telemetry.agent import Agent, DirectSink
 from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
+from telemetry.embedded.trading import EmbeddedTradingStore
 from telemetry.intake import Intake
 from telemetry.records import Event, Sample
+from telemetry.trading_desk import TradingDesk
 
 LINES = 200_000
 BOTS = 1000
@@ -46,17 +48,19 @@ while time.time() < started + seconds:
 
 
 class Listener:
-    """Notes how long after its printing each line was told."""
+    """Notes how long after its printing each line was told; follows the bots' trading as the service does."""
 
-    def __init__(self) -> None:
+    def __init__(self, trading: TradingDesk) -> None:
         self.delays: list[float] = []
+        self._trading = trading
         self.told = 0
 
     def samples(self, bot: str, samples: Sequence[Sample]) -> None:
-        """Samples are told with their events."""
+        self._trading.samples(bot, samples)
 
-    def events(self, bot: str, events: Sequence[Event]) -> None:  # noqa: ARG002
+    def events(self, bot: str, events: Sequence[Event]) -> None:
         now = time.time()
+        self._trading.events(bot, events)
         self.told += len(events)
         self.delays += [now - event.data["printed"] for event in events if "printed" in event.data]
 
@@ -103,11 +107,14 @@ def make_log(root: Path, number: int, fleet: str = "bench-abc123") -> Path:
     return logs / "bot.stdout.0"
 
 
-def open_node(folder: Path) -> tuple[Agent, Intake, Listener, TelemetryDatabase]:
+async def open_node(folder: Path) -> tuple[Agent, Intake, Listener, TelemetryDatabase]:
     """Return an agent on an intake with embedded stores."""
     database = TelemetryDatabase(folder / "telemetry.db")
-    listener = Listener()
-    intake = Intake(EmbeddedSeriesStore(database), EmbeddedEventStore(database), listener)
+    events, series = EmbeddedEventStore(database), EmbeddedSeriesStore(database)
+    trading = TradingDesk(events, EmbeddedTradingStore(database), series)
+    await trading.catch_up()
+    listener = Listener(trading)
+    intake = Intake(series, events, listener)
     agent = Agent(folder / "alloc", DirectSink(intake), folder / "checkpoint")
     return agent, intake, listener, database
 
@@ -131,7 +138,7 @@ async def lines_per_second(folder: Path) -> dict[str, float]:
         if line[:1] == b"{":
             msgspec.json.decode(line)
     floor = LINES / (time.process_time() - started)
-    agent, intake, listener, database = open_node(folder)
+    agent, intake, listener, database = await open_node(folder)
     cpu, wall = time.process_time(), time.perf_counter()
     running = asyncio.create_task(agent.run())
     await agent.finish()
@@ -147,7 +154,7 @@ async def publish_delays(folder: Path) -> list[float]:
     logs = [make_log(folder / "alloc", number) for number in range(BOTS)]
     for log in logs:
         log.touch()
-    agent, intake, listener, database = open_node(folder)
+    agent, intake, listener, database = await open_node(folder)
     running = asyncio.create_task(agent.run())
     while not intake.health.value("herdsman_intake_batches_total", status="204"):  # noqa: ASYNC110
         await asyncio.sleep(0.1)  # the first batch says that all files are open

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -29,7 +29,9 @@ _MOST_WAITING = 200_000
 """Events that wait for the past to be read. The intake tells of at most 32 MiB of lines that are not stored
 yet, which is fewer; what went before those will be read from the store."""
 _FORGET_AFTER = 730 * 86400.0
-_ROWS = 50_000
+_ROWS = 5000
+"""Events that are read at a time: taking them holds up everything else for some 20 ms."""
+_KEPT_AT_ONCE = 100
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(BotTrading).decode
@@ -150,7 +152,11 @@ class TradingDesk:
         number = await self._events.newest_number()
         bots, self._unkept = self._unkept, set()
         gone = [bot for bot in self._bots if self._is_past(self._bots[bot])]
-        states = {bot: _encode(self._bots[bot]) for bot in bots if bot not in gone}
+        states: dict[str, bytes] = {}
+        for bot in bots.difference(gone):
+            states[bot] = _encode(self._bots[bot])
+            if len(states) % _KEPT_AT_ONCE == 0:
+                await asyncio.sleep(0)
         try:
             await self._store.save(number, states, gone)
         except StoreUnavailable:
@@ -165,8 +171,8 @@ class TradingDesk:
         now = self._clock()
         samples: list[Sample] = []
         for bot in bots:
-            labels = self._bots[bot].labels
-            if labels:
+            known = self._bots.get(bot)
+            if known is not None and (labels := known.labels):
                 own = [
                     one
                     for view in self.accounts(bot)
@@ -178,9 +184,9 @@ class TradingDesk:
         if samples:
             await self._series.write(samples)
 
-    async def _try(self, work: "asyncio.Future[None] | object") -> None:
+    async def _try(self, work: Awaitable[None]) -> None:
         try:
-            await work  # type: ignore[misc]
+            await work
         except StoreUnavailable:
             self._health.count("herdsman_store_errors_total", store="trading")
 

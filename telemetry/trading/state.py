@@ -6,7 +6,6 @@ from typing import Any
 from msgspec import Struct, field
 
 from telemetry.records import Event
-from telemetry.stores import Position as Place
 from telemetry.trading.currencies import account_of, currency_of, number_of
 from telemetry.trading.ledger import Ledger
 
@@ -17,6 +16,7 @@ _MOST_LEDGERS = 100
 _MOST_MARKS = 5000
 _MOST_STREAMS = 64
 _MOST_BALANCES = 1000
+_NOWHERE = (-1, -1)
 
 
 class Balance(Struct):
@@ -48,27 +48,25 @@ class BotTrading(Struct):
 
     def take(self, events: Sequence[Event]) -> bool:
         """Take events of one stream, in its order, without those taken before; say whether anything moved."""
-        moved = False
-        for event in events:
-            if event.kind in KINDS and self._is_new(event.id):
-                self._apply(event.kind, event.data, event.time, event.mode)
-                moved = True
-        return moved
+        wanted = [event for event in events if event.kind in KINDS]
+        new = self._new(wanted) if wanted else wanted
+        for event in new:
+            self._apply(event.kind, event.data, event.time, event.mode)
+        return bool(new)
 
-    def _is_new(self, identity: str) -> bool:
-        """Say whether an event comes after all that were taken of its stream; note that it was."""
-        stream, place = _place(identity)
-        if place is None:
-            return True
-        last = self.read.get(stream)
-        now = (place.index, place.offset)
-        if last is not None:
-            if now <= last:
-                return False
-        elif len(self.read) >= _MOST_STREAMS:
+    def _new(self, events: list[Event]) -> list[Event]:
+        """Return the events that come after all that were taken of their stream; note that they are taken."""
+        stream, first = _place(events[0].id)
+        _, newest = _place(events[-1].id)
+        last = self.read.get(stream, _NOWHERE)
+        if newest <= last:
+            return []
+        if first <= last:
+            events = [event for event in events if _place(event.id)[1] > last]
+        if last is _NOWHERE and len(self.read) >= _MOST_STREAMS:
             del self.read[next(iter(self.read))]
-        self.read[stream] = now
-        return True
+        self.read[stream] = newest
+        return events
 
     def _apply(self, kind: str, line: Mapping[str, Any], at: float, mode: str) -> None:
         self.newest_at = max(self.newest_at, at)
@@ -131,10 +129,10 @@ class BotTrading(Struct):
         return found
 
 
-def _place(identity: str) -> tuple[str, Place | None]:
-    """Return the stream of an event's id (`allocation/stream/index/offset`) and its place in it."""
+def _place(identity: str) -> tuple[str, tuple[int, int]]:
+    """Return the stream of an event's id (`allocation/stream/index/offset`), and its place in it."""
     rest, _, offset = identity.rpartition("/")
     stream, _, index = rest.rpartition("/")
-    if stream and index.isdigit() and offset.isdigit():
-        return stream, Place(int(index), int(offset))
-    return identity, None
+    if not (index.isdigit() and offset.isdigit()):
+        return identity, (0, 0)
+    return stream, (int(index), int(offset))

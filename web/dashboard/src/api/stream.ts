@@ -18,6 +18,8 @@ export const STREAM_EVENTS = [
   "run",
   "revision",
   "system",
+  "trading",
+  "figures",
   "reset",
 ] as const;
 export type StreamEvent = (typeof STREAM_EVENTS)[number];

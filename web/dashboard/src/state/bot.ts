@@ -57,6 +57,8 @@ export class BotState {
   readonly fills: Signal<readonly Fill[]> = signal([]);
   /** The oldest time in any chart that was read. */
   readonly earliest: Signal<number | null> = signal(null);
+  /** The newest document of its trading that the stream brought, as it came: read where it is shown. */
+  readonly trading: Signal<unknown> = signal(null);
   readonly logs: EventList;
   readonly events: EventList;
 
@@ -159,6 +161,7 @@ export class BotState {
     if (event === "fleet") this.showFleet(decodeFleet(data));
     else if (event === "status") this.applyStatus(data);
     else if (event === "samples") this.applySamples(data);
+    else if (event === "trading") this.trading.value = data;
     else if (event === "run") this.applyRun(data);
     else if (event === "log") this.applyLog(decodeLogEvent(data));
     else if (event === "event") this.applyEvent(decodeLogEvent(data));

@@ -25,6 +25,8 @@ const RESOURCE = /^bot_(up|cpu|memory|disk|network|processes|state_bytes)(_|$)/;
 const MONEY = /^bot_(equity|balance|pnl|position|portfolio)/;
 const NOT_MONEY = /(quantity|leverage|total|free|used)$/;
 
+const DRAWDOWN = "bot_trading_drawdown";
+
 const noLimit = () => null;
 
 export function panelFor(metric: string, currency: string): Panel {
@@ -37,7 +39,7 @@ export function panelFor(metric: string, currency: string): Panel {
     drawing: MOMENTS.test(metric) ? "points" : "line",
     fills: metric === "bot_price",
     tall: metric === "bot_equity" || metric === "bot_price",
-    fromZero: RESOURCE.test(metric),
+    fromZero: RESOURCE.test(metric) || metric === DRAWDOWN,
     limit: isCpu
       ? (bot) => bot.resources.cpuLimitPercent
       : isMemory
@@ -48,7 +50,7 @@ export function panelFor(metric: string, currency: string): Panel {
 
 function titleOf(metric: string): string {
   return metric
-    .replace(/^bot_/, "")
+    .replace(/^bot_(trading_)?/, "")
     .replace(/_bytes_per_second$/, "")
     .replace(/_(bytes|percent|seconds|ms)$/, "")
     .replace(/^cpu$/, "CPU")
@@ -60,6 +62,7 @@ function reading(metric: string, currency: string): Pick<Panel, "unit" | "format
   if (metric.endsWith("_bytes_per_second"))
     return { unit: "bytes/s", format: (value) => `${bytes(value)}/s` };
   if (metric.endsWith("_bytes")) return { unit: "bytes", format: bytes };
+  if (metric === DRAWDOWN) return { unit: "%", format: (value) => percent(value * 100) };
   if (metric.endsWith("_percent")) return { unit: "%", format: percent };
   if (metric.endsWith("_seconds")) return { unit: "s", format: took };
   if (metric.endsWith("_ms")) return { unit: "ms", format: (value) => `${quantity(value)} ms` };
@@ -67,12 +70,13 @@ function reading(metric: string, currency: string): Pick<Panel, "unit" | "format
   return { unit: "", format: quantity };
 }
 
-/** Series that repeat a limit: shown as the line in their panel, not as a panel. */
-const HIDDEN = /_limit(_bytes|_percent)?$/;
+/** Series that repeat a limit are the line in its panel; of those derived of trading the tab tells in words. */
+const HIDDEN = /_limit(_bytes|_percent)?$|^bot_trading_(?!drawdown$)/;
 
 /** Where there is no equity, the bot's own metrics say how it does: they come before its resources. */
 function place(metric: string, hasEquity: boolean): number {
   if (metric === "bot_equity") return 0;
+  if (metric === DRAWDOWN) return 0.5;
   if (/^bot_(equity_|pnl|portfolio)/.test(metric)) return 1;
   if (metric === "bot_price") return 2;
   if (/^bot_cpu/.test(metric)) return 3;

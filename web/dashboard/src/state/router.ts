@@ -7,6 +7,7 @@ export type Page =
   | { name: "bot"; bot: string }
   | { name: "revisions" }
   | { name: "revision"; revision: string }
+  | { name: "trading" }
   | { name: "system" }
   | { name: "sign-in" }
   | { name: "nowhere"; path: string };
@@ -29,6 +30,7 @@ function parsePage(path: string): Page {
   if (first === "revisions" && second === "") return { name: "revisions" };
   if ((first === "revisions" || first === "r") && second !== "")
     return { name: "revision", revision: second };
+  if (first === "trading" && second === "") return { name: "trading" };
   if (first === "system" && second === "") return { name: "system" };
   if (first === "sign-in") return { name: "sign-in" };
   return { name: "nowhere", path };

@@ -3,7 +3,7 @@
 import { navigate, place } from "../state/router";
 import { FleetPage } from "./fleet_page";
 import { LazyHelp } from "./lazy_help";
-import { botPage, revisionPage, revisionsPage, systemPage } from "./lazy_pages";
+import { botPage, revisionPage, revisionsPage, systemPage, tradingPage } from "./lazy_pages";
 import { Note } from "./notes";
 import { SignIn } from "./sign_in";
 
@@ -25,6 +25,7 @@ function CurrentPage() {
     return <revisionsPage.Page key={`revisions ${bot}`} bot={bot} />;
   }
   if (page.name === "revision") return <revisionPage.Page key={`r ${page.revision}`} id={page.revision} />;
+  if (page.name === "trading") return <tradingPage.Page key="trading" />;
   if (page.name === "system") return <systemPage.Page key="system" />;
   if (page.name === "sign-in") return <SignIn done={() => navigate("/")} />;
   return (

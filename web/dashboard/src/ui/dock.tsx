@@ -8,10 +8,15 @@ import { lazyPart } from "./lazy";
 import { LogsTab } from "./logs_tab";
 import { Skeleton } from "./notes";
 
-export const TABS = ["logs", "events", "runs", "status"] as const;
+export const TABS = ["logs", "trading", "events", "runs", "status"] as const;
 /** On a phone the charts are one of the tabs, so that the output is not far below them. */
 export const NARROW_TABS = ["charts", ...TABS] as const;
 export type Tab = (typeof NARROW_TABS)[number];
+
+const tradingTab = lazyPart(
+  async () => (await import("./trading_tab")).TradingTab,
+  () => <Skeleton page="lines" />,
+);
 
 const moreTabs = lazyPart(
   async () => (await import("./more_tabs")).MoreTabs,
@@ -73,6 +78,7 @@ export function Tabs({ names }: { names: readonly Tab[] }) {
 
 export function Output({ state, tab }: { state: BotState; tab: Tab }) {
   if (tab === "logs") return <LogsTab list={state.logs} />;
+  if (tab === "trading") return <tradingTab.Page state={state} />;
   return tab === "charts" ? null : <moreTabs.Page state={state} tab={tab} />;
 }
 

@@ -17,6 +17,7 @@ const STATE_WORDS: Record<StreamState, string> = {
 
 const LINKS: [href: string, text: string, pages: string[]][] = [
   ["/", "Fleet", ["fleet", "bot"]],
+  ["/trading", "Trading", ["trading"]],
   ["/revisions", "Revisions", ["revisions", "revision"]],
   ["/system", "System", ["system"]],
 ];

@@ -9,6 +9,7 @@ const KEYS: [string, string][] = [
   ["\u2191 \u2193", "walk through the bots"],
   ["Enter", "open the bot"],
   ["g f", "go to the fleet"],
+  ["g t", "go to the trading of all bots"],
   ["g r", "go to the revisions"],
   ["g s", "go to herdsman itself"],
   ["Esc", "leave the search, let go of the row"],

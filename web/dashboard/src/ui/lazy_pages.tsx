@@ -6,4 +6,5 @@ import { lazyPart } from "./lazy";
 export const botPage = lazyPart(async () => (await import("./bot_page")).BotPage, Frame);
 export const revisionsPage = lazyPart(async () => (await import("./revisions_page")).RevisionsPage, Frame);
 export const revisionPage = lazyPart(async () => (await import("./revision_page")).RevisionPage, Frame);
+export const tradingPage = lazyPart(async () => (await import("./trading_page")).TradingPage, Frame);
 export const systemPage = lazyPart(async () => (await import("./system_page")).SystemPage, Frame);

@@ -17,6 +17,7 @@ from telemetry.names import Health
 from telemetry.records import Event, Sample
 from telemetry.stores import EventStore, SeriesStore, TradingStore
 from telemetry.trading.derived import derived_samples
+from telemetry.trading.memory import Memory
 from telemetry.trading.state import KINDS, BotTrading
 from telemetry.trading.views import AccountView, Profile, accounts_of
 
@@ -67,6 +68,7 @@ class TradingDesk:
         self._number = 0
         self._unkept: set[str] = set()
         self._moved: set[str] = set()
+        self.memory = Memory()
         self._labels: dict[tuple[str, str, str], dict[str, str]] = {}
         self.profile: Callable[[str], Profile] = no_profile
         self.told: Told = _nobody
@@ -83,7 +85,7 @@ class TradingDesk:
     def accounts(self, bot: str) -> list[AccountView]:
         """Return a bot's views as of now, by mode, account and currency."""
         known = self._bots.get(bot)
-        return accounts_of(known, self.profile(bot), self._clock()) if known else []
+        return accounts_of(known, self.profile(bot), self._clock(), self.memory) if known else []
 
     def all_accounts(self) -> Iterable[AccountView]:
         """Yield the views of every bot."""

@@ -68,7 +68,7 @@ def figures_document(desk: TradingDesk, by: str, views: Iterable[AccountView] | 
     known = desk.all_accounts() if views is None else views
     if by == "bot":
         return FiguresAnswer(by, [account_document(view) for view in known], desk.ready)
-    return FiguresAnswer(by, [group_document(group) for group in grouped(known, by)], desk.ready)
+    return FiguresAnswer(by, [group_document(group) for group in grouped(known, by, desk.memory)], desk.ready)
 
 
 def account_document(view: AccountView) -> FiguresDocument:

@@ -3,15 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from telemetry.trading.figures import (
-    Ratios,
-    TripFigures,
-    drawdown_of,
-    joint_returns,
-    ratios,
-    trip_figures,
-)
+from telemetry.trading.figures import Ratios, TripFigures, trip_figures
 from telemetry.trading.holdings import RoundTrips
+from telemetry.trading.memory import Memory
 from telemetry.trading.views import DEFAULT_ANNUALIZATION, AccountView, Drawdown
 
 GROUPINGS = ("bot", "program", "account", "all")
@@ -44,20 +38,23 @@ class GroupView:
     trips: TripFigures
 
 
-def grouped(views: Iterable[AccountView], by: str) -> list[GroupView]:
-    """Return the groups of views, by name, mode and currency."""
+def grouped(views: Iterable[AccountView], by: str, memory: Memory | None = None) -> list[GroupView]:
+    """Return the groups of views, by name, mode and currency; `memory` as for the views."""
+    kept = memory or Memory()
     found: dict[tuple[str, str, str], list[AccountView]] = {}
     for view in views:
         name = {"bot": view.bot, "program": view.program, "account": view.account}.get(by, "")
         found.setdefault((name, view.mode, view.currency), []).append(view)
-    return [_group(by, *key, found[key]) for key in sorted(found)]
+    return [_group(by, *key, found[key], kept) for key in sorted(found)]
 
 
-def _group(by: str, name: str, mode: str, currency: str, views: Sequence[AccountView]) -> GroupView:
+def _group(
+    by: str, name: str, mode: str, currency: str, views: Sequence[AccountView], memory: Memory
+) -> GroupView:
     closed = RoundTrips()
     for view in views:
         closed.join(view.closed)
-    drawdown, figures = _joint(views)
+    drawdown, figures = _joint((by, name, mode, currency), views, memory)
     return GroupView(
         by=by,
         name=name,
@@ -82,16 +79,17 @@ def _group(by: str, name: str, mode: str, currency: str, views: Sequence[Account
     )
 
 
-def _joint(views: Sequence[AccountView]) -> tuple[Drawdown | None, Ratios]:
+def _joint(
+    key: tuple[str, ...], views: Sequence[AccountView], memory: Memory
+) -> tuple[Drawdown | None, Ratios]:
     """Return drawdown and ratios: of one account its own, of several those of their joint daily returns."""
     tracked = [view for view in views if view.equity is not None] or views[:1]
     if len(tracked) == 1:
         return tracked[0].drawdown, tracked[0].ratios
     years = {view.ratios.annualization for view in tracked}
-    returns = joint_returns([view.days for view in tracked])
-    current, deepest = drawdown_of(returns)
     annualization = years.pop() if len(years) == 1 else DEFAULT_ANNUALIZATION
-    return Drawdown(current, deepest, None, None), ratios(returns, annualization, deepest)
+    current, deepest, figures = memory.joint(key, [view.days for view in tracked], annualization)
+    return Drawdown(current, deepest, None, None), figures
 
 
 def _sum(values: Iterable[float | None]) -> float | None:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from telemetry.trading.equity import Days, EquityTrack, whole_days
-from telemetry.trading.figures import Ratios, TripFigures, daily_returns, ratios, trip_figures
+from telemetry.trading.equity import Days, EquityTrack
+from telemetry.trading.figures import Ratios, TripFigures, trip_figures
 from telemetry.trading.holdings import RoundTrips
 from telemetry.trading.ledger import Ledger, symbol_of
+from telemetry.trading.memory import Memory
 from telemetry.trading.orders import OpenOrder
 from telemetry.trading.state import BotTrading
 
@@ -120,9 +121,12 @@ class _Part:
     ledgers: list[Ledger] = field(default_factory=list)
 
 
-def accounts_of(bot: BotTrading, profile: Profile, now: float) -> list[AccountView]:
-    """Return a bot's views, by mode, account and currency."""
-    return [_view(bot, profile, part, now) for part in _parts(bot, profile)]
+def accounts_of(
+    bot: BotTrading, profile: Profile, now: float, memory: Memory | None = None
+) -> list[AccountView]:
+    """Return a bot's views, by mode, account and currency; `memory` spares reckoning whole days again."""
+    kept = memory or Memory()
+    return [_view(bot, profile, part, now, kept) for part in _parts(bot, profile)]
 
 
 def _parts(bot: BotTrading, profile: Profile) -> list[_Part]:
@@ -145,10 +149,11 @@ def _sole(names: Iterable[str]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def _view(bot: BotTrading, profile: Profile, part: _Part, now: float) -> AccountView:
+def _view(bot: BotTrading, profile: Profile, part: _Part, now: float, memory: Memory) -> AccountView:
     positions = list(_positions(bot, part))
     track = _track(part)
-    days = whole_days(track, now) if track else Days(0)
+    key = (bot.bot, part.mode, part.account, part.currency)
+    days, figures = memory.of(key, track, profile.annualization, now)
     closed = RoundTrips()
     for ledger in part.ledgers:
         closed.join(ledger.trips)
@@ -176,7 +181,7 @@ def _view(bot: BotTrading, profile: Profile, part: _Part, now: float) -> Account
         equity_at=track.newest_at if track else None,
         change_today=track.today(now) if track else None,
         drawdown=_drawdown(track) if track else None,
-        ratios=ratios(daily_returns(days), profile.annualization, track.max_drawdown if track else 0.0),
+        ratios=figures,
         trips=trip_figures(closed),
         reconciliation=_reconciled(part, track) if track else None,
         positions=positions,

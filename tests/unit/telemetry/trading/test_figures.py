@@ -19,7 +19,9 @@ from telemetry.trading.figures import (
     ratios,
     trip_figures,
 )
+from telemetry.trading.groups import grouped
 from telemetry.trading.holdings import RoundTrips
+from telemetry.trading.memory import Memory
 from telemetry.trading.state import BotTrading
 from telemetry.trading.views import Profile, accounts_of
 from tests.unit.telemetry.trading.lines import DAY, START, Printer
@@ -108,3 +110,22 @@ def test_accounts_together_weigh_by_their_equity() -> None:
     old, young = Days(10, [100.0, 110.0, 121.0], [0.0] * 3), Days(11, [300.0, 270.0], [0.0] * 2)
     assert joint_returns([old, young]) == pytest.approx([0.1, -19 / 410])
     assert joint_returns([]) == []
+
+
+def test_what_was_reckoned_of_whole_days_is_reckoned_again_where_it_changed() -> None:
+    """With a memory the figures are those without one: over new days, other drawdowns and other members."""
+    memory, bots = Memory(), [BotTrading("a"), BotTrading("b")]
+    says = [Printer("a", allocation="a"), Printer("b", allocation="b")]
+    for day in range(40):
+        for number, (bot, printer) in enumerate(zip(bots, says, strict=True)):
+            bot.take([printer.equity(1000 + (day * (7 + number)) % 31, day * DAY + 9)])
+        for hour in (10, 20):
+            now = START + day * DAY + hour * 3600
+            fresh = [view for bot in bots for view in accounts_of(bot, Profile(), now)]
+            kept = [view for bot in bots for view in accounts_of(bot, Profile(), now, memory)]
+            assert kept == fresh
+            assert grouped(kept, "all", memory) == grouped(fresh, "all")
+            assert grouped(kept[:1], "all", memory) == grouped(fresh[:1], "all")
+    (together,) = grouped(kept, "all", memory)
+    assert together.ratios.returns == 38
+    assert together.ratios.sharpe is not None

@@ -29,7 +29,7 @@ class Channel:
         self.controller = FakeController({"sma-btc": bot_status()})
         self.live = Broadcaster()
         self.recorded: list[object] = []
-        latest = Latest()
+        latest = self.latest = Latest()
         self.trading = TradingDesk(MemoryEvents(), MemoryTrading(), MemorySeries())
         self.publisher = LivePublisher(
             self.live,
@@ -201,3 +201,38 @@ async def test_closed_publisher_sends_nothing_more(channel: Channel):
     channel.live.close()
     with pytest.raises(StopAsyncIteration):
         await waiting
+
+
+async def test_trading_is_told_of_to_its_bots_readers_and_by_account(channel: Channel):
+    """A fill moves the bot's figures and positions, and those of its account, at most so often."""
+    await channel.trading.catch_up()
+    bot, every = await channel.follow("bot:sma-btc"), await channel.follow("trading")
+    fill = {"symbol": "BTC/USDT", "side": "buy", "quantity": 2.0, "price": 50.0, "account": "main"}
+    for offset in range(5):
+        event = Event(f"a/stdout/0/{offset}", "sma-btc", 6.0, "trade", "info", "bought", data=fill)
+        channel.publisher.events("sma-btc", [event])
+    told = [data for event, data in messages(await anext(bot)) if event == "trading"]
+    assert len(told) == 1
+    assert [one["quantity"] for one in told[0]["positions"]] == [2.0]
+    assert told[0]["fills"] is None
+    ((event, figures),) = messages(await anext(every))
+    assert event == "figures"
+    assert [(one["name"], one["currency"], one["fills"]) for one in figures["figures"]] == [
+        ("main", "USDT", 1)
+    ]
+    channel.publisher.close()
+
+
+async def test_derived_samples_are_sent_and_are_not_the_bots_newest(channel: Channel):
+    """Who looks at the bot gets them; its row shows what it printed itself."""
+    bot = await channel.follow("bot:sma-btc")
+    derived = Sample("bot_trading_drawdown", {"bot": "sma-btc"}, 9.0, -0.5)
+    channel.publisher.samples("sma-btc", [Sample("bot_spread", {"bot": "sma-btc"}, 5.0, 1.0)])
+    channel.publisher.derived("sma-btc", [derived])
+    channel.publisher.samples("sma-btc", [derived])
+    sent = [data["samples"][0]["name"] for event, data in messages(await anext(bot)) if event == "samples"]
+    assert sent == ["bot_spread", "bot_trading_drawdown", "bot_trading_drawdown"]
+    newest = channel.latest.of("sma-btc").newest
+    assert newest is not None
+    assert newest.name == "bot_spread"
+    channel.publisher.close()

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from tests.faults.runs.drawing import Kind, draw
+from tests.faults.runs.publishing import row, section
 from tests.faults.runs.running import Outcome, make_run
 
 SEEDS = range(1, 11)
@@ -39,3 +40,27 @@ def test_a_run_follows_from_its_seed_alone() -> None:
     there = {step.kind for seed in range(1, 41) for step in draw(seed, on_nomad=True).steps}
     assert here | there == set(Kind)
     assert there - here == {Kind.CUT_NOMAD, Kind.KILL_AGENT}
+
+
+def test_fewer_bots_or_steps_leave_a_run_what_it_is() -> None:
+    """The run that is made with every test run is the beginning of the one that its seed stands for."""
+    for seed in SEEDS:
+        whole, short = draw(seed), draw(seed, BOTS, STEPS)
+        assert short.steps == whole.steps[:STEPS]
+        assert (short.bots, whole.bots >= 10) == (BOTS, True)
+
+
+def test_what_is_published_counts_the_last_run_of_each_seed() -> None:
+    """A seed that failed at one commit and held at a later one held; one that fails is named in its words."""
+    failed, held = _outcome(1, "at step 2\nAssertionError: bot-1 lived twice"), _outcome(1)
+    text = section([row(failed, "1111111"), row(held, "2222222"), row(_outcome(2), "2222222")])
+    assert "Not whole yet, 2 of 200." in text
+    assert "2 held when they were last run" in text
+    assert "| 1111111 | 1 | 0 | up to 5 | 7 | 0 |" in text
+    assert "| 2222222 | 2 | 0 | up to 5 | 14 | 2 |" in text
+    text = section([row(held, "1111111"), row(failed, "2222222")])
+    assert "- seed 1: `AssertionError: bot-1 lived twice`" in text
+
+
+def _outcome(seed: int, failure: str = "") -> Outcome:
+    return Outcome(seed, 5, 5, ("add",), lives=7, seconds=1.0, load=0.5, failure=failure)

@@ -15,6 +15,7 @@ from tests.faults.runs.running import Outcome
 PAGE = CHECKOUT / "docs" / "reliability.md"
 KEPT = CHECKOUT / "tests" / "faults" / "fault-runs.json"
 BEGIN, END = "<!-- fault runs -->\n", "<!-- end of fault runs -->"
+WHOLE = 200
 Row = dict[str, Any]
 
 
@@ -53,12 +54,13 @@ def section(rows: Sequence[Row]) -> str:
     table = [["commit", "runs", "on Nomad", "bots", "lives of bots", "held", "load"], ["---"] * 7]
     table += [_line(of, [one for one in rows if one["commit"] == of]) for of in _commits(rows)]
     counted = ", ".join(f"{name} {count}" for name, count in sorted(steps.items()))
+    short = "" if made >= WHOLE else f"Not whole yet, {made} of {WHOLE}. "
     return (
-        f"{made} seeds, {on_nomad} of them on a real Nomad; {held} held when they were last run. Every run "
-        "is in `tests/faults/fault-runs.json`; what failed at one commit was made again at a later one.\n\n"
+        f"{short}Seeds run: {made}, {on_nomad} of them on a real Nomad; {held} held when they were last run. "
+        "Every\nrun is in `tests/faults/fault-runs.json`; what failed was made again at a later commit.\n\n"
         + "".join(f"| {' | '.join(one)} |\n" for one in table)
         + f'\n"Load" is how many processes ran or waited to on {os.cpu_count()} cores, the least and the '
-        f"most. The steps of these seeds: {counted}.\n" + _failures(newest)
+        f"most.\nThe steps of these seeds: {counted}.\n" + _failures(newest)
     )
 
 
@@ -77,7 +79,7 @@ def _line(of: str, rows: Sequence[Row]) -> list[str]:
         of,
         str(len(rows)),
         str(sum(bool(one.get("on_nomad")) for one in rows)),
-        f"{min(bots)} to {max(bots)}",
+        f"up to {max(bots)}",
         str(sum(one.get("lives", 0) for one in rows)),
         str(sum(not one.get("failure") for one in rows)),
         f"{min(loads):g} to {max(loads):g}",

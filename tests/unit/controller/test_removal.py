@@ -208,7 +208,7 @@ async def test_new_bot_never_takes_the_state_of_a_bot_that_stays(world):
         assert "renamed_from names old, which is still a bot" in controller.status("new").message
         world.source.push([spec("new", renamed_from="old")], 3)
         controller.request_pass("push")
-        await world.clock.advance(2)
+        await world.clock.advance(40)  # where it was refused once more just before, it is tried again in 30 s
         await world.until(lambda: "new" in world.scheduler.jobs)
         assert world.scheduler.jobs["new"].launch.spec.renamed_from == "old"
 

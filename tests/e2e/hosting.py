@@ -45,6 +45,30 @@ class Hosting:
                 words = command.removeprefix("# nomad ").split()
                 self.run(*(str(DEPLOY / word) if word.startswith("policies/") else word for word in words))
 
+    def allow_in(self, namespace: str, folder: Path) -> str:
+        """Grant the policies in a further namespace as docs/environments.md says; return a token."""
+        self.run("namespace", "apply", namespace)
+        for name in ("controller", "bots"):
+            rules = (DEPLOY / "policies" / f"{name}.hcl").read_text()
+            file = folder / f"{name}.hcl"
+            file.write_text(rules.replace('namespace "default"', f'namespace "{namespace}"'))
+        policy = ("acl", "policy", "apply")
+        self.run(*policy, "-namespace", namespace, f"herdsman-bots-{namespace}", str(folder / "bots.hcl"))
+        self.run(*policy, f"herdsman-{namespace}", str(folder / "controller.hcl"))
+        body = {"Name": namespace, "Type": "client", "Policies": [f"herdsman-{namespace}"]}
+        token: str = self.nomad.send("POST", "acl/token", body)["SecretID"]
+        return token
+
+    def placed(self, namespace: str, fleet: str) -> dict[str, tuple[str, str, int]]:
+        """Return the node pool, the node and the index of each bot of a fleet that runs in a namespace."""
+        found = {}
+        for job in self.nomad.get(f"jobs?meta=true&namespace={namespace}&prefix={fleet}"):
+            allocations = self.nomad.get(f"job/{job['ID']}/allocations?namespace={namespace}")
+            nodes = [one["NodeID"] for one in allocations if one["ClientStatus"] == "running"]
+            if nodes:
+                found[job["Meta"]["herdsman.bot"]] = (job["NodePool"], nodes[0], job["JobModifyIndex"])
+        return found
+
     def start(self, job: str, **variables: object) -> None:
         """Run a job of deploy/ with these variables."""
         given = [f"-var={name}={value}" for name, value in variables.items()]

@@ -53,6 +53,8 @@ class Service:
     """up, controller or web."""
     patience: float = 120.0
     """Seconds within which it is ready, has ended, or has carried out a command, also on a busy machine."""
+    variables: dict[str, str] = field(default_factory=dict, repr=False)
+    """What else is in its environment, such as Nomad's token."""
 
     @property
     def data(self) -> Path:
@@ -87,6 +89,7 @@ class Service:
             "GIT_COMMITTER_EMAIL": "desk@example.com",
             "GIT_CONFIG_NOSYSTEM": "1",
             "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv")),
+            **self.variables,
         }
 
     def start(self) -> "Service":

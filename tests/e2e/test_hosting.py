@@ -1,21 +1,25 @@
 """The jobs of deploy/ on a real Nomad with access control, run from an installed wheel; then an upgrade."""
 
+import asyncio
 import json
 import tempfile
 import urllib.error
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
+from controller.schedulers.nomad.node import publish_interpreters
 from tests.e2e.cluster import wait_published
-from tests.e2e.fleet import Fleet, bot_text, clone_fleet, new_fleet
+from tests.e2e.fleet import Fleet, add_program, bot_text, clone_fleet, new_fleet
 from tests.e2e.hosting import DEPLOY, Hosting
 from tests.e2e.installation import NEWER
 from tests.e2e.lives import assert_never_two, by_bot, read_lives
 from tests.e2e.service import Service, wait_for
-from tests.engines.nomad import nomad_agent
+from tests.engines.launching import this_python
+from tests.engines.nomad import nomad_agent, nomad_client
 from tests.engines.postgresql import postgresql
 from tests.engines.processes import engine, free_ports
 from tests.engines.victoriametrics import VERSIONS
@@ -230,6 +234,86 @@ def test_one_process_becomes_several(
     lines = web.get("/api/v1/bots/two/logs", text="through")["events"]
     assert [line["message"] for line in lines] == ["two starts with through the web"]
     assert_never_two(root / "lives")
+
+
+PLACES = """\
+environments:
+  staging:
+  prod:
+    namespace: trading
+    region: global
+    node_pool: fast
+    defaults: {herdsman: {priority: 80}}
+"""
+
+
+def test_environments_run_each_in_a_place_of_their_own(
+    root: Path, hosting: Hosting, service: Service
+) -> None:
+    """Staging and production of one repository, by two services; promoting is a commit."""
+    (here,) = [node["ID"] for node in hosting.nomad.get("nodes")]
+    with ExitStack() as ends:
+        fast, address = ends.enter_context(nomad_client(hosting.nomad, "fast"))
+        version, path = this_python()
+        roots = {name: str(root / "fast" / name) for name in ("state_root", "cache_root")}
+        asyncio.run(publish_interpreters(address, {version: path}, token=hosting.nomad.token, **roots))
+        wait_for(
+            lambda: "herdsman_python" in hosting.nomad.get(f"node/{fast}")["Meta"], "its runtimes", 90, 0.2
+        )
+        repository = root / "desk.git"
+        running = {}
+        for name, namespace in (("staging", "lab"), ("prod", "trading")):
+            folder = root / name
+            folder.mkdir()
+            variables = {"NOMAD_NAMESPACE": namespace, "NOMAD_REGION": "global"}
+            variables["NOMAD_TOKEN"] = hosting.allow_in(namespace, folder)
+            options = ("--scheduler", "nomad", "--nomad-address", hosting.nomad.address, "--fleet", name)
+            options += ("--environment", name, "--source", str(repository), "--poll-interval", "0.5")
+            running[name] = Service(folder, options, patience=180, variables=variables)
+        fleet = Fleet(root / "desk", running["staging"])
+        fleet.folder.mkdir()
+        fleet.git("init", "-q", "-b", "main")
+        fleet.git("init", "-q", "--bare", "-b", "main", str(repository))
+        fleet.git("remote", "add", "herdsman", str(repository))
+        add_program(fleet)
+        fleet.write("herdsman.yaml", PLACES)
+        for name in running:
+            fleet.write(f"bots/{name}/maker.yaml", bot_text(f"maker-{name}", root / "places"))
+        fleet.commit("staging and production")
+        fleet.push()
+        for one in running.values():
+            ends.callback(one.start().stop)
+        lab, trading = (running[name].get("/api/v1/fleet")["fleet"] for name in running)
+
+        def there(version: str) -> bool:
+            return all(
+                {bot["name"]: bot["version"] for bot in one.bots().values()} == {f"maker-{name}": version}
+                and f"maker-{name}" in hosting.placed(one.variables["NOMAD_NAMESPACE"], name)
+                for name, one in running.items()
+            )
+
+        wait_for(lambda: there("1.0.0"), "both to run, each by its own service", 120, 0.3)
+        before = hosting.placed("trading", trading)
+        assert hosting.placed("lab", lab)["maker-staging"][:2] == ("default", here)
+        assert before["maker-prod"][:2] == ("fast", fast)
+        (job,) = hosting.nomad.get(f"jobs?namespace=trading&prefix={trading}")
+        assert (job["Priority"], len(hosting.nomad.get(f"jobs?prefix={trading}"))) == (80, 0)
+        assert running["prod"].get("/api/v1/fleet")["environments"] == ["prod"]
+        assert f"FLEET {trading} (prod) @ " in running["prod"].run("status", check=False).stdout
+
+        add_program(fleet, version="1.1.0")
+        fleet.write("bots/staging/maker.yaml", bot_text("maker-staging", root / "places", "1.1.0"))
+        fleet.commit("1.1.0 to staging")
+        fleet.push()
+        staging = running["staging"]
+        wait_for(lambda: staging.bots()["maker-staging"]["version"] == "1.1.0", "staging to move", 90, 0.2)
+        assert running["prod"].bots()["maker-prod"]["version"] == "1.0.0"
+        assert hosting.placed("trading", trading) == before
+        fleet.write("bots/prod/maker.yaml", bot_text("maker-prod", root / "places", "1.1.0"))
+        fleet.commit("promote 1.1.0 to production")
+        fleet.push()
+        wait_for(lambda: there("1.1.0"), "production to follow", 120, 0.3)
+    assert_never_two(root / "places")
 
 
 @pytest.mark.parametrize("job", ["herdsman", "controller", "web"])

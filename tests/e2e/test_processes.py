@@ -5,6 +5,7 @@ the agent, everything else through the database.
 """
 
 import json
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -231,6 +232,34 @@ def test_a_killed_leader_is_replaced_and_no_job_changes(
     assert {name: index for name, index in indices(nomad).items() if name != "three"} == before
     old.start()
     assert processes.role(old) == "standby"
+    assert_never_two(record)
+
+
+def test_a_frozen_leader_is_replaced_and_writes_nothing_once_it_goes_on(
+    processes: Controllers, web: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+) -> None:
+    """Stopped like a paused machine: the stand-by leads and takes a push; thawed, the old one stands by."""
+    old = processes.leader()
+    (standby,) = [one for one in processes.all if one is not old]
+    assert old.process is not None
+    old.process.send_signal(signal.SIGSTOP)
+    try:
+        wait_for(lambda: processes.role(standby) == "leader", "the stand-by to lead", 90, 0.2)
+        wait_for(lambda: httpx.get(f"{web.url}/readyz").status_code == 200, "the web to see it", 60, 0.2)
+        fleet.write("bots/three.yaml", bot_text("three", record, text="while the old one stood still"))
+        last = fleet.commit("while the old one stood still")
+        fleet.push()
+        wait_for(lambda: web.bots()["three"]["applied_revision"] == last, "the change", 60, 0.2)
+        web.wait_health("three", "Healthy")
+        before, lives = indices(nomad), len(read_lives(record))
+    finally:
+        old.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: processes.role(old) == "standby", "the old one to stand by", 90, 0.2)
+    assert processes.role(standby) == "leader"
+    web.run("sync")
+    assert indices(nomad) == before
+    assert len(read_lives(record)) == lives
+    assert web.bots()["three"]["applied_revision"] == last
     assert_never_two(record)
 
 

@@ -163,6 +163,46 @@ def nomad_agent(
         shutil.rmtree(root, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def nomad_client(agent: NomadAgent, pool: str) -> Iterator[tuple[str, str]]:
+    """Join a further node, in a node pool of its own; yield its id and its API's address once it is ready."""
+    root = Path(tempfile.mkdtemp(prefix=f"herdsman-nomad-{secrets.token_hex(3)}-"))
+    root.chmod(0o755)
+    data, name = root / "data", f"{pool}-{secrets.token_hex(3)}"
+    data.mkdir()
+    server = agent.get("agent/members")["Members"][0]
+    joined = {
+        "servers": [f"127.0.0.1:{server['Tags']['port']}"],
+        "network_interface": "lo",
+        "node_pool": pool,
+    }
+    ports = dict(zip(("http", "rpc", "serf"), free_ports(3), strict=True))
+    config = {
+        **base_config(data),
+        "name": name,
+        "bind_addr": "127.0.0.1",
+        "ports": ports,
+        "advertise": {kind: f"127.0.0.1:{port}" for kind, port in ports.items()},
+        "client": client_block(data) | joined,
+        "acl": {"enabled": bool(agent.token)},
+    }
+    (root / "client.json").write_text(json.dumps(config))
+    command = [str(engine("nomad")), "agent", "-config", str(root / "client.json")]
+    process = launch(command, root / "agent.log", {"TMPDIR": str(root)})
+
+    def ready() -> list[str]:
+        nodes = agent.get("nodes")
+        return [one["ID"] for one in nodes if (one["Name"], one["Status"]) == (name, "ready")]
+
+    try:
+        wait_ready(process, lambda: bool(ready()), "the further Nomad client", 90)
+        yield ready()[0], f"http://127.0.0.1:{ports['http']}"
+    finally:
+        process.stop()
+        unmount_below(root)
+        shutil.rmtree(root, ignore_errors=True)
+
+
 def _with_token(agent: NomadAgent) -> NomadAgent:
     """Bootstrap access control, and return the agent with its first token."""
     tokens: list[str] = []

@@ -242,7 +242,9 @@ class Turns:
         told = seen is not None and process.spec == target and describes(process, seen)
         if told and process.last_error and process.ended == process.run:
             return Look(Progress.FAILED, f"crashed: {process.last_error}")
-        if judged.health is Health.DEGRADED and (told or (seen is not None and seen.reason)):
+        # A download that failed is tried again by itself: herdsman, which has it, may have been away.
+        fetching = seen is not None and seen.reason == "artifact"
+        if judged.health is Health.DEGRADED and not fetching and (told or (seen is not None and seen.reason)):
             return Look(Progress.FAILED, judged.message)
         return Look(Progress.WAITING, judged.message, owned.applied_at)
 

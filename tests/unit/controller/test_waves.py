@@ -84,6 +84,24 @@ async def test_canary_that_crashes_leaves_all_others_unchanged(world):
         assert world.health("bot-19") is Health.HEALTHY
 
 
+async def test_program_that_cannot_be_fetched_at_once_halts_nothing(world):
+    """The scheduler tries again by itself, as where herdsman was away; time alone runs out on it."""
+    async with world.life() as controller:
+        await healthy(world, fleet(20))
+        await begin(world, fleet(20, "1.1.0"))
+        world.scheduler.show("bot-00", phase=Phase.PENDING, reason="artifact", message="failed to download")
+        await world.clock.advance(60, step=2)
+        assert versions(world) == {"1.0.0": 19, "1.1.0": 1}
+        assert controller.revision().rollout.halted == ""
+        world.scheduler.show("bot-00", phase=Phase.RUNNING, reason="", message="")
+        await world.clock.advance(30, step=2)
+        assert versions(world) == {"1.1.0": 20}
+        await begin(world, fleet(20, "1.2.0"), 3)
+        world.scheduler.show("bot-00", phase=Phase.PENDING, reason="artifact", message="failed to download")
+        await world.clock.advance(620, step=10)
+        assert controller.revision().rollout.halted == "bot-00: failed to download"
+
+
 async def test_operator_goes_on_with_a_halted_rollout(world):
     """Asked to go on, the rollout continues without the bot that halted it."""
     async with world.life() as controller:

@@ -28,7 +28,8 @@ _TICK = 0.5
 _LOOK_EVERY = 2.0
 _GAP = 10.0
 """Seconds between two saves of a bot that runs."""
-_FIRST_DELAY, _LONGEST_DELAY = 2.0, 60.0
+_FIRST_DELAY, _LONGEST_DELAY = 2.0, 10.0
+"""Seconds between two tries; no longer than between two saves: a bot elsewhere may wait for the last one."""
 _AT_ONCE = 4
 _LAST_SAVES = 4.0
 _log = logging.getLogger("herdsman.agent")

@@ -17,7 +17,7 @@ from telemetry.agent.allocation import Allocation
 from telemetry.agent.states.desk import Desk
 from telemetry.names import Health
 
-_FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0
+_FIRST_DELAY, _LONGEST_DELAY = 0.5, 15.0
 _AT_ONCE = 8
 _log = logging.getLogger("herdsman.agent")
 

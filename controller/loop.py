@@ -9,6 +9,7 @@ from typing import Any
 from controller.apply import Applier, LogsAcknowledged
 from controller.backoff import delay
 from controller.clock import Clock, WatchedClock
+from controller.consent import NO_CONSENT, Consent
 from controller.content import Contents
 from controller.database import Database
 from controller.database.attempts import load_attempts
@@ -250,13 +251,13 @@ class Controller:
             raise self._failure
 
     def request_pass(
-        self, trigger: str, *, by: str = "", confirm_prune: bool = False, wishes: Wishes = NO_WISHES
+        self, trigger: str, *, by: str = "", consent: Consent = NO_CONSENT, wishes: Wishes = NO_WISHES
     ) -> Pass:
         """Ask for a pass now and return it at once; see `Pass` for how to follow it.
 
         `trigger`: push, webhook, operator, poll, timer or scheduler.
         """
-        return self._reconciler.request(trigger, by, confirm_prune=confirm_prune, wishes=wishes)
+        return self._reconciler.request(trigger, by, consent=consent, wishes=wishes)
 
     async def record(self, reports: Sequence[Reported]) -> None:
         """Take launcher reports in; return once they are kept. The same one again changes nothing."""
@@ -614,8 +615,8 @@ class Controller:
         if not self._fleet.unavailable and self._fleet.desired is not None:
             self.request_pass("scheduler")
 
-    def _go_back(self, confirm_prune: bool) -> Pass:
-        return self.request_pass("rollback", confirm_prune=confirm_prune)
+    def _go_back(self, consent: Consent) -> Pass:
+        return self.request_pass("rollback", consent=consent)
 
     def _take_back(self) -> None:
         self.request_pass("guard")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from controller.consent import NO_CONSENT, Consent
 from controller.plan import Plan
 from controller.records import Change, ChangeState, Wishes
 from schemas.errors import HerdsmanError
@@ -63,14 +64,14 @@ class Pass:
         trigger: str,
         by: str,
         *,
-        confirm_prune: bool,
+        consent: Consent = NO_CONSENT,
         asked_at: float,
         wishes: Wishes = NO_WISHES,
     ) -> None:
         self.id = f"pass-{next(_numbers)}"
         self.trigger = trigger
         self.by = by
-        self.confirm_prune = confirm_prune
+        self.consent = consent
         self.wishes = wishes
         self.asked_at = asked_at
         """Monotonic seconds."""

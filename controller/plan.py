@@ -4,17 +4,19 @@ Pure. Removals come first, and new bots start only after the old ones are dead; 
 was renamed to waits for that one without a limit.
 """
 
-from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 from controller.compare import Difference, Kind
-from controller.records import Halt, InventoryEntry
+from controller.consent import NO_CONSENT, Consent
+from controller.pruning import begun, find_prunes, holds_of, source_of
+from controller.records import InventoryEntry
 from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.errors import ManifestError
-from schemas.fleet import FleetSettings
 
 
 class ActionKind(StrEnum):
@@ -67,6 +69,8 @@ class Plan:
     total: int = 0
     holds: Mapping[str, str] = field(default_factory=dict)
     """Why prunes are held, by source ("" where the fleet has one)."""
+    codes: Mapping[str, str] = field(default_factory=dict)
+    """What a consent to each of them names it by, by source; see `Prune.code`."""
     pinned: Mapping[str, str] = field(default_factory=dict)
     """To what all bots of a source are held, by source: its newest revision changes nothing."""
     kept: Mapping[str, str] = field(default_factory=dict)
@@ -94,6 +98,7 @@ KINDS = {
     Kind.REMOVE: ActionKind.REMOVE,
     Kind.STOP: ActionKind.STOP,
 }
+_NONE: Mapping[str, Any] = MappingProxyType({})
 _ORDER = (ActionKind.REMOVE, ActionKind.STOP, ActionKind.UPDATE, ActionKind.CREATE)
 
 
@@ -102,17 +107,21 @@ def make_plan(
     differences: Sequence[Difference],
     inventory: Mapping[str, InventoryEntry],
     *,
-    confirmed: bool = False,
-    allowed: Container[str] = (),
+    consent: Consent = NO_CONSENT,
+    allowed: Mapping[str, frozenset[str]] = _NONE,
+    undecided: Set[str] = frozenset(),
 ) -> Plan:
-    """Order the differences into actions, and hold a prune that is too large to be meant.
+    """Order the differences into actions, and hold a prune that may not be meant.
 
-    `confirmed` lets every prune through, `allowed` those of these `prune_key`s.
+    `consent` lets through what somebody agreed to, `allowed` the bots of which it was decided before (by
+    `prune_key`). `undecided`: see `find_prunes`.
     """
     wanted = [one for one in differences if one.wants]
     renames = _renames(wanted, inventory)
-    holds = {} if confirmed else _prune_holds(desired, wanted, set(renames.values()), inventory, allowed)
-    sources = {one.bot: _source_of(one, desired, inventory) for one in wanted}
+    prunes = find_prunes(desired, wanted, set(renames.values()), inventory, undecided)
+    held = holds_of(prunes, desired, consent, allowed)
+    holds = {source: one.text for source, one in held.items()}
+    sources = {one.bot: source_of(one, desired, inventory) for one in wanted}
     ending = tuple(
         one.bot
         for one in wanted
@@ -125,8 +134,15 @@ def make_plan(
         _action(one, ending, leaning, renames, holds, sources[one.bot], desired, inventory) for one in wanted
     ]
     actions.sort(key=lambda action: (_ORDER.index(action.kind), -action.priority, action.bot))
-    held = "; ".join(dict.fromkeys(holds.values()))
-    return Plan(desired.revision, tuple(actions), desired.errors, held, len(desired.bots), holds)
+    return Plan(
+        desired.revision,
+        tuple(actions),
+        desired.errors,
+        "; ".join(dict.fromkeys(holds.values())),
+        len(desired.bots),
+        holds,
+        {source: one.code for source, one in held.items()},
+    )
 
 
 def _action(
@@ -184,12 +200,7 @@ def _holds(one: Difference, inventory: Mapping[str, InventoryEntry], held: str) 
     """Say whether a held prune keeps this one: new bots, and removals that have not begun."""
     if not held:
         return False
-    return one.kind is Kind.CREATE or (one.kind is Kind.REMOVE and not _begun(one.bot, inventory))
-
-
-def _begun(name: str, inventory: Mapping[str, InventoryEntry]) -> bool:
-    entry = inventory.get(name)
-    return entry is not None and entry.halted is Halt.REMOVED
+    return one.kind is Kind.CREATE or (one.kind is Kind.REMOVE and not begun(one.bot, inventory))
 
 
 def _renames(wanted: Sequence[Difference], inventory: Mapping[str, InventoryEntry]) -> dict[str, str]:
@@ -200,64 +211,3 @@ def _renames(wanted: Sequence[Difference], inventory: Mapping[str, InventoryEntr
         for one in wanted
         if one.kind is Kind.CREATE and one.spec and one.spec.renamed_from in removed & inventory.keys()
     }
-
-
-def _prune_holds(
-    desired: DesiredState,
-    wanted: Sequence[Difference],
-    renamed: set[str],
-    inventory: Mapping[str, InventoryEntry],
-    allowed: Container[str],
-) -> dict[str, str]:
-    """Return why the prune is held, by source; only sources of which it is. Each is counted by itself."""
-    pruned = Counter(
-        _source_of(one, desired, inventory)
-        for one in wanted
-        if one.kind is Kind.REMOVE and one.bot not in renamed and not _begun(one.bot, inventory)
-    )
-    holds = {}
-    for source, count in pruned.items():
-        if prune_key(desired, source) in allowed:
-            continue
-        part = desired.of_source(source)
-        if part is None:
-            holds[source] = _orphaned(source, count)
-            continue
-        owned = sum(not desired.several or entry.source == source for entry in inventory.values())
-        if text := _too_many(part.settings, count, owned):
-            holds[source] = text
-    return holds
-
-
-def _too_many(settings: FleetSettings, count: int, owned: int) -> str:
-    if count <= settings.prune_least or count <= settings.prune_share * owned:
-        return ""
-    return (
-        f"{count} of {owned} bots would be removed, more than {settings.prune_share:.0%}: "
-        "held, and no new bot starts, until it is confirmed "
-        "(herdsman sync --confirm-prune, or git push -o confirm-prune with a next commit)"
-    )
-
-
-def _orphaned(source: str, count: int) -> str:
-    named = f"the source {source} is" if source else "the one source of before is"
-    bots = "1 bot of it is" if count == 1 else f"{count} bots of it are"
-    return (
-        f"{named} no longer configured: {bots} removed once that is confirmed (herdsman sync --confirm-prune)"
-    )
-
-
-def prune_key(desired: DesiredState, source: str) -> str:
-    """Return what a confirmed prune of a source is remembered by: for one revision, or one going back."""
-    part = desired.of_source(source)
-    if part is None:
-        return f"@{source}"
-    return f"{part.held_at.key} held" if part.held_at is not None else part.revision.key
-
-
-def _source_of(one: Difference, desired: DesiredState, inventory: Mapping[str, InventoryEntry]) -> str:
-    """Return the source that a difference belongs to; "" where the fleet has one."""
-    if not desired.several:
-        return ""
-    entry = inventory.get(one.bot)
-    return one.spec.source if one.spec is not None else entry.source if entry is not None else ""

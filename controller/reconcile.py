@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from controller.apply import Applier
 from controller.backoff import spread
 from controller.clock import Clock
 from controller.compare import Difference, compare, moved_manifests
+from controller.consent import NO_CONSENT, Consent
 from controller.database import Database
 from controller.database.audit import add_audit
 from controller.database.deployments import note_deployment
@@ -22,9 +24,10 @@ from controller.database.rollouts import save_rollout
 from controller.fleet import Fleet
 from controller.follow import Followed
 from controller.passes import NO_WISHES, Pass, PassReport
-from controller.plan import ActionKind, Plan, make_plan, prune_key
+from controller.plan import ActionKind, Plan, make_plan
 from controller.ports import DesiredStates, RevisionSource
 from controller.preview import Preview, make_preview
+from controller.pruning import prune_key
 from controller.records import (
     RECOVER,
     AuditEntry,
@@ -90,7 +93,10 @@ class Reconciler:
         self._queued: Pass | None = None
         self._stale = False
         self._news = asyncio.Event()
-        self._prune_allowed: frozenset[str] = frozenset()
+        self._prune_allowed: dict[str, frozenset[str]] = {}
+        self._held_codes: frozenset[str] = frozenset()
+        self._undecided: frozenset[str] = frozenset()
+        """Bots whose removal was held: it stays so until somebody decides, whatever is pushed on top."""
         self._earlier: dict[str, RevisionRecord] = {}
         self._started = False
         self.synced_at: float | None = None
@@ -110,18 +116,20 @@ class Reconciler:
     def look_anew(self) -> None:
         """Have the next pass build the newest revision anew: a secret outside git has changed."""
         self._stale = True
-        self.request("timer", "", confirm_prune=False)
+        self.request("timer", "")
 
-    def request(self, trigger: str, by: str, *, confirm_prune: bool, wishes: Wishes = NO_WISHES) -> Pass:
+    def request(
+        self, trigger: str, by: str, *, consent: Consent = NO_CONSENT, wishes: Wishes = NO_WISHES
+    ) -> Pass:
         """Ask for a pass; while one is waiting to begin, that one serves every asker."""
         at_hand = trigger in _AT_HAND
         if self._queued is None:
-            self._queued = Pass(trigger, by, confirm_prune=confirm_prune, asked_at=self._clock.monotonic())
+            self._queued = Pass(trigger, by, asked_at=self._clock.monotonic())
             self._queued.at_hand = at_hand
         elif trigger not in _CALM and not (at_hand and self._queued.trigger not in _CALM):
             self._queued.trigger, self._queued.by = trigger, by or self._queued.by
         self._queued.at_hand = self._queued.at_hand and at_hand
-        self._queued.confirm_prune = self._queued.confirm_prune or confirm_prune
+        self._queued.consent = self._queued.consent.joined(consent.taken(self._held_codes))
         self._queued.wishes = self._queued.wishes.joined(wishes)
         self._news.set()
         return self._queued
@@ -129,6 +137,9 @@ class Reconciler:
     async def run(self, earlier: dict[str, RevisionRecord]) -> None:
         """Carry out passes for ever; `earlier` are the records that an earlier life left, by source."""
         self._earlier = earlier
+        held = {source for source, record in earlier.items() if record.held}
+        inventory = self._fleet.inventory.values()
+        self._undecided = frozenset(entry.bot for entry in inventory if entry.source in held)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._poll())
             group.create_task(self._watch_source())
@@ -159,25 +170,25 @@ class Reconciler:
         known = fleet.recovered(self._scheduler, self._clock.time()) if fleet.recovery else fleet.known
         wanted = overlaid(desired, fleet.asked_overlays)
         differences = compare(wanted, known)
-        plan = self._plan(wanted, differences, known.inventory, confirmed=False)
+        plan = self._plan(wanted, differences, known.inventory, NO_CONSENT)
         if not fleet.recovery:
             plan = self._usher.turns.preview(desired, wanted, plan)
         preview = make_preview(wanted, plan, differences, known.inventory)
         return replace(preview, kept={**preview.kept, **kept_back(desired, wanted, fleet.asked_overlays)})
 
     async def _poll(self) -> None:
-        self.request("start", "", confirm_prune=False)
+        self.request("start", "")
         while True:
             wait = spread(self._settings.poll_interval, self._settings.poll_jitter, random.random())  # noqa: S311
             self.next_look_at = self._clock.time() + wait
             await self._clock.sleep(wait)
-            self.request("poll", "", confirm_prune=False)
+            self.request("poll", "")
 
     async def _watch_source(self) -> None:
         """Ask for a pass whenever the source itself says that it moved; a failing watch is begun again."""
 
         def news(trigger: str) -> None:
-            self.request(trigger, "", confirm_prune=False)
+            self.request(trigger, "")
 
         while True:
             try:
@@ -321,16 +332,22 @@ class Reconciler:
         desired: DesiredState,
         differences: list[Difference],
         inventory: Mapping[str, InventoryEntry],
-        *,
-        confirmed: bool,
+        consent: Consent,
     ) -> Plan:
-        plan = make_plan(desired, differences, inventory, confirmed=confirmed, allowed=self._prune_allowed)
+        allowed, undecided = self._prune_allowed, self._undecided
+        plan = make_plan(
+            desired, differences, inventory, consent=consent, allowed=allowed, undecided=undecided
+        )
         plan = replace(plan, pinned=pinned_texts(self._fleet.asked_overlays, desired))
         recovery = self._fleet.recovery
         if not recovery:
             return plan
         return replace(
-            plan, held=recovery, holds={}, actions=tuple(replace(one, held=True) for one in plan.actions)
+            plan,
+            held=recovery,
+            holds={},
+            codes={},
+            actions=tuple(replace(one, held=True) for one in plan.actions),
         )
 
     async def _reconcile(self, asked: Pass, desired: DesiredState, before: DesiredState | None) -> None:
@@ -341,10 +358,11 @@ class Reconciler:
         moved = {entry.bot: entry for entry in moved_manifests(wanted, fleet.inventory)}
         fleet.inventory.update(moved)
         differences = compare(wanted, fleet.known)
-        plan = self._plan(wanted, differences, fleet.inventory, confirmed=asked.confirm_prune)
+        plan = self._plan(wanted, differences, fleet.inventory, asked.consent)
         plan = replace(plan, kept=kept_back(desired, wanted, fleet.overlays))
         if not fleet.recovery:
-            self._prune_allowed = self._leaves(wanted, plan, confirmed=asked.confirm_prune)
+            self._prune_allowed = self._leaves(wanted, plan)
+            self._undecided = self._still_undecided(wanted, plan)
             plan = self._usher.take(desired, wanted, plan, asked)
         released = fleet.take_plan(plan)
         adopted = [] if fleet.recovery else fleet.adopted(differences, self._scheduler)
@@ -355,7 +373,7 @@ class Reconciler:
             fleet.desired, fleet.overlays = before, held_before
             self._usher.take_back()
             raise
-        self.held = plan.held
+        self.held, self._held_codes = plan.held, frozenset(plan.codes.values())
         self._followed.begin(asked, plan, record)
         for action in plan.actions:
             self._applier.attend(action.bot)
@@ -372,20 +390,23 @@ class Reconciler:
             whole | {name for name, pin in overlays.pins.items() if not pin.whole} | overlays.refusals.keys()
         )
 
-    def _leaves(self, desired: DesiredState, plan: Plan, *, confirmed: bool) -> frozenset[str]:
-        """Return the prune keys that are held no more, once a pass has judged and not held them.
+    def _leaves(self, desired: DesiredState, plan: Plan) -> dict[str, frozenset[str]]:
+        """Return the bots of which was decided that they may go, by `prune_key`, those of before included."""
+        leaves: defaultdict[str, frozenset[str]] = defaultdict(frozenset)
+        for action in plan.actions:
+            if action.kind is ActionKind.REMOVE and not action.held:
+                leaves[prune_key(desired, action.source)] |= {action.bot}
+        for source in {*desired.parts, *(entry.source for entry in self._fleet.inventory.values()), ""}:
+            key = prune_key(desired, source)
+            leaves[key] |= self._prune_allowed.get(key, frozenset())
+        return dict(leaves)
 
-        What could not be pruned yet was not judged; bots of a source that is gone go only once confirmed.
-        """
-        owned = {entry.source for entry in self._fleet.inventory.values()} if desired.several else {""}
-        judged = {*desired.parts, *owned} - plan.holds.keys() - desired.unread.keys()
-        return frozenset(
-            key
-            for source in judged
-            if not desired.keeps(source)
-            and (key := prune_key(desired, source))
-            and (desired.of_source(source) is not None or confirmed or key in self._prune_allowed)
-        )
+    def _still_undecided(self, desired: DesiredState, plan: Plan) -> frozenset[str]:
+        """Return the bots whose removal was held, now or before, and that nobody has decided about since."""
+        removals = [action for action in plan.actions if action.kind is ActionKind.REMOVE]
+        waiting = self._undecided | {action.bot for action in removals if action.held}
+        let_go = {action.bot for action in removals if not action.held}
+        return (waiting & self._fleet.inventory.keys()) - desired.bots.keys() - let_go
 
     def _touch(
         self,
@@ -541,7 +562,7 @@ def _audit(asked: Pass, plan: Plan, now: float) -> AuditEntry | None:
     wishes = asked.wishes
     details = {
         "trigger": asked.trigger,
-        "confirm_prune": asked.confirm_prune,
+        "confirm_prune": asked.consent.words(),
         "no_waves": wishes.no_waves,
         "continue": wishes.go_on,
         "override_window": wishes.override_window is not None,

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from gitops.mirror import Followed, Mirror, tells_of_damage
@@ -169,8 +168,16 @@ class GitSource(OneSource):
         before = await asyncio.to_thread(self._before)
         self._check_moved(tip, before)
         await self._fetch(tip)
-        revision = await self._describe(tip, before)
-        await asyncio.to_thread(self._mirror.remember, Followed(str(self._reference), tip.name, tip.commit))
+        revision = await asyncio.to_thread(
+            self._mirror.followed_on,
+            await self._describe(tip),
+            str(self._reference),
+            fixed=self._reference.fixed,
+        )
+        if revision.rewritten:
+            _LOG.warning(
+                "%s: %s does not follow %s, which it replaces", self.url, tip.commit, revision.rewritten
+            )
         self._last, self.branch = revision, tip.name
         return revision
 
@@ -236,26 +243,16 @@ class GitSource(OneSource):
                 "fetch", *options, "origin", "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"
             )
 
-    async def _describe(self, tip: Tip, before: Followed | None) -> Revision:
+    async def _describe(self, tip: Tip) -> Revision:
         """Return the fetched revision, once all of it is seen to be here."""
         if not await asyncio.to_thread(self._mirror.is_whole, tip.commit, self._timeout):
             if self._reference.kind is Kind.COMMIT:
                 raise SourceUnavailable(f"{self.url} has no commit {tip.commit}; what runs goes on")
             raise Damaged("objects that it should hold are missing")
         try:
-            revision = await asyncio.to_thread(describe, self.repository, tip.commit, tip.name, self.url)
+            return await asyncio.to_thread(describe, self.repository, tip.commit, tip.name, self.url)
         except NotFound as error:
             raise Damaged(f"the commit {tip.commit[:7]} is missing from it") from error
-        return await self._marked(revision, before)
-
-    async def _marked(self, revision: Revision, before: Followed | None) -> Revision:
-        """Say on the revision where it does not follow the one before: somebody rewrote history."""
-        if self._reference.fixed or before is None or before.commit == revision.id:
-            return revision
-        if not await asyncio.to_thread(self._mirror.rewritten, before.commit, revision.id):
-            return revision
-        _LOG.warning("%s: history was rewritten: %s replaces %s", self.url, revision.id, before.commit)
-        return replace(revision, rewritten=before.commit)
 
     async def _git(self, *arguments: str, objects: Mapping[str, str] | None = None) -> Finished:
         command = ["git", "--git-dir", str(self.repository), *arguments]

@@ -18,12 +18,14 @@ class Survey:
     """Where everything lies in one revision, by path; nothing of it has been read yet.
 
     `programs` maps each program's folder to its tree id; `links` are symbolic links and submodules.
+    `swallowed` are documents under `bots/` that are no instances, since a program lies around them.
     """
 
     programs: Mapping[str, str] = field(default_factory=dict)
     instances: Mapping[str, TreeEntry] = field(default_factory=dict)
     links: Mapping[str, TreeEntry] = field(default_factory=dict)
     fleet: TreeEntry | None = None
+    swallowed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

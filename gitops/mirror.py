@@ -7,12 +7,12 @@ history that is rewritten are seen also across restarts, and where the mirror it
 import json
 import logging
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from gitops.process import CommandTimedOut, git, git_environment, run
+from gitops.process import CommandTimedOut, git_environment, run
 from gitops.repository import KEEP_OBJECTS, make_bare
-from schemas.errors import SourceUnavailable
+from gitops.revision import Revision
 
 _LOG = logging.getLogger(__name__)
 _BROKEN = (
@@ -31,6 +31,8 @@ class Followed:
     reference: str
     name: str
     commit: str
+    replaced: str = ""
+    """The commit that it replaced without following it."""
 
 
 class Mirror:
@@ -90,10 +92,6 @@ class Mirror:
 
     def rewritten(self, old: str, new: str) -> bool:
         """Say whether history was rewritten: the old commit is here, and the new one does not follow it."""
-        try:
-            git(self.path, "cat-file", "-e", f"{old}^{{commit}}")
-        except SourceUnavailable:
-            return False
         command = ["git", "--git-dir", str(self.path), "merge-base", "--is-ancestor", old, new]
         return run(command, environment=git_environment()).code == 1
 
@@ -104,11 +102,29 @@ class Mirror:
         except (OSError, ValueError, TypeError):
             return None
 
+    def followed_on(self, revision: Revision, reference: str, *, fixed: bool = False) -> Revision:
+        """Return a revision with what it replaces where it does not follow what was followed before; blocks.
+
+        It is remembered as what is followed now. A `fixed` reference (a tag, a commit) moves without a mark.
+        """
+        before, replaced = self.remembered(), ""
+        if before is not None and before.commit == revision.id:
+            replaced = before.replaced
+        elif before is not None and not (fixed and before.reference == reference):
+            replaced = before.commit if self.rewritten(before.commit, revision.id) else ""
+        followed = Followed(reference, revision.branch, revision.id, replaced)
+        if followed != before:
+            self.remember(followed)
+        return replace(revision, rewritten=replaced)
+
     def remember(self, followed: Followed) -> None:
         """Keep what is followed now; blocks."""
         part = self._memory.with_name(f"{self._memory.name}.part")
-        part.write_text(json.dumps(asdict(followed)) + "\n")
-        part.replace(self._memory)
+        try:
+            part.write_text(json.dumps(asdict(followed)) + "\n")
+            part.replace(self._memory)
+        except OSError as error:
+            _LOG.warning("what is followed cannot be kept: %s", error)
 
 
 def tells_of_damage(text: str) -> bool:

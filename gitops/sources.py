@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from gitops.mirror import Mirror
 from gitops.reading import CommitReader, find_commit
 from gitops.revision import Revision
 from schemas.errors import NotFound, SourceUnavailable
@@ -81,23 +82,32 @@ class OneSource:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HostedSource(OneSource):
-    """Our own remote: its repository is here, so that fetching is reading one ref."""
+    """Our own remote: its repository is here, so that fetching is reading one ref.
+
+    What was deployed last is kept beside the repository, so that a revision which does not follow it (a
+    forced push, another branch to deploy) is marked as such.
+    """
 
     repository: Path
     branch: str = HOSTED_BRANCH
     subfolder: str = ""
     interval: float = POLL_INTERVAL
+    _last: Revision | None = field(default=None, repr=False)
 
     async def fetch(self) -> Revision:
         """Return what the branch points to. Raises NothingPushed before the first push."""
+        return await asyncio.to_thread(self._newest)
+
+    def _newest(self) -> Revision:
         try:
-            return await asyncio.to_thread(
-                describe, self.repository, f"refs/heads/{self.branch}", self.branch
-            )
+            found = describe(self.repository, f"refs/heads/{self.branch}", self.branch)
         except NotFound as error:
             raise NothingPushed(f"nothing was pushed to the branch {self.branch} yet") from error
+        if self._last is None or self._last.id != found.id:
+            self._last = Mirror(self.repository, "").followed_on(found, self.branch)
+        return self._last
 
     async def bring(self, ref: str, environment: Mapping[str, str]) -> str:
         """Return the commit of a branch, tag or commit that was pushed. Raises NotFound."""

@@ -28,6 +28,7 @@ def survey_listing(entries: Sequence[TreeEntry], subfolder: str) -> Survey:
         {e.path: e for e in entries if e.is_file and is_instance(e.path, subfolder, programs)},
         {e.path: e for e in entries if e.is_link or e.is_submodule},
         next((e for e in entries if e.path == settings_path and e.is_file), None),
+        frozenset(e.path for e in entries if e.is_file and _is_swallowed(e.path, subfolder, programs)),
     )
 
 
@@ -41,20 +42,23 @@ def survey_changes(before: Survey, changes: Sequence[TreeChange], subfolder: str
     if any(f"{folder}/".startswith(bots) for folder in moved):
         return None  # what lies around them is now an instance, or is one no more
     instances = dict(before.instances)
-    links = dict(before.links)
+    links, swallowed = dict(before.links), set(before.swallowed)
     fleet = before.fleet
     settings_path = posixpath.join(subfolder, FLEET_FILE)
     for change in changes:
         entry = change.entry
         instances.pop(change.path, None)
         links.pop(change.path, None)
+        swallowed.discard(change.path)
         if entry and (entry.is_link or entry.is_submodule):
             links[change.path] = entry
         elif entry and entry.is_file and is_instance(change.path, subfolder, programs):
             instances[change.path] = entry
+        elif entry and entry.is_file and _is_swallowed(change.path, subfolder, programs):
+            swallowed.add(change.path)
         if change.path == settings_path:
             fleet = entry if entry and entry.is_file else None
-    return Survey(programs, instances, links, fleet)
+    return Survey(programs, instances, links, fleet, frozenset(swallowed))
 
 
 def _changed_programs(before: Mapping[str, str], changes: Iterable[TreeChange]) -> dict[str, str]:
@@ -81,7 +85,7 @@ def program_folder(path: str) -> str | None:
 def is_instance(path: str, subfolder: str, programs: Mapping[str, str]) -> bool:
     """Return whether a file declares a bot: a document under `bots/` that is no part of a program."""
     bots = posixpath.join(subfolder, INSTANCE_FOLDER) + "/"
-    if not (path.startswith(bots) and path.endswith(_INSTANCE_ENDINGS)):
+    if not _is_among_instances(path, subfolder):
         return False
     folder = posixpath.dirname(path)
     while len(folder) >= len(bots):
@@ -89,3 +93,13 @@ def is_instance(path: str, subfolder: str, programs: Mapping[str, str]) -> bool:
             return False
         folder = posixpath.dirname(folder)
     return True
+
+
+def _is_swallowed(path: str, subfolder: str, programs: Mapping[str, str]) -> bool:
+    """Return whether a file would declare a bot, if a program's manifest did not lie above it."""
+    return _is_among_instances(path, subfolder) and not is_instance(path, subfolder, programs)
+
+
+def _is_among_instances(path: str, subfolder: str) -> bool:
+    bots = posixpath.join(subfolder, INSTANCE_FOLDER) + "/"
+    return path.startswith(bots) and path.endswith(_INSTANCE_ENDINGS)

@@ -48,7 +48,9 @@ def assemble(
         settings=index.settings or FleetSettings(),
         bots=bots,
         errors=tuple(sorted(everything, key=_order)),
-        failed_paths=frozenset([*failed, *(error.file for error in everything if not error.warning)]),
+        failed_paths=frozenset(
+            [*failed, *(error.file for error in everything if not error.warning), *index.survey.swallowed]
+        ),
         failed_bots=frozenset(record.name for record in failed.values() if record.name),
         complete=whole,
         index=index,

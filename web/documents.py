@@ -284,6 +284,8 @@ class PlanDocument(Struct):
     """How many bots each wave has; empty where the change goes at once."""
     signature: str = ""
     """Who signed it, in words; "" where no trust policy asks for that."""
+    prune: list[str] = []
+    """What confirms the removals that would be held, by the codes of exactly these."""
 
 
 class Problem(Struct):
@@ -314,7 +316,11 @@ class SyncRequest(Struct):
     """The body of `POST /api/v1/sync`; all optional."""
 
     confirm_prune: bool = False
-    """Also carry out removals that are held until they are confirmed."""
+    """Also carry out removals that are held: those of `revision`, else those held when this arrives."""
+    revision: str = ""
+    """With `confirm_prune`: the whole id of the revision that was looked at; a newer one's stay held."""
+    prune: list[str] = []
+    """Confirm exactly the removals that were shown with these codes (`prune` of a plan); others stay held."""
     no_waves: bool = False
     """Change all bots at once, also those of a rollout under way."""
     continue_rollout: bool = False
@@ -341,6 +347,8 @@ class SyncAnswer(Struct):
     """Why removals wait to be confirmed, "" where none do."""
     changes: list[dict[str, Any]]
     """As in RevisionDocument; those known so far."""
+    prune: list[str] = []
+    """What confirms the removals that are held, by their codes."""
 
 
 class WebhookAnswer(Struct):

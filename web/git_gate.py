@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from controller.consent import NO_CONSENT, Consent, consent_to
 from controller.passes import NO_WISHES, Pass, Until
 from controller.records import Change, ChangeState, Wishes
 from gitops.desired import DesiredState
@@ -47,7 +48,7 @@ class TakesPushes(Protocol):
         ...
 
     def request_pass(
-        self, trigger: str, *, by: str = "", confirm_prune: bool = False, wishes: Wishes = NO_WISHES
+        self, trigger: str, *, by: str = "", consent: Consent = NO_CONSENT, wishes: Wishes = NO_WISHES
     ) -> Pass:
         """Ask for a pass as soon as it can be."""
         ...
@@ -61,6 +62,7 @@ class TakesPushes(Protocol):
 
 WAIT_HEALTHY = "wait=healthy"
 CONFIRM_PRUNE = "confirm-prune"
+"""By itself: whatever the pushed revision removes. With `=CODE`: exactly the removals shown with it."""
 NO_WAVES = "no-waves"
 CONTINUE = "continue"
 OVERRIDE_WINDOW = "override-window"
@@ -150,7 +152,7 @@ class GitGate:
         started = self._controller.request_pass(
             "push",
             by=push.user,
-            confirm_prune=CONFIRM_PRUNE in push.options,
+            consent=consent_of(push.options, update.new),
             wishes=wishes_of(push.options),
         )
         until: Until = "healthy" if WAIT_HEALTHY in push.options else "running"
@@ -182,8 +184,16 @@ def wishes_of(options: Sequence[str]) -> Wishes:
     return Wishes(NO_WAVES in options, CONTINUE in options, reason)
 
 
+def consent_of(options: Sequence[str], pushed: str) -> Consent:
+    """Return what a push confirms: removals of the pushed commit, and of none that comes after it."""
+    given = [one.partition("=")[2].strip() for one in options if one.partition("=")[0] == CONFIRM_PRUNE]
+    codes = Consent(codes=frozenset(filter(None, given)))
+    return codes.joined(consent_to(pushed)) if "" in given else codes
+
+
 def _unknown(options: Sequence[str]) -> set[str]:
-    return {one for one in options if one not in _OPTIONS and one.partition("=")[0] != OVERRIDE_WINDOW}
+    valued = (OVERRIDE_WINDOW, CONFIRM_PRUNE)
+    return {one for one in options if one not in _OPTIONS and one.partition("=")[0] not in valued}
 
 
 class _Report:

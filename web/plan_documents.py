@@ -44,6 +44,7 @@ def preview_document(
         kept=[{"bot": bot, "reason": reason} for bot, reason in sorted(preview.kept.items())],
         refused=[refusal_line(verdict)] if verdict.introduced else [],
         waves=list(plan.waves),
+        prune=sorted(plan.codes.values()),
     )
 
 

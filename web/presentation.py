@@ -170,7 +170,8 @@ def plan_document(plan: Plan, desired: DesiredState | None) -> PlanDocument:
     idle = sorted(set(desired.bots if desired else ()) - changing)
     actions += [{"bot": name, "action": "none", "summary": "", "reason": ""} for name in idle]
     errors = [error_document(error) for error in plan.errors]
-    return PlanDocument(plan.revision.id, actions, errors, plan.held, waves=list(plan.waves))
+    codes = sorted(plan.codes.values())
+    return PlanDocument(plan.revision.id, actions, errors, plan.held, waves=list(plan.waves), prune=codes)
 
 
 def event_document(event: Event) -> LogEvent:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from controller.consent import NO_CONSENT, Consent
 from controller.passes import NO_WISHES, Pass
 from controller.plan import Plan
 from controller.records import (
@@ -104,7 +105,7 @@ class FleetController(Protocol):
         ...
 
     def request_pass(
-        self, trigger: str, *, by: str = "", confirm_prune: bool = False, wishes: Wishes = NO_WISHES
+        self, trigger: str, *, by: str = "", consent: Consent = NO_CONSENT, wishes: Wishes = NO_WISHES
     ) -> Pass:
         """Ask for a pass as soon as it can be."""
         ...

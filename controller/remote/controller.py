@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
+from controller.consent import NO_CONSENT, Consent
 from controller.database import Database
 from controller.database.attempts import load_attempts
 from controller.database.audit import load_audit
@@ -119,7 +120,7 @@ class RemoteController:
         return self._mirror.revision()
 
     def request_pass(
-        self, trigger: str, *, by: str = "", confirm_prune: bool = False, wishes: Wishes = NO_WISHES
+        self, trigger: str, *, by: str = "", consent: Consent = NO_CONSENT, wishes: Wishes = NO_WISHES
     ) -> Pass:
         """Ask the leader for a pass; what becomes of it is told by the pass that is returned.
 
@@ -130,8 +131,8 @@ class RemoteController:
                 "no controller leads, so nothing was begun: start `herdsman controller`, or wait until a "
                 "stand-by has taken over, then ask again"
             )
-        asked = Pass(trigger, by, confirm_prune=confirm_prune, asked_at=0.0, wishes=wishes)
-        arguments = Arguments(trigger=trigger, confirm_prune=confirm_prune, wishes=wishes)
+        asked = Pass(trigger, by, consent=consent, asked_at=0.0, wishes=wishes)
+        arguments = Arguments(trigger=trigger, consent=consent, wishes=wishes)
         self._in_background(self._follow(asked, arguments))
         return asked
 

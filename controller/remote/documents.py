@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from controller.consent import NO_CONSENT, Consent
 from controller.passes import NO_WISHES
 from controller.plan import Plan
 from controller.records import Change, KillProgress, Suspension, Wishes
@@ -112,6 +113,7 @@ class Arguments:
     to: str = ""
     allow_major: bool = False
     wishes: Wishes = NO_WISHES
+    consent: Consent = NO_CONSENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from controller.clock import Clock
+from controller.consent import NO_CONSENT, Consent
 from controller.database import Database
 from controller.database.notices import Channel
 from controller.database.requests import (
@@ -48,7 +49,7 @@ class Asked(Protocol):
         ...
 
     def request_pass(
-        self, trigger: str, *, by: str = "", confirm_prune: bool = False, wishes: Wishes = NO_WISHES
+        self, trigger: str, *, by: str = "", consent: Consent = NO_CONSENT, wishes: Wishes = NO_WISHES
     ) -> Pass:
         """Ask for a pass."""
         ...
@@ -274,7 +275,7 @@ class Serving:
         started = self._controller.request_pass(
             arguments.trigger,
             by=request.who,
-            confirm_prune=arguments.confirm_prune,
+            consent=arguments.consent,
             wishes=arguments.wishes,
         )
         plan = await started.planned()

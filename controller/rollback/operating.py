@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from controller.agenda import sleep_or
 from controller.clock import Clock
+from controller.consent import NO_CONSENT, Consent, consent_to
 from controller.database import Database
 from controller.database.audit import add_audit
 from controller.database.deployments import load_deployments
@@ -28,8 +29,8 @@ from schemas.errors import NotFound, UsageError
 
 _LOG = logging.getLogger(__name__)
 _RETRY = 5.0
-RequestPass = Callable[[bool], Pass]
-"""Asks for a pass that looks at no source; the flag: it confirms a prune."""
+RequestPass = Callable[[Consent], Pass]
+"""Asks for a pass that looks at no source, with what was agreed to."""
 
 
 class Rollbacks:
@@ -155,7 +156,7 @@ class Rollbacks:
 
         await self._database.run(write)
         self._fleet.asked_overlays = self._fleet.asked_overlays.without_refusals(name)
-        await self._request_pass(False).planned()
+        await self._request_pass(NO_CONSENT).planned()
 
     def fleet_holds(self) -> list[Hold]:
         """Return what holds all bots, of each source that is held."""
@@ -178,7 +179,8 @@ class Rollbacks:
         await self._database.run(write)
         self._fleet.asked_overlays = self._fleet.asked_overlays.with_pin(pin)
         self._changed.set()
-        plan = await self._request_pass(confirm_prune).planned()
+        consent = consent_to(pin.revision.id) if confirm_prune else NO_CONSENT
+        plan = await self._request_pass(consent).planned()
         return WentBack(pin.revision.id, sum(not one.held for one in plan.actions), plan.held)
 
     async def _unpin(
@@ -194,8 +196,15 @@ class Rollbacks:
         await self._database.run(write)
         self._fleet.asked_overlays = self._fleet.asked_overlays.without_pin(pin.subject)
         self._changed.set()
-        plan = await self._request_pass(confirm_prune).planned()
+        consent = self._to_newest(pin) if confirm_prune else NO_CONSENT
+        plan = await self._request_pass(consent).planned()
         return WentBack(plan.revision.id, sum(not one.held for one in plan.actions), plan.held)
+
+    def _to_newest(self, pin: Pin) -> Consent:
+        """Return the word about whatever git's newest revision, as it is now, removes without a pin."""
+        desired = self._fleet.desired
+        part = desired.of_source(pin.revision.origin) if desired is not None else None
+        return consent_to(part.revision.id) if part is not None else NO_CONSENT
 
     async def _at(self, name: str, to: str, past: list[Deployment]) -> tuple[Revision, BotSpec]:
         """Return what a bot was at a revision: as it was applied, else as git still has it."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from controller.clock import SystemClock
+from controller.consent import consent_to
 from controller.database import Database, DatabaseUnavailable
 from controller.database.deployments import note_deployment
 from controller.database.drains import answer_drained, ask_drained, open_drains
@@ -297,14 +298,14 @@ async def test_a_sync_is_followed_to_its_end(pair):
     pair.controller.plan_at_once = (plan, [change])
     async with pair.leading(), following(pair):
         await pair.mirror._read()
-        asked = pair.web.request_pass("operator", by="ada", confirm_prune=True)
+        asked = pair.web.request_pass("operator", by="ada", consent=consent_to("3f9"))
         assert await asyncio.wait_for(asked.planned(), 10) == plan
         assert asked.changes == [change]
         assert not asked.ended
         pair.controller.passes[0].update(change.to(ChangeState.RUNNING, "", 0.5))
         (running,) = await asyncio.wait_for(asked.wait(), 10)
         assert running.state is ChangeState.RUNNING
-    assert (pair.controller.passes[0].by, pair.controller.passes[0].confirm_prune) == ("ada", True)
+    assert (pair.controller.passes[0].by, pair.controller.passes[0].consent) == ("ada", consent_to("3f9"))
 
 
 async def test_without_a_leader_requests_are_withdrawn(pair):

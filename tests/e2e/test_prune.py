@@ -49,7 +49,13 @@ def test_a_held_prune_is_confirmed_by_sync(service: Service, fleet: Fleet, recor
     lives = by_bot(read_lives(record))
     assert set(lives) == set(NAMES)
     assert not any(life[-1].ended for life in lives.values())
-    service.run("sync", "--confirm-prune")
+    refused = service.run("sync", "--confirm-prune", check=False)
+    assert "there is no terminal to ask on" in refused.stderr
+    (code,) = service.get("/api/v1/plan")["prune"]
+    other = service.run("sync", "--confirm-prune", "0a1b2c3d", check=False)
+    assert "nothing was confirmed" in other.stderr
+    assert not any(life[-1].ended for life in by_bot(read_lives(record)).values())
+    service.run("sync", "--confirm-prune", code)
     confirmed(service, record)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from controller.consent import NO_CONSENT, Consent
 from controller.listing import listed
 from controller.passes import NO_WISHES, Pass
 from controller.plan import Plan
@@ -113,9 +114,9 @@ class FakeController:
         return self.state
 
     def request_pass(
-        self, trigger: str, *, by: str = "", confirm_prune: bool = False, wishes: Wishes = NO_WISHES
+        self, trigger: str, *, by: str = "", consent: Consent = NO_CONSENT, wishes: Wishes = NO_WISHES
     ) -> Pass:
-        asked = Pass(trigger, by, confirm_prune=confirm_prune, asked_at=0.0, wishes=wishes)
+        asked = Pass(trigger, by, consent=consent, asked_at=0.0, wishes=wishes)
         self.passes.append(asked)
         if self.plan_at_once is not None:
             asked.begin(*self.plan_at_once)

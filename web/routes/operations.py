@@ -8,6 +8,7 @@ from litestar import Response, get, post
 from litestar.params import JSONBody, QueryParameter
 from litestar.response import Stream
 
+from controller.consent import TO_WHAT_IS_HELD, Consent, consent_to
 from controller.passes import Pass
 from controller.records import Wishes
 from schemas.errors import HerdsmanError, UsageError
@@ -38,7 +39,7 @@ async def sync(
     wanted = data or SyncRequest()
     by = _who(request)
     started = services.controller.request_pass(
-        "operator", by=by, confirm_prune=wanted.confirm_prune, wishes=_wishes(wanted)
+        "operator", by=by, consent=_consent(wanted), wishes=_wishes(wanted)
     )
     if not wanted.wait:
         return Response(_answer(started), status_code=202)
@@ -143,8 +144,17 @@ def _answer(started: Pass) -> SyncAnswer:
         revision=started.plan.revision.id if started.plan else "",
         finished=started.ended,
         held=started.plan.held if started.plan else "",
+        prune=sorted(started.plan.codes.values()) if started.plan else [],
         changes=[change_document(change) for change in started.changes],
     )
+
+
+def _consent(wanted: SyncRequest) -> Consent:
+    """Return which removals are confirmed: those shown, those of a revision, else those held right now."""
+    shown = Consent(codes=frozenset(wanted.prune))
+    if not wanted.confirm_prune:
+        return shown
+    return shown.joined(consent_to(wanted.revision) if wanted.revision else TO_WHAT_IS_HELD)
 
 
 def _wishes(wanted: SyncRequest) -> Wishes:

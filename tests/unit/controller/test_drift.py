@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from controller.consent import consent_to
 from controller.records import Halt
 from controller.schedulers.protocol import Phase
 from controller.status import DriftKind, Health, OperationState, Reason, Sync
 from tests.fakes.clock import settle
-from tests.unit.controller.examples import FLEET, spec
+from tests.unit.controller.examples import FLEET, revision, spec
 
 
 @pytest.fixture
@@ -143,7 +144,8 @@ async def test_foreign_jobs_are_never_touched(world):
     world.scheduler.add_foreign("a", "other-zzzzzz")
     async with world.life():
         await world.push([spec("b")], 1)
-        await world.push([], 2)
+        world.source.push([], 2)
+        await world.controller.request_pass("push", consent=consent_to(revision(2).id)).wait()
         await world.clock.advance(120)
         world.source.push([spec("a")], 3)
         await world.controller.request_pass("push").planned()

@@ -1,19 +1,22 @@
 """The plan: order, held prunes, renames."""
 
+from dataclasses import replace
+
 from controller.compare import Known, compare
+from controller.consent import NO_CONSENT, Consent, consent_to
 from controller.plan import ActionKind, make_plan
 from controller.records import Halt
 from controller.schedulers.protocol import Phase
 from schemas.fleet import FleetSettings
-from tests.unit.controller.examples import FLEET, desired, entry, seen, spec
+from tests.unit.controller.examples import FLEET, desired, entry, revision, seen, spec
 
 
-def plan_for(wanted, running, *, confirmed=False, inventory=None, **fields):
+def plan_for(wanted, running, *, consent=NO_CONSENT, undecided=(), inventory=None, **fields):
     """Plan from bots that run as in `running` to bots as in `wanted`."""
     owned = {one.name: entry(one) for one in running} | (inventory or {})
     known = Known(FLEET, {one.name: seen(one) for one in running}, owned)
-    state = desired(wanted, **fields)
-    return make_plan(state, compare(state, known), owned, confirmed=confirmed)
+    state = replace(desired(wanted), **fields)
+    return make_plan(state, compare(state, known), owned, consent=consent, undecided=frozenset(undecided))
 
 
 def bots(count, start=0):
@@ -57,15 +60,55 @@ def test_held_prune_still_updates():
 
 def test_confirmed_prune_goes_on():
     """A confirmation releases the prune and the new bots."""
-    plan = plan_for([*bots(6), spec("fresh")], bots(10), confirmed=True)
+    plan = plan_for([*bots(6), spec("fresh")], bots(10), consent=consent_to(revision().id))
     assert not plan.held
     assert not any(action.held for action in plan.actions)
 
 
-def test_few_removals_are_never_held():
-    """Up to the least number is removed whatever its share is."""
-    assert not plan_for([], bots(3)).held
-    assert plan_for([], bots(4)).held
+def test_few_removals_are_not_held():
+    """Up to the least number is removed whatever its share is, as long as something is left."""
+    assert not plan_for(bots(1), bots(4)).held
+    assert plan_for(bots(1), bots(5)).held
+
+
+def test_nothing_left_is_held_however_small_the_fleet_is():
+    """A revision without any bot, or without any that runs, is more likely an accident than a wish."""
+    assert "the revision has no bot at all" in plan_for([], bots(1)).held
+    assert "the revision has no bot at all" in plan_for([], bots(3)).held
+    assert "none that runs would be left" in plan_for(bots(2, 5), bots(2)).held
+    assert not plan_for([spec("new")], bots(1)).held
+    assert not plan_for([], bots(3), settings=FleetSettings(prune_share=1.0)).held
+
+
+def test_a_rewritten_history_removes_nobody_without_consent():
+    """Where a revision does not follow what was deployed, even one removal is held, and says of what."""
+    leap = replace(revision(), rewritten="f" * 40)
+    plan = plan_for(bots(9), bots(10), revision=leap)
+    assert "does not follow fffffff" in plan.held
+    assert "1 of 10 bots would be removed: bot-009. Held, and no new bot starts" in plan.held
+    assert not plan_for(bots(10), bots(10), revision=leap).held
+
+
+def test_a_held_removal_stays_held_whatever_is_pushed_on_top():
+    """What nobody has decided about is not let go because the next revision would not be held by itself."""
+    plan = plan_for(bots(9), bots(10), undecided={"bot-009"})
+    assert "removals that were held wait for a decision" in plan.held
+    assert not plan_for(bots(9), bots(10), undecided={"bot-001"}).held
+
+
+def test_consent_is_for_the_removals_that_were_shown():
+    """The code names exactly the bots: one more, or one other, and it confirms nothing."""
+    (code,) = plan_for(bots(5), bots(10)).codes.values()
+    shown = Consent(codes=frozenset({code}))
+    assert not plan_for(bots(5), bots(10), consent=shown).held
+    assert plan_for(bots(4), bots(10), consent=shown).held
+    assert plan_for(bots(5, 5), bots(10), consent=shown).held
+    assert code in plan_for(bots(5), bots(10)).held
+
+
+def test_consent_to_a_revision_is_for_no_other():
+    """What was said of one commit does not hold for the next."""
+    assert plan_for(bots(5), bots(10), consent=consent_to(revision(2).id)).held
 
 
 def test_settings_move_the_cap():

@@ -7,14 +7,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from controller.compare import Kind, Known, compare, compare_bot
+from controller.consent import consent_to
 from controller.plan import ActionKind, make_plan
 from controller.records import Halt, Suspension
 from controller.schedulers.protocol import Phase
 from schemas.fleet import FleetSettings
-from tests.unit.controller.examples import FLEET, NOW, desired, entry, seen, spec
+from tests.unit.controller.examples import FLEET, NOW, desired, entry, revision, seen, spec
 
 # No time is asserted, on whatever machine.
 patient = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+CONFIRMED = consent_to(revision().id)
 NAMES = [f"bot-{number}" for number in range(6)]
 
 
@@ -55,7 +57,7 @@ def acted_on(state, known, **options):
 def test_what_is_not_ours_is_never_touched(world):
     """No action is ever about a job with another mark, or one that we never owned and nobody asked for."""
     state, known = world
-    for action in acted_on(state, known, confirmed=True):
+    for action in acted_on(state, known, consent=CONFIRMED):
         observed = known.observed.get(action.bot)
         if observed is not None:
             assert observed.fleet == FLEET or (observed.fleet == "" and action.bot in known.inventory)
@@ -68,7 +70,7 @@ def test_what_is_not_ours_is_never_touched(world):
 def test_nothing_is_pruned_by_mistake(world):
     """An incomplete tree removes nothing, and a failed file never removes the bot loaded from it."""
     state, known = world
-    for action in acted_on(state, known, confirmed=True):
+    for action in acted_on(state, known, consent=CONFIRMED):
         if action.kind is ActionKind.REMOVE:
             assert state.complete
             assert known.inventory[action.bot].path not in state.failed_paths
@@ -79,7 +81,7 @@ def test_nothing_is_pruned_by_mistake(world):
 def test_silent_nodes_are_left_alone(world):
     """No action is ever about a bot whose node does not answer."""
     state, known = world
-    for action in acted_on(state, known, confirmed=True):
+    for action in acted_on(state, known, consent=CONFIRMED):
         observed = known.observed.get(action.bot)
         assert observed is None or observed.phase is not Phase.LOST
 
@@ -89,7 +91,7 @@ def test_silent_nodes_are_left_alone(world):
 def test_nothing_starts_over_a_copy_that_is_ending(world):
     """Nothing is created or updated while its last copy is still stopping."""
     state, known = world
-    for action in acted_on(state, known, confirmed=True):
+    for action in acted_on(state, known, consent=CONFIRMED):
         observed = known.observed.get(action.bot)
         if action.kind in (ActionKind.CREATE, ActionKind.UPDATE) and observed is not None:
             assert observed.phase is not Phase.STOPPING
@@ -115,12 +117,12 @@ def test_carrying_out_the_plan_converges(world):
     state, known = world
     known = Known(FLEET, dict(known.observed), dict(known.inventory), dict(known.suspensions))
     for _ in range(4):
-        actions = acted_on(state, known, confirmed=True)
+        actions = acted_on(state, known, consent=CONFIRMED)
         if not actions:
             break
         for action in actions:
             carry_out(action, state, known)
-    assert acted_on(state, known, confirmed=True) == []
+    assert acted_on(state, known, consent=CONFIRMED) == []
     for name, wanted in state.bots.items():
         if compare_bot(name, state, known).kind is Kind.NONE and name not in known.suspensions:
             observed = known.observed.get(name)
@@ -149,7 +151,7 @@ def carry_out(action, state, known):
 def test_a_suspension_wins_over_everything(world):
     """Nothing is created, updated or repaired that an operator suspended, whatever git asks for."""
     state, known = world
-    for action in acted_on(state, known, confirmed=True):
+    for action in acted_on(state, known, consent=CONFIRMED):
         if action.bot in known.suspensions:
             assert action.kind in (ActionKind.STOP, ActionKind.REMOVE)
 
@@ -159,7 +161,7 @@ def test_a_suspension_wins_over_everything(world):
 def test_a_bot_that_is_as_it_should_be_is_left_alone(world):
     """No action is about a bot of ours that runs its spec, is wanted, and that nobody stopped or changed."""
     state, known = world
-    for action in make_plan(state, compare(state, known), known.inventory, confirmed=True).actions:
+    for action in make_plan(state, compare(state, known), known.inventory, consent=CONFIRMED).actions:
         observed, owned = known.observed.get(action.bot), known.inventory.get(action.bot)
         wanted = state.bots.get(action.bot)
         assert not (
@@ -196,7 +198,7 @@ def test_no_more_than_the_share_is_pruned_unasked(world, least, share):
 def test_what_goes_is_dead_before_anything_new_starts(world):
     """Removals and stops stand first, and every new bot waits for all of them that can be done."""
     state, known = world
-    actions = make_plan(state, compare(state, known), known.inventory, confirmed=True).actions
+    actions = make_plan(state, compare(state, known), known.inventory, consent=CONFIRMED).actions
     ending = [one for one in actions if one.kind in (ActionKind.REMOVE, ActionKind.STOP)]
     assert actions[: len(ending)] == tuple(ending)
     going = {one.bot for one in ending if not one.blocked}
@@ -212,7 +214,7 @@ def test_an_unread_source_changes_nothing(world, partly):
     state, known = world
     unread = replace(state, bots={}, failed_paths=frozenset(), unread={"": "it does not answer"})
     unread = replace(unread, complete=not partly)
-    for action in acted_on(unread, known, confirmed=True):
+    for action in acted_on(unread, known, consent=CONFIRMED):
         owned = known.inventory[action.bot]
         assert action.kind in (ActionKind.STOP, ActionKind.UPDATE)
         if action.kind is ActionKind.STOP:
@@ -231,7 +233,7 @@ def test_any_order_of_completions_converges(world, order):
     known = Known(FLEET, dict(known.observed), dict(known.inventory), dict(known.suspensions))
     foreign = {name: seen for name, seen in known.observed.items() if seen.fleet not in (FLEET, "")}
     for _ in range(60):
-        steps = [partial(begin, one, state, known) for one in acted_on(state, known, confirmed=True)]
+        steps = [partial(begin, one, state, known) for one in acted_on(state, known, consent=CONFIRMED)]
         stopping = [
             name
             for name, seen in known.observed.items()
@@ -241,7 +243,7 @@ def test_any_order_of_completions_converges(world, order):
         if not steps:
             break
         order.choice(steps)()
-    assert acted_on(state, known, confirmed=True) == []
+    assert acted_on(state, known, consent=CONFIRMED) == []
     assert {name: known.observed.get(name) for name in foreign} == foreign
     for name, wanted in state.bots.items():
         observed = known.observed.get(name)

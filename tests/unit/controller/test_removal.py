@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from controller.consent import TO_WHAT_IS_HELD, consent_to
 from controller.records import ChangeState, RevisionState
 from controller.schedulers.protocol import Phase
 from controller.status import Health, Reason
@@ -116,7 +117,7 @@ async def test_large_prune_is_held_until_it_is_confirmed(world):
         assert controller.status("new").reason is Reason.PRUNE_HELD
         assert controller.status("bot-009").health is Health.HEALTHY
 
-        await controller.request_pass("operator", by="ada", confirm_prune=True).wait()
+        await controller.request_pass("operator", by="ada", consent=TO_WHAT_IS_HELD).wait()
         assert set(world.scheduler.jobs) == {*(f"bot-{n:03}" for n in range(5)), "new"}
         await world.clock.advance(1)
         assert (await controller.revisions())[0].state is RevisionState.APPLIED
@@ -133,7 +134,7 @@ async def test_confirmed_prune_is_finished_though_it_takes_several_passes(world)
     async with world.life() as controller:
         await world.push(bots(10), 1)
         world.source.push(bots(2), 2)
-        controller.request_pass("push", by="ada", confirm_prune=True)
+        controller.request_pass("push", by="ada", consent=consent_to(revision(2).id))
         await world.until(lambda: world.scheduler.calls["stop"] == 8)
         await controller.request_pass("operator").planned()
         for number in range(2, 10):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.consent import TO_WHAT_IS_HELD
 from controller.records import RevisionState
 from controller.schedulers.protocol import Phase
 from controller.status import Reason, Sync
@@ -172,6 +173,8 @@ async def test_a_source_that_is_not_read_keeps_its_bots(two):
         assert "no answer" in status.message
         two.research.error = None
         two.research.push([], 4)
+        await two.until(lambda: any("has no bot at all" in text for text in controller.problems()))
+        await controller.request_pass("operator", by="ada", consent=TO_WHAT_IS_HELD).wait()
         await two.until_running("a", "c")
 
 
@@ -225,7 +228,7 @@ async def test_a_large_prune_of_one_source_holds_only_that_one(two):
         await two.until(lambda: any("would be removed" in text for text in controller.problems()))
         two.research.push([spec("x"), spec("y")], 4)
         await two.until_running("a", "b", "c", "d", "e", "x", "y")
-        await controller.request_pass("operator", by="ada", confirm_prune=True).wait()
+        await controller.request_pass("operator", by="ada", consent=TO_WHAT_IS_HELD).wait()
         await two.until_running("a", "new", "x", "y")
 
 
@@ -240,7 +243,7 @@ async def test_a_source_taken_out_of_the_settings_asks_before_its_bots_go(two):
     async with two.life() as controller:
         await two.until(lambda: any("no longer configured" in text for text in controller.problems()))
         assert two.running() == {"a", "b"}
-        await controller.request_pass("operator", by="ada", confirm_prune=True).wait()
+        await controller.request_pass("operator", by="ada", consent=TO_WHAT_IS_HELD).wait()
         await two.until_running("a")
 
 
@@ -260,7 +263,7 @@ async def test_a_source_taken_out_asks_also_where_the_others_are_read_one_after_
         await two.until(lambda: any("no longer configured" in text for text in controller.problems()))
         await controller.request_pass("operator", by="ada").wait()
         assert two.running() == {"a", "b", "c"}
-        await controller.request_pass("operator", by="ada", confirm_prune=True).wait()
+        await controller.request_pass("operator", by="ada", consent=TO_WHAT_IS_HELD).wait()
         await two.until_running("a", "b")
 
 
@@ -302,7 +305,7 @@ async def test_a_bot_whose_new_source_is_broken_runs_on(two):
         await two.until(two.settled)
         two.desk.push([spec("a")], 4)
         await two.until(two.settled)
-        await controller.request_pass("operator", by="ada", confirm_prune=True).wait()
+        await controller.request_pass("operator", by="ada", consent=TO_WHAT_IS_HELD).wait()
         assert two.running() == {"a", "b", "x"}
         assert controller.status("b").sync is Sync.UNKNOWN
         two.research.push([spec("x")], 5)
@@ -320,7 +323,7 @@ async def test_a_broken_manifest_at_the_change_to_several_sources_stops_no_bot(t
     two.desk.push([spec("a")], 1, failed_paths=frozenset({spec("b").path}))
     async with two.life() as controller:
         await two.until(lambda: any("no longer configured" in text for text in controller.problems()))
-        await controller.request_pass("operator", by="ada", confirm_prune=True).wait()
+        await controller.request_pass("operator", by="ada", consent=TO_WHAT_IS_HELD).wait()
         await two.until(lambda: two.running() == {"a", "b"})
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.consent import TO_WHAT_IS_HELD
 from controller.plan import Action, ActionKind, Plan
 from controller.records import (
     Attempt,
@@ -335,7 +336,7 @@ async def test_sync_answers_at_once_or_when_the_pass_is_over(web: Running):
         request = client.build_request("POST", "/api/v1/sync", json={"wait": True, "confirm_prune": True})
         web.controller.on_pass = lambda asked: asked.update(change.to(ChangeState.RUNNING, "", 0.7))
         answer = (await client.send(request)).json()
-    assert web.controller.passes[1].confirm_prune is True
+    assert web.controller.passes[1].consent == TO_WHAT_IS_HELD
     assert web.controller.passes[1].by == "operate"
     assert answer["finished"] is True
     assert answer["revision"] == REVISION.id

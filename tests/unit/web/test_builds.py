@@ -58,7 +58,7 @@ def test_the_leader_tells_of_its_builds_and_a_stand_by_who_leads(tmp_path):
 def asked_for(state: ChangeState, message: str) -> tuple[Pass, Change]:
     """Return a pass with one change."""
     change = Change("a", "create", "realtime", state, message)
-    asked = Pass("push", "ada", confirm_prune=False, asked_at=0.0)
+    asked = Pass("push", "ada", asked_at=0.0)
     plan = Plan(Revision("f" * 40), (Action("a", ActionKind.CREATE, "realtime"),), total=1)
     asked.begin(plan, [change])
     return asked, change

@@ -251,10 +251,10 @@ test("a held revision names what would go, how to confirm it, and confirms it", 
     { bot: "b", action: "remove" },
     { bot: "c", action: "none" },
   ];
-  await open("/revisions/aaaaaaaaaa", one(held, { "/api/v1/plan": { actions } }));
+  await open("/revisions/aaaaaaaaaa", one(held, { "/api/v1/plan": { actions, prune: ["0a1b2c3d"] } }));
   const note = await screen.findByTestId("held");
   await vi.waitFor(() => expect(note.textContent).toContain("To be removed: a, b"));
-  expect(note.textContent).toContain("herdsman sync --confirm-prune");
+  expect(note.textContent).toContain("herdsman sync --confirm-prune 0a1b2c3d");
   const posted: unknown[] = [];
   vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {
     posted.push([path, init.method, JSON.parse(String(init.body))]);
@@ -264,14 +264,14 @@ test("a held revision names what would go, how to confirm it, and confirms it", 
   const dialog = screen.getByRole("dialog", { name: "Remove these bots" });
   expect(dialog.textContent).toContain("2 bots of this fleet will be stopped and removed: a, b.");
   fireEvent.submit(dialog.querySelector("form") as HTMLFormElement);
-  await vi.waitFor(() => expect(posted).toEqual([["/api/v1/sync", "POST", { confirm_prune: true }]]));
+  await vi.waitFor(() => expect(posted).toEqual([["/api/v1/sync", "POST", { prune: ["0a1b2c3d"] }]]));
   FakeEventSource.last.send("revision", { revision: { ...held, held: "", state: "running" }, changes: [] });
   await vi.waitFor(() => expect(screen.queryByTestId("held")).toBeNull());
 });
 
 test("a plan that makes no sense removes nothing", () => {
-  expect(decodeRemovals(null)).toEqual([]);
-  expect(decodeRemovals({ actions: 3 })).toEqual([]);
+  expect(decodeRemovals(null)).toEqual({ bots: [], codes: [] });
+  expect(decodeRemovals({ actions: 3 })).toEqual({ bots: [], codes: [] });
 });
 
 test("a revision that is not known is told, with the ways back", async () => {

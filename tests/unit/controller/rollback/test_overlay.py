@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.compare import Kind, Known, compare
+from controller.consent import consent_to
 from controller.plan import make_plan
 from controller.rollback.choosing import check_major
 from controller.rollback.overlay import Overlays, overlaid
@@ -76,10 +77,11 @@ def test_large_prune_of_a_fleet_pin_is_held():
     state = overlaid(desired(many, 2), overlays(pin(many[0], subject=FLEET)))
     now = known(*many)
     differences = compare(state, now)
-    plan = make_plan(state, differences, now.inventory, allowed={revision(2).key, revision(1).key})
+    every = dict.fromkeys((revision(1).key, revision(2).key), frozenset(one.name for one in many))
+    plan = make_plan(state, differences, now.inventory, allowed=every)
     assert "9 of 10 bots would be removed" in plan.held
     assert all(action.held for action in plan.actions)
-    assert not make_plan(state, differences, now.inventory, confirmed=True).held
+    assert not make_plan(state, differences, now.inventory, consent=consent_to(revision(1).id)).held
 
 
 def test_renamed_bot_comes_back_with_its_state():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from controller.consent import TO_WHAT_IS_HELD
 from controller.records import ChangeState, RevisionState
 from controller.rollback.records import FLEET
 from controller.status import HeldBy, Reason, Sync
@@ -218,14 +219,14 @@ async def test_fleet_pin_that_prunes_much_is_held_until_confirmed(world):
         await world.push([GOOD], 1)
         await healthy(world, "a")
         await world.push(many, 2, settings=world.source.state.settings)
-        await controller.request_pass("operator", confirm_prune=True).wait()
+        await controller.request_pass("operator", consent=TO_WHAT_IS_HELD).wait()
         await healthy(world, *(one.name for one in many))
         went = await controller.rollbacks.roll_back_all(revision(1).id, "desk", "why")
         assert (went.changing, "8 of 8 bots would be removed" in went.held) == (0, True)
         await world.clock.advance(30)
         assert set(world.scheduler.jobs) == {one.name for one in many}
         assert any("would be removed" in text for text in controller.problems())
-        await controller.request_pass("operator", confirm_prune=True).wait()
+        await controller.request_pass("operator", consent=TO_WHAT_IS_HELD).wait()
         await world.until(lambda: set(world.scheduler.jobs) == {"a"})
 
 

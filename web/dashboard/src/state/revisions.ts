@@ -94,19 +94,29 @@ export class RevisionsState {
   }
 }
 
-/** What a held revision would remove once it is confirmed. */
-export function decodeRemovals(value: unknown): string[] {
-  const actions = (value as { actions?: unknown } | null)?.actions;
-  if (!Array.isArray(actions)) return [];
-  return actions
-    .filter((one: { action?: unknown }) => one.action === "remove")
-    .map((one: { bot?: unknown }) => String(one.bot));
+/** What a held revision would remove once it is confirmed, and the codes of exactly these removals. */
+export interface Removals {
+  bots: readonly string[];
+  codes: readonly string[];
+}
+
+export const NO_REMOVALS: Removals = { bots: [], codes: [] };
+
+export function decodeRemovals(value: unknown): Removals {
+  const { actions, prune } = (value ?? {}) as { actions?: unknown; prune?: unknown };
+  if (!Array.isArray(actions)) return NO_REMOVALS;
+  return {
+    bots: actions
+      .filter((one: { action?: unknown }) => one.action === "remove")
+      .map((one: { bot?: unknown }) => String(one.bot)),
+    codes: Array.isArray(prune) ? prune.map(String) : [],
+  };
 }
 
 export class RevisionState {
   readonly fleet: Signal<Fleet | null> = signal(null);
   readonly revision: Signal<Revision | null> = signal(null);
-  readonly removals: Signal<readonly string[]> = signal([]);
+  readonly removals: Signal<Removals> = signal(NO_REMOVALS);
 
   /** `id`: the whole id, or the first digits of it. */
   constructor(private readonly id: string) {}
@@ -141,7 +151,7 @@ export class RevisionState {
       } catch {
         // The reason and the command stand there without the names.
       }
-    } else this.removals.value = [];
+    } else this.removals.value = NO_REMOVALS;
   }
 
   private showFleet(fleet: Fleet): void {

@@ -6,7 +6,7 @@ import { type Change, changed, type FieldChange, type Revision } from "../api/re
 import { count, shownOf } from "../format/numbers";
 import { moment, took } from "../format/times";
 import { authorName } from "../format/words";
-import { RevisionState } from "../state/revisions";
+import { type Removals, RevisionState } from "../state/revisions";
 import { botUrl, revisionsOf } from "../state/router";
 import { rolloutLine } from "./lazy_asides";
 import { Command } from "./notes";
@@ -42,7 +42,7 @@ export function RevisionPage({ id }: { id: string }) {
 
 interface ViewProps {
   revision: Revision;
-  removals: readonly string[];
+  removals: Removals;
   /** What the banners over the page say already. */
   told: readonly string[];
 }
@@ -136,7 +136,7 @@ function Facts({ revision }: { revision: Revision }) {
 }
 
 /** Removals that wait for a word: which, and how to give it. */
-function Held({ revision, removals, told }: ViewProps) {
+function Held({ revision, removals: { bots, codes }, told }: ViewProps) {
   if (revision.held === "" || revision.state !== "pending") return null;
   if (revision.held.includes("pinned to"))
     return (
@@ -148,22 +148,22 @@ function Held({ revision, removals, told }: ViewProps) {
     <section class="held" data-testid="held">
       <h2 class="is-Degraded">Held until it is confirmed</h2>
       {told.includes(revision.held) ? null : <p>{revision.held}</p>}
-      {removals.length === 0 ? null : (
+      {bots.length === 0 ? null : (
         <p>
-          To be removed: {removals.slice(0, 20).join(", ")}
-          {removals.length > 20 ? ` and ${removals.length - 20} more` : ""}
+          To be removed: {bots.slice(0, 20).join(", ")}
+          {bots.length > 20 ? ` and ${bots.length - 20} more` : ""}
         </p>
       )}
       <p>Meant so? Confirm it here, or in a terminal. Not meant? Push a revision that holds them again.</p>
-      <Command>herdsman sync --confirm-prune</Command>
+      <Command>{`herdsman sync --confirm-prune ${codes[0] ?? ""}`.trim()}</Command>
       <p class="buttons">
         <Operate
           text="Remove these bots"
-          effect={`${count(removals.length, "bot")} of this fleet will be stopped and removed: ${removals
+          effect={`${count(bots.length, "bot")} of this fleet will be stopped and removed: ${bots
             .slice(0, 20)
             .join(", ")}.`}
           path="/api/v1/sync"
-          body={() => ({ confirm_prune: true })}
+          body={() => ({ prune: codes })}
           testId="confirm-prune"
         />
         <WhyNot />

@@ -21,6 +21,9 @@ from cli.known_service import default_data
     "--fleet", default="fleet", show_default=True, help="The fleet's name, at the very first start."
 )
 @click.option(
+    "--adopt-fleet", default="", metavar="ID", help="Be the fleet of an earlier installation that was lost."
+)
+@click.option(
     "--source",
     default="",
     help="Follow this git URL, or watch this folder, instead of serving our own git remote.",

@@ -45,6 +45,8 @@ _NAMED = 5
 LogsAcknowledged = Callable[[str], Awaitable[bool]]
 RecallState = Callable[[BotSpec, bool], Awaitable[None]]
 """Has the lease's store know of a bot's saved state before it is applied; the flag: it has a job already."""
+MakeRoom = Callable[[str], Awaitable[bool]]
+"""Ends what a bot takes the place of; False while that may still live."""
 HandSecrets = Callable[[BotSpec, str], Awaitable[HandedSecrets | None]]
 """Finds the values of a spec's secrets; the text: the revision that the spec comes from."""
 
@@ -66,6 +68,7 @@ class Applier:
         recall_state: RecallState,
         hand: HandSecrets,
         drifts: Drifts,
+        make_room: MakeRoom,
     ) -> None:
         self._fleet = fleet
         self._scheduler = scheduler
@@ -79,6 +82,7 @@ class Applier:
         self._recall_state = recall_state
         self._hand = hand
         self._drifts = drifts
+        self._make_room = make_room
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._workers: dict[str, Effort] = {}
         self._waits = Waits(fleet, clock, settings)
@@ -207,6 +211,9 @@ class Applier:
         launch = Launch(launched, revision, code, dependencies, python, secrets=secrets)
         if difference.drift is DriftKind.CHANGED:
             await self._name_changes(name, difference, launch)
+        if not await self._make_room(name):
+            await sleep_or(self._clock, self._settings.stop_poll, self._workers[name].woken)
+            return
         async with self._slots:
             if self._overtaken(name, spec):
                 return

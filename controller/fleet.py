@@ -8,7 +8,7 @@ from controller.delays import Delay
 from controller.doing import Operation
 from controller.plan import Plan
 from controller.process import ProcessState
-from controller.records import Halt, InventoryEntry, Rules, Suspension
+from controller.records import Adoption, Halt, InventoryEntry, Rules, Suspension
 from controller.recovery import ended_suspensions, needs_recovery, recovered_entries, recovered_suspensions
 from controller.rollback.holding import hold_of
 from controller.rollback.overlay import Overlays, overlaid
@@ -37,6 +37,8 @@ class Fleet:
     observed: dict[str, ObservedBot] = field(default_factory=dict)
     inventory: dict[str, InventoryEntry] = field(default_factory=dict)
     suspensions: dict[str, Suspension] = field(default_factory=dict)
+    adoptions: dict[str, Adoption] = field(default_factory=dict)
+    """Bots that are to take the place of jobs which herdsman did not start."""
     rules: Rules = Rules()
     processes: dict[str, ProcessState] = field(default_factory=dict)
     statuses: dict[str, BotStatus] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from controller.adopting import Adopting
 from controller.apply import Applier, LogsAcknowledged
 from controller.backoff import delay
 from controller.clock import Clock, WatchedClock
@@ -131,6 +132,7 @@ class Controller:
         self._contents = Contents(
             bundles, lambda: source.repository, settings.python, settings.build_concurrency
         )
+        self._adopting = Adopting(fleet, scheduler, database, clock)
         self._applier = Applier(
             fleet,
             scheduler,
@@ -144,6 +146,7 @@ class Controller:
             lambda spec, placed: recall(saved_states, scheduler, spec, placed=placed),
             hand,
             self._drifts,
+            self._adopting.make_room,
         )
         turns = Turns(fleet, clock, settings, lambda: self._markets.sessions)
         self._usher = Usher(fleet, turns, database, clock, self._applier.attend, self._telling)
@@ -359,6 +362,11 @@ class Controller:
     def drifts(self) -> Drifts:
         """Return what was done to bots behind our back, counted."""
         return self._drifts
+
+    @property
+    def adopting(self) -> Adopting:
+        """Return what has bots take the place of jobs that herdsman did not start."""
+        return self._adopting
 
     @property
     def rollbacks(self) -> Rollbacks:

@@ -63,7 +63,8 @@ def find_prunes(
     """
     names: defaultdict[str, set[str]] = defaultdict(set)
     for one in wanted:
-        if one.kind is Kind.REMOVE and one.bot not in renamed and not begun(one.bot, inventory):
+        removed = one.kind is Kind.REMOVE and one.bot not in renamed
+        if removed and ran(inventory.get(one.bot)) and not begun(one.bot, inventory):
             names[source_of(one, desired, inventory)].add(one.bot)
     return [_judged(source, frozenset(of), desired, inventory, undecided) for source, of in names.items()]
 
@@ -109,6 +110,11 @@ def begun(name: str, inventory: Mapping[str, InventoryEntry]) -> bool:
     return entry is not None and entry.halted is Halt.REMOVED
 
 
+def ran(entry: InventoryEntry | None) -> bool:
+    """Say whether a bot was ever applied: only such a one can be lost."""
+    return entry is not None and (entry.spec is not None or bool(entry.token))
+
+
 def named(names: frozenset[str]) -> str:
     """Return some names and how many more there are."""
     first = sorted(names)[:_NAMED]
@@ -124,7 +130,8 @@ def _judged(
     undecided: Set[str],
 ) -> Prune:
     part = desired.of_source(source)
-    owned = sum(not desired.several or entry.source == source for entry in inventory.values())
+    every = [one for one in inventory.values() if ran(one)]
+    owned = sum(not desired.several or entry.source == source for entry in every)
     if part is None:
         return Prune(source, desired.revision.id, names, owned, _orphaned(source, len(names)))
     revision = part.held_at or part.revision

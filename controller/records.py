@@ -106,6 +106,47 @@ class Rules:
         return tuple(sorted(found, key=lambda one: (not one.kill, one.since)))
 
 
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """An operator's word that a bot takes the place of a job which herdsman did not start.
+
+    `token` is the job's as it was looked at; `at` in Unix seconds.
+    """
+
+    bot: str
+    job: str
+    token: str
+    by: str
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OtherJob:
+    """A job of the scheduler that is not this fleet's.
+
+    `fleet` is whose mark it carries ("" for none), `component` which part of herdsman it is ("" for none).
+    `copies` are those known to be alive, `submitted_at` Unix seconds, None where nobody knows.
+    """
+
+    id: str
+    kind: str
+    status: str
+    token: str
+    copies: int = 0
+    fleet: str = ""
+    component: str = ""
+    submitted_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adoptable:
+    """The jobs that are not this fleet's, and the adoptions that were not carried out yet."""
+
+    jobs: tuple[OtherJob, ...] = ()
+    waiting: tuple[Adoption, ...] = ()
+
+
 class Fate(StrEnum):
     """How far a kill switch has come with a bot that it has not seen dead yet."""
 

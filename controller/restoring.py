@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from controller.database.adoptions import load_adoptions
 from controller.database.audit import restored_from
 from controller.database.deployments import proven_specs
 from controller.database.fleets import ensure_fleet
@@ -24,6 +25,7 @@ def restore(connection: Connection, fleet: Fleet, name: str, now: float) -> dict
     fleet.id = ensure_fleet(connection, name, now)
     fleet.inventory.update(load_inventory(connection))
     fleet.suspensions.update(load_suspensions(connection))
+    fleet.adoptions.update(load_adoptions(connection))
     fleet.overlays = fleet.asked_overlays = load_overlays(connection)
     fleet.trials.update(load_trials(connection))
     fleet.proven.update(proven_specs(connection))

@@ -11,6 +11,7 @@ from web.access.guard import require_access
 from web.front import Front
 from web.problems import EXCEPTION_HANDLERS
 from web.routes import (
+    adoption,
     bots,
     builds,
     bundles,
@@ -73,6 +74,9 @@ ROUTES = (
     operations.refresh,
     operations.recover,
     operations.audit,
+    adoption.adoptable,
+    adoption.adopt,
+    adoption.cancel_adoption,
     rollback.rollback,
     rollback.unpin,
     rollback.retry,

@@ -19,6 +19,7 @@ from controller.records import (
     Suspension,
     Wishes,
 )
+from controller.remote.adoptions import Adopts
 from controller.remote.rollbacks import Rolling
 from controller.state.changing import StateChange
 from controller.status import BotStatus
@@ -158,6 +159,11 @@ class FleetController(Protocol):
         self, name: str, change: StateChange, by: str, reason: str, *, token: str = ""
     ) -> StateVersion:
         """Change a bot's saved state, while no copy of it runs."""
+        ...
+
+    @property
+    def adopting(self) -> Adopts:
+        """Return what has bots take the place of jobs that herdsman did not start."""
         ...
 
     @property

@@ -10,6 +10,7 @@ from web.access.hosts import is_loopback
 from web.access.listen import Listen, Tls, check_listen, parse_listen, tls_files
 
 FLEET_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+FLEET_ID = re.compile(FLEET_NAME.pattern + "-[a-z2-7]{6}")
 SHORTEST_POLL = 0.2
 OF_ONE_SOURCE = (
     *("source", "branch", "tag", "semver", "commit", "subfolder", "accept_moved_tags", "webhook_secret_file"),
@@ -27,6 +28,7 @@ class UpOptions:
     data: Path
     listen: Listen
     fleet: str = "fleet"
+    adopt_fleet: str = ""
     source: str = ""
     sources: Path | None = None
     webhook_secret_file: Path | None = None
@@ -75,6 +77,11 @@ class UpOptions:
         if not FLEET_NAME.fullmatch(self.fleet):
             raise UsageError(
                 f'--fleet "{self.fleet}" is no name: use lower-case letters, digits and "-", at most 40'
+            )
+        if self.adopt_fleet and not FLEET_ID.fullmatch(self.adopt_fleet):
+            raise UsageError(
+                f'--adopt-fleet "{self.adopt_fleet}" is no id of a fleet, such as desk-7gk2qa: it stands in '
+                "the meta herdsman.fleet of its jobs"
             )
         if self.poll_interval < SHORTEST_POLL:
             raise UsageError(f"--poll-interval {self.poll_interval:g}: it takes at least {SHORTEST_POLL:g} s")

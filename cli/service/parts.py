@@ -22,7 +22,7 @@ from cli.service.system_parts import make_system
 from cli.service.telemetry_parts import Telemetry, open_telemetry
 from controller.clock import SystemClock
 from controller.database import Database
-from controller.database.fleets import ensure_fleet
+from controller.database.fleets import change_fleet_id, ensure_fleet
 from controller.loop import Controller
 from controller.notifications.desk import NotificationDesk
 from controller.notifications.herald import Herald
@@ -36,7 +36,7 @@ from gitops.bundles import BundleStore
 from gitops.compiling.steps import BuildLimits
 from gitops.forges.reporting import StatusReports
 from gitops.remote import GitRemote
-from schemas.errors import NotFound
+from schemas.errors import NotFound, UsageError
 from telemetry.agent.agent import Agent
 from telemetry.agent.concealing import of_scheduler
 from telemetry.agent.sinks import DirectSink
@@ -245,9 +245,22 @@ async def find_fleet(options: UpOptions, database: Database) -> str:
     fleet = await database.run(
         lambda connection: ensure_fleet(connection, options.fleet, time.time(), known=known)
     )
+    if options.adopt_fleet:
+        fleet = await _adopt(options, database, fleet)
     if fleet != known:
         write(path, f"{fleet}\n")
     return fleet
+
+
+async def _adopt(options: UpOptions, database: Database, fleet: str) -> str:
+    """Take over the id of an earlier installation. Raises UsageError where bots run under the id of now."""
+    wanted = options.adopt_fleet
+    if await database.run(lambda connection: change_fleet_id(connection, wanted)):
+        return wanted
+    raise UsageError(
+        f"--adopt-fleet {wanted}: this installation is the fleet {fleet} and has started bots of its own, "
+        "which would be forgotten; start with an empty data folder (and database), or leave the option out"
+    )
 
 
 def web_settings(options: UpOptions, url: str) -> WebSettings:

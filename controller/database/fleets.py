@@ -3,10 +3,10 @@
 import base64
 import secrets
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from controller.database.opening import take_turns
-from controller.database.tables import fleet
+from controller.database.tables import fleet, inventory
 
 
 def fleet_id(connection: Connection) -> str | None:
@@ -27,9 +27,19 @@ def ensure_fleet(connection: Connection, name: str, now: float, known: str = "")
     return made
 
 
-def change_fleet_id(connection: Connection, known: str) -> None:
-    """Take another fleet's id, whose jobs an operator wants back."""
+def change_fleet_id(connection: Connection, known: str) -> bool:
+    """Take another fleet's id, whose jobs an operator wants back; say whether that could be.
+
+    It cannot where a bot was ever applied under the id of now: its job would be forgotten.
+    """
+    if fleet_id(connection) == known:
+        return True
+    take_turns(connection)
+    if connection.execute(select(inventory.c.bot).where(inventory.c.token != "").limit(1)).first():
+        return False
+    connection.execute(delete(inventory))
     connection.execute(update(fleet).values(id=known))
+    return True
 
 
 def new_suffix() -> str:

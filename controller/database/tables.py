@@ -147,6 +147,17 @@ suspensions = Table(
     Column("until", Float),
 )
 
+adoptions = Table(
+    "adoptions",
+    metadata,
+    Column("bot", String, primary_key=True),
+    Column("job", String, nullable=False),
+    Column("token", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
 pins = Table(
     "pins",
     metadata,

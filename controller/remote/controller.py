@@ -27,6 +27,7 @@ from controller.records import (
     Suspension,
     Wishes,
 )
+from controller.remote.adoptions import Adopts, RemoteAdopting
 from controller.remote.asking import Asking
 from controller.remote.documents import Arguments, Delivered, Planned, decode, encode
 from controller.remote.mirror import Mirror
@@ -53,6 +54,8 @@ class RemoteController:
         self._fleet = fleet
         self.rollbacks: Rolling = RemoteRollbacks(mirror, asking, database)
         """What holds bots at other revisions than git's newest."""
+        self.adopting: Adopts = RemoteAdopting(asking)
+        """What has bots take the place of jobs that herdsman did not start."""
         self._following: set[asyncio.Task[None]] = set()
 
     @property

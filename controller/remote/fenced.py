@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
-from controller.records import Rules
+from controller.records import OtherJob, Rules
 from controller.schedulers.protocol import (
     Launch,
     NodeReport,
@@ -91,6 +91,15 @@ class FencedScheduler:
     async def placed(self, allocation: str) -> Placed | None:
         """Return whose an allocation is."""
         return await self._scheduler.placed(allocation)
+
+    async def others(self) -> list[OtherJob]:
+        """Return the jobs that are not this fleet's."""
+        return await self._scheduler.others()
+
+    async def end_other(self, job: str, expected: str) -> bool:
+        """Ask a job without any fleet's mark to stop."""
+        self._check()
+        return await self._scheduler.end_other(job, expected)
 
     async def recall_state(self, name: str, place: StatePlace) -> None:
         """Record where a bot's newest state is, where nothing is remembered of it."""

@@ -21,6 +21,7 @@ from controller.database.requests import (
 from controller.passes import NO_WISHES, Pass
 from controller.plan import Plan
 from controller.records import KillProgress, Wishes
+from controller.remote.adoptions import Adopts, ServedAdopting
 from controller.remote.bell import Bell, rung
 from controller.remote.documents import Arguments, Planned, decode, encode, encode_error
 from controller.remote.rollbacks import Rolling, ServedRollbacks
@@ -42,6 +43,11 @@ _LOST = NoController(
 
 class Asked(Protocol):
     """What can be asked of a controller."""
+
+    @property
+    def adopting(self) -> Adopts:
+        """Return what has bots take the place of jobs that herdsman did not start."""
+        ...
 
     @property
     def rollbacks(self) -> Rolling:
@@ -143,6 +149,7 @@ class Serving:
             "state": self._change_state,
             "placed": self._placed,
             **ServedRollbacks(controller.rollbacks).kinds,
+            **ServedAdopting(controller.adopting).kinds,
         }
 
     async def run(self) -> None:

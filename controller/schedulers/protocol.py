@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from controller.records import Rules
+from controller.records import OtherJob, Rules
 from gitops.bundle import Bundle
 from schemas.bot import BotSpec
 from schemas.state import StatePlace
@@ -237,6 +237,18 @@ class Scheduler(Protocol):
         """Return whose an allocation is, also an ended one; None where nothing is known of it any more.
 
         It rests on what we registered, on nothing that a bot may have written, and never changes.
+        """
+        ...
+
+    async def others(self) -> list[OtherJob]:
+        """Return the jobs in our reach that are not this fleet's, by id."""
+        ...
+
+    async def end_other(self, job: str, expected: str) -> bool:
+        """Ask a job without any fleet's mark to stop; say whether no copy of it can live any more.
+
+        `expected` is its token as it was looked at: no other is stopped. Raises Conflict where it has changed
+        since, SchedulerRefused where it is some fleet's or herdsman's own.
         """
         ...
 

@@ -25,15 +25,18 @@ from tests.engines.nomad import NomadAgent
 class NomadHarness:
     """A fleet of its own on a shared agent."""
 
-    def __init__(self, agent: NomadAgent, folder: Path, server: BundleServer, token: str = "") -> None:
+    def __init__(
+        self, agent: NomadAgent, folder: Path, server: BundleServer, token: str = "", fleet: str = ""
+    ) -> None:
         self.agent = agent
-        self.fleet = f"test-{os.urandom(4).hex()}"
+        self.fleet = fleet or f"test-{os.urandom(4).hex()}"
         self.work = folder / "work"
         self.work.mkdir()
         self._server = server
         launcher = make_bundle(server.folder, launcher_digest(), launcher_files())
         settings = NomadSettings(self.fleet, address=agent.address, token=token, stop_margin=3)
-        self.scheduler = NomadScheduler(settings, launcher, server.url_of)
+        self.bundles = launcher, server.url_of
+        self.scheduler = NomadScheduler(settings, *self.bundles)
 
     async def publish(self, found: Mapping[int, Node] | None, libc: str = "") -> None:
         """Publish what the agent's node offers to bots: these Node.js, and its C library (or another)."""
@@ -112,12 +115,14 @@ def state_root(agent: NomadAgent) -> Path:
 
 
 @asynccontextmanager
-async def nomad_harness(folder: Path, agent: NomadAgent, token: str = "") -> AsyncIterator[NomadHarness]:
+async def nomad_harness(
+    folder: Path, agent: NomadAgent, token: str = "", fleet: str = ""
+) -> AsyncIterator[NomadHarness]:
     """Open the Nomad scheduler (with a token of its own), and leave no job behind."""
     bundles = folder / "bundles"
     bundles.mkdir()
     with bundle_server(bundles) as server:
-        harness = NomadHarness(agent, folder, server, token)
+        harness = NomadHarness(agent, folder, server, token, fleet)
         await harness.publish(nodes())
         await harness.scheduler.open()
         try:

@@ -19,7 +19,17 @@ from controller.database.pending_reports import load_reports
 from controller.database.requests import Request, add_request, find_request, take_requests
 from controller.database.revisions import save_revision
 from controller.plan import Action, ActionKind, Plan
-from controller.records import Change, ChangeState, RevisionRecord, RevisionState, RunRecord, Suspension
+from controller.records import (
+    Adoptable,
+    Adoption,
+    Change,
+    ChangeState,
+    OtherJob,
+    RevisionRecord,
+    RevisionState,
+    RunRecord,
+    Suspension,
+)
 from controller.remote.asking import Asking
 from controller.remote.bell import Bell, rung
 from controller.remote.controller import RemoteController
@@ -236,6 +246,21 @@ async def test_requests_are_carried_out_with_who_and_why(pair):
         ("resume", "sma-btc", "ada", "done"),
         ("restart", "sma-btc", "ada", "stuck"),
         ("recover", "ada", "lost"),
+    ]
+
+
+async def test_adoption_reaches_the_leader_whole(pair):
+    """What runs beside the fleet comes back; a word about it, and its end, arrive as they were said."""
+    pair.controller.adoptable = Adoptable(
+        (OtherJob("momentum", "service", "running", "7", 1),), (Adoption("a", "old", "3", "ada", "why", 1.0),)
+    )
+    async with pair.leading(), following(pair):
+        assert await pair.web.adopting.adoptable() == pair.controller.adoptable
+        await pair.web.adopting.adopt("a", "momentum", "7", "ada", "why", token="t")
+        await pair.web.adopting.cancel("a", "ada", "", token="t")
+    assert pair.controller.asked == [
+        ("adopt", "a", "momentum", "7", "ada", "why"),
+        ("adopt_cancel", "a", "ada"),
     ]
 
 

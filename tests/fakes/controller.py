@@ -9,6 +9,7 @@ from controller.listing import listed
 from controller.passes import NO_WISHES, Pass
 from controller.plan import Plan
 from controller.records import (
+    Adoptable,
     Attempt,
     AuditEntry,
     Change,
@@ -87,6 +88,11 @@ class FakeController:
     older: set[str] = field(default_factory=set)
     deployed: list[Deployment] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
+    adoptable: Adoptable = Adoptable()
+
+    @property
+    def adopting(self) -> "FakeAdopting":
+        return FakeAdopting(self)
 
     @property
     def rollbacks(self) -> "FakeRollbacks":
@@ -276,3 +282,19 @@ class FakeRollbacks:
 
     def fleet_holds(self) -> list[Hold]:
         return self.controller.holds
+
+
+@dataclass
+class FakeAdopting:
+    """What has bots take the place of jobs: records what was asked."""
+
+    controller: FakeController
+
+    async def adoptable(self) -> Adoptable:
+        return self.controller.adoptable
+
+    async def adopt(self, name: str, job: str, seen: str, by: str, reason: str, *, token: str = "") -> None:
+        self.controller.asked.append(("adopt", name, job, seen, by, reason))
+
+    async def cancel(self, name: str, by: str, reason: str, *, token: str = "") -> None:
+        self.controller.asked.append(("adopt_cancel", name, by))

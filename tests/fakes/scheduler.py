@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from controller.records import Rules
+from controller.records import OtherJob, Rules
 from controller.schedulers.protocol import (
     Launch,
     NodeReport,
@@ -69,6 +69,8 @@ class FakeScheduler:
         self.placements: dict[str, Placed] = {}
         """Whose allocations are, for `placed`."""
         self.kept_rules: Rules | None = None
+        self.strangers: dict[str, OtherJob] = {}
+        """Jobs that are not this fleet's, by id."""
         self.calls: Counter[str] = Counter()
         self.asked: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         """Set once a method was called."""
@@ -95,6 +97,24 @@ class FakeScheduler:
     async def placed(self, allocation: str) -> Placed | None:
         self._call("placed")
         return self.placements.get(allocation)
+
+    async def others(self) -> list[OtherJob]:
+        self._call("others")
+        return sorted(self.strangers.values(), key=lambda one: one.id)
+
+    async def end_other(self, job: str, expected: str) -> bool:
+        self._call("end_other")
+        found = self.strangers.get(job)
+        if found is None or found.status == "dead":
+            return True
+        if found.status != "stopping":
+            if found.token != expected:
+                raise Conflict(f"{job} was changed in between")
+            self.log.append(("end", job))
+            self.strangers[job] = replace(found, status="stopping")
+        if not self.slow_stops:
+            self.strangers[job] = replace(found, status="dead", copies=0)
+        return self.strangers[job].status == "dead"
 
     async def recall_state(self, name: str, place: StatePlace) -> None:
         self._call("recall_state")

@@ -20,7 +20,7 @@ from controller.launcher.fetch import Unfetched, unpack
 from controller.launcher.files import read
 from controller.launcher.order import Content, LaunchOrder, LeaseOrder, NodePaths, Output
 from controller.launcher.reporting import Reports
-from controller.records import Rules
+from controller.records import OtherJob, Rules
 from controller.rules import decode_rules, encode_rules
 from controller.schedulers.local import leftovers
 from controller.schedulers.local.announcements import Announcements
@@ -210,6 +210,15 @@ class LocalScheduler:
             job = replace(driver.job, stopped=reason, rule=rule, token=_token())
             await asyncio.to_thread(self._registry.save, job)
             driver.ask(job)
+
+    async def others(self) -> list[OtherJob]:
+        """Return nothing: what runs here is herdsman's own, or no job of anybody's."""
+        return []
+
+    async def end_other(self, job: str, expected: str) -> bool:
+        """Refuse: there are no jobs on this machine."""
+        del expected
+        raise SchedulerRefused(f"on this machine there is no job {job}: end its process where it was started")
 
     async def rules(self) -> Rules | None:
         """Return what was read at the start, or kept since."""

@@ -1,15 +1,79 @@
-"""Whose an allocation is, by the job that Nomad keeps with it: pure."""
+"""Whose a job or an allocation is, by what Nomad keeps of it: pure."""
 
 import base64
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from controller.launcher.order import ORDER_VARIABLE
+from controller.records import OtherJob
 from controller.schedulers.nomad.job import job_id
-from controller.schedulers.nomad.reading import META_BOT, META_FLEET, TASK, parent_of
+from controller.schedulers.nomad.reading import (
+    META_BOT,
+    META_COMPONENT,
+    META_FLEET,
+    TASK,
+    JobRecord,
+    parent_of,
+)
 from controller.schedulers.nomad.settings import NomadSettings
 from controller.schedulers.protocol import Placed
+from schemas.errors import SchedulerRefused
+
+_FLEET = re.compile(r"(.+)-[a-z2-7]{6}")
+
+
+def fleet_name(fleet: str) -> str:
+    """Return the name that a fleet's id was made of, "" where it is none of herdsman's making."""
+    match = _FLEET.fullmatch(fleet)
+    return match[1] if match else ""
+
+
+def twins(jobs: Iterable[JobRecord], fleet: str) -> dict[str, JobRecord]:
+    """Return, by bot, the jobs that run bots of a fleet with our name and another id.
+
+    An installation that lost its data folder gets another id, and would start every bot a second time.
+    """
+    return {
+        job.meta[META_BOT]: job
+        for job in jobs
+        if (other := job.meta.get(META_FLEET, "")) != fleet
+        and fleet_name(other) == fleet_name(fleet)
+        and job.meta.get(META_BOT)
+        and not job.parent
+        and not job.stopped
+        and job.status != "dead"
+    }
+
+
+def other_job(job: JobRecord) -> OtherJob:
+    """Return a job that is not ours as people are shown it."""
+    return OtherJob(
+        job.id,
+        job.kind,
+        "stopped" if job.stopped else job.status,
+        str(job.modify_index),
+        job.active,
+        job.meta.get(META_FLEET, ""),
+        job.meta.get(META_COMPONENT, ""),
+        job.submitted_at,
+    )
+
+
+def check_nobodys(job: Mapping[str, Any]) -> None:
+    """Raise SchedulerRefused for a whole job that carries a fleet's mark, or is one run of another."""
+    meta: Mapping[str, str] = job.get("Meta") or {}
+    whose = meta.get(META_FLEET) or meta.get(META_COMPONENT)
+    if whose or job.get("ParentID"):
+        raise SchedulerRefused(
+            f"the job {job['ID']} is herdsman's own ({whose or 'a run of another job'}), so it is left alone"
+        )
+
+
+def is_of(job: str, other: str) -> bool:
+    """Say whether a job is another one, or one of its runs."""
+    return job == other or job.startswith(f"{other}/")
 
 
 def placed_by(allocation: Mapping[str, Any], settings: NomadSettings) -> Placed:

@@ -13,6 +13,8 @@ META_FLEET = "herdsman.fleet"
 META_BOT = "herdsman.bot"
 META_SPEC = "herdsman.spec"
 META_REVISION = "herdsman.revision"
+META_COMPONENT = "herdsman.component"
+"""Which part of herdsman a job is that runs no bot."""
 META_TYPE = "herdsman.type"
 META_SCHEDULE = "herdsman.schedule"
 META_TIMEZONE = "herdsman.timezone"
@@ -57,6 +59,8 @@ class JobRecord:
     namespace: str = "default"
     count: int = 1
     """How many copies it asks for; a listing does not tell, which counts as the one that each bot has."""
+    kind: str = ""
+    submitted_at: float | None = None
 
     @property
     def token(self) -> str:
@@ -129,6 +133,8 @@ def job_record(stub: Mapping[str, Any]) -> JobRecord:
         queued=sum(group.get("Queued", 0) for group in groups),
         namespace=stub.get("Namespace") or "default",
         count=sum(_counts_of(stub)) if stub.get("TaskGroups") else 1,
+        kind=stub.get("Type") or "",
+        submitted_at=stub["SubmitTime"] / 1e9 if stub.get("SubmitTime") else None,
     )
 
 

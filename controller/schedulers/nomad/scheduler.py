@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from typing import Any
 
-from controller.records import Rules
+from controller.records import OtherJob, Rules
 from controller.rules import decode_rules, encode_rules
 from controller.schedulers.nomad.api import KindChanged, NomadApi
 from controller.schedulers.nomad.asking import ask_running, ask_scheduled
@@ -40,7 +40,14 @@ from controller.schedulers.nomad.observing import (
     out_of_reach,
     schedule_of,
 )
-from controller.schedulers.nomad.ownership import placed_by
+from controller.schedulers.nomad.ownership import (
+    check_nobodys,
+    fleet_name,
+    is_of,
+    other_job,
+    placed_by,
+    twins,
+)
 from controller.schedulers.nomad.reading import (
     META_BOT,
     META_FLEET,
@@ -63,7 +70,7 @@ from controller.schedulers.protocol import (
     SchedulerEvent,
 )
 from gitops.bundle import Bundle
-from schemas.errors import Conflict, HerdsmanError, NotFound, SchedulerUnavailable
+from schemas.errors import Conflict, HerdsmanError, NotFound, SchedulerRefused, SchedulerUnavailable
 from schemas.state import StatePlace
 
 _LOG = logging.getLogger(__name__)
@@ -100,6 +107,7 @@ class NomadScheduler:
         self._next_slot = next_slot
         self._api = NomadApi(settings)
         self._known = Knowledge(settings.prefix)
+        self._twins: Mapping[str, JobRecord] = {}
 
     @property
     def kind(self) -> str:
@@ -109,6 +117,7 @@ class NomadScheduler:
     async def open(self) -> None:
         """Check that Nomad answers and lets us list; what runs there runs on."""
         await self._api.nodes()
+        await self._look_for_twins()
 
     async def close(self) -> None:
         """Close the connections; bots run on."""
@@ -150,6 +159,8 @@ class NomadScheduler:
         """Register the bot's job if its token is still the expected one."""
         identity = job_id(self._settings.fleet, launch.spec.name)
         index, stopped = _parsed(expected)
+        if expected is None and launch.spec.name in self._twins:
+            await self._refuse_a_second(launch.spec.name)
         job = render(launch, self._settings, self._launcher, self._url_of, self._clock())
         left = None if expected is None else await self._guard(identity, launch.spec.name, ended=stopped)
         if launch.secrets is not None:
@@ -167,6 +178,24 @@ class NomadScheduler:
             with suppress(NotFound):  # Nomad has forgotten it with a job that somebody purged
                 await self._api.move(left.id)
         return str(registered)
+
+    async def _look_for_twins(self) -> None:
+        name = fleet_name(self._settings.fleet)
+        self._twins = twins(await self._api.jobs(f"{name}-"), self._settings.fleet) if name else {}
+
+    async def _refuse_a_second(self, name: str) -> None:
+        """Raise where another installation of a fleet with our name runs this bot: two copies would trade."""
+        await self._look_for_twins()
+        twin = self._twins.get(name)
+        if twin is None:
+            return
+        other = twin.meta[META_FLEET]
+        raise SchedulerRefused(
+            f"{name} runs already, as the job {twin.id} of the fleet {other}, whose name is that of this "
+            "one: two copies would trade. If that is an earlier installation of this fleet, start this one "
+            f"with --adopt-fleet {other}, which takes all its jobs over as they run. If it is another fleet, "
+            "give this one a name of its own (--fleet, with an empty data folder), or the bot"
+        )
 
     async def outdated(self, launch: Launch) -> tuple[str, ...]:
         """Have Nomad compare the bot's job with what would be registered now."""
@@ -263,6 +292,29 @@ class NomadScheduler:
         """Return whose an allocation is, by the job that Nomad keeps with it."""
         found = await self._api.allocation(allocation)
         return placed_by(found, self._settings) if found is not None else None
+
+    async def others(self) -> list[OtherJob]:
+        """List every job of the namespace but ours, runs left out."""
+        fleet = self._settings.fleet
+        jobs = [job for job in await self._api.jobs("") if not job.parent and not is_ours(job, fleet)]
+        return sorted((other_job(job) for job in jobs), key=lambda one: one.id)
+
+    async def end_other(self, job: str, expected: str) -> bool:
+        """Register a job as stopped by compare-and-set, stop its runs, look whether its copies have ended."""
+        found = await self._api.job(job)
+        if found is not None:
+            check_nobodys(found)
+            if not found.get("Stop"):
+                if str(found["JobModifyIndex"]) != expected:
+                    raise Conflict(
+                        f"the job {job} was changed since it was looked at, so it runs on, and the bot that "
+                        "is to take its place waits: look at it again with `herdsman adopt`"
+                    )
+                await self._api.register({**found, "Stop": True}, int(expected))
+            await self._stop_runs(job)
+        placements, nodes = await asyncio.gather(self._api.placements(job), self._api.nodes())
+        known = {node.id: node for node in nodes}
+        return not any(may_live(item, known) for item in placements if is_of(item.job, job))
 
     async def recall_state(self, name: str, place: StatePlace) -> None:
         """Write it into the bot's variable, where there is none yet."""

@@ -256,7 +256,7 @@ async def test_push_options_confirm_a_prune_and_wait_for_health(desk: Desk):
     plan_for(desk, Change("one", "create", "realtime"))
     code, said = await desk.push("-o", "confirm-prune", "-o", "wait=healthy", "-o", "fast")
     assert code == 0, said
-    assert desk.controller.passes[0].consent == consent_to(desk.head())
+    assert desk.controller.passes[0].consent == consent_to(desk.clone.head)
     assert 'unknown push option "fast"' in said
     assert "1 of 1 bot not there after" in said
 

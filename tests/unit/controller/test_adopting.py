@@ -1,0 +1,106 @@
+"""Adoption: a bot takes the place of a job that herdsman did not start, by word alone, once that is dead."""
+
+import asyncio
+
+import pytest
+
+from controller.records import OtherJob
+from controller.schedulers.protocol import Phase
+from schemas.errors import Conflict, NotFound, UsageError
+from tests.unit.controller.examples import spec
+
+JOB = OtherJob("momentum", "service", "running", "7", 1)
+
+
+@pytest.fixture
+def cluster(world):
+    world.scheduler.strangers = {
+        "momentum": JOB,
+        "desk-zzzzzz.b": OtherJob("desk-zzzzzz.b", "service", "running", "3", 1, fleet="desk-zzzzzz"),
+        "desk-agent": OtherJob("desk-agent", "system", "running", "3", 1, "", "agent"),
+    }
+    return world
+
+
+async def test_a_job_runs_on_until_git_has_the_bot_and_is_dead_before_it_starts(cluster):
+    """The word alone changes nothing; at the bot's start the job ends first, however long that takes."""
+    cluster.scheduler.slow_stops = True
+    async with cluster.life() as controller:
+        await cluster.push([spec("other")], 1)
+        await controller.adopting.adopt("a", "momentum", "7", "ada", "to herdsman")
+        await cluster.clock.advance(120)
+        assert cluster.scheduler.strangers["momentum"] == JOB
+        cluster.source.push([spec("other"), spec("a")], 2)
+        asked = controller.request_pass("push")
+        await cluster.until(lambda: ("end", "momentum") in cluster.scheduler.log)
+        await cluster.clock.advance(60)
+        assert "a" not in cluster.scheduler.jobs
+        cluster.scheduler.slow_stops = False
+        await cluster.clock.advance(10)
+        await asyncio.wait_for(asked.wait(), 60)
+        assert cluster.scheduler.log[-1] == ("apply", "a")
+        assert cluster.scheduler.jobs["a"].seen.phase is Phase.RUNNING
+        done, asked_for = (await controller.audit())[:2]
+        assert (done.action, done.subject, done.details["job"]) == ("adopted", "a", "momentum")
+        assert (asked_for.action, asked_for.who, asked_for.why) == ("adopt", "ada", "to herdsman")
+        assert (await controller.adopting.adoptable()).waiting == ()
+        cluster.source.push([spec("other"), spec("a", parameters={"fast": 12})], 3)
+        await controller.request_pass("push").wait()
+        assert cluster.scheduler.calls["stop"] == 0
+
+
+async def test_an_adoption_outlives_a_restart(cluster):
+    """What an operator said before herdsman ended holds in its next life."""
+    async with cluster.life() as controller:
+        await controller.adopting.adopt("a", "momentum", "7", "ada", "to herdsman")
+    async with cluster.life() as controller:
+        assert [one.job for one in (await controller.adopting.adoptable()).waiting] == ["momentum"]
+        await cluster.push([spec("a")], 1)
+        assert cluster.scheduler.log == [("end", "momentum"), ("apply", "a")]
+
+
+async def test_a_job_that_changed_since_it_was_looked_at_is_left_alone(cluster):
+    """It is neither recorded nor ended; the bot waits, and starts once the word is taken back."""
+    async with cluster.life() as controller:
+        with pytest.raises(Conflict, match="look at it again"):
+            await controller.adopting.adopt("a", "momentum", "6", "ada", "why")
+        await controller.adopting.adopt("a", "momentum", "7", "ada", "why")
+        cluster.scheduler.strangers["momentum"] = OtherJob("momentum", "service", "running", "8", 1)
+        cluster.source.push([spec("a")], 1)
+        controller.request_pass("push")
+        await cluster.clock.advance(30)
+        assert "a" not in cluster.scheduler.jobs
+        assert cluster.scheduler.strangers["momentum"].status == "running"
+        await controller.adopting.cancel("a", "ada", "")
+        await cluster.clock.advance(300)
+        assert "a" in cluster.scheduler.jobs
+        assert cluster.scheduler.strangers["momentum"].status == "running"
+
+
+async def test_a_bot_that_cannot_be_built_ends_no_job(cluster):
+    """The job runs on for as long as the bot in its place could not start."""
+    cluster.bundles.broken.add("1.0.0")
+    async with cluster.life() as controller:
+        await controller.adopting.adopt("a", "momentum", "7", "ada", "why")
+        cluster.source.push([spec("a")], 1)
+        await asyncio.wait_for(controller.request_pass("push").wait(), 60)
+        await cluster.clock.advance(60)
+        assert cluster.scheduler.strangers["momentum"] == JOB
+
+
+async def test_only_nobodys_jobs_can_be_adopted(cluster):
+    """Another fleet's, herdsman's own, one that is not there, and one for a bot that runs are refused."""
+    async with cluster.life() as controller:
+        await cluster.push([spec("runs")], 1)
+        adopt = controller.adopting.adopt
+        with pytest.raises(UsageError, match="--adopt-fleet desk-zzzzzz"):
+            await adopt("a", "desk-zzzzzz.b", "3", "ada", "why")
+        with pytest.raises(UsageError, match="a part of herdsman"):
+            await adopt("a", "desk-agent", "3", "ada", "why")
+        with pytest.raises(NotFound, match="did you mean momentum"):
+            await adopt("a", "momentun", "7", "ada", "why")
+        with pytest.raises(Conflict, match="is a bot of this fleet already"):
+            await adopt("runs", "momentum", "7", "ada", "why")
+        with pytest.raises(NotFound):
+            await controller.adopting.cancel("a", "ada", "")
+        assert ("end", "momentum") not in cluster.scheduler.log

@@ -50,7 +50,7 @@ def test_a_state_outlives_restarts_updates_renames_and_removals(service: Service
     assert resumed > renamed
     fleet.remove("bots/two.yaml")
     fleet.commit("gone")
-    fleet.push()
+    fleet.push("-o", "confirm-prune")
     wait_for(lambda: "two" not in service.bots(), "two to be gone")
     assert wait_for(lambda: versions(service, "two")[0]["final"], "the last save of two")
     assert kept(service, "two") > resumed

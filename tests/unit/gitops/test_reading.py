@@ -1,6 +1,7 @@
 import os
 import shutil
 
+import psutil
 import pytest
 
 from gitops.folder import WORKING_FOLDER
@@ -168,3 +169,19 @@ def test_a_folder_that_is_not_there_is_not_found(tmp_path):
     """Reading a missing folder, or a file as a folder, is an error with its path."""
     with pytest.raises(NotFound, match="nowhere"):
         FolderReader(tmp_path / "nowhere")
+
+
+def test_many_reads_leave_no_process(clone):
+    """Whether a read goes well or fails in its midst, no child of it lives on, nor waits to be buried."""
+    commit = clone.commit({"bots/a.yaml": "name: a\n"})
+    lost = clone.git("rev-parse", "HEAD:bots/a.yaml").stdout.strip()
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    for _ in range(5):
+        with CommitReader(clone.store, commit) as reader:
+            for entry in reader.entries():
+                assert entry.is_tree or reader.read(entry.oid)
+    (clone.store / "objects" / lost[:2] / lost[2:]).unlink()
+    for _ in range(5):
+        with pytest.raises(SourceUnavailable), CommitReader(clone.store, commit) as reader:
+            reader.read(lost)
+    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before

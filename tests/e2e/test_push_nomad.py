@@ -11,6 +11,7 @@ import time
 import urllib.parse
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -358,6 +359,44 @@ def test_a_removed_bot_ends_and_its_job_is_gone(
     assert lives["second"][-1].ended
     assert not lives["one"][-1].ended
     assert_never_two(record)
+
+
+def test_a_job_of_somebody_else_is_adopted_and_never_lives_beside_its_bot(
+    service: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+) -> None:
+    """It runs on until git has the bot, then ends first; what will happen is shown, what was said recorded."""
+    task = {"Name": "t", "Driver": "raw_exec", "Config": {"command": "sleep", "args": ["600"]}}
+    job = {"ID": "momentum", "Type": "service", "Datacenters": ["*"]}
+    nomad.send("PUT", "jobs", {"Job": {**job, "TaskGroups": [{"Name": "g", "Tasks": [task]}]}})
+
+    def copies(status: str) -> list[dict[str, Any]]:
+        return [one for one in nomad.get("job/momentum/allocations") if one["ClientStatus"] == status]
+
+    wait_for(lambda: copies("running"), "the other job to run", 60)
+    listed = service.run("adopt").stdout
+    assert "momentum" in listed
+    assert "herdsman's agent" in listed
+    asked = ("adopt", "adopted", "--job", "momentum", "--reason", "to herdsman")
+    refused = service.run(*asked, check=False)
+    assert "once every copy of it is dead, adopted starts" in refused.stderr
+    assert "there is no terminal to ask on" in refused.stderr
+    assert "until then that runs on" in service.run(*asked, "--yes").stdout
+    assert "adopted takes the place of momentum" in service.run("adopt").stdout
+    assert copies("running")
+    fleet.write("bots/adopted.yaml", bot_text("adopted", record))
+    fleet.commit("in the place of momentum")
+    fleet.push()
+    service.wait_health("adopted", "Healthy")
+    (ended,) = [*copies("complete"), *copies("failed")]
+    finished = datetime.fromisoformat(ended["TaskStates"]["t"]["FinishedAt"][:19] + "+00:00").timestamp()
+    assert by_bot(read_lives(record))["adopted"][0].start >= finished
+    assert nomad.get("job/momentum")["Stop"]
+    audit = [(one["action"], one["subject"], one["why"]) for one in service.get("/api/v1/audit")]
+    assert {("adopt", "adopted", "to herdsman"), ("adopted", "adopted", "to herdsman")} <= set(audit)
+    fleet.remove("bots/adopted.yaml")
+    fleet.commit("without it")
+    fleet.push("-o", "confirm-prune")
+    wait_for(lambda: "adopted" not in service.bots(), "adopted to be gone", 60)
 
 
 def test_another_rendering_restarts_nobody_until_a_refresh(

@@ -5,7 +5,7 @@ was renamed to waits for that one without a limit.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from controller.compare import Difference, Kind
 from controller.consent import NO_CONSENT, Consent
 from controller.pruning import begun, find_prunes, holds_of, source_of
-from controller.records import InventoryEntry
+from controller.records import Adoption, InventoryEntry
 from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.errors import ManifestError
@@ -142,6 +142,21 @@ def make_plan(
         len(desired.bots),
         holds,
         {source: one.code for source, one in held.items()},
+    )
+
+
+def in_place_of(plan: Plan, adoptions: Mapping[str, Adoption]) -> Plan:
+    """Return a plan that says which new bots take the place of which jobs."""
+    if not adoptions:
+        return plan
+    return replace(
+        plan,
+        actions=tuple(
+            replace(one, summary=f"{one.summary}, in place of the job {adoptions[one.bot].job}")
+            if one.bot in adoptions and one.kind is ActionKind.CREATE
+            else one
+            for one in plan.actions
+        ),
     )
 
 

@@ -16,6 +16,8 @@ from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.fleet import FleetSettings
 
+REMOVAL = "would be removed"
+"""What every text about a held removal says, and none about anything else that is held."""
 _NAMED = 5
 """Bots whose names are told; the others are counted."""
 

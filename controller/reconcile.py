@@ -24,10 +24,10 @@ from controller.database.rollouts import save_rollout
 from controller.fleet import Fleet
 from controller.follow import Followed
 from controller.passes import NO_WISHES, Pass, PassReport
-from controller.plan import ActionKind, Plan, make_plan
+from controller.plan import ActionKind, Plan, in_place_of, make_plan
 from controller.ports import DesiredStates, RevisionSource
 from controller.preview import Preview, make_preview
-from controller.pruning import prune_key
+from controller.pruning import REMOVAL, prune_key
 from controller.records import (
     RECOVER,
     AuditEntry,
@@ -137,7 +137,7 @@ class Reconciler:
     async def run(self, earlier: dict[str, RevisionRecord]) -> None:
         """Carry out passes for ever; `earlier` are the records that an earlier life left, by source."""
         self._earlier = earlier
-        held = {source for source, record in earlier.items() if record.held}
+        held = {source for source, record in earlier.items() if REMOVAL in record.held}
         inventory = self._fleet.inventory.values()
         self._undecided = frozenset(entry.bot for entry in inventory if entry.source in held)
         async with asyncio.TaskGroup() as group:
@@ -339,6 +339,7 @@ class Reconciler:
             desired, differences, inventory, consent=consent, allowed=allowed, undecided=undecided
         )
         plan = replace(plan, pinned=pinned_texts(self._fleet.asked_overlays, desired))
+        plan = in_place_of(plan, self._fleet.adoptions)
         recovery = self._fleet.recovery
         if not recovery:
             return plan

@@ -82,7 +82,7 @@ class OneSource:
         return ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class HostedSource(OneSource):
     """Our own remote: its repository is here, so that fetching is reading one ref.
 

@@ -364,7 +364,7 @@ def test_a_removed_bot_ends_and_its_job_is_gone(
 def test_a_job_of_somebody_else_is_adopted_and_never_lives_beside_its_bot(
     service: Service, fleet: Fleet, nomad: NomadAgent, record: Path
 ) -> None:
-    """It runs on until git has the bot, then ends first; what will happen is shown, what was said recorded."""
+    """It runs on until git has the bot, then ends first; all that is shown before, and recorded."""
     task = {"Name": "t", "Driver": "raw_exec", "Config": {"command": "sleep", "args": ["600"]}}
     job = {"ID": "momentum", "Type": "service", "Datacenters": ["*"]}
     nomad.send("PUT", "jobs", {"Job": {**job, "TaskGroups": [{"Name": "g", "Tasks": [task]}]}})

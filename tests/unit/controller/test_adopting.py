@@ -32,6 +32,8 @@ async def test_a_job_runs_on_until_git_has_the_bot_and_is_dead_before_it_starts(
         assert cluster.scheduler.strangers["momentum"] == JOB
         cluster.source.push([spec("other"), spec("a")], 2)
         asked = controller.request_pass("push")
+        (action,) = (await asked.planned()).actions
+        assert action.summary.endswith("in place of the job momentum")
         await cluster.until(lambda: ("end", "momentum") in cluster.scheduler.log)
         await cluster.clock.advance(60)
         assert "a" not in cluster.scheduler.jobs

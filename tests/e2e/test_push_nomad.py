@@ -367,7 +367,7 @@ def test_a_job_of_somebody_else_is_adopted_and_never_lives_beside_its_bot(
     """It runs on until git has the bot, then ends first; all that is shown before, and recorded."""
     task = {"Name": "t", "Driver": "raw_exec", "Config": {"command": "sleep", "args": ["600"]}}
     job = {"ID": "momentum", "Type": "service", "Datacenters": ["*"]}
-    nomad.send("PUT", "jobs", {"Job": {**job, "TaskGroups": [{"Name": "g", "Tasks": [task]}]}})
+    nomad.send("PUT", "jobs", {"Job": {**job, "TaskGroups": [{"Name": "g", "Count": 1, "Tasks": [task]}]}})
 
     def copies(status: str) -> list[dict[str, Any]]:
         return [one for one in nomad.get("job/momentum/allocations") if one["ClientStatus"] == status]

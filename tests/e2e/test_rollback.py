@@ -73,12 +73,13 @@ def test_bots_and_the_fleet_are_held_at_an_earlier_revision(
     fleet.remove("bots/two.yaml")
     fleet.git("add", "-A")
     fleet.git("commit", "-q", "--amend", "-m", "history is written anew")
-    assert "history was rewritten" in fleet.push("--force")
-    fleet.git("commit", "-q", "--allow-empty", "-m", "yes, without two")
     second = fleet.git("rev-parse", "HEAD").stdout.strip()
-    fleet.push("-o", "confirm-prune")
+    assert "history was rewritten" in fleet.push("--force")
     wait_for(lambda: service.bots().get("one", {}).get("applied_revision") == second, "the second revision")
     service.wait_health("one", "Healthy")
+    assert "two" in service.bots()
+    fleet.git("commit", "-q", "--allow-empty", "-m", "yes, without two")
+    fleet.push("-o", "confirm-prune")
     wait_for(lambda: "two" not in service.bots(), "two to be gone")
     listed = service.run("rollback", "one", "--list").stdout
     assert f"{first[:7]}" in listed

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from controller.compare import Kind, Known, compare, compare_bot
 from controller.consent import consent_to
 from controller.plan import ActionKind, make_plan
+from controller.pruning import begun, ran
 from controller.records import Halt, Suspension
 from controller.schedulers.protocol import Phase
 from schemas.fleet import FleetSettings
@@ -280,3 +281,13 @@ def _ends(seen):
 def finish(name, known):
     """Let a copy that is stopping be dead."""
     known.observed[name] = replace(known.observed[name], phase=Phase.STOPPED, token="9")
+
+
+@patient
+@given(worlds())
+def test_without_a_word_no_revision_ends_every_bot(world):
+    """Whatever git and the scheduler show, several bots that ran are never all removed unasked."""
+    state, known = world
+    lived = {name for name, one in known.inventory.items() if ran(one) and not begun(name, known.inventory)}
+    removed = {action.bot for action in acted_on(state, known) if action.kind is ActionKind.REMOVE}
+    assert len(lived) < 2 or not lived <= removed

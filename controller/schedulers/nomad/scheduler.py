@@ -294,9 +294,9 @@ class NomadScheduler:
         return placed_by(found, self._settings) if found is not None else None
 
     async def others(self) -> list[OtherJob]:
-        """List every job of the namespace but ours, runs left out."""
-        fleet = self._settings.fleet
-        jobs = [job for job in await self._api.jobs("") if not job.parent and not is_ours(job, fleet)]
+        """List every job of the namespace but those with an id of ours, runs left out."""
+        ours = self._settings.prefix
+        jobs = [job for job in await self._api.jobs("") if not job.parent and not job.id.startswith(ours)]
         return sorted((other_job(job) for job in jobs), key=lambda one: one.id)
 
     async def end_other(self, job: str, expected: str) -> bool:

@@ -60,8 +60,9 @@ class Drifts:
                 self._news.set()
 
     def note(self, name: str, difference: Difference) -> None:
-        """Take note of a difference that is drift."""
-        if difference.kind is Kind.DRIFTED and difference.drift is not None and not self._fleet.recovery:
+        """Take note of a difference that is drift; before git was read it may be what only observes."""
+        known = self._fleet.desired is not None and not self._fleet.recovery
+        if known and difference.kind is Kind.DRIFTED and difference.drift is not None:
             self._begin(name, difference.drift, difference.reason)
 
     def look(self, standing: Standing) -> Drift | None:

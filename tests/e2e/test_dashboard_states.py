@@ -1,6 +1,8 @@
 """The dashboard while things happen: pushes, removals, readers without rights, sessions that end, phones."""
 
+import os
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +14,13 @@ from playwright.sync_api import Browser, expect
 
 from tests.e2e.browser import Watched, chromium, shoot, shoot_all
 from tests.e2e.fleet import Fleet, bot_text, new_fleet
+from tests.e2e.lives import by_bot, read_lives
 from tests.e2e.service import Service, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 WAIT = 20_000
+PATIENCE = 90_000
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +170,24 @@ def test_a_removed_bots_page_keeps_its_past(
         shoot_all(page, "bot-removed")
         page.get_by_test_id("tab-runs").click()
         expect(page.get_by_test_id("runs").locator("tbody tr")).to_have_count(1)
+
+
+def test_a_killed_process_is_told_as_drift(
+    browser: Browser, service: Service, fleet: Fleet, record: Path
+) -> None:
+    """The status tab says by itself what was done to the bot, how it was put right, and what is owned."""
+    push_bots(fleet, record, "a bot to be killed", victim="a")
+    service.wait_health("victim", "Healthy")
+    with visited(browser, service, "/bots/victim?tab=status") as watched:
+        page = watched.page
+        expect(page.get_by_test_id("operation")).to_contain_text("idle", timeout=WAIT)
+        expect(page.get_by_test_id("stream-state")).to_have_text("live", timeout=WAIT)
+        os.kill(int(by_bot(read_lives(record))["victim"][-1].pid), signal.SIGKILL)
+        drift = page.get_by_test_id("drift")
+        expect(drift).to_contain_text("its process was ended by SIGKILL behind our back", timeout=PATIENCE)
+        expect(drift).to_contain_text("its launcher started it again", timeout=PATIENCE)
+        expect(page.get_by_test_id("inventory")).to_contain_text("digest")
+        shoot_all(page, "bot-drift")
 
 
 def test_herdsmans_own_health_moves(browser: Browser, service: Service, fleet: Fleet, record: Path) -> None:

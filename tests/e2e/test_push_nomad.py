@@ -228,8 +228,89 @@ def test_a_job_stopped_behind_our_back_runs_again(service: Service, nomad: Nomad
     job = urllib.parse.quote(jobs(nomad)["one"]["ID"], safe="")
     nomad.send("DELETE", f"job/{job}")
     wait_for(lambda: len(by_bot(read_lives(record))["one"]) > before, "the bot to run again", 60)
-    service.wait_health("one", "Healthy")
+    drift = service.wait_health("one", "Healthy")["drift"]
+    assert (drift["kind"], drift["corrected_at"] > drift["since"]) == ("Stopped", True)
     assert_never_two(record)
+
+
+def test_drift_is_named_and_told_in_every_place(service: Service, nomad: NomadAgent, record: Path) -> None:
+    """A lost mark and a count from outside are named, put right and told; what a stranger scales stays."""
+    bot, mine = jobs(nomad)["one"], [one["ID"] for one in nomad.get("jobs")]
+    identity = bot["ID"]
+    task = {"Name": "t", "Driver": "raw_exec", "Config": {"command": "sleep", "args": ["600"]}}
+    group = {"Name": "g", "Count": 1, "Tasks": [task]}
+    stranger = {"ID": "stranger", "Type": "service", "Datacenters": ["*"], "TaskGroups": [group]}
+    nomad.send("POST", "jobs", {"Job": stranger})
+    nomad.scale("stranger", "g", 2)
+    nomad.send("POST", "jobs", {"Job": {**nomad.get(f"job/{identity}"), "Meta": None}})
+    assert put_right(service, "MarkLost")["correction"].startswith("herdsman registered it again")
+    assert jobs(nomad)["one"]["Meta"] == bot["Meta"]
+    nomad.send("POST", "jobs", {"Job": {**nomad.get(f"job/{identity}"), "Priority": 70}})
+    assert "Priority 70 (ours: 50)" in put_right(service, "Changed")["text"]
+    nomad.scale(identity, "bot", 2)
+    drift = put_right(service, "Scaled")
+    assert "count was set to 2" in drift["text"]
+    assert nomad.get(f"job/{identity}")["TaskGroups"][0]["Count"] == 1
+    service.wait_health("one", "Healthy")
+    assert "drift       Scaled: its count was set to 2" in service.run("status", "one").stdout
+    shown = json.loads(service.run("status", "one", "--output", "json").stdout)
+    assert (shown["bot"]["drift"], shown["inventory"]["scheduler"]) == (drift, "nomad")
+    audited = [(one["action"], one["subject"]) for one in service.get("/api/v1/audit")]
+    assert audited.count(("drift", "one")) == audited.count(("drift-corrected", "one")) >= 2
+    headers = {"Authorization": f"Bearer {service.token}"}
+    figures = httpx.get(f"{service.url}/metrics", headers=headers, timeout=10).text
+    assert 'herdsman_drifts_corrected_total{kind="Scaled"} 1.0' in figures
+    assert 'herdsman_bot_info{bot="one",' in figures
+    assert nomad.get("job/stranger")["TaskGroups"][0]["Count"] == 2
+    nomad.send("DELETE", "job/stranger?purge=true")
+    assert [one["ID"] for one in nomad.get("jobs")] == mine
+    assert_never_two(record)
+
+
+def put_right(service: Service, kind: str) -> dict[str, Any]:
+    """Wait until the bot one had a drift of this kind, and has no more."""
+
+    def look() -> dict[str, Any] | None:
+        found = service.bots()["one"]["drift"]
+        return found if found["kind"] == kind and found["corrected_at"] else None
+
+    drift = wait_for(look, f"the drift {kind} to be put right", 90, 0.2)
+    assert drift is not None
+    return drift
+
+
+def test_what_nomad_fills_in_is_no_difference(service: Service, fleet: Fleet, nomad: NomadAgent) -> None:
+    """Passes and a restart register nothing again, purge no scheduled run, and begin no health anew."""
+    add_program(fleet, kind="scheduled", name="nightly")
+    text = "name: nightly\ntype: scheduled/nightly\nversion: 1.0.0\nschedule: 0 0 1 1 *\nrecord: /dev/null\n"
+    fleet.write("bots/nightly.yaml", text)
+    fleet.commit("a scheduled bot")
+    fleet.push()
+    service.wait_health("nightly", "Healthy")
+    identity = jobs(nomad)["nightly"]["ID"]
+    nomad.send("PUT", f"job/{identity}/periodic/force")
+    wait_for(lambda: runs_of(nomad, identity), "a run of it", 60, 0.3)
+    wait_for(lambda: {one["Status"] for one in runs_of(nomad, identity)} == {"dead"}, "its end", 60, 0.3)
+    before = {one["ID"]: one["JobModifyIndex"] for one in nomad.get("jobs")}
+    since = {name: service.wait_health(name, "Healthy")["since"] for name in ("one", "nightly")}
+    for _ in range(3):
+        service.run("sync")
+    service.stop()
+    service.start()
+    for _ in range(2):
+        service.run("sync")
+    assert {one["ID"]: one["JobModifyIndex"] for one in nomad.get("jobs")} == before
+    assert {name: service.wait_health(name, "Healthy")["since"] for name in since} == since
+    assert [bot["drift"] for name, bot in service.bots().items() if name == "nightly"] == [None]
+    fleet.remove("bots/nightly.yaml")
+    fleet.commit("without it")
+    fleet.push()
+    wait_for(lambda: "nightly" not in jobs(nomad), "its job to be gone", 60, 0.3)
+
+
+def runs_of(nomad: NomadAgent, identity: str) -> list[dict[str, Any]]:
+    """Return the jobs that Nomad made of a scheduled bot's job."""
+    return [one for one in nomad.get("jobs") if one["ParentID"] == identity]
 
 
 def test_nomad_keeps_the_bots_while_herdsman_is_killed(

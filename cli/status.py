@@ -253,7 +253,7 @@ def drift_text(drift: dict[str, Any], now: float) -> str:
     text = f"{drift['kind']}: {printable(drift['text'])}, {ago(now - drift['since'])} ago{often}"
     if drift["corrected_at"] is None:
         return paint(f"{text}; not put right yet", "yellow")
-    took = drift["corrected_at"] - drift["since"]
+    took = max(0.0, drift["corrected_at"] - drift["since"])
     return f"{text}; over after {took:.1f} s: {printable(drift['correction'])}"
 
 

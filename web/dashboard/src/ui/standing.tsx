@@ -63,7 +63,7 @@ function DriftSection({ drift }: { drift: Record<string, unknown> }) {
   if (since === null) return null;
   const corrected = number(drift.corrected_at);
   const times = number(drift.times) ?? 1;
-  const how = corrected === null ? "not put right yet" : `over after ${took(corrected - since)}`;
+  const how = corrected === null ? "not put right yet" : `over after ${took(Math.max(0, corrected - since))}`;
   return (
     <section data-testid="drift">
       <h3>Drift</h3>

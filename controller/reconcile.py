@@ -18,7 +18,7 @@ from controller.database import Database
 from controller.database.audit import add_audit
 from controller.database.deployments import note_deployment
 from controller.database.inventory import save_entries
-from controller.database.revisions import credit_revision, finish_revision, save_revision, trim_changes
+from controller.database.revisions import credit_revision, end_revision, save_revision, trim_changes
 from controller.database.rollbacks import save_trials
 from controller.database.rollouts import save_rollout
 from controller.fleet import Fleet
@@ -456,10 +456,8 @@ class Reconciler:
             save_trials(connection, trials)
             for entry, revision in ran:
                 note_deployment(connection, entry, revision, now, self._settings.deployments_kept)
-            if replaced is not None and replaced.state in (RevisionState.RUNNING, RevisionState.PENDING):
-                finish_revision(
-                    connection, replaced.revision.key, RevisionState.SUPERSEDED, self._clock.time()
-                )
+            if replaced is not None:
+                end_revision(connection, replaced, now)
             if record is not None:
                 save_revision(connection, record)
                 trim_changes(connection, self._settings.revisions_kept)

@@ -4,6 +4,7 @@ A row's id is `Revision.key`: the commit, and its source's name where a fleet ha
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, case, delete, func, or_, select, update
@@ -41,9 +42,20 @@ def save_changes(connection: Connection, revision: str, made: Sequence[Change]) 
 def finish_revision(
     connection: Connection, revision: str, state: RevisionState, finished_at: float | None, held: str = ""
 ) -> None:
-    """Write how a revision ended, or how far it is; `held` says why it waits for a person."""
+    """Write how a revision ended, or how far it is; `held` says why it waits for a person.
+
+    One whose place a newer one took stays so.
+    """
     row = {"state": state.value, "finished_at": finished_at, "held": held}
-    connection.execute(update(revisions).where(revisions.c.id == revision).values(row))
+    going_on = revisions.c.state != RevisionState.SUPERSEDED.value
+    connection.execute(update(revisions).where(revisions.c.id == revision, going_on).values(row))
+
+
+def end_revision(connection: Connection, record: RevisionRecord, now: float) -> None:
+    """Write how a revision ended whose place a newer one takes: as it had, which may not be written yet."""
+    if record.state in (RevisionState.RUNNING, RevisionState.PENDING):
+        record = replace(record, state=RevisionState.SUPERSEDED, finished_at=now, held="")
+    finish_revision(connection, record.revision.key, record.state, record.finished_at, record.held)
 
 
 def known_revisions(connection: Connection) -> set[str]:

@@ -26,10 +26,23 @@ class Proxy:
 
     def __init__(self, target: tuple[str, int]) -> None:
         self.target = target
-        self.mood = ""
+        self._mood = ""
+        self._open: set[socket.socket] = set()
         self.port = 0
         self.struck = 0
         """How many connections were treated badly."""
+
+    @property
+    def mood(self) -> str:
+        return self._mood
+
+    @mood.setter
+    def mood(self, mood: str) -> None:
+        """Treat what comes from now on so; where that is badly, nothing that was there before goes on."""
+        self._mood = mood
+        for one in [*self._open] if mood else ():
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
     @property
     def url(self) -> str:
@@ -50,7 +63,11 @@ class Proxy:
                 time.sleep(0.05)
             return
         with contextlib.suppress(OSError), socket.create_connection(self.target, timeout=10) as server:
-            _forward(client, server, HALF if mood == "half" else None, SLOW if mood == "slow" else 0)
+            self._open.add(server)
+            try:
+                _forward(client, server, HALF if mood == "half" else None, SLOW if mood == "slow" else 0)
+            finally:
+                self._open.discard(server)
 
 
 def _forward(client: socket.socket, server: socket.socket, most: int | None, delay: float) -> None:

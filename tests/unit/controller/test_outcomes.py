@@ -180,3 +180,23 @@ async def test_status_that_could_not_be_saved_is_saved_later_by_itself(world):
         saved = await controller._database.run(load_statuses)
         assert saved["a"][0].health is Health.HEALTHY
         assert await controller._database.run(open_changes) == []
+
+
+async def test_revision_that_was_applied_just_before_the_next_is_told_so(world):
+    """What a revision came to is on record also where the next one comes before that was written."""
+    async with world.life() as controller:
+        true_run = controller._database.run
+
+        async def slow(function):
+            if function.__qualname__.startswith("Telling._save"):
+                raise OSError("no space left on device")
+            return await true_run(function)
+
+        controller._database.run = slow
+        await world.push([spec("a")], 1)
+        await world.clock.advance(1)
+        assert controller.revision().state is RevisionState.APPLIED
+        await world.push([spec("a"), spec("b")], 2)
+        controller._database.run = true_run
+        await world.clock.advance(5)
+        assert [one.state for one in await controller.revisions()] == [RevisionState.APPLIED] * 2

@@ -732,7 +732,7 @@ class Readiness(Struct, omit_defaults=True):
 #   run      {"bot", "run": Run} (topic bot:NAME)
 #   revision {"revision": a RevisionDocument without changes, "changes": those that moved, with their fields}
 #            (topic revisions)
-#   error    an ErrorSummary of a group that changed (topic errors; at most twice a second a group)
+#   error_group an ErrorSummary of a group that changed (topic errors; at most twice a second a group)
 #   system   a SystemDocument (topic system)
 #   reset    {"reason"}: history was lost for this client; refetch by the API
 #   end      {"reason"}: the credential ended; the stream is closed (at a stop of the service it just ends)

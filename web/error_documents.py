@@ -8,7 +8,7 @@ from web.documents import LogEvent
 
 
 class ErrorSummary(Struct):
-    """One error group in `GET /api/v1/errors`, and the payload of an `error` event on the stream."""
+    """One error group in `GET /api/v1/errors`, and the payload of an `error_group` event on the stream."""
 
     id: str
     bot: str

@@ -1,10 +1,11 @@
 """The errors of bots as people ask for them: groups, one with its trail, explanations, resolving."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from controller.records import AuditEntry
 from schemas.errors import NotFound, StoreUnavailable, UsageError
+from telemetry.errors.desk import Told
 from telemetry.errors.explanation import Explanation, explain
 from telemetry.errors.groups import ErrorGroup, Sample
 from telemetry.errors.model import LanguageModel
@@ -40,8 +41,15 @@ class Explained:
     problem: str = ""
 
 
+def _nobody(_groups: Sequence[ErrorGroup]) -> None:
+    """Tell nobody."""
+
+
 class ErrorBook:
-    """Reads and changes error groups. `model` is None where the service was given none."""
+    """Reads and changes error groups; `tell` hears of those that a person changed.
+
+    `model` is None where the service was given none.
+    """
 
     def __init__(
         self,
@@ -51,6 +59,7 @@ class ErrorBook:
         audit: Audit,
         clock: Callable[[], float],
         model: LanguageModel | None = None,
+        tell: Told = _nobody,
     ) -> None:
         self._store = store
         self._events = events
@@ -58,6 +67,7 @@ class ErrorBook:
         self._audit = audit
         self._clock = clock
         self._model = model
+        self._tell = tell
 
     @property
     def has_model(self) -> bool:
@@ -87,12 +97,16 @@ class ErrorBook:
     async def resolve(self, identity: str, by: str, reason: str) -> ErrorGroup:
         """Mark a group as resolved, which the audit keeps. Raises NotFound."""
         group = await self._note("resolve", identity, by, reason)
-        return await self._store.resolve(group.id, self._clock(), by, reason)
+        return self._told_of(await self._store.resolve(group.id, self._clock(), by, reason))
 
     async def reopen(self, identity: str, by: str, reason: str) -> ErrorGroup:
         """Take back that a group is resolved, which the audit keeps. Raises NotFound."""
         group = await self._note("reopen", identity, by, reason)
-        return await self._store.reopen(group.id)
+        return self._told_of(await self._store.reopen(group.id))
+
+    def _told_of(self, group: ErrorGroup) -> ErrorGroup:
+        self._tell([group])
+        return group
 
     async def explain(self, identity: str, *, with_model: bool = False) -> Explained:
         """Return what a group means. Raises NotFound, UsageError where there is no model to ask."""

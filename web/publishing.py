@@ -223,7 +223,7 @@ class LivePublisher:
 
     def _emit_error(self, identity: str) -> None:
         group = self._errors.pop(identity)
-        self._publish(ERRORS, "error", lambda: error_summary(group, time.time()))
+        self._publish(ERRORS, "error_group", lambda: error_summary(group, time.time()))
 
     def _emit_header(self, _key: str) -> None:
         self._publish(FLEET, "fleet", self._header.document)

@@ -7,18 +7,19 @@ from cli.service.telemetry_parts import Telemetry
 from controller.database import Database
 from controller.database.audit import add_audit
 from controller.records import AuditEntry
+from telemetry.errors.desk import Told
 from telemetry.errors.model import HttpModel
 from web.errors import ErrorBook
 
 
-def make_error_book(options: UpOptions, telemetry: Telemetry, database: Database) -> ErrorBook:
+def make_error_book(options: UpOptions, telemetry: Telemetry, database: Database, tell: Told) -> ErrorBook:
     """Return what people ask about errors; what they resolve stands in the database's audit."""
 
     async def audit(entry: AuditEntry) -> None:
         await database.run(lambda connection: add_audit(connection, entry))
 
     return ErrorBook(
-        telemetry.errors, telemetry.events, telemetry.series, audit, time.time, make_model(options)
+        telemetry.errors, telemetry.events, telemetry.series, audit, time.time, make_model(options), tell
     )
 
 

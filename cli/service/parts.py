@@ -193,7 +193,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         ),
         webhooks=Webhooks(origin.webhooks, controller.announce, time.time, telemetry.health.registry),
         plans=make_plans(origin, controller, options),
-        errors=make_error_book(options, telemetry, database),
+        errors=make_error_book(options, telemetry, database, publisher.errors),
         codes=make_codes(origin),
     )
     admin = await ensure_admin_token(access.tokens, options.data / "admin-token", time.time())

@@ -126,7 +126,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         checks=make_checks(mirror, telemetry),
         git=leader,
         leader=leader,
-        errors=make_error_book(up, telemetry, database),
+        errors=make_error_book(up, telemetry, database, publisher.errors),
         notifications=notifications,
         system=make_web_system(fleet, settings.version, mirror, telemetry, intake, notifications),
     )

@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 DEMO = CHECKOUT / "examples" / "fleet"
 CRASHED = "flaky-doge"
+NOISY = "noisy-xrp"
 BOTS = sorted(manifest.stem for manifest in (DEMO / "bots").rglob("*.yaml"))
 LIVELY = [name for name in BOTS if name != CRASHED]
 WAIT = 20_000  # ms, for what comes with the next sample of a bot
@@ -207,6 +208,35 @@ def test_events_are_orders_and_fills(visit: Open) -> None:
         expect(events.locator(".event-data")).to_be_visible()
         page.locator(".toolbar .chip", has_text="all").click()
         shoot_all(page, "events")
+
+
+def test_errors_are_grouped_explained_and_resolved(visit: Open, service: Service) -> None:
+    """From the bot's page to its errors: counted live, with cause, source and trace, resolved by a person."""
+    with visit(f"/bots/{NOISY}") as watched:
+        page = watched.page
+        page.get_by_test_id("errors-of").click()
+        entries = page.locator(".error-entry")
+        expect(entries.filter(has_text="BadAnswer").first).to_be_visible(timeout=WAIT)
+        expect(page.get_by_test_id("stream-state")).to_have_text("live")
+        counts = "() => [...document.querySelectorAll('.error-entry .value')].map(e => e.textContent).join()"
+        page.wait_for_function(
+            f"before => ({counts})() !== before", arg=page.evaluate(counts), timeout=A_MINUTE_AND_MORE
+        )
+        expect(page.get_by_test_id("stream-state")).to_have_text("live")
+        shoot_all(page, "errors")
+        (newest, *_) = service.get("/api/v1/errors", bot=NOISY)
+        page.goto(f"{service.url}/errors/{newest['id']}")
+        expect(page.get_by_test_id("explanation")).to_contain_text("What to do:")
+        expect(page.locator(".source-line.here")).to_contain_text("raise BadAnswer")
+        expect(page.get_by_test_id("trace")).to_contain_text("caused by")
+        expect(page.get_by_test_id("before")).to_contain_text("memory")
+        shoot_all(page, "error")
+        page.get_by_test_id("resolve").click()
+        page.locator("dialog[open] [name=reason]").fill("the demo")
+        page.locator("dialog[open] button[type=submit]").click()
+        expect(page.get_by_test_id("resolve")).to_have_text("Reopen", timeout=A_MINUTE_AND_MORE)
+        (entry, *_) = service.get("/api/v1/audit")
+        assert (entry["action"], entry["subject"], entry["why"]) == ("resolve", NOISY, "the demo")
 
 
 def test_runs_of_the_scheduled_bot(visit: Open) -> None:

@@ -38,7 +38,7 @@ async def stream(
         ),
     ] = "",
 ) -> Stream:
-    """Stream `status`, `fleet`, `revision`, `samples`, `event`, `log`, `run`, `trading`, `error`..."""
+    """Stream `status`, `fleet`, `revision`, `samples`, `event`, `log`, `run`, `trading`..."""
     wanted = parse_topics(topics)
     principal = authenticated(principal_of(request))
     last = request.headers.get("last-event-id", "") or last_event_id

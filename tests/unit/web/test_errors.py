@@ -15,6 +15,7 @@ from schemas.errors import NotFound, StoreUnavailable
 from schemas.labels import AllocationLabels
 from telemetry.embedded import EmbeddedEventStore, TelemetryDatabase
 from telemetry.embedded.errors import EmbeddedErrorStore
+from telemetry.errors.groups import ErrorGroup
 from telemetry.errors.occurrence import ErrorReader
 from telemetry.records import Event, Series
 from tests.fakes.telemetry import MemorySeries
@@ -61,6 +62,7 @@ class Desk:
     web: Running
     audited: list[AuditEntry]
     model: FakeModel
+    told: list[ErrorGroup]
 
 
 def event(offset: int, message: str, **parts: object) -> Event:
@@ -103,9 +105,10 @@ async def desk(folder: Path) -> AsyncIterator[Desk]:
         audited.append(entry)
 
     series = MemorySeries([Series({"__name__": "bot_memory_bytes"}, [(NOW - 81, 5e7)])])
-    book = ErrorBook(store, events, series, audit, lambda: NOW, model)
+    told: list[ErrorGroup] = []
+    book = ErrorBook(store, events, series, audit, lambda: NOW, model, told.extend)
     async with running(folder, errors=book, codes=FakeCodes(), clock=lambda: NOW) as web:
-        yield Desk(web, audited, model)
+        yield Desk(web, audited, model, told)
     await database.close()
 
 
@@ -150,6 +153,10 @@ async def test_resolving_is_for_operators_and_audited(tmp_path: Path) -> None:
         assert [(one.action, one.subject, one.who, one.why) for one in at.audited] == [
             ("resolve", "sma-btc", "operate", "fixed"),
             ("reopen", "sma-btc", "operate", ""),
+        ]
+        assert [(one.id, one.resolution is not None) for one in at.told] == [
+            (error["id"], True),
+            (error["id"], False),
         ]
         assert at.audited[0].details == {"error": error["id"], "type": "main.BadAnswer"}
 

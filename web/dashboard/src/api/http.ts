@@ -54,8 +54,8 @@ export async function getJson<T>(
   return decode(await response.json());
 }
 
-/** Ask for something to be done. Throws ApiProblem. */
-export async function post(path: string, body: unknown): Promise<void> {
+/** Ask for something to be done, and return the answer. Throws ApiProblem. */
+export async function post(path: string, body: unknown): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, {
@@ -68,6 +68,7 @@ export async function post(path: string, body: unknown): Promise<void> {
     throw new ApiProblem(0, "The server does not answer", "Nothing was done as far as this page knows.");
   }
   if (!response.ok) throw await problemOf(response);
+  return response;
 }
 
 /** Build an address from a path and those parameters that are not empty. */

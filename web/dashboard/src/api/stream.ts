@@ -17,6 +17,7 @@ export const STREAM_EVENTS = [
   "event",
   "run",
   "revision",
+  "error_group",
   "system",
   "trading",
   "figures",

@@ -8,6 +8,8 @@ export type Page =
   | { name: "revisions" }
   | { name: "revision"; revision: string }
   | { name: "trading" }
+  | { name: "errors" }
+  | { name: "error"; error: string }
   | { name: "system" }
   | { name: "sign-in" }
   | { name: "nowhere"; path: string };
@@ -31,6 +33,7 @@ function parsePage(path: string): Page {
   if ((first === "revisions" || first === "r") && second !== "")
     return { name: "revision", revision: second };
   if (first === "trading" && second === "") return { name: "trading" };
+  if (first === "errors") return second === "" ? { name: "errors" } : { name: "error", error: second };
   if (first === "system" && second === "") return { name: "system" };
   if (first === "sign-in") return { name: "sign-in" };
   return { name: "nowhere", path };
@@ -90,4 +93,7 @@ export function startRouter(): () => void {
 
 export const botUrl = (name: string): string => `/bots/${encodeURIComponent(name)}`;
 export const revisionUrl = (id: string): string => `/revisions/${encodeURIComponent(id.slice(0, 12))}`;
+export const errorUrl = (id: string): string => `/errors/${encodeURIComponent(id)}`;
+export const errorsOf = (bot: string): string =>
+  bot === "" ? "/errors" : `/errors?bot=${encodeURIComponent(bot)}`;
 export const revisionsOf = (bot: string): string => `/revisions?bot=${encodeURIComponent(bot)}`;

@@ -3,7 +3,15 @@
 import { navigate, place } from "../state/router";
 import { FleetPage } from "./fleet_page";
 import { LazyHelp } from "./lazy_help";
-import { botPage, revisionPage, revisionsPage, systemPage, tradingPage } from "./lazy_pages";
+import {
+  botPage,
+  errorPage,
+  errorsPage,
+  revisionPage,
+  revisionsPage,
+  systemPage,
+  tradingPage,
+} from "./lazy_pages";
 import { Note } from "./notes";
 import { SignIn } from "./sign_in";
 
@@ -26,6 +34,11 @@ function CurrentPage() {
   }
   if (page.name === "revision") return <revisionPage.Page key={`r ${page.revision}`} id={page.revision} />;
   if (page.name === "trading") return <tradingPage.Page key="trading" />;
+  if (page.name === "errors") {
+    const [bot, all] = [query.get("bot") ?? "", query.get("all") !== null];
+    return <errorsPage.Page key={`errors ${bot} ${all}`} bot={bot} all={all} />;
+  }
+  if (page.name === "error") return <errorPage.Page key={`error ${page.error}`} id={page.error} />;
   if (page.name === "system") return <systemPage.Page key="system" />;
   if (page.name === "sign-in") return <SignIn done={() => navigate("/")} />;
   return (

@@ -6,7 +6,7 @@ import { bytes, bytesOf, money, NOTHING, percent, signed } from "../format/numbe
 import { longDuration, moment } from "../format/times";
 import { authorName, healthWord, reasonWords, shellWord, syncWord } from "../format/words";
 import { now } from "../state/clock";
-import { revisionsOf } from "../state/router";
+import { errorsOf, revisionsOf } from "../state/router";
 import { RevisionLink } from "./fleet_row";
 import { lazyPart } from "./lazy";
 import { Age, Glow, isStale } from "./live";
@@ -164,6 +164,9 @@ function Facts({ bot, detail, stale }: { bot: Bot; detail: BotDetail | null; sta
         ) : null}{" "}
         <a href={revisionsOf(bot.name)} data-page class="muted plain-link" data-testid="revisions-of">
           all its revisions
+        </a>{" "}
+        <a href={errorsOf(bot.name)} data-page class="muted plain-link" data-testid="errors-of">
+          its errors
         </a>
       </Fact>
     </dl>

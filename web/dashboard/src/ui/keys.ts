@@ -1,4 +1,4 @@
-/** Keys of every page: `g f`, `g t`, `g r`, `g s`, `/`, `?` and Escape. Nothing happens while somebody types. */
+/** Keys of every page: `g` and a letter, `/`, `?` and Escape. Nothing happens while somebody types. */
 
 import { signal } from "@preact/signals";
 import { navigate } from "../state/router";
@@ -8,7 +8,13 @@ export const helpOpen = signal(false);
 /** `g` waits this long for the key after it. */
 const SEQUENCE_MS = 1000;
 
-const GOTO: Record<string, string> = { f: "/", r: "/revisions", s: "/system", t: "/trading" };
+const GOTO: Record<string, string> = {
+  f: "/",
+  r: "/revisions",
+  e: "/errors",
+  s: "/system",
+  t: "/trading",
+};
 
 export function isTyping(event: KeyboardEvent): boolean {
   const target = event.target as Element | null;

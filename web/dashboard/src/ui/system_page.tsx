@@ -10,6 +10,7 @@ import { SystemState } from "../state/system";
 import { Age } from "./live";
 import { type Outcome, OutcomeMark } from "./shape";
 import { Shell, useFeed } from "./shell";
+import { withCode } from "./with_code";
 
 const OUTCOMES: Record<string, Outcome> = { ok: "good", warning: "warn", failing: "bad" };
 const WHOLE: Record<string, string> = {
@@ -79,11 +80,6 @@ function PartEntry({ part }: { part: Part }) {
       </div>
     </li>
   );
-}
-
-/** Commands stand between backticks, as in the terminal's own messages. */
-function withCode(text: string) {
-  return text.split("`").map((piece, index) => (index % 2 === 1 ? <code key={piece}>{piece}</code> : piece));
 }
 
 function Figure({ value, unit }: Pick<Fact, "value" | "unit">) {

@@ -29,6 +29,7 @@ _TOLD_ALREADY = re.compile(
 _SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 31: "SIGSYS"}
 _NO_DIGITS = str.maketrans("", "", "0123456789")
 _MOST_REMEMBERED = 4096
+_MOST_TRACES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,12 @@ class Occurrence:
 
 
 class ErrorReader:
-    """Reads errors out of events; lines that differ in their numbers alone are read once."""
+    """Reads errors out of events; what differs in its numbers alone, or in nothing, is read once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[str, str]] = {}
+        self._traces: dict[str, ErrorFacts] = {}
+        """The traces read last that are whole in their text: one in a loop comes again as it was."""
 
     def read(self, event: Event, labels: AllocationLabels) -> Occurrence | None:
         """Return the error that an event tells of, None where it tells of none."""
@@ -85,11 +88,21 @@ class ErrorReader:
     def _facts(self, event: Event) -> ErrorFacts | None:
         if event.kind == "lifecycle":
             return _ending(event)
+        if "\n" in event.message and event.message in self._traces:
+            return self._traces[event.message]
         trace = trace_of(event)
         if trace is not None:
-            return _of_trace(trace)
+            return self._of_trace(trace, event)
         said = str(event.data.get("error_type") or "") if event.kind == "error" else ""
         return self._of_line(said, event.message)
+
+    def _of_trace(self, trace: Trace, event: Event) -> ErrorFacts:
+        facts = _of_trace(trace)
+        if not event.data:
+            if len(self._traces) >= _MOST_TRACES:
+                self._traces.clear()
+            self._traces[event.message] = facts
+        return facts
 
     def _of_line(self, said: str, message: str) -> ErrorFacts:
         line = message[:2000]
@@ -118,8 +131,10 @@ def trace_of(event: Event) -> Trace | None:
 
 def _stack(data: Mapping[str, Any]) -> str:
     """Return the stack in a structured line: `stack`, or as pino and winston nest it."""
+    if not data:
+        return ""
     for place in (data, data.get("err"), data.get("error"), data.get("exception")):
-        if isinstance(place, Mapping) and isinstance(stack := place.get("stack"), str):
+        if isinstance(place, dict) and isinstance(stack := place.get("stack"), str):
             return stack
     return ""
 

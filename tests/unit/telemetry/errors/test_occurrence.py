@@ -120,6 +120,16 @@ def test_lines_that_differ_in_numbers_are_one_error() -> None:
     assert len({one.facts.fingerprint for one in found if one}) == 1
 
 
+def test_a_trace_that_comes_again_is_the_same_error() -> None:
+    """The reader's memory of traces gives the same answer as reading each; the next trace is its own."""
+    reader = ErrorReader()
+    texts = [traces.PYTHON, traces.CAUSED, traces.PYTHON]
+    events = [Event(str(number), "alpha", 1.0, "log", "error", text) for number, text in enumerate(texts)]
+    found = [reader.read(event, LABELS) for event in events]
+    assert found == [ErrorReader().read(event, LABELS) for event in events]
+    assert len({one.facts.fingerprint for one in found if one}) == 2
+
+
 def test_ends_that_nothing_printed_tells_of() -> None:
     """A signal, a time-out, an exit without a trace, a start that failed: each is an error."""
     exited = '{"t":5,"kind":"exited","outcome":"crashed","run":"r",'

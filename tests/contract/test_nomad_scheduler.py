@@ -184,6 +184,27 @@ async def test_stopping_a_scheduled_bot_stops_its_run(fleet: Fleet, harness: Nom
     assert await asyncio.to_thread(harness.agent.get, f"jobs?prefix={harness.fleet}") == []
 
 
+async def test_a_run_of_a_scheduled_bot_is_none_of_its_own_and_stays(
+    fleet: Fleet, harness: NomadHarness, listening
+) -> None:
+    """Its job in Nomad is neither seen as a bot nor changed by looks and applies, nor purged at its end."""
+    token = await fleet.scheduler.apply(await fleet.launch("cron", schedule="0 0 1 1 *"), None)
+    await asyncio.to_thread(harness.agent.send, "PUT", f"job/{harness.fleet}.cron/periodic/force")
+    await until(lambda: _placed(fleet, "cron"))
+    assert set((await fleet.scheduler.observe()).bots) == {"cron"}
+    (run,) = await _runs(harness, "cron")
+    await fleet.scheduler.apply(await fleet.launch("cron", digest="two", schedule="0 0 1 1 *"), token)
+    assert set((await fleet.scheduler.observe()).bots) == {"cron"}
+    (after,) = await _runs(harness, "cron")
+    assert (after["ID"], after["JobModifyIndex"]) == (run["ID"], run["JobModifyIndex"])
+
+
+async def _runs(harness: NomadHarness, name: str) -> list[dict[str, Any]]:
+    identity = f"{harness.fleet}.{name}"
+    listed = await asyncio.to_thread(harness.agent.get, f"jobs?prefix={identity}/")
+    return [one for one in listed if one["ParentID"] == identity]
+
+
 async def _placed(fleet: Fleet, name: str) -> bool:
     return bool((await fleet.seen(name)).allocation)
 

@@ -1,5 +1,6 @@
 """Every page of the dashboard in a real browser, on a real service with the demo fleet."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -333,6 +334,40 @@ def test_an_idle_page_has_one_stream_and_fetches_nothing_again(visit: Open) -> N
         revisions.page.wait_for_timeout(5000)
         assert [one.fetched() for one in (fleet, bot, revisions)] == before
         assert [len(one.streams()) for one in (fleet, bot, revisions)] == [1, 1, 1]
+
+
+def test_trading_is_shown_live(visit: Open, service: Service) -> None:
+    """A bot shows its figures, fills and drawdown; the page of all has each account and position."""
+    with visit("/bots/sma-btc?tab=trading") as watched:
+        page = watched.page
+        figures = page.get_by_test_id("figures-dry--USDT")
+        expect(figures).to_contain_text("Sharpe (365 d)", timeout=WAIT)
+        expect(figures).to_contain_text("of 30 days")
+        expect(page.get_by_test_id("chart-bot_trading_drawdown")).to_be_visible(timeout=A_MINUTE_AND_MORE)
+        expect(page.get_by_test_id("fills").locator("tbody tr").first).to_be_visible(
+            timeout=A_MINUTE_AND_MORE
+        )
+        expect_to_move(figures.locator(".value").first)
+        shoot_all(page, "bot-trading")
+        page.set_viewport_size({"width": 390, "height": 844})
+        expect(page.get_by_test_id("tab-trading")).to_have_attribute("aria-selected", "true")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    with visit("/trading") as watched:
+        page = watched.page
+        expect(page.get_by_test_id("figures-dry--USDT")).to_contain_text("bots", timeout=WAIT)
+        expect(page.get_by_test_id("positions").locator("tbody tr").first).to_be_visible(timeout=WAIT)
+        expect_to_move(page.get_by_test_id("net-pnl").first)
+        shoot_all(page, "trading")
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    text = service.run("figures", "sma-btc").stdout
+    assert "sma-btc  (dry, USDT)" in text
+    assert "365 days a year" in text
+    known = json.loads(service.run("figures", "--by", "program", "--output", "json").stdout)
+    assert {"sma-cross", "grid-trader"} <= {one["name"] for one in known}
+    assert "BTC/USDT" in service.run("trades", "sma-btc").stdout
+    held = json.loads(service.run("positions", "--output", "json").stdout)
+    assert all(one["currency"] == "USDT" and one["quantity"] > 0 for one in held)
 
 
 def test_the_keyboard_is_enough(visit: Open) -> None:

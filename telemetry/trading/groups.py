@@ -89,7 +89,7 @@ def _joint(
     years = {view.ratios.annualization for view in tracked}
     annualization = years.pop() if len(years) == 1 else DEFAULT_ANNUALIZATION
     current, deepest, figures = memory.joint(key, [view.days for view in tracked], annualization)
-    return Drawdown(current, deepest, None, None), figures
+    return (Drawdown(current, deepest, None, None) if figures.returns else None), figures
 
 
 def _sum(values: Iterable[float | None]) -> float | None:

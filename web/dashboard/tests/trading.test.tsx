@@ -173,7 +173,7 @@ test("of the derived series only the drawdown is a chart, in percent, under the 
   expect(panels.map((panel) => panel.metric)).toEqual(["bot_equity", "bot_trading_drawdown", "bot_price"]);
   expect([panels[1]?.title, panels[1]?.format(-0.125), panels[1]?.fromZero]).toEqual([
     "drawdown",
-    "-12.5%",
+    "\u221212.50%",
     true,
   ]);
 });

@@ -62,7 +62,7 @@ function reading(metric: string, currency: string): Pick<Panel, "unit" | "format
   if (metric.endsWith("_bytes_per_second"))
     return { unit: "bytes/s", format: (value) => `${bytes(value)}/s` };
   if (metric.endsWith("_bytes")) return { unit: "bytes", format: bytes };
-  if (metric === DRAWDOWN) return { unit: "%", format: (value) => percent(value * 100) };
+  if (metric === DRAWDOWN) return { unit: "%", format: (value) => `${money(value * 100)}%` };
   if (metric.endsWith("_percent")) return { unit: "%", format: percent };
   if (metric.endsWith("_seconds")) return { unit: "s", format: took };
   if (metric.endsWith("_ms")) return { unit: "ms", format: (value) => `${quantity(value)} ms` };

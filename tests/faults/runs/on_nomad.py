@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.e2e.cluster import start_agent
-from tests.e2e.service import COMMAND
+from tests.e2e.service import COMMAND, wait_for
 from tests.engines.nomad import NomadAgent
 from tests.faults.runs.drawing import Run, draw
 from tests.faults.runs.judging import judge
@@ -17,7 +17,7 @@ from tests.faults.runs.proxy import proxy
 from tests.faults.runs.records import end_all
 from tests.faults.runs.running import Outcome, count_lives, load
 from tests.faults.runs.steps import play
-from tests.faults.runs.world import World, new_world
+from tests.faults.runs.world import PATIENCE, World, new_world
 
 STRANGER = {
     "ID": "stranger",
@@ -82,7 +82,12 @@ def _stranger(nomad: NomadAgent) -> Any:
 
 
 def _clear(nomad: NomadAgent) -> None:
-    """Leave nothing of a run on Nomad."""
+    """Leave nothing of a run on Nomad, nor anything that it would start again."""
     for job in nomad.get("jobs"):
         with contextlib.suppress(OSError):
             nomad.send("DELETE", f"job/{job['ID']}?purge=true")
+    wait_for(lambda: not _running(nomad), "what Nomad runs to end", PATIENCE, 0.2)
+
+
+def _running(nomad: NomadAgent) -> list[Any]:
+    return [one for one in nomad.get("allocations") if one["ClientStatus"] in ("pending", "running")]

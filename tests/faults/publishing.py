@@ -79,7 +79,7 @@ def section(played: Mapping[str, Mapping[str, Any]]) -> str:
     grid.append(["---"] * len(grid[0]))
     grid += [[name, *(_gap(bots.get(name)) for bots in faults.values())] for name in names]
     missing = ", ".join(f'"{one.name}"' for one in FAULTS if one.name not in faults)
-    without = f" Not played yet: {missing}." if missing else ""
+    without = f" Not proven yet: {missing}." if missing else ""
     words = (
         f'{len(cases)} cases, two copies at once in {met}, a state lost in {lost}. "Gap": the longest time '
         "without a copy, in seconds. Every case is in `tests/faults/one-copy.json`; an empty field is a case "

@@ -44,7 +44,6 @@ for (const name of new Set([...first].flatMap(opened))) {
   const page = new Set([...first, ...closure(name)]);
   show(weight(page), plain(name), LIMIT);
   const beside = files.find((file) => plain(file) === BESIDE[plain(name)]);
-  if (beside)
-    show(weight(new Set([...page, ...closure(beside)])), `${plain(name)} with its charts`, LIMIT);
+  if (beside) show(weight(new Set([...page, ...closure(beside)])), `${plain(name)} with its charts`, LIMIT);
 }
 process.exit(failed ? 1 : 0);

@@ -1,7 +1,11 @@
-"""Waves on a real Nomad: what may not change yet is not touched."""
+"""Waves, dependencies and sync windows on a real Nomad: what may not change yet is not touched.
+
+One fleet of eight bots goes through all of it, each of which keeps a record of its own life.
+"""
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,7 @@ from playwright.sync_api import expect
 from tests.e2e.browser import open_browser, shoot_all, sign_in_link
 from tests.e2e.cluster import start_agent
 from tests.e2e.fleet import Fleet, add_program, bot_text, new_fleet
-from tests.e2e.lives import assert_never_two
+from tests.e2e.lives import assert_never_two, by_bot, read_lives
 from tests.e2e.service import Service, wait_for
 from tests.engines.nomad import NomadAgent, nomad_agent
 
@@ -20,6 +24,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.nomad, pytest.mark.timeout(600)]
 NAMES = [f"bot-{number}" for number in range(1, 9)]
 """In the order in which waves take them: one, then three, then the rest."""
 SETTINGS = "rollout: {waves: [1, 3], at_once: 2}\n"
+CLOSED = """\
+sync_windows:
+  - {kind: deny, schedule: "* * * * *", duration: 2m, labels: {tier: live}}
+"""
 PATIENCE = 180.0
 
 
@@ -108,6 +116,11 @@ def indices(nomad: NomadAgent) -> dict[str, int]:
     }
 
 
+def counted(record: Path) -> dict[str, int]:
+    """Return how many lives each bot has had."""
+    return {name: len(lives) for name, lives in by_bot(read_lives(record)).items()}
+
+
 def test_a_wave_that_breaks_stops_the_rest_where_they_are(
     service: Service, fleet: Fleet, nomad: NomadAgent, record: Path
 ) -> None:
@@ -139,4 +152,122 @@ def test_a_wave_that_breaks_stops_the_rest_where_they_are(
         page.goto(f"{service.url}/r/{revision}")
         expect(page.get_by_test_id("rollout")).to_contain_text("wave 2 of 3", timeout=60_000)
         shoot_all(page, "waves-revision")
+    assert_never_two(record)
+
+
+def test_a_restart_in_the_middle_goes_on_with_the_wave(
+    service: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+) -> None:
+    """The mended bot begins anew in waves; kill -9 of herdsman under way starts and stops nobody for it."""
+    until_all(service, "1.1.0", [NAMES[0], NAMES[1], NAMES[3]])
+    lives = counted(record)
+    write_bots(fleet, record, "1.1.0")
+    revision = fleet.commit("mended")
+    with ThreadPoolExecutor(1) as hand:
+        pushing = hand.submit(fleet.push, check=False)
+        wait_for(lambda: rollout_of(service, revision).get("wave", 0) >= 1, "the first wave", PATIENCE)
+        service.kill()
+        pushing.result()
+    service.start()
+    until_all(service, "1.1.0")
+    wait_for(lambda: rollout(service, revision).get("done", True), "the last wave", PATIENCE, 0.2)
+    now = counted(record)
+    assert {name: now[name] - lives[name] for name in NAMES[4:]} == dict.fromkeys(NAMES[4:], 1)
+    assert (now["bot-1"], now["bot-2"]) == (lives["bot-1"], lives["bot-2"])
+    starts = {name: by_bot(read_lives(record))[name][-1].start for name in ("bot-3", *NAMES[4:])}
+    assert min(starts.values()) == starts["bot-3"]
+    assert starts["bot-8"] > max(starts["bot-5"], starts["bot-6"], starts["bot-7"])
+    assert_never_two(record)
+
+
+def rollout_of(service: Service, revision: str) -> dict[str, Any]:
+    """Return the waves of a revision, {} also while it is not known yet."""
+    known = {one["id"] for one in service.get("/api/v1/revisions", limit=1)}
+    return rollout(service, revision) if revision in known else {}
+
+
+def test_the_kill_switch_goes_before_every_wave(
+    service: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+) -> None:
+    """Thrown while a wave is under way, it ends all; released, the rollout goes on to its end."""
+    add_program(fleet, version="1.2.0")
+    write_bots(fleet, record, "1.2.0")
+    revision = fleet.commit("1.2.0")
+    with ThreadPoolExecutor(1) as hand:
+        pushing = hand.submit(fleet.push, check=False)
+        wait_for(lambda: rollout_of(service, revision).get("wave", 0) >= 1, "the first wave", PATIENCE)
+        said = service.run("kill", "--all", "--reason", "a drill").stdout
+        pushing.result()
+    assert "dead; nothing starts them" in said
+    assert all(lives[-1].ended for lives in by_bot(read_lives(record)).values())
+    lived = len(read_lives(record))
+    service.run("sync", "--no-waves", check=False)
+    assert {bot["reason"] for bot in service.bots().values()} == {"KillSwitch"}
+    assert all(job["Stop"] for job in nomad.get("jobs?meta=true") if "herdsman.bot" in (job["Meta"] or {}))
+    assert len(read_lives(record)) == lived
+    service.run("release", "--all", "--reason", "the drill is over")
+    until_all(service, "1.2.0")
+    assert_never_two(record)
+
+
+def test_a_bot_waits_for_the_one_that_it_depends_on_and_for_its_window(
+    service: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+) -> None:
+    """It starts once the other is healthy; a closed window holds its change, until somebody says why not."""
+    broken = bot_text("feed", record, "1.2.0", crash_after=0.01).replace("2s", "30s")
+    trader = bot_text("trader", record, "1.2.0").replace(
+        "herdsman: {", "herdsman: {depends_on: [feed], labels: {tier: live}, "
+    )
+    fleet.write("bots/feed.yaml", broken)
+    fleet.write("bots/trader.yaml", trader)
+    fleet.commit("a feed that breaks, and who needs it")
+    fleet.push(check=False)
+
+    def waits() -> str:
+        bot = service.bots().get("trader", {})
+        return str(bot["message"]) if bot.get("reason") == "WaitsForBot" else ""
+
+    told = wait_for(waits, "the trader to wait", PATIENCE, 0.2)
+    assert told.startswith("waits for feed, which is ")
+    assert "trader" not in indices(nomad)
+    fleet.write("bots/feed.yaml", bot_text("feed", record, "1.2.0"))
+    fleet.commit("the feed is mended")
+    fleet.push()
+    until_all(service, "1.2.0", ["feed", "trader"])
+    lives = by_bot(read_lives(record))
+    assert lives["trader"][0].start > lives["feed"][-1].start + 2
+
+    fleet.write("herdsman.yaml", SETTINGS + CLOSED)
+    fleet.write("bots/trader.yaml", trader.replace("record:", "text: changed\nrecord:"))
+    last = fleet.commit("a change out of hours")
+    printed = fleet.push()
+    assert "1 change: waits for the window at " in printed or "1 change waits" in printed, printed
+    held = service.bots()["trader"]
+    assert (held["reason"], held["health"]) == ("WaitsForWindow", "Healthy")
+    assert len(by_bot(read_lives(record))["trader"]) == 1
+    service.run("sync", "--override-window", "the exchange changes its keys")
+    wait_for(lambda: service.bots()["trader"]["applied_revision"] == last, "the change", PATIENCE, 0.2)
+    until_all(service, "1.2.0", ["trader"])
+    audit = [(one["action"], one["why"]) for one in service.get("/api/v1/audit")]
+    assert ("sync", "the exchange changes its keys") in audit
+    assert_never_two(record)
+
+
+def test_another_major_version_needs_the_manifests_consent(
+    service: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+) -> None:
+    """The push is refused at the line of the version, and says what lets it through."""
+    before = indices(nomad)
+    add_program(fleet, version="2.0.0")
+    fleet.write("bots/feed.yaml", bot_text("feed", record, "2.0.0"))
+    fleet.commit("2.0.0")
+    printed = fleet.push_refused()
+    assert "bots/feed.yaml:3" in printed
+    assert "counter 1.2.0 -> 2.0.0 is another major version" in printed
+    assert indices(nomad) == before
+    text = bot_text("feed", record, "2.0.0").replace("herdsman: {", "herdsman: {allow_major: true, ")
+    fleet.write("bots/feed.yaml", text)
+    fleet.commit("2.0.0, meant")
+    fleet.push()
+    until_all(service, "2.0.0", ["feed"])
     assert_never_two(record)

@@ -13,6 +13,7 @@ from pathlib import Path
 from telemetry.agent.states.saver import Whose
 
 _EVERY = 5.0
+_INIT = "1"
 _MARKS = (b"HERDSMAN_BOT=", b"HERDSMAN_LAUNCHER=", b"NOMAD_ALLOC_ID=")
 """Variables whose value is an allocation, or ends with `/` and one."""
 
@@ -60,6 +61,8 @@ class Living:
             try:
                 environment = (process / "environ").read_bytes()
             except PermissionError:
+                if process.name == _INIT:  # of a sandbox, it may be closed to root as well; a bot it is not
+                    continue
                 return None
             except OSError:  # it ended just now
                 continue

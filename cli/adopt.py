@@ -9,7 +9,8 @@ from cli.connection import Client, service_options
 from cli.operations import client_of
 from cli.output import Cell, Column, output_option, print_data, printable, table
 from schemas.errors import UsageError
-from web.documents import AdoptableDocument, AdoptableJob, OperationAnswer
+from web.documents.adoption import AdoptableDocument, AdoptableJob
+from web.documents.operations import OperationAnswer
 
 
 @click.command()

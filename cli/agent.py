@@ -97,7 +97,7 @@ def print_agent_job(
     from cli.output import print_data
     from controller.schedulers.nomad.agent_job import render_agent, variable_path
     from controller.schedulers.nomad.settings import DEFAULT_ADDRESS, NomadSettings
-    from web.documents import FleetDocument
+    from web.documents.revisions import FleetDocument
 
     service = find_service(None, token_file)
     fleet = Client(service).get("/api/v1/fleet", FleetDocument).fleet

@@ -9,7 +9,7 @@ from cli.bot_names import bot_names
 from cli.connection import Client, service_options
 from cli.known_service import find_service
 from cli.output import Cell, Column, ago, output_option, paint, print_data, printable, table
-from web.documents import Build, BuildDetail
+from web.documents.builds import Build, BuildDetail
 
 COLOURS = {"built": "green", "failed": "red", "building": "yellow"}
 

@@ -21,7 +21,7 @@ from cli.known_service import Service, find_service, implied_environment, named
 from cli.output import Cell, Column, output_option, paint, print_data, table
 from cli.token_store import choose_place, forget_token, keep_token, read_token
 from schemas.errors import HerdsmanError, UsageError
-from web.documents import WhoAmI
+from web.documents.access import WhoAmI
 
 _PATIENCE = 3.0
 """Seconds that a service may take to answer before it is called unreachable."""

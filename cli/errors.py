@@ -15,7 +15,7 @@ from cli.logs import line_of
 from cli.operations import reason_option
 from cli.output import Cell, Column, ago, output_option, paint, print_data, printable, table
 from schemas.errors import NotFound, UsageError
-from web.documents import LogEvent
+from web.documents.series import LogEvent
 from web.error_documents import CodeAnswer, ErrorDetail, ErrorSummary, ExplainAnswer, RuleDocument
 
 COLOURS = {"new": "red", "regressed": "red", "ongoing": "yellow", "resolved": "green"}

@@ -11,7 +11,8 @@ from cli.operations import client_of, quoted
 from cli.output import output_option, paint, print_data
 from cli.scope import scope_of, scope_options_of
 from schemas.errors import UsageError
-from web.documents import KillDocument, OperationAnswer
+from web.documents.operations import OperationAnswer
+from web.documents.suspensions import KillDocument
 
 SLACK = 30.0
 """Seconds beyond the most patient bot's kill_timeout that are waited for the last to be dead."""

@@ -11,7 +11,7 @@ from cli.bot_names import bot_names
 from cli.connection import Client, ServiceUnavailable, service_options
 from cli.known_service import find_service
 from cli.output import output_option, paint, print_data, printable
-from web.documents import EventsAnswer, LogEvent
+from web.documents.series import EventsAnswer, LogEvent
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 MOST_REMEMBERED = 10_000

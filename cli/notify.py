@@ -9,7 +9,7 @@ from cli.connection import Client, service_options
 from cli.known_service import find_service
 from cli.output import Cell, Column, ago, output_option, paint, print_data, table
 from schemas.errors import UsageError
-from web.documents import DestinationDocument, SentDocument
+from web.documents.notifications import DestinationDocument, SentDocument
 
 PATIENCE = 60.0
 """Seconds that a test is waited for; a try itself takes 30 at most."""

@@ -18,7 +18,9 @@ from cli.output import HEALTH_MARKS, ago, output_option, paint, print_data
 from cli.plan import plan_lines
 from cli.scope import scope_of, scope_options_of
 from schemas.errors import UsageError
-from web.documents import Bot, BotDetail, OperationAnswer, PlanDocument, RecoverAnswer
+from web.documents.bots import Bot, BotDetail
+from web.documents.operations import OperationAnswer, RecoverAnswer
+from web.documents.revisions import PlanDocument
 
 PATIENCE = 60.0
 """Seconds that a command waits to see its effect; the service goes on by itself after it."""

@@ -11,7 +11,7 @@ from cli.known_service import find_service
 from cli.output import Cell, Column, output_option, print_data, table
 from cli.planning.lines import preview_lines
 from schemas.errors import UsageError
-from web.documents import FleetDocument, PlanDocument, RevisionDocument
+from web.documents.revisions import FleetDocument, PlanDocument, RevisionDocument
 
 if TYPE_CHECKING:
     from gitops.candidates import Packed

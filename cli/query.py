@@ -11,7 +11,7 @@ from cli.connection import Client, service_options
 from cli.known_service import find_service
 from cli.output import printable
 from schemas.errors import UsageError
-from web.documents import QueryAnswer
+from web.documents.bots import QueryAnswer
 
 PATIENCE = 120.0
 """Seconds that the service may take: a query job on Nomad waits for its node before its own 30 s begin."""

@@ -10,7 +10,8 @@ from cli.connection import Client, service_options
 from cli.operations import UNHAPPY, client_of, quoted, show, wait_for
 from cli.output import output_option, print_data
 from schemas.errors import HerdsmanError, UsageError
-from web.documents import Bot, OperationAnswer, OutdatedAnswer
+from web.documents.bots import Bot
+from web.documents.operations import OperationAnswer, OutdatedAnswer
 
 
 class NotHealthy(HerdsmanError):

@@ -23,7 +23,8 @@ from cli.operations import (
 )
 from cli.output import Cell, Column, output_option, print_data, printable, table
 from schemas.errors import UsageError
-from web.documents import Bot, DeploymentDocument, OperationAnswer, RollbackAnswer
+from web.documents.bots import Bot
+from web.documents.operations import DeploymentDocument, OperationAnswer, RollbackAnswer
 
 fleet_option = click.option("--fleet", is_flag=True, help="All bots instead of one.")
 confirm_option = click.option(

@@ -16,7 +16,9 @@ from cli.known_service import find_service
 from cli.operations import wait_for
 from cli.output import Cell, Column, ago, output_option, print_data, printable, table
 from schemas.errors import UsageError
-from web.documents import BotDetail, OperationAnswer, StateDocument, StateVersionDocument
+from web.documents.bots import BotDetail
+from web.documents.operations import OperationAnswer
+from web.documents.states import StateDocument, StateVersionDocument
 
 PATIENCE = 60.0
 """Seconds that a bot which was just stopped has to save its state to the end."""

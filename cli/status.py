@@ -26,7 +26,9 @@ from cli.output import (
     table,
 )
 from cli.system_status import show_system
-from web.documents import Bot, BotDetail, FleetDocument, KillDocument
+from web.documents.bots import Bot, BotDetail
+from web.documents.revisions import FleetDocument
+from web.documents.suspensions import KillDocument
 
 COLUMNS = (
     Column("BOT"),

@@ -8,7 +8,7 @@ from cli.connection import service_options
 from cli.kill import when
 from cli.operations import client_of, suspended_text
 from cli.output import output_option, paint, print_data
-from web.documents import KillDocument, SuspensionDocument
+from web.documents.suspensions import KillDocument, SuspensionDocument
 
 
 @click.command()

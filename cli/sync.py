@@ -10,7 +10,7 @@ from cli.known_service import find_service
 from cli.output import output_option, print_data
 from cli.plan import plan_lines
 from schemas.errors import UsageError
-from web.documents import PlanDocument
+from web.documents.revisions import PlanDocument
 
 ASK = "?"
 """The value of --confirm-prune where it has none."""

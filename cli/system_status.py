@@ -6,7 +6,7 @@ import click
 
 from cli.connection import Client
 from cli.output import ago, paint, print_data, printable, sized
-from web.documents import SystemDocument, SystemFact, SystemNote, SystemPart
+from web.documents.system import SystemDocument, SystemFact, SystemNote, SystemPart
 
 MARKS = {"ok": ("●", "green"), "warning": ("▲", "yellow"), "failing": ("✖", "red")}
 _NOTES = 5

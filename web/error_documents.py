@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from web.documents import LogEvent
+from web.documents.series import LogEvent
 
 
 class ErrorSummary(Struct):

@@ -7,7 +7,7 @@ from typing import Protocol
 from controller.records import KillProgress, RevisionRecord, Suspension
 from controller.remote.rollbacks import Rolling
 from controller.status import BotStatus
-from web.documents import FleetDocument
+from web.documents.revisions import FleetDocument
 from web.presentation import counts, hold_document, kill_document, revision_document, suspension_document
 
 _SURVIVORS = 5

@@ -16,7 +16,7 @@ from gitops.candidates import Packed
 from gitops.compiling.records import BuildRecord
 from gitops.source_code import Asked, SourceCode, SourceCodes
 from schemas.bot import BotSpec
-from web.documents import PlanDocument
+from web.documents.revisions import PlanDocument
 from web.plans import Plans
 from web.services import BuildShelf
 from web.webhooks import Answer, Webhooks

@@ -8,7 +8,7 @@ from controller.preview import Detail, Preview
 from gitops.code_changes import CodeChange
 from gitops.desired import DesiredState
 from schemas.report import error_document
-from web.documents import PlanDocument
+from web.documents.revisions import PlanDocument
 from web.push_lines import Verdict, refusal_line
 
 

@@ -13,7 +13,7 @@ from gitops.desired import DesiredState
 from gitops.trust.question import Question
 from gitops.trust.source import facts
 from gitops.trust.trust import Trust, changed_environments
-from web.documents import PlanDocument
+from web.documents.revisions import PlanDocument
 from web.plan_documents import preview_document
 from web.push_lines import judge
 

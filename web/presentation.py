@@ -32,22 +32,13 @@ from schemas.bot import BotSpec
 from schemas.report import error_document
 from telemetry.records import Event, Sample
 from telemetry.stores import EventPage
-from web.documents import (
-    AdoptableDocument,
-    AdoptableJob,
-    AuditDocument,
-    Bot,
-    DeploymentDocument,
-    EventsAnswer,
-    KillDocument,
-    LogEvent,
-    PlanDocument,
-    Resources,
-    RevisionDocument,
-    Run,
-    SurvivorDocument,
-    SuspensionDocument,
-)
+from web.documents.access import AuditDocument
+from web.documents.adoption import AdoptableDocument, AdoptableJob
+from web.documents.bots import Bot, Resources, Run
+from web.documents.operations import DeploymentDocument
+from web.documents.revisions import PlanDocument, RevisionDocument
+from web.documents.series import EventsAnswer, LogEvent
+from web.documents.suspensions import KillDocument, SurvivorDocument, SuspensionDocument
 
 
 def run_document(run: RunRecord) -> Run:

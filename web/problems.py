@@ -33,7 +33,7 @@ from schemas.errors import (
     UsageError,
 )
 from web.access.denied import AccessDenied
-from web.documents import Problem
+from web.documents.system import Problem
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger("herdsman.web")

@@ -2,7 +2,7 @@
 
 Topics: `fleet` (rows and the header), `revisions`, `errors`, `trading` (figures by account) and `bot:NAME`
 (samples, logs, events, runs, trading).
-See web/documents.py.
+See web/documents/.
 """
 
 import asyncio

@@ -5,7 +5,7 @@ from typing import Any
 from controller.status import BotStatus
 from telemetry.latest import BotLatest, Latest
 from telemetry.records import Sample
-from web.documents import Bot, LastLine, Resources
+from web.documents.bots import Bot, LastLine, Resources
 from web.presentation import drift_document, hold_document
 
 _SHOWN = 500

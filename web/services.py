@@ -37,7 +37,7 @@ from telemetry.stores import EventStore, SeriesStore
 from telemetry.trading_desk import TradingDesk
 from web.access.gate import Access
 from web.dashboard_files import DashboardFiles
-from web.documents import PlanDocument
+from web.documents.revisions import PlanDocument
 from web.errors import ErrorBook
 from web.fleet_header import FleetHeader
 from web.notifications import NoNotifications, NotificationDesk

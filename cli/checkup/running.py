@@ -12,7 +12,7 @@ from cli.connection import Client, reason_of, trust
 from cli.known_service import Service
 from cli.output import ago
 from schemas.errors import HerdsmanError
-from web.documents import SystemDocument
+from web.documents.system import SystemDocument
 
 _PATIENCE = 5.0
 MOST_SKEW = 2.0

@@ -7,7 +7,8 @@ import click
 from cli.connection import Client
 from cli.logs import line_of
 from schemas.errors import HerdsmanError, NotFound
-from web.documents import Bot, BotDetail, EventsAnswer
+from web.documents.bots import Bot, BotDetail
+from web.documents.series import EventsAnswer
 
 FIRST_LINES = 5
 _PATIENCE_FOR_LINES = 5.0

@@ -9,7 +9,7 @@ from cli.service.statuses import check_private, token_in
 from gitops.forges.clients import open_forge, put_comment
 from gitops.forges.place import ForgeKind, PullRequest, pull_request_of, pull_request_of_job
 from schemas.errors import UsageError
-from web.documents import PlanDocument
+from web.documents.revisions import PlanDocument
 
 _TOKENS = {
     ForgeKind.GITHUB: ("GITHUB_TOKEN", "GH_TOKEN"),

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cli.output import paint, printable
-from web.documents import PlanDocument
+from web.documents.revisions import PlanDocument
 
 MARKS = {"create": ("+", "green"), "update": ("~", "blue"), "remove": ("-", "red"), "stop": ("◼", "yellow")}
 """Sign and colour of each action: never colour alone."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cli.planning.lines import advice_words, code_words
-from web.documents import PlanDocument
+from web.documents.revisions import PlanDocument
 
 MOST = 65_536
 """Characters that the strictest forge takes."""

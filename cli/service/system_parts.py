@@ -25,7 +25,7 @@ from telemetry.embedded.retention import Retention
 from telemetry.intake import AgentHeard, Intake
 from telemetry.names import Health
 from telemetry.victoriametrics import VictoriaMetricsStore
-from web.documents import SystemFact, SystemPart, SystemTable
+from web.documents.system import SystemFact, SystemPart, SystemTable
 from web.system.health import Probe, SystemHealth
 from web.system.notes import RecentNotes
 from web.system.own import count_process, live_probe, process_probe, web_probe

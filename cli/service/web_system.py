@@ -14,7 +14,7 @@ from cli.service.telemetry_parts import Telemetry
 from controller.notifications.desk import NotificationDesk
 from controller.remote.mirror import Mirror
 from telemetry.intake import Intake
-from web.documents import SystemFact, SystemPart
+from web.documents.system import SystemFact, SystemPart
 from web.system.health import Probe, SystemHealth
 from web.system.notes import RecentNotes
 from web.system.own import count_process, live_probe, process_probe, web_probe

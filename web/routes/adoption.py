@@ -6,7 +6,8 @@ from litestar.params import JSONBody
 from schemas.errors import UsageError
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import Scope
-from web.documents import AdoptableDocument, AdoptRequest, OperationAnswer
+from web.documents.adoption import AdoptableDocument, AdoptRequest
+from web.documents.operations import OperationAnswer
 from web.presentation import adoptable_document
 from web.routes.parameters import AnyRequest, BotName, Wired
 

@@ -12,7 +12,9 @@ from controller.status import BotStatus
 from schemas.errors import NotFound, StoreUnavailable
 from telemetry.stores import EventQuery
 from web.access.scopes import Scope
-from web.documents import STREAM_POSITION, Bot, BotDetail, EventsAnswer, Run, SeriesAnswer
+from web.documents import STREAM_POSITION
+from web.documents.bots import Bot, BotDetail, Run
+from web.documents.series import EventsAnswer, SeriesAnswer
 from web.moments import optional_moment
 from web.presentation import (
     attempt_document,

@@ -5,7 +5,7 @@ from litestar import get
 from gitops.compiling.records import BuildRecord
 from schemas.errors import NotFound
 from web.access.scopes import Scope
-from web.documents import Build, BuildDetail
+from web.documents.builds import Build, BuildDetail
 from web.problems import UnknownName
 from web.routes.parameters import ProgramOrBot, Wired
 from web.services import Services

@@ -7,7 +7,9 @@ from litestar.params import QueryParameter
 
 from telemetry.stores import EventQuery
 from web.access.scopes import Scope
-from web.documents import STREAM_POSITION, EventsAnswer, FleetDocument, PlanDocument
+from web.documents import STREAM_POSITION
+from web.documents.revisions import FleetDocument, PlanDocument
+from web.documents.series import EventsAnswer
 from web.moments import optional_moment
 from web.presentation import events_answer, plan_document
 from web.queries import NOTABLE_KINDS, checked_level, kinds_of, names_in

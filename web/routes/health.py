@@ -4,7 +4,7 @@ from litestar import MediaType, Response, get
 
 from web.access.guard import principal_of
 from web.access.scopes import PUBLIC, Scope, allows
-from web.documents import Readiness
+from web.documents.system import Readiness
 from web.routes.parameters import AnyRequest, Wired
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"

@@ -6,7 +6,7 @@ from litestar.params import FromPath, JSONBody
 from controller.database.notifications import Delivery, Fate
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import Scope
-from web.documents import DestinationDocument, NotifyTestRequest, SentDocument
+from web.documents.notifications import DestinationDocument, NotifyTestRequest, SentDocument
 from web.routes.parameters import AnyRequest, Wired
 
 

@@ -14,15 +14,9 @@ from controller.records import Wishes
 from schemas.errors import HerdsmanError, UsageError
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import Scope
-from web.documents import (
-    AuditDocument,
-    OperationAnswer,
-    OperationRequest,
-    OutdatedAnswer,
-    RecoverAnswer,
-    SyncAnswer,
-    SyncRequest,
-)
+from web.documents.access import AuditDocument
+from web.documents.operations import OperationAnswer, OperationRequest, OutdatedAnswer, RecoverAnswer
+from web.documents.revisions import SyncAnswer, SyncRequest
 from web.presentation import audit_document, change_document
 from web.progress import follow
 from web.routes.bots import known_bot

@@ -8,7 +8,7 @@ from litestar.params import QueryParameter
 from gitops.candidates import LARGEST_PACK, Packed
 from schemas.errors import UsageError
 from web.access.scopes import Scope
-from web.documents import PlanDocument
+from web.documents.revisions import PlanDocument
 from web.routes.parameters import AnyRequest, Wired
 
 

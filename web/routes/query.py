@@ -5,7 +5,7 @@ from litestar.params import JSONBody
 from msgspec import Raw
 
 from web.access.scopes import Scope
-from web.documents import QueryAnswer, QueryRequest
+from web.documents.bots import QueryAnswer, QueryRequest
 from web.routes.bots import known_bot
 from web.routes.parameters import BotName, Wired
 

@@ -6,7 +6,8 @@ from litestar import Response, get
 from litestar.params import FromPath, QueryParameter
 
 from web.access.scopes import Scope
-from web.documents import STREAM_POSITION, RevisionDocument
+from web.documents import STREAM_POSITION
+from web.documents.revisions import RevisionDocument
 from web.presentation import revision_document, whole_revision_document
 from web.routes.parameters import Limit, Wired
 

@@ -11,7 +11,7 @@ from gitops.revision import Revision
 from schemas.errors import NotFound, UsageError
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import Scope
-from web.documents import (
+from web.documents.operations import (
     DeploymentDocument,
     OperationAnswer,
     OperationRequest,

@@ -12,7 +12,7 @@ from web.access.denied import AccessDenied
 from web.access.gate import cookie_value
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import PUBLIC, Scope
-from web.documents import SignInLink, WhoAmI
+from web.documents.access import SignInLink, WhoAmI
 from web.pages import STYLE
 from web.pages.sign_in import sign_in_page
 from web.routes.parameters import AnyRequest, Wired

@@ -15,7 +15,7 @@ from schemas.errors import NotFound, UsageError
 from schemas.state import KEY_SUFFIX, MOST_FILE, StateFile, StateVersion, find_file, key_of, path_problem
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import Scope
-from web.documents import RestoreRequest, StateDocument, StateKey, StateVersionDocument
+from web.documents.states import RestoreRequest, StateDocument, StateKey, StateVersionDocument
 from web.routes.bots import known_bot
 from web.routes.parameters import AnyRequest, BotName, Wired
 from web.services import Services

@@ -6,7 +6,8 @@ from litestar.params import JSONBody
 from schemas.errors import UsageError
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import Scope
-from web.documents import KillDocument, OperationAnswer, ScopeRequest, SuspensionDocument
+from web.documents.operations import OperationAnswer
+from web.documents.suspensions import KillDocument, ScopeRequest, SuspensionDocument
 from web.presentation import kill_document, suspension_document
 from web.routes.parameters import AnyRequest, Wired
 

@@ -3,7 +3,8 @@
 from litestar import Response, get
 
 from web.access.scopes import Scope
-from web.documents import STREAM_POSITION, SystemDocument
+from web.documents import STREAM_POSITION
+from web.documents.system import SystemDocument
 from web.routes.parameters import Wired
 
 

@@ -7,7 +7,7 @@ from schemas.errors import UsageError
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import Scope
 from web.access.tokens import Token
-from web.documents import TokenDocument, TokenRequest
+from web.documents.access import TokenDocument, TokenRequest
 from web.routes.parameters import AnyRequest, Wired
 
 

@@ -6,7 +6,7 @@ from litestar.status_codes import HTTP_202_ACCEPTED
 
 from web.access.denied import AccessDenied
 from web.access.scopes import PUBLIC
-from web.documents import WebhookAnswer
+from web.documents.revisions import WebhookAnswer
 from web.routes.parameters import AnyRequest, Wired
 from web.webhooks import Answer
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from telemetry.live import Broadcaster
-from web.documents import SystemDocument, SystemPart
+from web.documents.system import SystemDocument, SystemPart
 from web.system.notes import RecentNotes
 
 SYSTEM = "system"

@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from web.documents import SystemNote
+from web.documents.system import SystemNote
 
 MOST = 100
 _LONGEST = 500

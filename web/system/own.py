@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from telemetry.names import Health
-from web.documents import SystemFact, SystemPart
+from web.documents.system import SystemFact, SystemPart
 from web.system.health import Probe
 from web.system.rates import Rate
 

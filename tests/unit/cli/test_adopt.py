@@ -12,7 +12,8 @@ from controller.database import Database
 from controller.database.inventory import load_inventory, save_entries
 from schemas.errors import UsageError
 from tests.unit.controller.examples import entry, spec
-from web.documents import AdoptableJob, PlanDocument
+from web.documents.adoption import AdoptableJob
+from web.documents.revisions import PlanDocument
 
 
 def test_an_adoption_says_step_by_step_what_will_happen():

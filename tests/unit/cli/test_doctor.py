@@ -15,7 +15,7 @@ from cli.doctor import lines_of
 from cli.operations import moment, suspended_text
 from schemas.errors import UsageError
 from tests.unit.cli.test_git import COMMAND, person, run
-from web.documents import SystemDocument, SystemPart, SystemTable
+from web.documents.system import SystemDocument, SystemPart, SystemTable
 
 __all__ = ["person"]
 

@@ -9,7 +9,7 @@ from cli.planning.comment import find_token, pull_request
 from cli.planning.markdown import MOST, comment_of, mark_of
 from gitops.forges.place import pull_request_of
 from schemas.errors import UsageError
-from web.documents import PlanDocument
+from web.documents.revisions import PlanDocument
 
 
 def action(bot: str, **more: Any) -> dict[str, Any]:

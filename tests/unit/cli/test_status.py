@@ -3,7 +3,8 @@
 from msgspec.structs import replace
 
 from cli.status import bot_lines, explanation, fleet_lines
-from web.documents import Bot, BotDetail, FleetDocument, LastLine, Resources
+from web.documents.bots import Bot, BotDetail, LastLine, Resources
+from web.documents.revisions import FleetDocument
 
 TRACE = 'Traceback (most recent call last):\n  File "main.py", line 3, in main\nKeyError: boom\x1b[2J'
 

@@ -1,7 +1,7 @@
 """`herdsman status --service`: what it prints of each part."""
 
 from cli.system_status import system_lines
-from web.documents import SystemDocument, SystemFact, SystemNote, SystemPart, SystemTable
+from web.documents.system import SystemDocument, SystemFact, SystemNote, SystemPart, SystemTable
 
 NOW = 1000.0
 

@@ -26,7 +26,7 @@ from tests.unit.documentation.product import (
     own_variables,
     problem_reasons,
 )
-from web.documents import Bot, BotDetail
+from web.documents.bots import Bot, BotDetail
 
 
 @pytest.mark.parametrize("name", sorted(pages()))

@@ -27,7 +27,7 @@ from schemas.errors import HerdsmanError
 from tests.fakes.web import running
 from tests.unit.gitops.fleets import Clone, bot_file, program_files
 from web.access.scopes import Scope
-from web.documents import PlanDocument
+from web.documents.revisions import PlanDocument
 from web.plans import Plans
 
 SOUND = {**program_files(), "bots/one.yaml": bot_file("one"), "bots/two.yaml": bot_file("two")}

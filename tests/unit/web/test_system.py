@@ -10,7 +10,7 @@ import pytest
 from telemetry.names import Health
 from tests.fakes.web import Running, running
 from web.access.scopes import Scope
-from web.documents import SystemFact, SystemPart
+from web.documents.system import SystemFact, SystemPart
 from web.system.health import SystemHealth, worst
 from web.system.notes import RecentNotes
 from web.system.own import count_process, live_probe, process_probe, web_probe

@@ -1,0 +1,33 @@
+"""Series and events, as the API gives them."""
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class SeriesAnswer(Struct):
+    """`GET /api/v1/bots/{name}/series`: each series' labels, points as [unix seconds, value]."""
+
+    series: list[dict[str, Any]]
+
+
+class LogEvent(Struct):
+    """One event; in `GET /api/v1/bots/{name}/logs` and `/events`, and as `log` and `event` on the stream."""
+
+    id: str
+    bot: str
+    time: float
+    kind: str
+    level: str
+    message: str
+    stream: str
+    run: str
+    revision: str
+    data: dict[str, Any]
+
+
+class EventsAnswer(Struct):
+    """A page of events, newest first."""
+
+    events: list[LogEvent]
+    next_cursor: str

@@ -68,6 +68,8 @@ class TradingDesk:
         self._number = 0
         self._unkept: set[str] = set()
         self._moved: set[str] = set()
+        self._failed: set[str] = set()
+        """Bots whose trading could not be reckoned: said once, until it can be again."""
         self.memory = Memory()
         self._labels: dict[tuple[str, str, str], dict[str, str]] = {}
         self.profile: Callable[[str], Profile] = no_profile
@@ -83,9 +85,22 @@ class TradingDesk:
         return sorted(self._bots)
 
     def accounts(self, bot: str) -> list[AccountView]:
-        """Return a bot's views as of now, by mode, account and currency."""
+        """Return a bot's views as of now, by mode, account and currency. Raises nothing.
+
+        A bot whose trading cannot be reckoned has none, and its fault is no other bot's.
+        """
         known = self._bots.get(bot)
-        return accounts_of(known, self.profile(bot), self._clock(), self.memory) if known else []
+        if known is None:
+            return []
+        try:
+            views = accounts_of(known, self.profile(bot), self._clock(), self.memory)
+        except Exception:  # noqa: BLE001 - whatever one bot printed, the others' figures are told
+            if bot not in self._failed:
+                self._failed.add(bot)
+                _log.exception("the trading of %s cannot be reckoned", bot)
+            return []
+        self._failed.discard(bot)
+        return views
 
     def all_accounts(self) -> Iterable[AccountView]:
         """Yield the views of every bot."""
@@ -122,6 +137,9 @@ class TradingDesk:
             except StoreUnavailable as error:
                 _log.warning("the past of trading cannot be read yet: %s", error)
                 await asyncio.sleep(_WRITE_EVERY)
+            except Exception:  # noqa: BLE001 - without the past there is no trading at all: it is tried again
+                _log.exception("the past of trading cannot be read")
+                await asyncio.sleep(_WRITE_EVERY)
         keep_at = time.monotonic() + _KEEP_EVERY
         while True:
             await asyncio.sleep(_WRITE_EVERY)
@@ -156,12 +174,15 @@ class TradingDesk:
         gone = [bot for bot in self._bots if self._is_past(self._bots[bot])]
         states: dict[str, bytes] = {}
         for bot in bots.difference(gone):
-            states[bot] = _encode(self._bots[bot])
+            try:
+                states[bot] = _encode(self._bots[bot])
+            except Exception:  # noqa: BLE001 - the others are kept
+                _log.exception("the trading of %s cannot be kept", bot)
             if len(states) % _KEPT_AT_ONCE == 0:
                 await asyncio.sleep(0)
         try:
             await self._store.save(number, states, gone)
-        except StoreUnavailable:
+        except BaseException:
             self._unkept |= bots
             raise
         for bot in gone:
@@ -170,26 +191,37 @@ class TradingDesk:
     async def write(self) -> None:
         """Write the derived series of the bots that moved since. Raises StoreUnavailable."""
         bots, self._moved = self._moved, set()
-        now = self._clock()
         samples: list[Sample] = []
         for bot in bots:
-            known = self._bots.get(bot)
-            if known is not None and (labels := known.labels):
-                own = [
-                    one
-                    for view in self.accounts(bot)
-                    for one in derived_samples(view, self._labels_of(bot, labels, view), now)
-                ]
-                self.told(bot, own)
-                samples += own
+            try:
+                samples += self._derive(bot)
+            except Exception:  # noqa: BLE001 - the others' series are written
+                _log.exception("the series of the trading of %s cannot be written", bot)
             await asyncio.sleep(0)
         if samples:
             await self._series.write(samples)
 
+    def _derive(self, bot: str) -> list[Sample]:
+        """Return a bot's derived samples as of now, and tell of them."""
+        known = self._bots.get(bot)
+        if known is None or not known.labels:
+            return []
+        now = self._clock()
+        own = [
+            one
+            for view in self.accounts(bot)
+            for one in derived_samples(view, self._labels_of(bot, known.labels, view), now)
+        ]
+        self.told(bot, own)
+        return own
+
     async def _try(self, work: Awaitable[None]) -> None:
+        """Do a part of the work; whatever happens, the next is done in its time."""
         try:
             await work
-        except StoreUnavailable:
+        except Exception as error:  # noqa: BLE001 - nobody would begin this task again
+            if not isinstance(error, StoreUnavailable):
+                _log.exception("a part of following trading failed")
             self._health.count("herdsman_store_errors_total", store="trading")
 
     def _take(self, bot: str, events: Sequence[Event]) -> None:

@@ -27,6 +27,8 @@ _COINS = ("USDT", "USDC", "FDUSD", "TUSD", "DAI", "BTC", "ETH", "BNB")
 _QUOTES = frozenset((*_FIAT, *_COINS))
 """What may stand behind a dash: `BTC-USDT` is a pair, `ES-DEC` is not."""
 _MOST = 16
+_ABSURD = 1e100
+"""No price, quantity or equity is as large; and what is below it can be multiplied and summed without end."""
 
 
 def pair_of(symbol: str) -> tuple[str, str]:
@@ -54,7 +56,7 @@ def account_of(line: Mapping[str, Any]) -> str:
 
 
 def number_of(line: Mapping[str, Any], name: str) -> float | None:
-    """Return a field as a finite number, None where it is none."""
+    """Return a field as a number, None where it is none, or an absurd one."""
     value = line.get(name)
     if type(value) is not float and type(value) is not int:
         return None
@@ -62,4 +64,4 @@ def number_of(line: Mapping[str, Any], name: str) -> float | None:
         number = float(value)
     except OverflowError:
         return None
-    return number if -1e300 < number < 1e300 else None
+    return number if -_ABSURD < number < _ABSURD else None

@@ -1,5 +1,6 @@
 """The series that are derived of a bot's trading. A figure that is not known has no sample."""
 
+import math
 from collections.abc import Mapping
 
 from telemetry.records import Sample
@@ -54,5 +55,5 @@ def derived_samples(view: AccountView, labels: Mapping[str, str], now: float) ->
     return [
         Sample(name, labels, now, value)
         for name, value in values.items()
-        if value is not None and abs(value) != float("inf")
+        if value is not None and math.isfinite(value)
     ]

@@ -52,7 +52,8 @@ def daily_returns(days: Days) -> list[float]:
     A day that begins with no equity has no return.
     """
     pairs = zip(days.closes, days.closes[1:], days.flows[1:], strict=False)
-    return [(close - flow) / before - 1.0 for before, close, flow in pairs if before > 0]
+    found = [(close - flow) / before - 1.0 for before, close, flow in pairs if before > 0]
+    return [one for one in found if math.isfinite(one)]
 
 
 def joint_returns(tracks: Sequence[Days]) -> list[float]:
@@ -67,14 +68,26 @@ def joint_returns(tracks: Sequence[Days]) -> list[float]:
         for index in range(1, len(one.closes)):
             before[shift + index] += one.closes[index - 1]
             gained[shift + index] += one.closes[index] - one.flows[index] - one.closes[index - 1]
-    return [gain / base for gain, base in zip(gained, before, strict=True) if base > 0]
+    found = [gain / base for gain, base in zip(gained, before, strict=True) if base > 0]
+    return [one for one in found if math.isfinite(one)]
 
 
 def ratios(returns: Sequence[float], annualization: int, max_drawdown: float) -> Ratios:
-    """Return the ratios of daily returns; `max_drawdown` is zero or negative."""
+    """Return the ratios of daily returns; `max_drawdown` is zero or negative.
+
+    Returns that no number holds the squares of have no ratio.
+    """
     count = len(returns)
     if count < LEAST_RETURNS:
         return Ratios(count, annualization)
+    try:
+        return _reckoned(returns, annualization, max_drawdown)
+    except (OverflowError, ValueError):
+        return Ratios(count, annualization)
+
+
+def _reckoned(returns: Sequence[float], annualization: int, max_drawdown: float) -> Ratios:
+    count = len(returns)
     mean = math.fsum(returns) / count
     spread = math.sqrt(math.fsum((one - mean) ** 2 for one in returns) / (count - 1))
     below = math.sqrt(math.fsum(min(one, 0.0) ** 2 for one in returns) / count)
@@ -92,13 +105,11 @@ def ratios(returns: Sequence[float], annualization: int, max_drawdown: float) ->
 
 def drawdown_of(returns: Sequence[float]) -> tuple[float, float]:
     """Return the current and the maximum drawdown of compounded returns, each zero or negative."""
-    value = peak = 1.0
-    deepest = 0.0
+    share, lowest = 1.0, 1.0
     for one in returns:
-        value *= max(1.0 + one, 0.0)
-        peak = max(peak, value)
-        deepest = min(deepest, value / peak - 1.0)
-    return value / peak - 1.0, deepest
+        share = min(share * max(1.0 + one, 0.0), 1.0)
+        lowest = min(lowest, share)
+    return share - 1.0, lowest - 1.0
 
 
 def trip_figures(trips: RoundTrips) -> TripFigures:
@@ -132,7 +143,7 @@ def _compound(returns: Sequence[float], annualization: int) -> float | None:
 
 def _over(value: float, base: float) -> float | None:
     """Return a ratio, None where its base is nothing: it would be infinite, or an accident of rounding."""
-    if base <= 1e-12:
+    if not 1e-12 < base < math.inf:
         return None
     found = value / base
     return found if math.isfinite(found) else None

@@ -4,10 +4,13 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
 from telemetry.embedded.trading import EmbeddedTradingStore
 from telemetry.records import Event, Sample
 from telemetry.stores import SeriesQuery
+from telemetry.trading.state import BotTrading
 from telemetry.trading.views import Profile
 from telemetry.trading_desk import TradingDesk
 from tests.unit.telemetry.trading.lines import DAY, START, Printer
@@ -17,7 +20,7 @@ class House:
     """A desk on the stores of one process."""
 
     def __init__(self, path: Path) -> None:
-        database = TelemetryDatabase(path / "telemetry.db")
+        self.database = database = TelemetryDatabase(path / "telemetry.db")
         self.events = EmbeddedEventStore(database)
         self.series = EmbeddedSeriesStore(database)
         store = EmbeddedTradingStore(database)
@@ -131,3 +134,50 @@ async def test_derived_series_are_written_and_told(tmp_path: Path) -> None:
         told.clear()
         await house.desk.write()
         assert told == [], "nothing moved since"
+
+
+async def test_one_bots_numbers_cost_no_other_bot_its_figures(tmp_path: Path) -> None:
+    """A state with numbers beyond all reckoning, kept by an earlier version, is passed over by itself."""
+    base, fine, wild = {"fleet": "desk"}, Printer("fine"), Printer("wild", allocation="a2")
+    before = BotTrading("wild", labels={**base, "bot": "wild"})
+    long = {"symbol": "LONG/USDT", "side": "buy", "quantity": 1.0, "price": 1.0}
+    before.take(
+        [wild.line("trade", **long), wild.line("trade", **{**long, "symbol": "S/USDT", "side": "sell"})]
+    )
+    (ledger,) = before.ledgers.values()
+    for holding in ledger.holdings.values():
+        holding.quantity *= 1e200
+    before.marks = {"LONG/USDT": 1e200, "S/USDT": 1e200}
+    async with living(tmp_path) as house:
+        await EmbeddedTradingStore(house.database).save(0, {"wild": msgspec.msgpack.encode(before)}, [])
+    async with living(tmp_path) as house:
+        assert house.desk.bots() == ["wild"]
+        await house.print([wild.line("price", 9, symbol="X/USDT", value=1.0)])
+        await house.print([fine.equity(1000, 1), fine.equity(900, 2)])
+        house.desk.samples("fine", [Sample("bot_equity", {**base, "bot": "fine"}, START, 900.0)])
+        await house.desk.write()
+        await house.desk.keep()
+        query = SeriesQuery("fine", "bot_trading_drawdown", START, START + DAY)
+        assert len(await house.series.query(query)) == 1
+        exposure = SeriesQuery("wild", "bot_trading_net_exposure", START, START + DAY)
+        assert await house.series.query(exposure) == []
+
+
+async def test_a_bot_that_cannot_be_reckoned_has_no_figures_and_the_others_theirs(tmp_path: Path) -> None:
+    """A fault of one is logged, and neither the others' figures nor their series miss it."""
+    fine, bad = Printer("fine"), Printer("bad", allocation="a2")
+
+    def profile(bot: str) -> Profile:
+        if bot == "bad":
+            raise ArithmeticError("what this bot says cannot be reckoned")
+        return Profile("cross", "main", "USDT")
+
+    async with living(tmp_path) as house:
+        house.desk.profile = profile
+        for says in (bad, fine):
+            await house.print([says.equity(1000, 1), says.equity(900, 2)])
+            labels = {"fleet": "desk", "bot": says.bot}
+            house.desk.samples(says.bot, [Sample("bot_equity", labels, START, 900.0)])
+        assert [view.bot for view in house.desk.all_accounts()] == ["fine"]
+        await house.desk.write()
+        assert await house.series.query(SeriesQuery("fine", "bot_trading_drawdown", START, START + DAY))

@@ -83,6 +83,18 @@ def test_what_has_no_meaning_is_no_number() -> None:
     assert ratios([9e5] * 60, 365, 0.0).cagr is None
 
 
+@pytest.mark.parametrize("wild", [1e160, 1e308, 5e-324])
+def test_returns_that_are_beyond_numbers_have_no_ratio(wild: float) -> None:
+    """Whatever the returns, nothing is raised, and what is told is a number."""
+    for returns in ([0.01, -0.02] * 20 + [wild], [wild, -1.0] * 20, [wild] * 40):
+        found = ratios(returns, 365, -0.5)
+        told = (found.sharpe, found.sortino, found.calmar, found.cagr, *drawdown_of(returns))
+        assert all(one is None or math.isfinite(one) for one in told)
+    assert ratios([0.01, -0.02] * 20 + [1e160], 365, -0.5).sharpe is None
+    assert all(math.isfinite(one) for one in daily_returns(Days(0, [1e-300, 1e90, 1e90], [0.0] * 3)))
+    assert all(math.isfinite(one) for one in joint_returns([Days(0, [1e-300, 1e90, 1e90], [0.0] * 3)] * 2))
+
+
 def trips(made: Sequence[float]) -> RoundTrips:
     found = RoundTrips()
     for one in made:

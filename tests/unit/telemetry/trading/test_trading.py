@@ -230,5 +230,7 @@ def test_numbers_that_are_none_move_nothing() -> None:
         says.fill("buy", 10**400, 100),
         says.line("position", symbol="X", side="long", quantity=float("inf")),
         says.line("equity", equity=float("nan")),
+        says.fill("buy", 1e200, 1e200, symbol="LONG/USDT"),
+        says.fill("sell", 1e200, 1e200, symbol="SHORT/USDT"),
     )
     assert [one.fills for one in found if one.positions or one.equity is not None or one.fills] == []

@@ -286,8 +286,15 @@ class Intake:
     def _errors_in(self, events: Sequence[Event], labels: AllocationLabels) -> list[Occurrence]:
         """Return the errors among events; ordinary ones cost a look at their level."""
         suspects = [event for event in events if event.level in ERROR_LEVELS]
-        found = [self._error_reader.read(event, labels) for event in suspects]
+        found = [self._error_in(event, labels) for event in suspects]
         return [one for one in found if one is not None]
+
+    def _error_in(self, event: Event, labels: AllocationLabels) -> Occurrence | None:
+        try:
+            return self._error_reader.read(event, labels)
+        except Exception:  # noqa: BLE001 - what a bot printed must cost neither its batch nor the agent
+            _log.exception("the error in an event of %s could not be read", event.bot)
+            return None
 
     def _tell(self, allocation: _Allocation, stream: _Stream, chunk: Chunk, output: Output) -> None:
         """Tell the listener what it was not told by an earlier try at the same batch."""

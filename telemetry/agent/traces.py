@@ -30,9 +30,9 @@ _NODE_HEAD = re.compile(rb"\[?(?:Uncaught )?[A-Za-z_$][\w.$]*(?: \[\w+\])?(?:: |
 _NODE = re.compile(rb"(?:/|file:|node:)\S+:\d+\r?$")
 _GO = re.compile(rb"panic: |fatal error: ")
 _GO_NEXT = re.compile(
-    rb"[ \t]|goroutine \d|panic: |\[signal |created by |exit status|runtime\.|[\w./*()\[\]{}-]+\(.*\)\r?$"
+    rb"[ \t]|goroutine \d|panic: |\[signal |created by |exit status|runtime\.|[\w./*\[\]{}-]+\(.*\)\r?$"
 )
-_RUST = re.compile(rb"thread '.*' .*panicked at ")
+_RUST = re.compile(rb"thread '[^']*' .*panicked at ")
 _RUST_NEXT = re.compile(rb"[ \t]|note: |stack backtrace:")
 
 _CPP = re.compile(rb"terminate called ")
@@ -45,7 +45,7 @@ _RECORD = re.compile(
     rb".*Traceback \(most recent call last\)"
 )
 """A line that begins a record of its own: JSON, a time, or a level."""
-_ANNOUNCES = re.compile(rb"(?:[:,(\[{\\]|\d+ validation errors? for \S.*)\s*$")
+_ANNOUNCES = re.compile(rb"(?:[:,(\[{\\]|\d{1,6} validation errors? for \S.*)\s*$")
 """An exception's first line that says that its message goes on."""
 _BRACKETS = {b"[", b"(", b"]", b")", b"}", b"-", b"*"}
 _MOST_MESSAGE = 20

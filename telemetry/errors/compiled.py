@@ -1,32 +1,32 @@
 """Traces of Rust, Go and C++. Pure."""
 
 import re
+from itertools import islice
 
-from telemetry.errors.trace import LONGEST_LINE, Frame, Thrown, Trace, limited
+from telemetry.errors.trace import Frame, Thrown, Trace, limited
 
-_PANIC = re.compile(
-    r"thread '(?P<thread>[^']*)'(?: \(\d+\))? panicked at (?:'(?P<old>.*)', )?"
-    r"(?P<file>[^:'\n]+):(?P<line>\d{1,9}):\d{1,9}(?P<colon>:?)$",
-    re.MULTILINE | re.DOTALL,
+_PANIC = re.compile(r"thread '[^']*'(?: \(\d{1,10}\))? panicked at ")
+_PANIC_AT = re.compile(
+    r"(?:'(?P<old>.*)', )?(?P<file>[^:'\n]+):(?P<line>\d{1,9}):\d{1,9}:?$", re.MULTILINE | re.DOTALL
 )
+_MOST_PANICS = 5
+"""Beginnings of a panic that are looked at: of each, all that follows may have to be read."""
 _RUST_NOTE = re.compile(r"note: |stack backtrace:|Stack backtrace:")
 _RUST_CALL = re.compile(r"\s*\d{1,4}: (?:0x[0-9a-f]+ - )?(?P<function>\S.*)$")
 _RUST_AT = re.compile(r"\s+at (?P<file>[^:]+):(?P<line>\d{1,9})(?::\d{1,9})?$")
 _RUST_HASH = re.compile(r"::h[0-9a-f]{16}$")
 
 _GO = re.compile(r"^(?P<kind>panic|fatal error): (?P<message>.*)$", re.MULTILINE)
-_GO_ROUTINE = re.compile(r"goroutine \d+[^\[\n]* \[[^\]]*\]:$", re.MULTILINE)
-_GO_CALL = re.compile(
-    r"(?:created by )?(?P<function>\S.*?)(?:\([^()]*(?:\{[^{}]*\}[^()]*)*\)| in goroutine \d+)?$"
-)
+_GO_ROUTINE = re.compile(r"goroutine \d{1,20}(?!\d)[^\[\n]* \[[^\]]*\]:$", re.MULTILINE)
+_GO_CALL = re.compile(r"(?:created by )?(?P<function>\S.*?)(?:\([^()]*\)| in goroutine \d+)?$")
 _GO_AT = re.compile(r"\t(?P<file>.+?):(?P<line>\d{1,9})(?: \+0x[0-9a-f]+)?$")
-_GO_RECOVERED = re.compile(r"\s*\[recovered[^\]]*\]$")
+_GO_RECOVERED = re.compile(r"\s{0,8}\[recovered[^\[\]]*\]$")
 
 _TERMINATE = re.compile(
     r"terminate called (?:after throwing an instance of '(?P<type>[^']+)'"
     r"|(?P<how>without an active exception|recursively))"
 )
-_WHAT = re.compile(r"^\s*what\(\): +(?P<message>.*)$", re.MULTILINE)
+_WHAT = re.compile(r"^[ \t]*what\(\): +(?P<message>.*)$", re.MULTILINE)
 _SANITIZER = re.compile(r"==\d+==\s?ERROR: (?P<tool>\w+Sanitizer): (?P<message>.*)$", re.MULTILINE)
 _RUNTIME = re.compile(
     r"^(?P<file>[^:\s]+):(?P<line>\d{1,9}):\d{1,9}: runtime error: (?P<message>.*)$", re.MULTILINE
@@ -37,7 +37,7 @@ _ASSERT = re.compile(
     re.MULTILINE,
 )
 _GLIBC = re.compile(
-    r"^(?:\*\*\* )?(?P<message>stack smashing detected|double free or corruption \([^)]*\)|free\(\): [\w ]+"
+    r"^(?:\*\*\* )?(?P<message>stack smashing detected|double free or corruption \([^)\n]*\)|free\(\): [\w ]+"
     r"|malloc\(\): [\w ]+|corrupted size vs\. prev_size|munmap_chunk\(\): [\w ]+|buffer overflow detected)",
     re.MULTILINE,
 )
@@ -51,7 +51,8 @@ _SYMBOL = re.compile(r"\s*(?P<file>[^\s(]+)\((?P<function>[^()+]*)(?:\+0x[0-9a-f
 
 def parse_rust(text: str) -> Trace | None:
     """Return the panic in a text, None where there is none."""
-    found = _PANIC.search(text)
+    begun = islice(_PANIC.finditer(text), _MOST_PANICS)
+    found = next((at for one in begun if (at := _PANIC_AT.match(text, one.end()))), None)
     if found is None:
         return None
     rest = text[found.end() :].split("\n")[1:]
@@ -77,7 +78,6 @@ def _rust_frames(lines: list[str]) -> list[Frame]:
     frames: list[Frame] = []
     start = next((number for number, line in enumerate(lines) if "tack backtrace:" in line), len(lines))
     for line in lines[start + 1 :]:
-        line = line[:LONGEST_LINE]
         if (place := _RUST_AT.match(line)) and frames:
             frames[-1] = Frame(frames[-1].function, place["file"], int(place["line"]))
         elif call := _RUST_CALL.match(line):
@@ -106,7 +106,6 @@ def _go_frames(lines: list[str]) -> list[Frame]:
     frames: list[Frame] = []
     call = ""
     for line in lines:
-        line = line[:LONGEST_LINE]
         if not line.strip() or _GO_ROUTINE.match(line):
             break
         if place := _GO_AT.match(line):
@@ -155,7 +154,6 @@ def _native_frames(text: str, *, first: bool = False) -> list[Frame]:
     frames: list[Frame] = []
     last = -1
     for line in text.split("\n"):
-        line = line[:LONGEST_LINE]
         if found := _SYMBOL.match(line):
             frames.append(Frame(found["function"], found["file"]))
         elif found := _NATIVE_AT.match(line):

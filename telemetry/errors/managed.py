@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-from telemetry.errors.trace import LONGEST_LINE, MOST_THROWN, Frame, Thrown, Trace, limited
+from telemetry.errors.trace import MOST_THROWN, Frame, Thrown, Trace, limited
 
 _AT = re.compile(r"\s+at \S|\s*\.\.\. \d+ (?:more|common frames|lines? matching)")
 _JAVA = re.compile(
@@ -24,14 +24,14 @@ _ALONE = re.compile(r"^\[(?P<type>[A-Z]\w*)(?: \[[\w-]+\])?: (?P<message>.*)\](?
 """An error without a stack of its own, as Node shows one whose parts have theirs."""
 _CAUSE = re.compile(r"\[cause\]|Caused by|Wrapped by")
 _PART = re.compile(r"\s|\[|Suppressed")
-_CLASS = re.compile(r"(?:[\w$]+[.$])*[A-Z]\w*$")
+_CLASS = re.compile(r"(?:[\w$.]*[.$])?[A-Z]\w*$")
 _LINES_OF_MESSAGE = 20
 
 
 def parse_node(text: str) -> Trace | None:
     """Return the trace in a text that Node printed, None where there is none."""
     alone = _ALONE.search(text)
-    first = [Thrown(alone["type"], alone["message"])] if alone else []
+    first = [limited(alone["type"], alone["message"], [])] if alone else []
     return _parse(text, "node", _NODE, _node_frame, first)
 
 
@@ -48,7 +48,7 @@ def _parse(
     chain: list[Thrown],
 ) -> Trace | None:
     """Read the blocks of frames, each with its head; `chain` holds what was thrown without any."""
-    lines = [line[:LONGEST_LINE] for line in text.split("\n")]
+    lines = text.split("\n")
     parts: list[Thrown] = []
     past = 0
     for start, end in _runs(lines):

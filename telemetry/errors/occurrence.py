@@ -22,7 +22,7 @@ _TYPED = re.compile(
 )
 """The name of an exception in a line without a trace, as `Exception` subclasses and ccxt's are called."""
 _TOLD_ALREADY = re.compile(
-    r"(?!Error: )(?:[A-Za-z_][\w.]*\.)*\w*(?:Error|Exception|Exit|Interrupt|Warning)\b|Node\.js v|note: |"
+    r"(?!Error: )(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception|Exit|Interrupt|Warning)\b|Node\.js v|note: |"
     r"exit status \d|\s*at |\t|\s*what\(\): |terminate called|.*\b(?:ERROR|CRITICAL|FATAL)\b|\}|    "
 )
 """A last line that ends a trace, or shows its level: the bot itself told of the error that ended it."""

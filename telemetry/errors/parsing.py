@@ -6,7 +6,7 @@ from collections.abc import Callable
 from telemetry.errors.compiled import parse_go, parse_native, parse_rust
 from telemetry.errors.managed import parse_java, parse_node
 from telemetry.errors.python import parse as parse_python
-from telemetry.errors.trace import Trace
+from telemetry.errors.trace import LONGEST_LINE, Trace
 
 LONGEST_TEXT = 65_536
 """Characters that are looked at: of a longer text its beginning and its end."""
@@ -27,7 +27,8 @@ _PARSERS: tuple[tuple[tuple[str, ...], Callable[[str], Trace | None]], ...] = (
 
 def parse_trace(text: str) -> Trace | None:
     """Return the stack trace that a text holds, None where it holds none."""
-    text = within_bounds(text)
+    # A frame is never longer, and of a longer line some patterns would try each part with each other.
+    text = "\n".join(line[:LONGEST_LINE] for line in within_bounds(text).split("\n"))
     for signs, parse in _PARSERS:
         if any(sign in text for sign in signs) and (trace := parse(text)) is not None:
             return trace

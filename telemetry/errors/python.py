@@ -12,7 +12,7 @@ _BETWEEN = re.compile(
 _HEAD = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\):")
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+))?$')
 _THROWN = re.compile(r"(?P<type>[A-Za-z_][\w.<>]*)(?:: ?(?P<message>.*))?$")
-_PART = re.compile(r"[ |]*\+[-+]*-+ (?:\d+|\.\.\.) -+$")
+_PART = re.compile(r"[ |]*\+[-+]*- (?:\d+|\.\.\.) -+$")
 _MARGIN = re.compile(r"^[ ]*[|+](?:-\+-+|-+)?(?: |$)")
 _MARKS = re.compile(r"[\s~^]+$")
 _SYNTAX = re.compile(r"(?:SyntaxError|IndentationError|TabError)\b")
@@ -86,6 +86,5 @@ def _is_code(line: str) -> bool:
 
 def _message(lines: list[str]) -> list[str]:
     """Return the further lines of a message, without the empty ones at its end."""
-    while lines and not lines[-1].strip():
-        lines = lines[:-1]
-    return lines
+    end = next((number for number in range(len(lines), 0, -1) if lines[number - 1].strip()), 0)
+    return lines[:end]

@@ -10,6 +10,7 @@ import pytest
 from schemas.errors import StoreUnavailable
 from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport
+from telemetry.errors.occurrence import ErrorReader, Occurrence
 from telemetry.intake import Intake
 from telemetry.records import Event, Sample
 from telemetry.wire import WIRE_VERSION, Batch, Chunk, Use, encode_batch
@@ -243,3 +244,33 @@ async def test_many_agents_at_once(node: Node) -> None:
     events: list[Event] = await node.stored()
     assert len(events) == 200
     assert node.intake.health.value("herdsman_intake_batches_total", status="204") == 200
+
+
+class Counted:
+    """An error desk that keeps what it was given, and fails while it is told to."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.broken = broken
+        self.errors: list[Occurrence] = []
+
+    async def record(self, occurrences: Sequence[Occurrence]) -> None:
+        if self.broken:
+            raise StoreUnavailable("the error store does not answer")
+        self.errors += occurrences
+
+
+async def test_an_error_that_cannot_be_read_costs_no_batch(node: Node) -> None:
+    """A mistake in reading one error is logged; the batch is stored, and the other errors count."""
+
+    class Mistaken(ErrorReader):
+        def read(self, event: Event, labels: AllocationLabels) -> Occurrence | None:
+            if "odd" in event.message:
+                raise RecursionError("too deep")
+            return super().read(event, labels)
+
+    counted = Counted()
+    intake = Intake(node.series, node.events, node.told, errors=counted)
+    intake._error_reader = Mistaken()
+    assert (await intake.accept(batch(chunk(b"ERROR:m:odd\nERROR:m:plain\n")))).status == 204
+    assert [one.facts.message for one in counted.errors] == ["plain"]
+    assert len(await node.stored()) == 2

@@ -309,13 +309,14 @@ class Intake:
     async def _store(self, work: _Work) -> None:
         if work.reports:
             await self._listener.reports(work.reports)
+        if work.errors and self._errors is not None:
+            # Before the events: once those are stored the lines come no more, while errors count but once.
+            await self._errors.record(work.errors)
         writes = []
         if work.events:
             writes.append(self._events.append(work.events))
         if work.samples:
             writes.append(self._series.write(work.samples))
-        if work.errors and self._errors is not None:
-            writes.append(self._errors.record(work.errors))
         for failure in await asyncio.gather(*writes, return_exceptions=True):
             if failure is not None:
                 raise failure

@@ -274,3 +274,16 @@ async def test_an_error_that_cannot_be_read_costs_no_batch(node: Node) -> None:
     assert (await intake.accept(batch(chunk(b"ERROR:m:odd\nERROR:m:plain\n")))).status == 204
     assert [one.facts.message for one in counted.errors] == ["plain"]
     assert len(await node.stored()) == 2
+
+
+async def test_an_error_is_counted_before_its_event_is_stored(node: Node) -> None:
+    """Whoever dies between the two counts it in the next life, as its event is not stored yet."""
+    body = batch(chunk(b"ERROR:m:order refused\n"))
+    before = Intake(node.series, node.events, node.told, errors=Counted(broken=True))
+    assert (await before.accept(body)).status == 503
+    assert await node.stored() == []
+    counted = Counted()
+    after = Intake(node.series, node.events, node.told, errors=counted)
+    assert (await after.accept(body)).status == 204
+    assert [one.facts.message for one in counted.errors] == ["order refused"]
+    assert len(await node.stored()) == 1

@@ -9,7 +9,7 @@ from schemas.labels import AllocationLabels
 from telemetry.errors.fingerprint import of_line, of_trace, without_prefix
 from telemetry.errors.frames import culprit, located
 from telemetry.errors.parsing import parse_trace, within_bounds
-from telemetry.errors.trace import Frame, Thrown, Trace
+from telemetry.errors.trace import LONGEST_TYPE, Frame, Thrown, Trace
 from telemetry.records import Event
 
 ERROR_LEVELS = frozenset({"error", "critical"})
@@ -27,7 +27,6 @@ _TOLD_ALREADY = re.compile(
 )
 """A last line that ends a trace, or shows its level: the bot itself told of the error that ended it."""
 _SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 31: "SIGSYS"}
-_NO_DIGITS = str.maketrans("", "", "0123456789")
 _MOST_REMEMBERED = 4096
 _MOST_TRACES = 256
 
@@ -60,10 +59,11 @@ class Occurrence:
 
 
 class ErrorReader:
-    """Reads errors out of events; what differs in its numbers alone, or in nothing, is read once."""
+    """Reads errors out of events; what comes again as it was is read once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], tuple[str, str]] = {}
+        self._known: dict[tuple[str, str], str] = {}
+        """The fingerprints of lines by all that they depend on: a type, and a line without its time."""
         self._traces: dict[str, ErrorFacts] = {}
         """The traces read last that are whole in their text: one in a loop comes again as it was."""
 
@@ -106,15 +106,16 @@ class ErrorReader:
 
     def _of_line(self, said: str, message: str) -> ErrorFacts:
         line = message[:2000]
-        key = said, line.translate(_NO_DIGITS)
-        known = self._known.get(key)
-        if known is None:
-            type_ = said or type_in(line)
-            known = type_, of_line(type_, line)
+        type_ = (said or type_in(line))[:LONGEST_TYPE]
+        bare = without_prefix(line)
+        key = type_, bare
+        fingerprint = self._known.get(key)
+        if fingerprint is None:
+            fingerprint = of_line(type_, line)
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
-            self._known[key] = known
-        return ErrorFacts(known[1], known[0] or "error", _short(without_prefix(line)))
+            self._known[key] = fingerprint
+        return ErrorFacts(fingerprint, type_ or "error", _short(bare))
 
 
 def trace_of(event: Event) -> Trace | None:

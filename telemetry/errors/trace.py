@@ -8,6 +8,7 @@ MOST_FRAMES = 200
 MOST_THROWN = 20
 """Exceptions of a chain that are kept."""
 LONGEST_MESSAGE = 2000
+LONGEST_TYPE = 200
 LONGEST_LINE = 2000
 """Characters of a line that are looked at: a frame is never longer."""
 
@@ -71,4 +72,4 @@ def limited(type_: str, message: str, frames: list[Frame]) -> Thrown:
     """Return an exception within bounds: the first and the last frames of very many."""
     if len(frames) > MOST_FRAMES:
         frames = frames[: MOST_FRAMES // 2] + frames[-MOST_FRAMES // 2 :]
-    return Thrown(type_[:200], message.strip()[:LONGEST_MESSAGE], tuple(frames))
+    return Thrown(type_[:LONGEST_TYPE], message.strip()[:LONGEST_MESSAGE], tuple(frames))

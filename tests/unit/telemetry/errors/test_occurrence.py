@@ -120,6 +120,42 @@ def test_lines_that_differ_in_numbers_are_one_error() -> None:
     assert len({one.facts.fingerprint for one in found if one}) == 1
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("ERROR:main:GET /v1/orders failed", "ERROR:main:GET /v2/orders failed"),
+        ("ERROR:main:no deadbe1 there", "ERROR:main:no deadbe12 there"),
+        ("ERROR:main:Http404Error: gone", "ERROR:main:Http500Error: gone"),
+        ("ERROR:main:KeyError: 'price'", "ERROR:main:KeyError: 'size'"),
+    ],
+)
+def test_what_was_read_before_does_not_change_an_error(texts: tuple[str, str]) -> None:
+    """Two lines that are two errors are so in each order, also where they are alike but for a number."""
+    events = [Event(text, "alpha", 1.0, "log", "error", text) for text in texts]
+    alone = [ErrorReader().read(event, LABELS) for event in events]
+    assert len({one.facts.fingerprint for one in alone if one}) == 2
+    reader = ErrorReader()
+    assert [reader.read(event, LABELS) for event in events] == alone
+    reader = ErrorReader()
+    assert [reader.read(event, LABELS) for event in reversed(events)] == alone[::-1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "data"),
+    [
+        ("error", "x" * 100_000, {"error_type": "E" * 100_000}),
+        ("log", f"{'E' * 1500}Error: {'x' * 100_000}", {}),
+        ("log", f"[{'E' * 1500}: {'x' * 1500}]\n    at f (/x.js:1:1)", {}),
+    ],
+)
+def test_what_is_kept_of_an_error_is_bounded(kind: str, message: str, data: dict[str, str]) -> None:
+    """However long a type or message is, only its beginning is kept."""
+    found = ErrorReader().read(Event("1", "alpha", 1.0, kind, "error", message, data=data), LABELS)
+    assert found is not None
+    assert 0 < len(found.facts.type) <= 200
+    assert len(found.facts.message) <= 500
+
+
 def test_a_trace_that_comes_again_is_the_same_error() -> None:
     """The reader's memory of traces gives the same answer as reading each; the next trace is its own."""
     reader = ErrorReader()

@@ -11,7 +11,7 @@ import pytest
 from controller.records import Rules, Suspension
 from controller.schedulers.nomad.scheduler import NomadScheduler
 from controller.schedulers.nomad.settings import NomadSettings
-from controller.schedulers.protocol import Phase
+from controller.schedulers.protocol import ObservedBot, Phase
 from schemas.errors import Conflict, SchedulerRefused
 from tests.contract.nomad_harness import NomadHarness, nomad_harness
 from tests.contract.scheduler_harness import Fleet, until
@@ -159,6 +159,10 @@ async def test_an_installation_that_lost_everything_starts_no_second_copy(
         assert [word for _, word in first.marks("alpha") if word != "alive"] == ["start"]
         again = NomadScheduler(NomadSettings(lost, address=nomad.address), *harness.bundles)
         await again.open()
-        seen = (await again.observe()).bots["alpha"]
-        assert (seen.token, seen.phase) == (token, Phase.RUNNING)
+
+        async def runs() -> ObservedBot | None:
+            bot = (await again.observe()).bots["alpha"]
+            return bot if bot.phase is Phase.RUNNING else None
+
+        assert (await until(runs)).token == token
         await again.close()

@@ -158,7 +158,9 @@ def test_a_bots_page_draws_its_money_and_its_resources(visit: Open) -> None:
     with visit("/bots/sma-btc") as watched:
         page = watched.page
         for metric in ("bot_equity", "bot_price", "bot_cpu_percent", "bot_memory_bytes"):
-            expect(page.get_by_test_id(f"chart-{metric}").locator("canvas")).to_be_visible()
+            expect(page.get_by_test_id(f"chart-{metric}").locator("canvas")).to_be_visible(
+                timeout=A_MINUTE_AND_MORE
+            )
         expect_to_move(page.get_by_test_id("last-value-bot_equity"))
         expect_to_move(page.get_by_test_id("last-value-bot_price"))
         facts = page.locator(".facts")

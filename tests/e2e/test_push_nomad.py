@@ -272,7 +272,7 @@ def put_right(service: Service, kind: str) -> dict[str, Any]:
 
     def look() -> dict[str, Any] | None:
         found = service.bots()["one"]["drift"]
-        return found if found["kind"] == kind and found["corrected_at"] else None
+        return found if found and found["kind"] == kind and found["corrected_at"] else None
 
     drift = wait_for(look, f"the drift {kind} to be put right", 90, 0.2)
     assert drift is not None

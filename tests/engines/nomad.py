@@ -7,6 +7,8 @@ import secrets
 import shlex
 import shutil
 import tempfile
+import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,11 +62,19 @@ class NomadAgent:
     def scale(self, job: str, group: str, count: int) -> None:
         """Set a group's count as an autoscaler does; Nomad refuses that while a deployment is under way."""
         path = f"job/{urllib.parse.quote(job, safe='')}"
-        deployment = self.get(f"{path}/deployment")
-        if deployment and deployment["Status"] == "running":
-            self.send("PUT", f"deployment/fail/{deployment['ID']}")
         body = {"Count": count, "Target": {"Group": group}, "Message": "an autoscaler's"}
-        self.send("POST", f"{path}/scale", body)
+        for left in reversed(range(60)):
+            deployment = self.get(f"{path}/deployment")
+            try:
+                if deployment and deployment["Status"] in ("initializing", "pending", "running"):
+                    self.send("PUT", f"deployment/fail/{deployment['ID']}")
+                self.send("POST", f"{path}/scale", body)
+            except urllib.error.HTTPError:  # a deployment has begun, or ended, since it was looked for
+                if not left:
+                    raise
+                time.sleep(0.5)
+            else:
+                return
 
 
 def client_block(data: Path, meta: dict[str, str] | None = None) -> dict[str, Any]:

@@ -208,7 +208,8 @@ class FakeScheduler:
         self._call("restart")
         job = self._own(name)
         self.show(name, token=self._token())
-        self._start(job)
+        if not self.silent:
+            self._start(job)
 
     async def remove(self, name: str) -> None:
         self._call("remove")

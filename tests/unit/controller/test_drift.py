@@ -344,6 +344,7 @@ async def test_killed_launcher_is_drift_and_a_restart_is_none(running):
     running.scheduler.show("a", phase=Phase.PENDING, reason="launcher_died", message="Exit Code: 137")
     await running.until(lambda: running.controller.status("a").drift is not None)
     assert running.controller.status("a").drift.kind is DriftKind.KILLED
+    running.scheduler.silent = True
     await running.controller.restart("b", "ops", "because")
     token = running.scheduler.jobs["b"].seen.token
     running.scheduler.show("b", phase=Phase.PENDING, reason="launcher_died", token=token)

@@ -42,6 +42,8 @@ class EquityTrack(Struct):
     """What fills had made when the first sample came, marked then; None where there were none."""
     made: float = 0.0
     """What fills had made when the newest sample came."""
+    resting: float = 0.0
+    """The value of one unit when all was withdrawn, until there is equity again; 0 at other times."""
 
     def add(self, equity: float, at: float) -> bool:
         """Take a sample; say whether it counts."""
@@ -68,13 +70,22 @@ class EquityTrack(Struct):
         return self.newest - self.closes[-2] - self.flows[-1]
 
     def _value(self, equity: float, flow: float, at: float) -> None:
-        value = max(equity - flow, 0.0) / self.divisor
+        if self.resting:
+            if equity <= 0:
+                return
+            self.divisor, self.resting = equity / self.resting, 0.0
+            flow = 0.0
+        before = equity - flow
+        value = max(before, 0.0) / self.divisor
         if flow and equity > 0:
-            if equity - flow > 0:
-                self.divisor *= equity / (equity - flow)
-            else:  # all was lost, and this is fresh money: it begins anew
-                self.drawdown = self.max_drawdown = -1.0
+            if before > 0:
+                self.divisor *= equity / before
+            else:  # nothing was left, and this is fresh money: it begins anew
+                if self.peak > 0:  # there had been something, and it was lost
+                    self.drawdown = self.max_drawdown = -1.0
                 self.divisor, self.peak, value = equity, 1.0, 1.0
+        elif flow and before > 0:
+            self.resting = value
         if value >= self.peak:
             self.longest_under = max(self.longest_under, at - self.peak_at if self.drawdown < 0 else 0.0)
             self.peak, self.peak_at, self.drawdown = value, at, 0.0

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from telemetry.trading.currencies import number_of, pair_of
+from telemetry.trading.currencies import currency_named, number_of, pair_of, text_of
 from telemetry.trading.equity import EquityTrack, begun
 from telemetry.trading.holdings import Holding, RoundTrips
 from telemetry.trading.orders import Orders
@@ -39,7 +39,7 @@ class Ledger(Struct):
     """What fills realised, before fees."""
     fees: float = 0.0
     other_fees: dict[str, float] = field(default_factory=dict)
-    """Fees in currencies other than this one."""
+    """Fees in currencies other than this one, and in all where this one was not known."""
     volume: float = 0.0
     last_fill_at: float = 0.0
     trips: RoundTrips = field(default_factory=RoundTrips)
@@ -51,8 +51,13 @@ class Ledger(Struct):
     said: dict[str, float] = field(default_factory=dict)
     """What the newest equity line said besides: balance, realized_pnl, unrealized_pnl, fees, exposures."""
 
-    def trade(self, line: Mapping[str, Any], at: float) -> float | None:
-        """Take a fill; return its price."""
+    @property
+    def tells(self) -> bool:
+        """Say whether lines told of more than transfers."""
+        return bool(self.fills or self.equity or self.told or self.orders.open or self.orders.ended)
+
+    def trade(self, line: Mapping[str, Any], at: float, currency: str = "") -> float | None:
+        """Take a fill; return its price. `currency` is the ledger's, as far as it is known otherwise."""
         quantity, price = number_of(line, "quantity"), number_of(line, "price")
         if quantity is None or price is None or not quantity:
             return None
@@ -62,7 +67,9 @@ class Ledger(Struct):
         if holding is None:
             _make_room(self.holdings)
             holding = self.holdings[key] = Holding()
-        self.realized += holding.fill(signed, price, self._fee(line, price), at, self.trips)
+        self.realized += holding.fill(
+            signed, price, self._fee(line, price, self.currency or currency), at, self.trips
+        )
         if holding.quantity == 0.0:
             del self.holdings[key]
         self.fills += 1
@@ -78,7 +85,7 @@ class Ledger(Struct):
     def position(self, line: Mapping[str, Any], at: float) -> float | None:
         """Take a position as it is told; return its mark price, None where it has none."""
         quantity, side = number_of(line, "quantity"), line.get("side")
-        symbol, key = str(line.get("symbol")), _position_key(line)
+        symbol, key = text_of(line, "symbol"), _position_key(line)
         if quantity is None:
             return None
         closed = side == "flat" or line.get("status") == "closed"
@@ -118,18 +125,22 @@ class Ledger(Struct):
         if self.equity is not None and amount is not None:
             self.equity.pending += amount
 
-    def made(self, marks: Mapping[str, float]) -> float:
+    def fees_in(self, currency: str) -> float:
+        """Return the fees in this ledger's currency, of which it turned out to be `currency`."""
+        return self.fees + self.other_fees.get(currency, 0.0)
+
+    def made(self, marks: Mapping[str, float], currency: str = "") -> float:
         """Return what fills made in all: realised and, at these prices, unrealised, less fees."""
         held = sum([one.unrealized(marks.get(symbol_of(key))) for key, one in self.holdings.items()])
-        return self.realized + held - self.fees
+        return self.realized + held - self.fees_in(currency)
 
-    def _fee(self, line: Mapping[str, Any], price: float) -> float:
-        """Count the fee of a fill; return what of it is in this currency."""
-        fee, currency = number_of(line, "fee"), line.get("fee_currency")
+    def _fee(self, line: Mapping[str, Any], price: float, own: str) -> float:
+        """Count the fee of a fill; return what of it is in this ledger's currency `own`."""
+        fee, currency = number_of(line, "fee"), currency_named(line, "fee_currency")
         if not fee:
             return 0.0
-        if type(currency) is str and currency and self.currency and currency != self.currency:
-            base, _ = pair_of(str(line.get("symbol")))
+        if currency and currency != own and not _quoted_in(line, currency, own):
+            base, _ = pair_of(text_of(line, "symbol"))
             if currency.upper() != base:
                 if currency in self.other_fees or len(self.other_fees) < _MOST_OTHER:
                     self.other_fees[currency] = self.other_fees.get(currency, 0.0) + fee
@@ -142,10 +153,14 @@ class Ledger(Struct):
 _SAID = ("balance", "realized_pnl", "unrealized_pnl", "fees", "gross_exposure", "net_exposure")
 
 
+def _quoted_in(line: Mapping[str, Any], currency: str, own: str) -> bool:
+    """Say whether a symbol of an unknown currency ends with this one, as BTCUSDT does."""
+    return not own and text_of(line, "symbol").upper().endswith(currency.upper())
+
+
 def _position_key(line: Mapping[str, Any]) -> str:
-    position = line.get("position_id")
-    symbol = str(line.get("symbol"))
-    return f"{symbol}#{position}" if type(position) is str or type(position) is int else symbol
+    position, symbol = text_of(line, "position_id"), text_of(line, "symbol")
+    return f"{symbol}#{position}" if position else symbol
 
 
 def symbol_of(key: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from telemetry.trading.currencies import number_of
+from telemetry.trading.currencies import number_of, text_of
 
 _OPEN = frozenset({"submitted", "accepted", "partially_filled"})
 _MOST = 5000
@@ -46,7 +46,7 @@ class Orders(Struct):
 
     def take(self, line: Mapping[str, Any], at: float) -> None:
         """Take an order's state, as its line has it."""
-        identity, status = str(line.get("order_id")), str(line.get("status"))
+        identity, status = text_of(line, "order_id"), text_of(line, "status")
         if status not in _OPEN:
             self._end(identity, at)
             return
@@ -56,15 +56,14 @@ class Orders(Struct):
         if order is None:
             order = self._opened(identity, line, at)
         order.status, order.at = status, max(order.at, at)
-        order.order_type = str(line.get("order_type") or order.order_type)
+        order.order_type = text_of(line, "order_type") or order.order_type
         order.quantity = _newer(line, "quantity", order.quantity)
         order.price = _newer(line, "price", order.price)
         order.told = max(order.told, number_of(line, "filled_quantity") or 0.0)
 
     def filled(self, line: Mapping[str, Any], quantity: float, at: float) -> None:
         """Take a fill, which may name an order: one that is filled whole has ended."""
-        identity = line.get("order_id")
-        order = self.open.get(str(identity)) if identity is not None else None
+        order = self.open.get(text_of(line, "order_id"))
         if order is None:
             return
         order.traded += quantity
@@ -76,7 +75,7 @@ class Orders(Struct):
         if len(self.open) >= _MOST:
             del self.open[next(iter(self.open))]
         self.ended.pop(identity, None)
-        order = OpenOrder(identity, str(line.get("symbol")), str(line.get("side")), "", at, at)
+        order = OpenOrder(identity, text_of(line, "symbol"), text_of(line, "side"), "", at, at)
         self.open[identity] = order
         return order
 

@@ -1,8 +1,9 @@
 """What a bot's trading comes to: one view for each mode, account and currency, never summed across these."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from telemetry.trading.belonging import belonging
 from telemetry.trading.equity import Days, EquityTrack
 from telemetry.trading.figures import Ratios, TripFigures, trip_figures
 from telemetry.trading.holdings import RoundTrips
@@ -134,19 +135,9 @@ def _parts(bot: BotTrading, profile: Profile) -> list[_Part]:
     parts: dict[tuple[str, str, str], _Part] = {}
     ledgers = list(bot.ledgers.values())
     for one in ledgers:
-        mates = [other for other in ledgers if other.mode == one.mode]
-        account = one.account or profile.account or _sole(other.account for other in mates)
-        near = (other.currency for other in mates if other.account in ("", account) or not one.account)
-        currency = one.currency or profile.currency or _sole(near)
-        key = (one.mode, account, currency)
+        key = (one.mode, *belonging(one, ledgers, profile.account, profile.currency))
         parts.setdefault(key, _Part(*key)).ledgers.append(one)
     return [parts[key] for key in sorted(parts)]
-
-
-def _sole(names: Iterable[str]) -> str:
-    """Return the only name that is said, "" where none or several are."""
-    found = {name for name in names if name}
-    return found.pop() if len(found) == 1 else ""
 
 
 def _view(bot: BotTrading, profile: Profile, part: _Part, now: float, memory: Memory) -> AccountView:
@@ -248,7 +239,7 @@ def _pnl(
     held = sum(own) if own else None
     if any(one.fills for one in part.ledgers):
         realized = sum(one.realized for one in part.ledgers)
-        return realized, held or 0.0, sum(one.fees for one in part.ledgers), "fills"
+        return realized, held or 0.0, sum(one.fees_in(part.currency) for one in part.ledgers), "fills"
     said: dict[str, float] = {}
     for ledger in part.ledgers:
         said.update(ledger.said)
@@ -262,6 +253,8 @@ def _other_fees(part: _Part) -> dict[str, float]:
     fees: dict[str, float] = {}
     for ledger in part.ledgers:
         for currency, amount in ledger.other_fees.items():
+            if currency == part.currency:
+                continue  # since its lines did not say what the manifest does: it is among the fees
             fees[currency] = fees.get(currency, 0.0) + amount
     return fees
 

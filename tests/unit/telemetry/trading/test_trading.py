@@ -1,7 +1,9 @@
 """Fills, orders, positions and equity become a bot's trading."""
 
+import msgspec
 import pytest
 
+from telemetry.bot_lines import MOST_IDS
 from telemetry.records import Event
 from telemetry.trading.state import BotTrading
 from telemetry.trading.views import AccountView, Profile, accounts_of
@@ -234,3 +236,161 @@ def test_numbers_that_are_none_move_nothing() -> None:
         says.fill("sell", 1e200, 1e200, symbol="SHORT/USDT"),
     )
     assert [one.fills for one in found if one.positions or one.equity is not None or one.fills] == []
+
+
+def deposited(profile: Profile, transfer: dict[str, str], *sampled: dict[str, str]) -> list[AccountView]:
+    """Return the views of a bot whose equity grows by a deposit of 500 and by nothing else."""
+    says = Printer()
+    bot = BotTrading("sma", account=profile.account, currency=profile.currency)
+    equity = [{"currency": "USDT", **one} for one in sampled]
+    bot.take([says.line("equity", 1, equity=1000.0, **one) for one in equity])
+    bot.take([says.line("transfer", 2, **{"amount": 500.0, "currency": "USDT", **transfer})])
+    bot.take([says.line("equity", 3, equity=1500.0, **one) for one in equity])
+    return [one for one in accounts_of(bot, profile, START + 10) if one.equity is not None]
+
+
+@pytest.mark.parametrize(
+    ("transfer", "sampled"),
+    [
+        ({}, {"account": "main"}),
+        ({"account": "main"}, {}),
+        ({"account": "main"}, {"account": "main"}),
+        ({}, {"account": "main", "currency": ""}),
+        ({"currency": ""}, {"account": "main"}),
+    ],
+)
+def test_a_transfer_finds_the_equity_that_it_moved(transfer: dict[str, str], sampled: dict[str, str]) -> None:
+    """An account or a currency that one of both leaves out is the only one that the bot names."""
+    (found,) = deposited(Profile(), transfer, sampled)
+    assert found.change_today == 0.0
+    assert found.drawdown is not None
+    assert found.drawdown.maximum == 0.0
+
+
+def test_a_transfer_that_may_be_of_two_accounts_is_the_manifests() -> None:
+    """It names no account: it is of the one that the manifest says, and of none where it says none."""
+    accounts = ({"account": "main"}, {"account": "sub"})
+    found = deposited(Profile("cross", account="main"), {}, *accounts)
+    assert {one.account: one.change_today for one in found} == {"main": 0.0, "sub": 500.0}
+    found = deposited(Profile(), {}, *accounts)
+    assert {one.account: one.change_today for one in found} == {"main": 500.0, "sub": 500.0}
+
+
+def test_a_transfer_in_another_currency_moves_no_equity() -> None:
+    """Neither one whose currency the manifest says nor one whose fills do is moved by an amount of BTC."""
+    (other,) = deposited(Profile("cross", currency="USDT"), {"currency": "BTC"}, {"currency": ""})
+    assert other.change_today == 500.0
+    says = Printer()
+    found = views(
+        *(says.fill("buy", 1, 100), says.line("equity", 1, equity=1000.0)),
+        says.line("transfer", 2, amount=1.0, currency="BTC"),
+        says.line("transfer", 2, amount=-5.0, currency="USDT"),
+        says.line("equity", 3, equity=1000.0),
+        profile=Profile(),
+    )
+    (own,) = (one for one in found if one.equity is not None)
+    assert (own.currency, own.fills, own.change_today) == ("USDT", 1, 5.0)
+
+
+def test_all_that_is_withdrawn_is_no_loss() -> None:
+    """An account goes on where it was withdrawn from, however long it was empty."""
+    says = Printer()
+    found = view(
+        *(says.equity(1000, 0), says.equity(900, 1)),
+        *(says.line("transfer", 2, amount=-900.0, currency="USDT"), says.equity(0, 3), says.equity(0, 4)),
+        *(says.line("transfer", 5, amount=500.0, currency="USDT"), says.equity(500, 6)),
+        says.equity(450, 7),
+    )
+    assert found.drawdown is not None
+    assert found.drawdown.maximum == pytest.approx(-0.19)
+    assert found.drawdown.current == pytest.approx(-0.19)
+
+
+def test_an_account_that_begins_empty_has_lost_nothing() -> None:
+    """The first deposit is where it begins."""
+    says = Printer()
+    deposit = says.line("transfer", 1, amount=1000.0, currency="USDT")
+    found = view(says.equity(0, 0), deposit, says.equity(1000, 2), says.equity(990, 3))
+    assert found.drawdown is not None
+    assert found.drawdown.maximum == pytest.approx(-0.01)
+
+
+def test_a_fee_is_of_its_own_currency_also_where_the_fills_is_not_said() -> None:
+    """What BTCUSDT is traded in the manifest may say: a fee in BNB is none of it, and one in USDT is."""
+    says = Printer()
+    plain = [
+        says.fill("buy", 1, 100, symbol="XBTUSDT", fee=0.5, fee_currency="BNB"),
+        says.fill("buy", 1, 100, symbol="XBTUSDT", fee=0.25, fee_currency="USDT"),
+        says.fill("buy", 1, 100, symbol="XBT", fee=0.125, fee_currency="USDT"),
+        says.line("equity", 3, equity=1000.0),
+    ]
+    found = view(*plain, profile=Profile("cross", currency="USDT"))
+    assert (found.fees, found.other_fees) == (0.375, {"BNB": 0.5})
+    unknown = view(*plain)
+    assert (unknown.currency, unknown.fees, unknown.other_fees) == ("", 0.25, {"BNB": 0.5, "USDT": 0.125})
+
+
+def test_equity_without_a_currency_is_held_against_the_fills_of_one() -> None:
+    """Fills in the one currency count, also where an account is left out; of several none does."""
+    says = Printer()
+    lines = [
+        *(says.line("equity", 1, equity=1000.0, account="main"), says.fill("buy", 1, 100, 2)),
+        *(says.fill("sell", 1, 110, 3), says.line("equity", 4, equity=1010.0, account="main")),
+    ]
+    (found,) = views(*lines, profile=Profile())
+    assert found.reconciliation is not None
+    assert (found.reconciliation.pnl_from_fills, found.reconciliation.difference) == (10.0, 0.0)
+    euro = [says.fill(side, 1, price, 5, symbol="BTC/EUR") for side, price in (("buy", 1), ("sell", 8))]
+    bot = BotTrading("sma")
+    bot.take([*lines, *euro, says.line("equity", 6, equity=1010.0, account="main")])
+    (ledger,) = (one for one in bot.ledgers.values() if one.equity is not None)
+    assert ledger.equity is not None
+    assert ledger.equity.made == 0.0
+
+
+def test_a_fill_that_is_printed_again_counts_once_also_in_a_state_that_was_kept() -> None:
+    """A bot that reconnects prints its fills and transfers anew, with the ids that they had."""
+    says, again = Printer(), Printer(allocation="a2")
+    bot = BotTrading("sma")
+    bot.take([says.equity(1000, 0), says.fill("buy", 1, 100, 1, event_id="f1")])
+    bot.take([says.line("transfer", 2, amount=50.0, currency="USDT", event_id=7)])
+    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(bot), type=BotTrading)
+    kept.take(
+        [
+            again.fill("buy", 1, 100, 3, event_id="f1"),
+            again.line("transfer", 4, amount=50.0, currency="USDT", event_id=7),
+            again.fill("buy", 1, 100, 5, event_id="f2"),
+            again.equity(1050, 6),
+        ]
+    )
+    (found,) = accounts_of(kept, Profile(), START + 10)
+    assert (found.fills, found.change_today) == (2, 0.0)
+
+
+def test_only_the_newest_ids_are_remembered() -> None:
+    """What is kept of a bot is bounded."""
+    says, bot = Printer(), BotTrading("sma")
+    bot.take([says.fill("buy", 1, 100, event_id=str(number)) for number in range(MOST_IDS + 5)])
+    assert len(bot.ids) == MOST_IDS
+    assert bot.take([says.fill("buy", 1, 100, event_id=str(MOST_IDS))])
+    (ledger,) = bot.ledgers.values()
+    assert ledger.fills == MOST_IDS + 5
+
+
+def test_what_is_kept_of_long_fields_is_bounded() -> None:
+    """Ids, symbols and types as long as a line cost a state a little each."""
+    long, says, bot = "x" * 60_000, Printer(), BotTrading("sma")
+    bot.take(
+        [
+            says.fill(
+                "buy", 1, 100, symbol=long, position_id=long, order_id=long, account=long, currency=long
+            ),
+            says.line("order", order_id=long, symbol=long, side="buy", status="accepted", order_type=long),
+            says.line("order", order_id=f"{long}2", symbol=long, side="buy", status="canceled"),
+            says.line("position", symbol=long, position_id=long, side="long", quantity=1.0, mark_price=2.0),
+            says.line("price", symbol=long, value=1.0),
+            says.line("balance", asset=long, account=long, total=1.0),
+            says.line("transfer", amount=1.0, currency=long, account=long, event_id=long),
+        ]
+    )
+    assert len(msgspec.msgpack.encode(bot)) < 6000

@@ -17,6 +17,7 @@ from telemetry.names import Health
 from telemetry.records import Event, Sample
 from telemetry.stores import EventStore, SeriesStore, TradingStore
 from telemetry.trading.derived import derived_samples
+from telemetry.trading.equity import DAY
 from telemetry.trading.memory import Memory
 from telemetry.trading.state import KINDS, BotTrading
 from telemetry.trading.views import AccountView, Profile, accounts_of
@@ -68,6 +69,8 @@ class TradingDesk:
         self._number = 0
         self._unkept: set[str] = set()
         self._moved: set[str] = set()
+        self._reckoned: dict[str, tuple[tuple[Profile, int], list[AccountView]]] = {}
+        """The views of bots that did not move since: whoever asks for all waits for those that did."""
         self._failed: set[str] = set()
         """Bots whose trading could not be reckoned: said once, until it can be again."""
         self.memory = Memory()
@@ -93,13 +96,24 @@ class TradingDesk:
         if known is None:
             return []
         try:
-            views = accounts_of(known, self.profile(bot), self._clock(), self.memory)
+            views = self._reckon(known)
         except Exception:  # noqa: BLE001 - whatever one bot printed, the others' figures are told
             if bot not in self._failed:
                 self._failed.add(bot)
                 _log.exception("the trading of %s cannot be reckoned", bot)
             return []
         self._failed.discard(bot)
+        return views
+
+    def _reckon(self, known: BotTrading) -> list[AccountView]:
+        """Return a bot's views: those of before where it has not moved, nor its manifest, nor the day."""
+        profile, now = self.profile(known.bot), self._clock()
+        mark = (profile, int(now // DAY))
+        before = self._reckoned.get(known.bot)
+        if before is not None and before[0] == mark:
+            return before[1]
+        views = accounts_of(known, profile, now, self.memory)
+        self._reckoned[known.bot] = (mark, views)
         return views
 
     def all_accounts(self) -> Iterable[AccountView]:
@@ -114,6 +128,7 @@ class TradingDesk:
             labels = samples[0].labels
             if known.labels.get("program") != labels.get("program") or not known.labels:
                 known.labels = {name: labels[name] for name in _BASE if name in labels}
+                self._reckoned.pop(bot, None)
 
     def events(self, bot: str, events: Sequence[Event]) -> bool:
         """Take new events of a bot; say whether they are of its trading. Raises nothing."""
@@ -187,6 +202,7 @@ class TradingDesk:
             raise
         for bot in gone:
             self._bots.pop(bot, None)
+            self._reckoned.pop(bot, None)
 
     async def write(self) -> None:
         """Write the derived series of the bots that moved since. Raises StoreUnavailable."""
@@ -202,7 +218,10 @@ class TradingDesk:
             await self._series.write(samples)
 
     def _derive(self, bot: str) -> list[Sample]:
-        """Return a bot's derived samples as of now, and tell of them."""
+        """Return a bot's derived samples as of now, and tell of them.
+
+        They are those of the mode that it runs in: a series has no mode, and dry and live would be in one.
+        """
         known = self._bots.get(bot)
         if known is None or not known.labels:
             return []
@@ -210,6 +229,7 @@ class TradingDesk:
         own = [
             one
             for view in self.accounts(bot)
+            if view.mode == known.mode or not known.mode
             for one in derived_samples(view, self._labels_of(bot, known.labels, view), now)
         ]
         self.told(bot, own)
@@ -229,11 +249,15 @@ class TradingDesk:
         if known is None:
             known = self._bots[bot] = BotTrading(bot)
         try:
+            profile = self.profile(bot)
+            if profile.program:
+                known.account, known.currency = profile.account, profile.currency
             moved = known.take(events)
         except Exception:  # noqa: BLE001 - a mistake here must cost no batch and no agent
             _log.exception("what %s printed of its trading could not be taken", bot)
             moved = True
         if moved:
+            self._reckoned.pop(bot, None)
             self._unkept.add(bot)
             self._moved.add(bot)
 

@@ -181,3 +181,54 @@ async def test_a_bot_that_cannot_be_reckoned_has_no_figures_and_the_others_their
         assert [view.bot for view in house.desk.all_accounts()] == ["fine"]
         await house.desk.write()
         assert await house.series.query(SeriesQuery("fine", "bot_trading_drawdown", START, START + DAY))
+
+
+async def test_a_bot_that_went_live_writes_the_series_of_live_alone(tmp_path: Path) -> None:
+    """A series names no mode: it has one value at a time, that of the mode which the bot runs in."""
+    dry, live = Printer(), Printer(mode="live", allocation="a2")
+    told: list[Sample] = []
+    async with living(tmp_path) as house:
+        house.desk.told = lambda _, samples: told.extend(samples)
+        await house.print([dry.equity(1000, 1), dry.fill("buy", 1, 100, 1)])
+        await house.print([live.equity(10, 2), live.fill("buy", 3, 100, 2)])
+        house.desk.samples("sma", [Sample("bot_equity", {"fleet": "desk", "bot": "sma"}, START, 10.0)])
+        await house.desk.write()
+    exposure = [one.value for one in told if one.name == "bot_trading_gross_exposure"]
+    assert exposure == [300.0]
+
+
+async def test_views_that_are_asked_for_again_are_those_of_now(tmp_path: Path) -> None:
+    """What was reckoned of a bot holds until a line, its manifest or the day changes it, and no longer."""
+    says, now, account = Printer(), [START + 10.0], ["main"]
+    database = TelemetryDatabase(tmp_path / "telemetry.db")
+    store = EmbeddedTradingStore(database)
+    events, series = EmbeddedEventStore(database), EmbeddedSeriesStore(database)
+    desk = TradingDesk(events, store, series, clock=lambda: now[0])
+    desk.profile = lambda _: Profile("cross", account[0])
+    await desk.catch_up()
+    desk.events("sma", [says.equity(1000, 1), says.equity(1100, 2)])
+    (first,) = desk.accounts("sma")
+    assert (first.equity, first.change_today, first.account) == (1100.0, 100.0, "main")
+    assert desk.accounts("sma")[0] is first
+    desk.events("sma", [says.equity(1200, 3)])
+    assert desk.accounts("sma")[0].equity == 1200.0
+    account[0] = "sub"
+    assert desk.accounts("sma")[0].account == "sub"
+    now[0] += DAY
+    assert desk.accounts("sma")[0].change_today == 0.0
+    desk.samples("sma", [Sample("bot_equity", {"bot": "sma", "program": "other"}, START, 1.0)])
+    desk.profile = lambda _: Profile()
+    assert desk.accounts("sma")[0].program == "other"
+    await events.close()
+
+
+async def test_what_the_manifest_says_decides_whose_transfer_it_was(tmp_path: Path) -> None:
+    """A transfer that names no account is of the manifest's, also where a bot names two."""
+    says = Printer()
+    async with living(tmp_path) as house:
+        both = [{"account": "main"}, {"account": "sub"}]
+        await house.print([says.equity(1000, 1, **account) for account in both])
+        await house.print([says.line("transfer", 2, amount=500.0, currency="USDT")])
+        await house.print([says.equity(1500, 3, **account) for account in both])
+        found = {view.account: view.change_today for view in house.desk.accounts("sma")}
+    assert found == {"main": 0.0, "sub": 500.0}

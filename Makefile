@@ -41,6 +41,7 @@ run: setup ## Run herdsman with the demo fleet (stop with Ctrl-C)
 WORKERS ?= 2
 
 test: setup engines ## Run every test, on real servers and in a real browser
+	@$(BIN)/python -m compileall -q cli controller gitops schemas telemetry web # else each process of a test does
 	$(PYTEST) tests -n $(WORKERS) --dist loadfile
 	@$(MAKE) --no-print-directory test-dashboard
 

@@ -107,14 +107,34 @@ class Followed:
         self._settle_record(plan)
 
     def _go_on(self) -> list[str]:
-        """Follow what an earlier life left, and return whose changes that are."""
-        left, self._left = self._left, []
+        """Follow what an earlier life left, and return whose changes that are.
+
+        What is of a source that has not been read yet is left until it has: nobody knows what it wants now.
+        """
+        left = [track for track in self._left if not self._unread(track)]
+        self._left = [track for track in self._left if self._unread(track)]
         wanted = self._fleet.wanted.bots if self._fleet.wanted else {}
         for track in left:
             spec = wanted.get(track.change.bot)
             track.aim = replace(track.aim, scheduled=spec is not None and spec.type is BotType.SCHEDULED)
-            self._tracks[track.change.bot] = track
+            self._resume(track)
         return [track.change.bot for track in left]
+
+    def _unread(self, track: _Track) -> bool:
+        """Say whether a change is about a bot, or of a revision, of a source that has not been read yet."""
+        unread = self._fleet.wanted.unread if self._fleet.wanted else {}
+        entry = self._fleet.inventory.get(track.change.bot)
+        owner = entry.source if entry is not None else ""
+        return owner in unread or track.revision.partition("@")[2] in unread
+
+    def _resume(self, track: _Track) -> None:
+        """Follow a change of an earlier life, with whoever asked since for the repair of what it made."""
+        since = self._tracks.get(track.change.bot)
+        if since is not None:
+            if since.revision or since.aim.digest != track.aim.digest:
+                return
+            track.aim, track.placed_at, track.asked = since.aim, since.placed_at, since.asked
+        self._tracks[track.change.bot] = track
 
     def advance(self, name: str) -> float | None:
         """Move a bot's change as far as what is known shows; return when to look again, in seconds."""
@@ -164,8 +184,11 @@ class Followed:
         return replace(record, changes=tuple(self._changes[source].values()), rollout=waves)
 
     def _revision_for(self, action: Action, plan: Plan) -> str:
-        """Return the key of the revision that a change belongs to: that of the bot's own source."""
-        if action.source == plan.revision.origin:
+        """Return the key of the revision that a change belongs to: that of the bot's own source.
+
+        A fleet's one source answers also for the bots of the sources that there were before.
+        """
+        if action.source == plan.revision.origin or not plan.revision.origin:
             return plan.revision.key
         record = self._records.get(action.source)
         return record.revision.key if record else ""

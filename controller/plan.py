@@ -80,7 +80,9 @@ class Plan:
 
     def held_for(self, source: str) -> str:
         """Return why changes of one source are held, "" where they are not."""
-        return (self.holds.get(source, "") if self.holds else self.held) or self.pinned.get(source, "")
+        # The revision of a fleet's one source answers also for the sources that there were before.
+        whole = "" if self.holds and self.revision.origin else self.held
+        return self.holds.get(source, whole) or self.pinned.get(source, "")
 
     def summary(self) -> str:
         """Return `3 of 214 bots change`: what is held does not, and what goes counts among all."""
@@ -121,13 +123,13 @@ def make_plan(
     prunes = find_prunes(desired, wanted, set(renames.values()), inventory, undecided)
     held = holds_of(prunes, desired, consent, allowed)
     holds = {source: one.text for source, one in held.items()}
-    sources = {one.bot: source_of(one, desired, inventory) for one in wanted}
+    sources = {one.bot: source_of(one, inventory) for one in wanted}
     ending = tuple(
         one.bot
         for one in wanted
         if one.kind in (Kind.REMOVE, Kind.STOP)
         and not one.blocked
-        and not _holds(one, inventory, holds.get(sources[one.bot], ""))
+        and not _holds(one, inventory, holds, sources[one.bot], desired)
     )
     leaning = _leaning(ending, inventory)
     actions = [
@@ -182,7 +184,7 @@ def _action(
         reason=one.reason,
         after=after if not old or old in after else (*after, old),
         renamed_from=old,
-        held=_holds(one, inventory, holds.get(source, "")),
+        held=_holds(one, inventory, holds, source, desired),
         source=source,
         blocked=one.blocked,
         drift=one.kind is Kind.DRIFTED,
@@ -211,11 +213,20 @@ def _goes_back(one: Difference, desired: DesiredState, inventory: Mapping[str, I
     return entry is None or entry.digest != one.spec.digest
 
 
-def _holds(one: Difference, inventory: Mapping[str, InventoryEntry], held: str) -> bool:
-    """Say whether a held prune keeps this one: new bots, and removals that have not begun."""
-    if not held:
-        return False
-    return one.kind is Kind.CREATE or (one.kind is Kind.REMOVE and not begun(one.bot, inventory))
+def _holds(
+    one: Difference,
+    inventory: Mapping[str, InventoryEntry],
+    holds: Mapping[str, str],
+    source: str,
+    desired: DesiredState,
+) -> bool:
+    """Say whether a held prune keeps this one: new bots, and removals that have not begun.
+
+    Where several sources became one, a new bot may be one of a dropped source under another name.
+    """
+    if one.kind is Kind.CREATE:
+        return bool(holds) if not desired.several else source in holds
+    return one.kind is Kind.REMOVE and source in holds and not begun(one.bot, inventory)
 
 
 def _renames(wanted: Sequence[Difference], inventory: Mapping[str, InventoryEntry]) -> dict[str, str]:

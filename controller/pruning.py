@@ -67,7 +67,7 @@ def find_prunes(
     for one in wanted:
         removed = one.kind is Kind.REMOVE and one.bot not in renamed
         if removed and ran(inventory.get(one.bot)) and not begun(one.bot, inventory):
-            names[source_of(one, desired, inventory)].add(one.bot)
+            names[source_of(one, inventory)].add(one.bot)
     return [_judged(source, frozenset(of), desired, inventory, undecided) for source, of in names.items()]
 
 
@@ -92,16 +92,17 @@ def holds_of(
 
 def prune_key(desired: DesiredState, source: str) -> str:
     """Return what a decided prune of a source is remembered by: for one revision, or one going back."""
-    part = desired.of_source(source)
+    part = _part(desired, source)
     if part is None:
         return f"@{source}"
     return f"{part.held_at.key} held" if part.held_at is not None else part.revision.key
 
 
-def source_of(one: Difference, desired: DesiredState, inventory: Mapping[str, InventoryEntry]) -> str:
-    """Return the source that a difference belongs to; "" where the fleet has one."""
-    if not desired.several:
-        return ""
+def source_of(one: Difference, inventory: Mapping[str, InventoryEntry]) -> str:
+    """Return the source that a difference belongs to; "" where the fleet has one.
+
+    In a fleet of one source what another one declared before is still that one's, unless it moved.
+    """
     entry = inventory.get(one.bot)
     return one.spec.source if one.spec is not None else entry.source if entry is not None else ""
 
@@ -124,6 +125,11 @@ def named(names: frozenset[str]) -> str:
     return ", ".join(first) + (f" and {more} more" if more else "")
 
 
+def _part(desired: DesiredState, source: str) -> DesiredState | None:
+    """Return what a source asks for, None where it is no longer configured, or has not been read."""
+    return desired.of_source(source) if desired.several or not source else None
+
+
 def _judged(
     source: str,
     names: frozenset[str],
@@ -131,9 +137,10 @@ def _judged(
     inventory: Mapping[str, InventoryEntry],
     undecided: Set[str],
 ) -> Prune:
-    part = desired.of_source(source)
-    every = [one for one in inventory.values() if ran(one)]
-    owned = sum(not desired.several or entry.source == source for entry in every)
+    part = _part(desired, source)
+    # What is ending already will not be left, and stands for nothing that stays.
+    staying = [one for one in inventory.values() if ran(one) and one.halted is not Halt.REMOVED]
+    owned = sum(entry.source == source for entry in staying)
     if part is None:
         return Prune(source, desired.revision.id, names, owned, _orphaned(source, len(names)))
     revision = part.held_at or part.revision

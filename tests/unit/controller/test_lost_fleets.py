@@ -421,6 +421,26 @@ async def test_without_herdsman_yaml_an_environments_service_prunes_nothing(desk
         assert "environment prod" in said + " ".join(controller.problems())
 
 
+async def test_a_fleet_that_is_emptied_while_some_of_it_still_ends_is_held(desk: Desk) -> None:
+    """What an earlier revision removes, and has not ended yet, is none that would be left."""
+    async with desk.world.life() as controller:
+        await desk.start()
+        desk.world.scheduler.slow_stops = True
+        desk.clone.commit(dict.fromkeys([f"bots/{name}.yaml" for name in NAMES[:3]]), "meant")
+        asked = controller.request_pass("operator", by="ada")
+        assert (await asyncio.wait_for(asked.planned(), 60)).held == ""
+        await desk.world.until(lambda: desk.world.scheduler.calls["stop"] == 3)
+        emptied(desk.clone)
+        desk.clone.commit(message="an accident")
+        asked = controller.request_pass("operator", by="ada")
+        assert "3 of 3 bots would be removed" in (await asyncio.wait_for(asked.planned(), 60)).held
+        for name in NAMES[:3]:
+            desk.world.scheduler.finish_stop(name)
+        await desk.world.until(lambda: set(desk.world.scheduler.jobs) == set(NAMES[3:]))
+        await desk.world.clock.advance(5)
+        assert desk.world.scheduler.calls["stop"] == 3
+
+
 async def test_consent_to_one_accident_is_none_to_the_next(desk: Desk) -> None:
     """Whoever agreed to two removals has not agreed to the third that came meanwhile."""
     async with desk.world.life() as controller:

@@ -125,6 +125,25 @@ def test_removals_under_way_are_not_counted_again():
     assert not plan.held
 
 
+def test_what_is_ending_does_not_count_as_left():
+    """An emptied revision is held also while the removals of the one before are still under way."""
+    begun = {f"bot-{n:03}": entry(spec(f"bot-{n:03}"), halted=Halt.REMOVED) for n in range(3)}
+    plan = plan_for([], bots(6), inventory=begun)
+    assert "3 of 3 bots would be removed" in plan.held
+    assert [one.bot for one in plan.actions if not one.held] == [*begun]
+
+
+def test_what_other_sources_declared_before_is_held_where_one_is_left():
+    """A dropped source's bots stay, and none starts beside them under another name."""
+    dropped = {"old": entry(spec("old"), source="research"), "own": entry(spec("own"))}
+    plan = plan_for([spec("kept"), spec("new")], [spec("kept"), spec("old")], inventory=dropped)
+    assert "the source research is no longer configured" in plan.held_for("research")
+    assert {one.bot for one in plan.actions if one.held} == {"old", "new"}
+    assert plan.held_for("") == plan.held
+    agreed = Consent(codes=frozenset(plan.codes.values()))
+    assert not plan_for([spec("kept")], [spec("kept"), spec("old")], inventory=dropped, consent=agreed).held
+
+
 def test_incomplete_tree_removes_nothing():
     """A tree that could not be read whole makes no removal at all, not even a held one."""
     plan = plan_for([], bots(10), complete=False)

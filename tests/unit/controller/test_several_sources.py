@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.consent import TO_WHAT_IS_HELD
-from controller.records import RevisionState
+from controller.records import ChangeState, RevisionState
 from controller.schedulers.protocol import Phase
 from controller.status import Reason, Sync
 from gitops.desired import DesiredState
@@ -293,6 +293,72 @@ async def test_a_fleet_of_one_source_becomes_one_of_several(two):
     async with two.life() as controller:
         await two.until(lambda: controller.status("a").source == "desk")
         assert two.scheduler.applied == applied
+
+
+async def test_a_fleet_of_several_sources_becomes_one_of_one(two):
+    """Bots that the one source left does not declare run on until somebody confirms that they go."""
+    two.desk.push([spec(name) for name in ("a", "b", "c", "d", "e")], 1)
+    two.research.push([spec("x")], 2)
+    async with two.life():
+        await two.until_running("a", "b", "c", "d", "e", "x")
+    applied = list(two.scheduler.applied)
+    two.source = FakeSource()
+    two.source.push([spec(name) for name in ("a", "b", "c", "d", "e")], 3)
+    async with two.life() as controller:
+        asked = controller.request_pass("operator", by="ada")
+        assert "the source research is no longer configured" in (await asked.planned()).held
+        await two.clock.advance(12)
+        assert two.running() == {"a", "b", "c", "d", "e", "x"}
+        assert controller.status("x").reason is Reason.PRUNE_HELD
+        assert controller.revision().state is RevisionState.PENDING
+        await controller.request_pass("operator", by="ada").wait()
+        assert "x" in two.running()
+        await controller.request_pass("operator", by="ada", consent=TO_WHAT_IS_HELD).wait()
+        await two.until(lambda: two.running() == {"a", "b", "c", "d", "e"})
+        assert two.scheduler.applied == applied
+
+
+async def test_a_change_outlives_a_restart_whose_first_pass_knows_another_source_only(two):
+    """What one source left on its way is followed once it has been read, and overtaken by no other source."""
+    two.desk.push([spec("a")], 1)
+    two.research.push([spec("b")], 2)
+    async with two.life():
+        await two.until_running("a", "b")
+        await two.clock.advance(1)
+    two.research.error = SourceUnavailable("no answer")
+    two.compose()
+    async with two.life() as controller:
+        await two.until(two.settled)
+        await two.clock.advance(3)
+        (change,) = (await controller.find_revision(f"{2:040x}")).changes
+        assert change.state is ChangeState.RUNNING
+        two.research.error = None
+        two.research.moved("webhook")
+        await two.until(two.settled)
+        await two.clock.advance(12)
+        (change,) = (await controller.find_revision(f"{2:040x}")).changes
+        assert change.state is ChangeState.HEALTHY
+
+
+async def test_a_change_whose_drift_is_put_right_before_its_source_is_read_has_its_outcome(two):
+    """The repair of an unread source's bot does not take the place of what its revision asked for."""
+    two.desk.push([spec("a")], 1)
+    two.research.push([spec("b")], 2)
+    async with two.life():
+        await two.until_running("a", "b")
+        await two.clock.advance(1)
+    two.research.error = SourceUnavailable("no answer")
+    two.scheduler.purge_behind_our_back("b")
+    two.compose()
+    async with two.life() as controller:
+        await two.until_running("a", "b")
+        await two.clock.advance(2)
+        two.research.error = None
+        two.research.moved("webhook")
+        await two.until(two.settled)
+        await two.clock.advance(14)
+        (change,) = (await controller.find_revision(f"{2:040x}")).changes
+        assert (change.action, change.state) == ("create", ChangeState.HEALTHY)
 
 
 async def test_a_bot_whose_new_source_is_broken_runs_on(two):

@@ -19,7 +19,6 @@ from controller.records import CORRECTED, DRIFT, AuditEntry, RunRecord
 from controller.settings import Settings
 from controller.standing import Standing
 from controller.status import Drift, DriftKind
-from schemas.errors import HerdsmanError
 
 _LOG = logging.getLogger(__name__)
 _BY_ITSELF = frozenset({DriftKind.KILLED})
@@ -54,7 +53,7 @@ class Drifts:
             self._news.clear()
             try:
                 await self._write()
-            except HerdsmanError as error:
+            except Exception as error:  # noqa: BLE001 - an audit that fails stops no bot's care
                 _LOG.warning("drift could not be audited: %s", error)
                 await self._clock.sleep(self._settings.backoff_first)
                 self._news.set()

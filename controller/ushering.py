@@ -19,7 +19,6 @@ from controller.status import Health, Reason
 from controller.telling import Telling
 from controller.turns import Turns
 from gitops.desired import DesiredState
-from schemas.errors import HerdsmanError
 
 _LOG = logging.getLogger(__name__)
 
@@ -120,8 +119,8 @@ class Usher:
 
         try:
             await self._database.run(write)
-        except HerdsmanError as error:
-            _LOG.warning("a rollout could not be saved: %s", error)  # it is worked out anew from its bots
+        except Exception as error:  # noqa: BLE001 - it is tried again, or worked out anew from its bots
+            _LOG.warning("a rollout could not be saved: %s", error)
             self._moved = True
             await self._clock.sleep(1.0)
         else:

@@ -301,6 +301,26 @@ async def test_drift_is_remembered_over_a_restart(world):
         assert controller.status("a").drift == before
 
 
+async def test_drift_that_could_not_be_audited_is_audited_later_and_ends_nothing(running):
+    """Whatever a database answers, such as one that became read-only, the controller goes on."""
+    database = running.controller._database
+    true_run, failed = database.run, []
+
+    async def broken(function):
+        if function.__qualname__.startswith("Drifts._write") and not failed:
+            failed.append(function)
+            raise RuntimeError("cannot execute INSERT in a read-only transaction")
+        return await true_run(function)
+
+    database.run = broken
+    running.scheduler.purge_behind_our_back("a")
+    await running.until(lambda: bool(failed) and running.scheduler.calls["apply"] == 3)
+    await running.clock.advance(15)
+    assert running.health("a") is Health.HEALTHY
+    told = [one.action for one in await running.controller.audit() if one.who == "herdsman"]
+    assert told == ["drift-corrected", "drift"]
+
+
 async def test_drift_that_may_not_be_corrected_says_what_it_waits_for(running):
     """While the old copy has not ended, the drift stays open, and the operation says why it waits."""
     running.scheduler.show("a", phase=Phase.STOPPING, token="77")

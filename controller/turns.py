@@ -4,7 +4,7 @@ Three things make a change wait: its sync window is closed, its wave has not beg
 on is not healthy. An operator's stop and the repair of drift wait for no window and no wave.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from controller.clock import Clock
@@ -147,6 +147,7 @@ class Turns:
         self, git: DesiredState, desired: DesiredState, plan: Plan, wishes: Wishes, by: str
     ) -> tuple[dict[str, Rollout], dict[str, str]]:
         rollouts, keys = {}, {}
+        leant_on = {other for spec in desired.bots.values() for other in spec.depends_on}
         parts = desired.parts if desired.several else {"": desired}
         for source, part in parts.items():
             key, before = part.revision.key, self.rollouts.get(source)
@@ -156,7 +157,7 @@ class Turns:
                 one
                 for action in plan.actions
                 if action.source == source
-                and (one := self._candidate(action, desired)) is not None
+                and (one := self._candidate(action, desired, leant_on)) is not None
                 and not self._closed(
                     action.bot, action.kind, desired.bots[action.bot], part, before if same else None, wishes
                 )
@@ -178,13 +179,16 @@ class Turns:
             rollouts[source], keys[source] = rollout, key
         return rollouts, keys
 
-    def _candidate(self, action: Action, desired: DesiredState) -> Candidate | None:
-        """Return a change as waves see it; None for one that they do not concern."""
+    def _candidate(self, action: Action, desired: DesiredState, leant_on: Set[str]) -> Candidate | None:
+        """Return a change as waves see it; None for one that they do not concern.
+
+        `leant_on` are the bots that others depend on.
+        """
         spec, owned = desired.bots.get(action.bot), self.fleet.inventory.get(action.bot)
         if spec is None or action.held or action.drift or action.renamed_from or action.back:
             return None
         new = action.kind is ActionKind.CREATE
-        if new and self._is_leant_on(action.bot, desired):
+        if new and action.bot in leant_on:
             return None  # it would wait for its wave, and its wave's bots for it
         if not new and not _is_update(spec, owned):
             return None
@@ -197,9 +201,6 @@ class Turns:
             spec.priority,
             new,
         )
-
-    def _is_leant_on(self, name: str, desired: DesiredState) -> bool:
-        return any(name in spec.depends_on for spec in desired.bots.values() if spec.depends_on)
 
     def _look_at(self, rollout: Rollout, names: Iterable[str], now: float) -> None:
         for name in [*names]:

@@ -4,14 +4,15 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from controller.compare import Known, compare
 from controller.passes import Pass
-from controller.plan import ActionKind
+from controller.plan import ActionKind, make_plan
 from controller.records import ChangeState, RevisionState, Wishes
 from controller.schedulers.protocol import Phase
 from controller.status import Health, Reason
 from schemas.fleet import FleetSettings
 from schemas.rollout import Rollout, RolloutPolicy, SyncWindow
-from tests.unit.controller.examples import spec
+from tests.unit.controller.examples import desired, spec
 from tests.unit.controller.harness import unreachable
 
 CLOSED = FleetSettings(sync_windows=(SyncWindow("allow", "0 22 * * *", 3600.0, "Europe/Berlin"),))
@@ -169,6 +170,52 @@ async def test_restart_in_the_middle_of_a_wave(world):
         assert [wave.bots for wave in controller.revision().rollout.waves] == [1, 2, 17]
         await world.clock.advance(11, step=2)
         assert versions(world) == {"1.1.0": 20}
+
+
+async def test_wave_that_could_not_be_saved_is_saved_later_and_ends_nothing(world):
+    """Whatever a database answers, such as one that became read-only, the waves go on."""
+    async with world.life() as controller:
+        await healthy(world, fleet(20))
+        database = controller._database
+        true_run, failed = database.run, []
+
+        async def broken(function):
+            if function.__qualname__.startswith("Usher._save") and not failed:
+                failed.append(function)
+                raise RuntimeError("cannot execute INSERT in a read-only transaction")
+            return await true_run(function)
+
+        database.run = broken
+        await begin(world, fleet(20, "1.1.0"))
+        await world.clock.advance(36, step=2)
+        assert len(failed) == 1
+        assert versions(world) == {"1.1.0": 20}
+
+
+class Bots(dict):
+    """The bots of a desired state; knows how often somebody went through all of them."""
+
+    walks = 0
+
+    def values(self):
+        self.walks += 1
+        return super().values()
+
+
+async def test_first_deploy_goes_through_the_fleet_as_often_however_many_bots_are_new(world):
+    """What each bot leans on is found once for all: else ten thousand new bots hold the loop for seconds."""
+    walks = {}
+    async with world.life() as controller:
+        turns = controller._usher.turns
+        for count in (3, 60):
+            state = desired(fleet(count), count)
+            bots = Bots(state.bots)
+            state = replace(state, bots=bots)
+            plan = make_plan(state, compare(state, Known("desk")), {})
+            bots.walks = 0
+            turns.preview(state, state, plan)
+            walks[count] = bots.walks
+    assert walks[60] == walks[3]
 
 
 async def test_waves_of_an_earlier_life_stand_still_until_git_is_read(world):

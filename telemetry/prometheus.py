@@ -110,6 +110,8 @@ class Registry:
 
     def __init__(self) -> None:
         self._numbers: dict[str, Counter | Gauge | Histogram] = {}
+        self.rendering: object | None = None
+        """What tells one `render` from the others while it lasts, so that several numbers read at once."""
 
     def counter(self, name: str, text: str) -> Counter:
         """Return the counter of that name, made at the first call."""
@@ -137,7 +139,11 @@ class Registry:
 
     def render(self) -> bytes:
         """Return everything as Prometheus text (`text/plain; version=0.0.4`)."""
-        return "".join(_rendered(self._numbers[name]) for name in sorted(self._numbers)).encode()
+        self.rendering = object()
+        try:
+            return "".join(_rendered(self._numbers[name]) for name in sorted(self._numbers)).encode()
+        finally:
+            self.rendering = None
 
 
 def _rendered(number: Counter | Gauge | Histogram) -> str:

@@ -7,9 +7,10 @@ from controller.conditions import TYPES, answers
 from controller.drifts import Drifts
 from controller.status import BotStatus, DriftKind, Health, OperationState, Reason, Sync
 from telemetry.names import Health as Figures
-from telemetry.prometheus import Rows
+from telemetry.prometheus import Registry, Rows
 
 Statuses = Callable[[], Sequence[BotStatus]]
+_Info = tuple[tuple[str, str], ...]
 _ANSWERS = ("True", "False", "Unknown")
 _INFO = ("bot", "program", "mode", "environment", "sync", "health", "operation", "reason")
 _INFO_LABELS = (*_INFO, *(one.lower() for one in TYPES))
@@ -17,9 +18,10 @@ _INFO_LABELS = (*_INFO, *(one.lower() for one in TYPES))
 
 def count_statuses(figures: Figures, statuses: Statuses) -> None:
     """Have `/metrics` tell of every bot's status."""
+    known = _Known(figures.registry, statuses)
 
     def by(label: str, words: Iterable[str], read: Callable[[BotStatus], str]) -> Callable[[], Rows]:
-        return lambda: _counted(label, words, map(read, statuses()))
+        return lambda: _counted(label, words, map(read, known.statuses()))
 
     figures.reads_rows("herdsman_bots_by_sync", by("sync", Sync, lambda one: one.sync))
     figures.reads_rows("herdsman_bots_by_health", by("health", Health, lambda one: one.health))
@@ -27,12 +29,12 @@ def count_statuses(figures: Figures, statuses: Statuses) -> None:
         "herdsman_bots_by_operation", by("operation", OperationState, lambda one: one.operation)
     )
     figures.reads_rows("herdsman_bots_by_reason", by("reason", Reason, lambda one: one.reason))
-    figures.reads_rows("herdsman_bots_by_condition", lambda: _by_condition(statuses()))
-    figures.reads_rows("herdsman_bot_info", lambda: {_info(one): 1.0 for one in statuses()})
-    figures.reads_rows("herdsman_bot_drifted_since_seconds", lambda: _drifted(statuses()))
+    figures.reads_rows("herdsman_bots_by_condition", lambda: _by_condition(known.infos()))
+    figures.reads_rows("herdsman_bot_info", lambda: dict.fromkeys(known.infos(), 1.0))
+    figures.reads_rows("herdsman_bot_drifted_since_seconds", lambda: _drifted(known.statuses()))
     figures.reads(
         "herdsman_bots_behind",
-        lambda: float(sum(one.observed_generation < one.generation for one in statuses())),
+        lambda: float(sum(one.observed_generation < one.generation for one in known.statuses())),
     )
 
 
@@ -42,24 +44,53 @@ def count_drifts(figures: Figures, drifts: Drifts) -> None:
     figures.reads_rows("herdsman_drifts_corrected_total", lambda: _by_kind(drifts.corrected))
 
 
+class _Known:
+    """The statuses, read once for a scrape; what is told of each is worked out again once that has changed.
+
+    A fleet of thousands would else hold the loop, and all that waits for it, at each scrape.
+    """
+
+    def __init__(self, registry: Registry, statuses: Statuses) -> None:
+        self._registry = registry
+        self._read = statuses
+        self._scrape: object | None = None
+        self._statuses: Sequence[BotStatus] = ()
+        self._infos: dict[str, tuple[BotStatus, _Info]] = {}
+
+    def statuses(self) -> Sequence[BotStatus]:
+        """Return every bot's status, as it was when this scrape began."""
+        scrape = self._registry.rendering
+        if scrape is None or scrape is not self._scrape:
+            self._scrape, self._statuses = scrape, self._read()
+        return self._statuses
+
+    def infos(self) -> list[_Info]:
+        """Return the labels of `herdsman_bot_info` of every bot."""
+        before, self._infos = self._infos, {}
+        for one in self.statuses():
+            known = before.get(one.name)
+            self._infos[one.name] = known if known and known[0] is one else (one, _info(one))
+        return [info for _, info in self._infos.values()]
+
+
 def _counted(label: str, words: Iterable[str], found: Iterable[str]) -> Rows:
     """Return how many there are of each word, 0 of those that nobody has: an alert needs the sample."""
     counts = Counter(found)
     return {((label, str(word)),): float(counts[word]) for word in words}
 
 
-def _by_condition(statuses: Sequence[BotStatus]) -> Rows:
-    found = Counter(map(answers, statuses))
+def _by_condition(infos: Iterable[_Info]) -> Rows:
+    found = Counter(info[-len(TYPES) :] for info in infos)
     return {
         (("condition", question), ("status", answer)): float(
-            sum(number for said, number in found.items() if said[place] == answer)
+            sum(number for said, number in found.items() if said[place][1] == answer)
         )
         for place, question in enumerate(TYPES)
         for answer in _ANSWERS
     }
 
 
-def _info(status: BotStatus) -> tuple[tuple[str, str], ...]:
+def _info(status: BotStatus) -> _Info:
     axes = (status.sync.value, status.health.value, status.operation.value, status.reason.value)
     values = (status.name, status.program, status.mode, status.environment, *axes, *answers(status))
     return tuple(zip(_INFO_LABELS, values, strict=True))

@@ -45,6 +45,29 @@ def test_bots_are_counted_by_each_word():
     assert "herdsman_bots_behind 1.0\n" in text
 
 
+def test_statuses_are_read_once_for_each_scrape():
+    """What thousands of bots cost is paid once, and the next scrape tells of what has changed since."""
+    read: list[str] = []
+    told = [bot_status(), bot_status("grid")]
+
+    def statuses():
+        read.append("again")
+        return list(told)
+
+    figures = Figures()
+    count_statuses(figures, statuses)
+    figures.registry.render()
+    assert len(read) == 1
+    told[1:] = [bot_status("grid", Health.DEGRADED)]
+    assert 'bot="grid",program="sma",mode="dry",environment="prod",sync="Synced",health="Degraded"' in (
+        figures.registry.render().decode()
+    )
+    assert len(read) == 2
+    del told[0]
+    assert figures.value("herdsman_bots_by_health", health="Degraded") == 1.0
+    assert figures.registry.render().decode().count("herdsman_bot_info{") == 1
+
+
 def test_open_drift_has_its_beginning_and_every_drift_is_counted():
     """What is not put right yet can be alerted on by its age; kinds are counted apart."""
     text = rendered(

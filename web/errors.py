@@ -108,8 +108,11 @@ class ErrorBook:
         self._tell([group])
         return group
 
-    async def explain(self, identity: str, *, with_model: bool = False) -> Explained:
-        """Return what a group means. Raises NotFound, UsageError where there is no model to ask."""
+    async def explain(self, identity: str, *, with_model: bool = False, by: str = "") -> Explained:
+        """Return what a group means; the audit keeps `by` whom a model was asked, before it is.
+
+        Raises NotFound, UsageError where there is no model to ask.
+        """
         if with_model and self._model is None:
             raise UsageError("this service was given no language model: docs/errors.md says how")
         group = await self._store.group(identity)
@@ -118,6 +121,7 @@ class ErrorBook:
         explanation = explain(trace, group.type, event.message if event is not None else group.message)
         if not with_model or self._model is None:
             return Explained(group, explanation)
+        await self._note("explain", identity, by, f"the language model {self._model.name} was asked")
         try:
             said = await self._model.explain(await self._told(group, event))
         except StoreUnavailable as error:

@@ -193,6 +193,7 @@ _ACTIONS: Mapping[str, tuple[str, Severity]] = {
     "kill": ("KILL SWITCH on", Severity.CRITICAL),
     "resolve": ("error resolved", Severity.INFO),
     "reopen": ("error reopened", Severity.INFO),
+    "explain": ("language model asked about an error", Severity.INFO),
     "release": ("kill switch off", Severity.CRITICAL),
 }
 _UNTOLD = frozenset({"refresh", "sync"})

@@ -10,7 +10,7 @@ from gitops.source_code import Asked
 from schemas.errors import UsageError
 from telemetry.errors.groups import State
 from telemetry.errors.store import GroupQuery
-from web.access.guard import authenticated, principal_of
+from web.access.guard import authenticated, principal_of, require
 from web.access.scopes import Scope
 from web.documents import STREAM_POSITION
 from web.error_documents import (
@@ -94,11 +94,16 @@ async def reopen_error(
 
 @post("/api/v1/errors/{error:str}/explain", opt={"access": Scope.READ}, tags=["errors"], status_code=200)
 async def explain_error(
-    services: Wired, error: FromPath[str], data: JSONBody[ExplainRequest | None] = None
+    services: Wired, request: AnyRequest, error: FromPath[str], data: JSONBody[ExplainRequest | None] = None
 ) -> ExplainAnswer:
-    """Explain an error: likely cause and fix by the rule base; where asked, a language model's word too."""
+    """Explain an error: likely cause and fix by the rule base; where asked, a language model's word too.
+
+    The model is shown lines of the bot, so that asking it needs the scope `operate` and is audited.
+    """
     book = book_of(services)
-    explained = await book.explain(error, with_model=bool(data and data.model))
+    asks = data is not None and data.model
+    by = require(principal_of(request), Scope.OPERATE).name if asks else ""
+    explained = await book.explain(error, with_model=asks, by=by)
     return explain_answer(explained, services.clock(), has_model=book.has_model)
 
 

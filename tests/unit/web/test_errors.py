@@ -163,7 +163,7 @@ async def test_resolving_is_for_operators_and_audited(tmp_path: Path) -> None:
 
 async def test_explaining_by_rules_and_by_a_model_where_it_is_asked(tmp_path: Path) -> None:
     """The rule base always answers; the model only where it was asked, and its trouble costs nothing else."""
-    async with desk(tmp_path) as at, at.web.client(Scope.READ) as client:
+    async with desk(tmp_path) as at, at.web.client(Scope.OPERATE) as client:
         (error,) = (await client.get("/api/v1/errors", params={"bot": "sma-btc"})).json()
         path = f"/api/v1/errors/{error['id']}/explain"
         plain = (await client.post(path)).json()
@@ -179,9 +179,27 @@ async def test_explaining_by_rules_and_by_a_model_where_it_is_asked(tmp_path: Pa
         assert "cannot be reached" in failed["model"]["problem"]
 
 
+async def test_a_model_is_asked_by_operators_alone_and_the_audit_says_who(tmp_path: Path) -> None:
+    """It is shown lines of the bot: a token that may only read gets the rules' word and sends nothing out."""
+    async with desk(tmp_path) as at, at.web.client(Scope.READ) as reader:
+        (error,) = (await reader.get("/api/v1/errors", params={"bot": "sma-btc"})).json()
+        path = f"/api/v1/errors/{error['id']}/explain"
+        refused = await reader.post(path, json={"model": True})
+        assert (refused.status_code, refused.json()["reason"]) == (403, "ScopeNeeded")
+        assert (await reader.post(path, json={"model": False})).json()["model"] is None
+        assert (at.model.told, at.audited) == ([], [])
+        at.model.broken = True
+        async with at.web.client(Scope.OPERATE) as client:
+            assert (await client.post(path, json={"model": True})).status_code == 200
+        assert [(one.action, one.subject, one.who, one.why) for one in at.audited] == [
+            ("explain", "sma-btc", "operate", "the language model small at desk was asked")
+        ]
+        assert at.audited[0].details == {"error": error["id"], "type": "main.BadAnswer"}
+
+
 async def test_a_service_without_a_model_says_so(tmp_path: Path) -> None:
     """Asking for a model that was not given is refused with where to read on."""
-    async with desk(tmp_path) as at, at.web.client(Scope.READ) as client:
+    async with desk(tmp_path) as at, at.web.client(Scope.OPERATE) as client:
         assert at.web.services.errors is not None
         at.web.services.errors._model = None
         (error,) = (await client.get("/api/v1/errors", params={"bot": "sma-btc"})).json()

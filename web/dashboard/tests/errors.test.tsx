@@ -1,12 +1,17 @@
 import { fireEvent, render, screen } from "@testing-library/preact";
-import { expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { decodeCode, decodeErrorDetail, decodeErrorGroup } from "../src/api/errors";
 import { navigate } from "../src/state/router";
+import { viewer } from "../src/state/viewer";
 import { App } from "../src/ui/app";
 import { errorName } from "../src/ui/errors_page";
 import { FakeEventSource, fleetDocument, PATIENCE, serve } from "./fakes";
 
 const now = () => Date.now() / 1000;
+
+afterEach(() => {
+  viewer.value = null;
+});
 
 function group(changes: Record<string, unknown> = {}) {
   return {
@@ -126,6 +131,18 @@ test("the language model is asked where somebody asks, and is labelled", async (
   expect(await screen.findByText("The answer has no price.", {}, PATIENCE)).toBeTruthy();
   expect(screen.getByText(/small at desk says \(it may be wrong\)/)).toBeTruthy();
   expect(screen.getByText("What was printed")).toBeTruthy();
+});
+
+test("who may only read is told why the language model cannot be asked", async () => {
+  await open("/errors/4bd0c1f7a2e9", {
+    "/api/v1/whoami": { name: "guest", scope: "read" },
+    "/api/v1/errors/4bd0c1f7a2e9": { ...DETAIL, trace: [], error: group({ file: "" }) },
+    "/api/v1/errors/4bd0c1f7a2e9/explain": EXPLANATION,
+  });
+  viewer.value = { name: "guest", scope: "read" };
+  const button = await screen.findByText<HTMLButtonElement>("Ask the language model", {}, PATIENCE);
+  await vi.waitFor(() => expect(button.disabled).toBe(true), PATIENCE);
+  expect(button.title).toContain("operate");
 });
 
 test("answers that lack parts are read all the same", () => {

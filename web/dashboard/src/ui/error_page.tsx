@@ -8,6 +8,7 @@ import { bytes, percent, plain } from "../format/numbers";
 import { clock, moment } from "../format/times";
 import { ErrorState } from "../state/errors";
 import { botUrl, errorsOf, revisionUrl } from "../state/router";
+import { viewer, whyNot } from "../state/viewer";
 import { ErrorMark, errorName, Since } from "./errors_page";
 import { Age, Glow } from "./live";
 import { Operate } from "./operate";
@@ -92,6 +93,7 @@ function Head({ state, detail }: { state: ErrorState; detail: ErrorDetail }) {
 
 function Meaning({ state, explanation }: { state: ErrorState; explanation: Explanation | null }) {
   const [asked, ask] = useState(false);
+  const why = whyNot(viewer.value);
   if (explanation === null) return <p class="muted">{state.problem.value?.detail ?? "looking it up"}</p>;
   const said = explanation.model;
   return (
@@ -113,7 +115,8 @@ function Meaning({ state, explanation }: { state: ErrorState; explanation: Expla
       {explanation.modelAvailable && said === null ? (
         <button
           type="button"
-          disabled={asked}
+          disabled={asked || why !== ""}
+          title={why}
           onClick={() => {
             ask(true);
             void state.explain(true).finally(() => ask(false));

@@ -5,6 +5,7 @@ meantime waits, and counts once: an event's id says how far its stream was taken
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -248,10 +249,12 @@ class TradingDesk:
         known = self._bots.get(bot)
         if known is None:
             known = self._bots[bot] = BotTrading(bot)
-        try:
+        # What the manifest says is used where it is known; whatever is wrong with it costs no line.
+        with contextlib.suppress(Exception):
             profile = self.profile(bot)
             if profile.program:
                 known.account, known.currency = profile.account, profile.currency
+        try:
             moved = known.take(events)
         except Exception:  # noqa: BLE001 - a mistake here must cost no batch and no agent
             _log.exception("what %s printed of its trading could not be taken", bot)

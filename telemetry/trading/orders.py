@@ -47,6 +47,8 @@ class Orders(Struct):
     def take(self, line: Mapping[str, Any], at: float) -> None:
         """Take an order's state, as its line has it."""
         identity, status = text_of(line, "order_id"), text_of(line, "status")
+        if not identity:
+            return
         if status not in _OPEN:
             self._end(identity, at)
             return

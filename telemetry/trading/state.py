@@ -99,7 +99,7 @@ class BotTrading(Struct):
         if ledger is None:
             return
         if kind == "trade":
-            self._mark(line, ledger.trade(line, at, self._belonging(ledger)[1]))
+            self._mark(line, ledger.trade(line, at, ledger.currency or self._belonging(ledger)[1]))
         elif kind == "order":
             ledger.order(line, at)
         elif kind == "position":

@@ -181,6 +181,8 @@ async def test_a_bot_that_cannot_be_reckoned_has_no_figures_and_the_others_their
         assert [view.bot for view in house.desk.all_accounts()] == ["fine"]
         await house.desk.write()
         assert await house.series.query(SeriesQuery("fine", "bot_trading_drawdown", START, START + DAY))
+        house.desk.profile = lambda _: Profile()
+        assert [view.equity for view in house.desk.all_accounts()] == [900.0, 900.0], "no line was lost"
 
 
 async def test_a_bot_that_went_live_writes_the_series_of_live_alone(tmp_path: Path) -> None:

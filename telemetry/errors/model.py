@@ -68,7 +68,8 @@ class HttpModel:
         """Return the model's answer. Raises StoreUnavailable where it gives none in time."""
         try:
             async with asyncio.timeout(self.time_limit):
-                return await self._ask(redacted(error)[:LONGEST_PROMPT])
+                shown = await asyncio.to_thread(redacted, error)
+                return await self._ask(shown[:LONGEST_PROMPT])
         except TimeoutError as trouble:
             raise self._failed(f"gave no answer within {self.time_limit:g} s") from trouble
         except httpx.HTTPError as trouble:

@@ -10,12 +10,13 @@ from types import ModuleType
 
 from schemas.labels import AllocationLabels
 from telemetry.agent import traces
-from telemetry.errors import compiled, fingerprint, frames, managed, occurrence, parsing, python
+from telemetry.errors import compiled, fingerprint, frames, managed, occurrence, parsing, python, redaction
 from telemetry.errors.occurrence import ErrorReader
 from telemetry.errors.parsing import LONGEST_TEXT
+from telemetry.errors.redaction import redacted
 from telemetry.records import Event
 
-MODULES = (compiled, fingerprint, frames, managed, occurrence, parsing, python, traces)
+MODULES = (compiled, fingerprint, frames, managed, occurrence, parsing, python, redaction, traces)
 LABELS = AllocationLabels("fleet", "alpha", "trend", "1.2.0", "realtime", "live", "rev-a", "d", "alloc-1")
 Piece = tuple[str, str, str]
 """What comes before, what is repeated, what comes after."""
@@ -130,6 +131,27 @@ PIECES: dict[str, tuple[Piece, ...]] = {
     "python._MARGIN": ((f"{_PYTHON}+-+-- 1 --\n", "| ", ""), (f"{_PYTHON}+-+-- 1 --\n|", "-", "")),
     "python._MARKS": ((f'{_PYTHON}  File "a", line 1\n', " ~^", "x"),),
     "python._SYNTAX": (('File "', "SyntaxError", ""),),
+    "redaction._PEM": (("", "-----BEGIN A-----", ""), ("-----BEGIN ", "A ", ""), ("", "-----BEGIN ", "")),
+    "redaction._JWT": (("", "eyJ", ""), ("", "eyJ-", ""), ("", "eyJa.", ""), ("", " eyJa.", "")),
+    "redaction._BEARER": (("", "bearer", ""), ("", "bearer ", ""), ("bearer ", "bearer=", "")),
+    "redaction._WHOLE_LINE": (("", "cookie", ""), ("cookie", " ", "x"), ("", "cookie: \n", "")),
+    "redaction._NAMED": (
+        ("", "token", ""),
+        ("", "a1", ""),
+        ("", "token: ", ""),
+        ("token", " ", ""),
+        ("token:", "\\", ""),
+        ('token:"', "\\", ""),
+        ("", 'token:"', ""),
+        ('token:\\"', "\\\\", ""),
+    ),
+    "redaction._URL": (("", "ab://", ""), ("ab://", "@", ""), ("", "ab://a@", ""), ("", "ab", ":/")),
+    "redaction._MAIL": (("", "a", ""), ("", "a@", ""), ("", "a@a", ""), ("", "a.", "@a")),
+    "redaction._LONG": (("", "a", ""), ("", "a/", "1"), ("", "aB1/", ""), ("", "a=", "")),
+    "redaction._SEGMENT": (("", "abcdefghijklmnopqrst/", "1"), ("", "a", "/1")),
+    "redaction._ADDRESS": (("", "1.", ""), ("", "1", "")),
+    "redaction._ADDRESS_6": (("", ":", ""), ("", "1:", ""), ("", "1:1 ", ""), ("", "::1.1.1", "")),
+    "redaction._HOME": (("", "/home", ""), ("", "/home/", "")),
     "traces._PYTHON": (("", "Traceback (most recent call last):", "x"),),
     "traces._PYTHON_BETWEEN": ((f"{_PYTHON}E: x\n\n", "During handling of the above", ""),),
     "traces._FRAME": (("XError\n\tat x\n", " ", ""), ("XError\n\tat x\n... ", "1", "")),
@@ -195,7 +217,7 @@ def main() -> None:
     for name in patterns():
         print(name, flush=True)
         for text in texts(name):
-            _read(text)
+            redacted(text) if name.startswith("redaction.") else _read(text)
 
 
 if __name__ == "__main__":

@@ -143,6 +143,27 @@ def test_settings_that_name_no_model_are_refused(url: str, model: str) -> None:
         ("connect to 10.1.2.3 failed", "10.1.2.3"),
         ("/home/ann/bot.py", "ann"),
         ("ask ann@desk.example", "ann@desk.example"),
+        ('password="two words here"', "words here"),
+        ('{"passphrase": "ab,cdEFgh!x"}', "cdEFgh"),
+        ('{"passphrase": "ab\\"cdEFgh"}', "cdEFgh"),
+        (r"sent {\"secret\": \"ab cdEFgh\"}", "cdEFgh"),
+        ("{'token': b'ab cdEFgh'}", "cdEFgh"),
+        ("Authorization: token abcdef12", "abcdef12"),
+        ("Proxy-Authorization: Digest a=b, c=abcdef12", "abcdef12"),
+        ("Cookie: a=b; session=abcdef12", "abcdef12"),
+        ("password: two words", "words"),
+        ("secret=ab,cdef12", "cdef12"),
+        ("OK-ACCESS-SIGN: aB3/dEf==", "dEf"),
+        ("POST symbol=BTCUSDT&sign=abcd1234", "abcd1234"),
+        ("listenKey=abcd1234", "abcd1234"),
+        ("curl -H 'bearer abcdef12'", "abcdef12"),
+        ("MC4CAQAwBQYDK2VwBCIEINTuct/Nz5/5Oafb9k+Rg8e3QmW1yTxAa2vH7cLsD4fZ", "Nz5"),
+        ("https://u:p@ss@host/v1", "ss@"),
+        ("https://u:p/s?s@host/v1", "s@"),
+        ("connect to [2001:db8::8a2e:7334]:443 failed", "2001:db8"),
+        ("fe80::1: refused", "fe80"),
+        ("from ::ffff:10.1.2.3", "10.1"),
+        ("1:2:3:4:5:6:7:8 left", "4:5"),
     ],
 )
 def test_secrets_are_taken_out(text: str, secret: str) -> None:
@@ -152,5 +173,11 @@ def test_secrets_are_taken_out(text: str, secret: str) -> None:
 
 def test_what_explains_an_error_stays() -> None:
     """Types, words, paths in the program and numbers of an error are kept."""
-    text = 'File "desk/orders.py", line 12, in trade\nInsufficientFunds: balance 12.5 USDT is too small'
+    text = (
+        'File "desk/orders.py", line 12, in trade\nInsufficientFunds: balance 12.5 USDT is too small\n'
+        'File "/opt/herdsman/local/code/strategies/v2/mean_reversion/main.py", line 3, in assign\n'
+        "File '/usr/lib/python3.11/site-packages/ccxt/base/exchange.py'\n"
+        "12:34:56 signal: buy, designed: yes; std::vector<int>::at ::foo std::__1::abc\n"
+        "GET https://api.exchange.example/v5/order/create failed"
+    )
     assert redacted(text) == text

@@ -85,7 +85,7 @@ def headline(one: ErrorSummary) -> str:
 
 def place(one: ErrorSummary) -> str:
     """Return where in the program it went wrong."""
-    return f"{one.file}:{one.line}" if one.file and one.line else one.file or one.function
+    return printable(f"{one.file}:{one.line}" if one.file and one.line else one.file or one.function)
 
 
 @click.command()
@@ -143,7 +143,7 @@ def head_lines(detail: ErrorDetail) -> Iterator[str]:
         yield f"the same in {', '.join(detail.bots[:5])}{' and others' if len(detail.bots) > 5 else ''}"
     if detail.resolution:
         said = f": {detail.resolution['reason']}" if detail.resolution["reason"] else ""
-        yield f"resolved by {detail.resolution['by']}{said}"
+        yield printable(f"resolved by {detail.resolution['by']}{said}")
     yield ""
 
 
@@ -151,18 +151,18 @@ def explained_lines(answer: ExplainAnswer) -> Iterator[str]:
     """Yield the explanation, further ones by their titles, and a model's word, labelled as such."""
     yield from _rule_lines(answer.explanation)
     for other in answer.others:
-        yield f"it may also be: {other.title}"
+        yield f"it may also be: {printable(other.title)}"
     if answer.model is not None:
         yield ""
         yield paint(f"the language model {answer.model.name} says (it may be wrong):", "yellow")
-        yield from _wrapped(printable(answer.model.text) or answer.model.problem, "  ")
+        yield from _wrapped(printable(answer.model.text or answer.model.problem), "  ")
     yield ""
 
 
 def _rule_lines(rule: RuleDocument) -> Iterator[str]:
-    yield rule.title
+    yield printable(rule.title)
     yield from _wrapped(f"likely cause: {printable(rule.cause)}", "  ")
-    yield from _wrapped(f"what to do: {rule.fix}", "  ")
+    yield from _wrapped(f"what to do: {printable(rule.fix)}", "  ")
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
@@ -187,10 +187,10 @@ def code_lines(code: CodeAnswer | None) -> Iterator[str]:
     """Yield the source lines, each with the commit that wrote it."""
     if code is None:
         return
-    yield f"{code.path} at {code.commit[:7]}{f'  {code.url}' if code.url else ''}"
+    yield printable(f"{code.path} at {code.commit[:7]}{f'  {code.url}' if code.url else ''}")
     for line in code.lines:
         mark = ">" if line.number == code.line else " "
-        who = f"{line.commit[:7]} {line.author[:12]:<12}" if line.commit else " " * 20
+        who = f"{line.commit[:7]} {printable(line.author[:12]):<12}" if line.commit else " " * 20
         text = f"{mark} {line.number:>5}  {printable(line.text)}"
         yield f"{paint(who, 'bright_black')} {paint(text, 'red' if mark == '>' else None)}".rstrip()
     yield ""

@@ -122,11 +122,15 @@ def _same_end(one: Sequence[str], other: Sequence[str]) -> int:
 
 
 def _shown(place: CodePlace, commit: str, path: str, text: str, line: int) -> SourceCode:
-    texts = text.splitlines()
+    # As git and languages count: `splitlines` would also end a line at a form feed in the middle of it.
+    texts = text.removesuffix("\n").split("\n") if text else []
     if not 1 <= line <= len(texts):
         raise NotFound(f"{path} has {len(texts)} lines at {commit[:7]}, and no line {line}")
     first, last = max(1, line - AROUND), min(len(texts), line + AROUND)
-    lines = [SourceLine(number, texts[number - 1][:_LONGEST_LINE]) for number in range(first, last + 1)]
+    lines = [
+        SourceLine(number, texts[number - 1].removesuffix("\r")[:_LONGEST_LINE])
+        for number in range(first, last + 1)
+    ]
     blamed = _blame(place.repository, commit, path, first, last)
     url = line_page(place.forge, commit, path, line) if place.forge else ""
     return SourceCode(

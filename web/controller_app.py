@@ -1,7 +1,8 @@
 """The HTTP application of a controller process: health, metrics, bundles, and git while it leads."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from litestar import Litestar
@@ -17,7 +18,7 @@ from web.front import Front
 from web.leader import LeadersBuilds, LeadersCode, LeadersPlans, LeadersWebhooks
 from web.problems import EXCEPTION_HANDLERS
 from web.routes import builds, bundles, errors, git, health, plans, webhooks
-from web.services import BundleShelf
+from web.services import BundleShelf, slots_of_code
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
@@ -44,6 +45,7 @@ class ControllerServices:
     codes: LeadersCode
     git: "ASGIApp | None"
     tls: bool = False
+    code_slots: asyncio.Semaphore = field(default_factory=slots_of_code)
 
     def spec(self, name: str) -> BotSpec | None:
         """Return what a bot should be. Raises NoController."""

@@ -1,5 +1,6 @@
 """What the web needs of everything below it, as narrow Protocols, so that each can be a fake in a test."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -220,6 +221,11 @@ class MakesPlans(Protocol):
         ...
 
 
+def slots_of_code() -> asyncio.Semaphore:
+    """Return as many places as may read source lines at once: each takes a thread, and git."""
+    return asyncio.Semaphore(2)
+
+
 class ReadsCode(Protocol):
     """Source lines of programs; `gitops.source_code.SourceCodes` fulfils it."""
 
@@ -351,6 +357,8 @@ class Services:
     """The errors of bots, None in a process that keeps none."""
     codes: ReadsCode = field(default_factory=lambda: SourceCodes({}))
     """Source lines of programs."""
+    code_slots: asyncio.Semaphore = field(default_factory=slots_of_code)
+    """Who reads source lines."""
     role: Callable[[], str] = str
     """Returns what this process is among several; see `documents.Readiness`."""
 

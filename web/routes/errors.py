@@ -118,7 +118,8 @@ async def code(
 ) -> CodeAnswer:
     """Return source lines around one, of the version that ran, each with the commit that wrote it."""
     asked = Asked(program, version, revision, file, line)
-    return code_answer(await asyncio.to_thread(services.codes.read, asked))
+    async with services.code_slots:
+        return code_answer(await asyncio.to_thread(services.codes.read, asked))
 
 
 def states_of(text: str) -> tuple[State, ...]:

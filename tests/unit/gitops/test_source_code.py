@@ -89,6 +89,18 @@ def test_only_lines_around_are_shown(repository: Repository) -> None:
     assert found.url == ""
 
 
+def test_lines_are_counted_as_git_and_languages_count_them(repository: Repository) -> None:
+    """A form feed, or another separator in a text, begins no line; CR LF ends one as LF does."""
+    commit = repository.commit("1.0.0", "one\ftwo\u2028\x85 x\nthree\r\n\nfive", "Begin")
+    found = repository.codes().read(Asked("trend", "1.0.0", commit, "main.py", 2))
+    assert [(one.number, one.text, one.commit) for one in found.lines] == [
+        (1, "one\ftwo\u2028\x85 x", commit),
+        (2, "three", commit),
+        (3, "", commit),
+        (4, "five", commit),
+    ]
+
+
 def test_a_file_is_found_by_the_end_of_its_path(repository: Repository) -> None:
     """A compiler's own path, or a file's name alone, finds the file where only one can be meant."""
     commit = repository.commit("1.0.0", "one\n", "Begin")

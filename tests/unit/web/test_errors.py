@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,9 +45,27 @@ class FakeModel:
 
 
 class FakeCodes:
-    """Fulfils `ReadsCode`: it has one file."""
+    """Fulfils `ReadsCode`: it has one file, and waits for leave to read it where `may_read` is set."""
+
+    def __init__(self, may_read: threading.Event | None = None) -> None:
+        self.may_read = may_read
+        self.begun = threading.Semaphore(0)
+        self.at_once: list[int] = []
+        self._now = 0
+        self._lock = threading.Lock()
+
+    def _wait(self, may_read: threading.Event) -> None:
+        with self._lock:
+            self._now += 1
+            self.at_once.append(self._now)
+        self.begun.release()
+        may_read.wait()
+        with self._lock:
+            self._now -= 1
 
     def read(self, asked: Asked) -> SourceCode:
+        if self.may_read is not None:
+            self._wait(self.may_read)
         if asked.file != "main.py":
             raise NotFound(f"there is no file {asked.file}")
         line = SourceLine(asked.line, "    raise BadAnswer()", "9" * 40, "ann", NOW, "Refuse bad answers")
@@ -135,6 +154,24 @@ async def test_groups_and_one_of_them_with_what_came_before(tmp_path: Path) -> N
         assert (await client.get("/api/v1/errors/000000000000")).status_code == 404
         other = await client.get(f"/api/v1/errors/{only[0]['id']}", params={"event": "x"})
         assert other.status_code == 404
+
+
+async def test_source_lines_are_read_two_at_a_time(tmp_path: Path) -> None:
+    """Who reads many lines keeps others from no thread: two are read at once, the rest wait for them."""
+    may_read = threading.Event()
+    codes = FakeCodes(may_read)
+    query = {"program": "noisy", "version": "1.0.0", "revision": "a" * 40, "file": "main.py", "line": 3}
+    async with running(tmp_path, codes=codes) as web, web.client(Scope.READ) as client:
+        asked = [asyncio.create_task(client.get("/api/v1/code", params=query)) for _ in range(5)]
+        try:
+            for _ in range(2):
+                await asyncio.to_thread(codes.begun.acquire)
+            assert (await client.get("/api/v1/bots")).status_code == 200
+        finally:
+            may_read.set()
+        assert [(await one).status_code for one in asked] == [200] * 5
+    assert len(codes.at_once) == 5
+    assert max(codes.at_once) == 2
 
 
 async def test_resolving_is_for_operators_and_audited(tmp_path: Path) -> None:

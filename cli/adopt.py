@@ -25,21 +25,26 @@ def adopt(bot: str, job: str, reason: str, cancel: bool, output: str, **service:
 
     The job runs on until git has BOT. Then BOT is built, the job is stopped (with its own time to end), each
     copy of it is seen dead, and BOT starts: there are never two, and between them nothing trades. What the
-    job keeps in files is not taken over. It shows the job and asks before anything is recorded.
+    job keeps in files is not taken over. It shows the job and asks before anything is recorded. Where
+    BOT would be refused, the job runs on.
+
+    --cancel takes that back while git does not have BOT, or BOT is suspended, and before the job was asked to
+    end. The job runs on, and nothing keeps the two apart any more: end it before BOT starts after all.
 
     \b
     herdsman adopt                                             jobs that are not this fleet's
     herdsman adopt sma-btc --job momentum --reason "to herdsman"
     git push                                                   bots/sma-btc.yaml
+    herdsman adopt sma-btc --cancel                            before that push: rather not
     """  # noqa: D301
     client = client_of(service)
     if not bot:
         _list(client, output)
         return
     if cancel:
-        client.approve(f"{bot} takes nobody's place")
+        client.approve(f"{bot} takes nobody's place; the job runs on, beside {bot} where that starts later")
         answer = client.delete_as(f"/api/v1/bots/{bot}/adopt", OperationAnswer)
-        _tell(bot, answer, output, "takes nobody's place")
+        _tell(bot, answer, output, "takes nobody's place; end the job before you have it start after all")
         return
     if not job or not reason:
         raise UsageError("say which job (--job; `herdsman adopt` lists them) and why (--reason)")

@@ -4,6 +4,9 @@ Such a job holds no lease, so nothing keeps it and a bot of ours apart but the o
 copy of it is known to be dead, and only then the bot starts. Until git has the bot the job runs on.
 """
 
+import asyncio
+from collections import defaultdict
+
 from sqlalchemy import Connection
 
 from controller.clock import Clock
@@ -11,7 +14,7 @@ from controller.database import Database
 from controller.database.adoptions import drop_adoption, save_adoption
 from controller.database.audit import add_audit
 from controller.fleet import Fleet
-from controller.records import Adoptable, Adoption, AuditEntry, OtherJob
+from controller.records import STOPPED, Adoptable, Adoption, AuditEntry, OtherJob
 from controller.schedulers.protocol import Scheduler
 from schemas.errors import Conflict, NotFound, UsageError
 from schemas.suggestions import nearest
@@ -28,6 +31,8 @@ class Adopting:
         self._scheduler = scheduler
         self._database = database
         self._clock = clock
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """By bot: nobody takes back or changes what is being carried out."""
 
     async def adoptable(self) -> Adoptable:
         """Return the jobs that are not this fleet's, and the adoptions that wait."""
@@ -37,9 +42,16 @@ class Adopting:
     async def adopt(self, name: str, job: str, seen: str, by: str, reason: str, *, token: str = "") -> None:
         """Have a bot take a job's place once git has it. `seen` is the job's token as it was looked at.
 
-        Raises NotFound, UsageError, Conflict where the job has changed since.
+        Raises NotFound, UsageError, Conflict where the job has changed since, where the bot runs already, or
+        where it is to take another job's place.
         """
-        self._must_be_free(name)
+        async with self._turns[name]:
+            self._must_be_free(name, job)
+            await self._look_at(job, seen)
+            self._must_be_free(name, job)
+            await self._begin(Adoption(name, job, seen, by, reason, self._clock.time()), token)
+
+    async def _look_at(self, job: str, seen: str) -> None:
         jobs = {one.id: one for one in await self._scheduler.others()}
         if job not in jobs:
             near = nearest(job, jobs)
@@ -47,41 +59,58 @@ class Adopting:
         check_adoptable(jobs[job])
         if jobs[job].token != seen:
             raise Conflict(f"the job {job} was changed since it was looked at: look at it again")
-        now = self._clock.time()
-        one = Adoption(name, job, seen, by, reason, now)
-        entry = AuditEntry(now, by, ADOPT, name, reason, token, {"job": job, "token": seen})
+
+    async def _begin(self, one: Adoption, token: str) -> None:
+        entry = AuditEntry(
+            one.at, one.by, ADOPT, one.bot, one.reason, token, {"job": one.job, "token": one.token}
+        )
+        before = self._fleet.adoptions.get(one.bot)
 
         def write(connection: Connection) -> None:
             save_adoption(connection, one)
             add_audit(connection, entry)
 
-        await self._database.run(write)
-        self._fleet.adoptions[name] = one
+        self._fleet.adoptions[one.bot] = one  # first: a bot that git has by now waits for us from here on
+        try:
+            await self._database.run(write)
+        except BaseException:
+            del self._fleet.adoptions[one.bot]
+            if before is not None:
+                self._fleet.adoptions[one.bot] = before
+            raise
 
     async def cancel(self, name: str, by: str, reason: str, *, token: str = "") -> None:
-        """Take an adoption back that has not been carried out. Raises NotFound."""
-        one = self._fleet.adoptions.get(name)
-        if one is None:
-            raise NotFound(f"{name} is not to take the place of any job")
-        await self._end(
-            one, AuditEntry(self._clock.time(), by, CANCEL, name, reason, token, {"job": one.job})
-        )
+        """Take an adoption back that has not been carried out; the job runs on, and holds no lease.
+
+        Raises NotFound, Conflict while the bot would start beside the job, or a copy of it is still ending,
+        SchedulerUnavailable.
+        """
+        async with self._turns[name]:
+            one = self._fleet.adoptions.get(name)
+            if one is None:
+                raise NotFound(f"{name} is not to take the place of any job")
+            self._must_not_start(one)
+            await self._must_not_be_ending(one)
+            self._must_not_start(one)
+            now, details = self._clock.time(), {"job": one.job}
+            await self._end(one, AuditEntry(now, by, CANCEL, name, reason, token, details))
 
     async def make_room(self, name: str) -> bool:
         """End the job whose place a bot takes; say whether no copy of it can live any more.
 
         Raises Conflict where it was changed since it was looked at, SchedulerUnavailable.
         """
-        one = self._fleet.adoptions.get(name)
-        if one is None:
+        if name not in self._fleet.adoptions:
             return True
-        if not await self._scheduler.end_other(one.job, one.token):
-            return False
-        details = {"job": one.job, "asked_by": one.by}
-        await self._end(
-            one, AuditEntry(self._clock.time(), "herdsman", ADOPTED, name, one.reason, "", details)
-        )
-        return True
+        async with self._turns[name]:
+            one = self._fleet.adoptions.get(name)
+            if one is None:
+                return True
+            if not await self._scheduler.end_other(one.job, one.token):
+                return False
+            now, details = self._clock.time(), {"job": one.job, "asked_by": one.by}
+            await self._end(one, AuditEntry(now, "herdsman", ADOPTED, name, one.reason, "", details))
+            return True
 
     async def _end(self, one: Adoption, entry: AuditEntry) -> None:
         def write(connection: Connection) -> None:
@@ -91,9 +120,44 @@ class Adopting:
         await self._database.run(write)
         self._fleet.adoptions.pop(one.bot, None)
 
-    def _must_be_free(self, name: str) -> None:
+    def _must_not_start(self, one: Adoption) -> None:
+        """Raise where a bot would start, beside its job, as soon as it does not wait for that any more."""
+        wanted, entry = self._fleet.wanted, self._fleet.inventory.get(one.bot)
+        if entry is not None and entry.token and one.bot in self._fleet.observed:
+            return  # it runs already: nothing is started by this
+        if wanted is None or wanted.unread:
+            raise Conflict(
+                f"whether git has {one.bot} is not known yet, and it would start beside the job {one.job}: "
+                "try again once git has been read"
+            )
+        spec = wanted.bots.get(one.bot)
+        if spec is not None and spec.enabled and not self._fleet.suspended(one.bot):
+            raise Conflict(
+                f"git has {one.bot}, so it would start at once, beside the job {one.job}: two copies would "
+                f"trade. Take {one.bot} from git or suspend it first. Where the job was changed since it was "
+                f"looked at, look at it again: herdsman adopt {one.bot} --job {one.job}"
+            )
+
+    async def _must_not_be_ending(self, one: Adoption) -> None:
+        """Raise while a job that was asked to end may still have a copy; its end is a matter of its nodes."""
+        jobs = {job.id: job for job in await self._scheduler.others()}
+        if one.job in jobs and jobs[one.job].status != STOPPED:
+            return
+        if not await self._scheduler.end_other(one.job, one.token):
+            raise Conflict(
+                f"the job {one.job} was asked to end, and a copy of it may still live: {one.bot} waits until "
+                "its node has told of its end. Try again then"
+            )
+
+    def _must_be_free(self, name: str, job: str) -> None:
         if self._fleet.recovery:
             raise UsageError(self._fleet.recovery)
+        waiting = self._fleet.adoptions.get(name)
+        if waiting is not None and waiting.job != job:
+            raise Conflict(
+                f"{name} is to take the place of the job {waiting.job} already: take that back first with "
+                f"herdsman adopt {name} --cancel"
+            )
         entry = self._fleet.inventory.get(name)
         if name in self._fleet.observed or (entry is not None and entry.token):
             raise Conflict(

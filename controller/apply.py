@@ -211,6 +211,10 @@ class Applier:
         launch = Launch(launched, revision, code, dependencies, python, secrets=secrets)
         if difference.drift is DriftKind.CHANGED:
             await self._name_changes(name, difference, launch)
+        if seen is None and name in self._fleet.adoptions:  # no job ends for a bot that cannot start
+            await self._scheduler.rehearse(launch)
+            if self._overtaken(name, spec):
+                return
         if not await self._make_room(name):
             await sleep_or(self._clock, self._settings.stop_poll, self._workers[name].woken)
             return

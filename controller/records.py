@@ -121,6 +121,10 @@ class Adoption:
     at: float
 
 
+STOPPED = "stopped"
+"""The status of another's job that was asked to end, whether or not its copies have."""
+
+
 @dataclass(frozen=True, slots=True)
 class OtherJob:
     """A job of the scheduler that is not this fleet's.

@@ -55,6 +55,11 @@ class FencedScheduler:
         self._check()
         return await self._scheduler.apply(launch, expected)
 
+    async def rehearse(self, launch: Launch) -> None:
+        """Raise what applying a new bot would."""
+        self._check()
+        await self._scheduler.rehearse(launch)
+
     async def outdated(self, launch: Launch) -> tuple[str, ...]:
         """Return what would be rendered otherwise of a bot's job now."""
         return await self._scheduler.outdated(launch)

@@ -188,6 +188,10 @@ class Scheduler(Protocol):
         """
         ...
 
+    async def rehearse(self, launch: Launch) -> None:
+        """Raise what applying a new bot would, as far as can be known before; no job is changed by this."""
+        ...
+
     async def outdated(self, launch: Launch) -> tuple[str, ...]:
         """Return what applying this launch would change of the bot's job as the scheduler has it, by name.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,51 @@ async def test_an_installation_that_lost_everything_starts_no_second_copy(
 
         assert (await until(runs)).token == token
         await again.close()
+
+
+async def test_a_stopped_job_of_another_installation_is_dead_before_its_bot_starts(
+    nomad: NomadAgent, tmp_path: Path
+) -> None:
+    """Whoever stops the old job by hand gets the bot once its last copy has ended, and not before."""
+    name = f"desk-{os.urandom(3).hex()}"
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+    async with nomad_harness(tmp_path / "old", nomad, fleet=f"{name}-aaaaaa") as old:
+        first = Fleet(old)
+        await first.start("alpha", "stubborn", kill_timeout=60.0)
+        (pid,) = (await first.marked("alpha", "start"))[:1]
+        await first.marked("alpha", "alive")
+        async with nomad_harness(tmp_path / "new", nomad, fleet=f"{name}-bbbbbb") as new:
+            second = Fleet(new)
+            launch = await second.launch("alpha")
+            with pytest.raises(SchedulerRefused, match="runs already"):
+                await new.scheduler.rehearse(launch)
+            job = await asyncio.to_thread(old.agent.get, f"job/{old.fleet}.alpha")
+            await old._send("POST", "jobs", {"Job": {**job, "Stop": True}})
+            with pytest.raises(Conflict, match="a copy of it may still live"):
+                await new.scheduler.apply(launch, None)
+            os.kill(pid, signal.SIGKILL)
+
+            async def accepted() -> str:
+                try:
+                    return await new.scheduler.apply(launch, None)
+                except Conflict:
+                    return ""
+
+            await until(accepted)
+            await second.marked("alpha", "start")
+            ended = float(first.record.read_text().splitlines()[-1].split()[-1])
+            assert float(second.record.read_text().split()[3]) > ended
+
+
+async def test_what_nomad_would_refuse_is_known_before_a_bot_is_registered(harness: NomadHarness) -> None:
+    """A job in a node pool that is not there is refused as it is rehearsed; no rehearsal makes a job."""
+    fleet = Fleet(harness)
+    with pytest.raises(SchedulerRefused, match="nowhere"):
+        await harness.scheduler.rehearse(await fleet.launch("alpha", node_pool="nowhere"))
+    launch = await fleet.launch("alpha")
+    await harness.scheduler.rehearse(launch)
+    assert await harness.scheduler.observe_bot("alpha") is None
+    await harness.scheduler.apply(launch, None)
+    with pytest.raises(Conflict, match="already"):
+        await harness.scheduler.rehearse(launch)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from controller.records import OtherJob, Rules
+from controller.records import STOPPED, OtherJob, Rules
 from controller.schedulers.protocol import (
     Launch,
     NodeReport,
@@ -71,6 +71,8 @@ class FakeScheduler:
         self.kept_rules: Rules | None = None
         self.strangers: dict[str, OtherJob] = {}
         """Jobs that are not this fleet's, by id."""
+        self.listing: asyncio.Event | None = None
+        """Where set, the listing of those jobs waits for it."""
         self.calls: Counter[str] = Counter()
         self.asked: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         """Set once a method was called."""
@@ -100,21 +102,23 @@ class FakeScheduler:
 
     async def others(self) -> list[OtherJob]:
         self._call("others")
+        if self.listing is not None:
+            await self.listing.wait()
         return sorted(self.strangers.values(), key=lambda one: one.id)
 
     async def end_other(self, job: str, expected: str) -> bool:
         self._call("end_other")
         found = self.strangers.get(job)
-        if found is None or found.status == "dead":
+        if found is None:
             return True
-        if found.status != "stopping":
+        if found.status != STOPPED:
             if found.token != expected:
                 raise Conflict(f"{job} was changed in between")
             self.log.append(("end", job))
-            self.strangers[job] = replace(found, status="stopping")
+            found = self.strangers[job] = replace(found, status=STOPPED)
         if not self.slow_stops:
-            self.strangers[job] = replace(found, status="dead", copies=0)
-        return self.strangers[job].status == "dead"
+            found = self.strangers[job] = replace(found, copies=0)
+        return not found.copies
 
     async def recall_state(self, name: str, place: StatePlace) -> None:
         self._call("recall_state")
@@ -176,6 +180,11 @@ class FakeScheduler:
         self._check(name, expected)
         self.older.discard(name)
         return self._accept(launch)
+
+    async def rehearse(self, launch: Launch) -> None:
+        self._call("rehearse")
+        if launch.spec.name in self.refused:
+            raise SchedulerRefused(self.refused[launch.spec.name])
 
     async def outdated(self, launch: Launch) -> tuple[str, ...]:
         self._call("outdated")
@@ -250,6 +259,13 @@ class FakeScheduler:
     def purge_behind_our_back(self, name: str) -> None:
         del self.jobs[name]
         self._announce(name)
+
+    def end_stranger(self, job: str, *, purged: bool = False) -> None:
+        """Let the last copy of another's job end; `purged`: somebody also made Nomad forget the job."""
+        if purged:
+            del self.strangers[job]
+        else:
+            self.strangers[job] = replace(self.strangers[job], copies=0)
 
     def add_foreign(self, name: str, fleet: str) -> None:
         seen = ObservedBot(name, fleet, "foreign", "other", self._token(), Phase.RUNNING)

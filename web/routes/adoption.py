@@ -32,7 +32,10 @@ async def adopt(
 
 @delete("/api/v1/bots/{name:str}/adopt", opt={"access": Scope.ADMIN}, tags=["operations"], status_code=200)
 async def cancel_adoption(services: Wired, request: AnyRequest, name: BotName) -> OperationAnswer:
-    """Take an adoption back that has not been carried out yet; the job runs on."""
+    """Take an adoption back that has not been carried out yet; the job runs on.
+
+    409 while the bot would start at once, beside the job, or a copy of a job that was asked to end may live.
+    """
     by = authenticated(principal_of(request)).name
     await services.controller.adopting.cancel(name, by, "", token=by)
     return OperationAnswer(name, "adopt-cancel", by, services.clock())

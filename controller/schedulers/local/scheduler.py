@@ -215,6 +215,9 @@ class LocalScheduler:
         """Return nothing: what runs here is herdsman's own, or no job of anybody's."""
         return []
 
+    async def rehearse(self, launch: Launch) -> None:
+        """Raise nothing: no bot takes a job's place here, so what is refused is refused as it is applied."""
+
     async def end_other(self, job: str, expected: str) -> bool:
         """Refuse: there are no jobs on this machine."""
         del expected

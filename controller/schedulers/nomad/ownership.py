@@ -3,11 +3,12 @@
 import base64
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from controller.launcher.order import ORDER_VARIABLE
-from controller.records import OtherJob
+from controller.records import STOPPED, OtherJob
 from controller.schedulers.nomad.job import job_id
 from controller.schedulers.nomad.reading import (
     META_BOT,
@@ -30,21 +31,18 @@ def fleet_name(fleet: str) -> str:
     return match[1] if match else ""
 
 
-def twins(jobs: Iterable[JobRecord], fleet: str) -> dict[str, JobRecord]:
-    """Return, by bot, the jobs that run bots of a fleet with our name and another id.
+def twins(jobs: Iterable[JobRecord], fleet: str) -> dict[str, tuple[JobRecord, ...]]:
+    """Return, by bot, the jobs of bots of fleets with our name and another id, also those that are stopped.
 
-    An installation that lost its data folder gets another id, and would start every bot a second time.
+    An installation that lost its data folder gets another id, and would start every bot a second time. That
+    a job is stopped, or dead as Nomad has it, does not say that no copy of it lives.
     """
-    return {
-        job.meta[META_BOT]: job
-        for job in jobs
-        if (other := job.meta.get(META_FLEET, "")) != fleet
-        and fleet_name(other) == fleet_name(fleet)
-        and job.meta.get(META_BOT)
-        and not job.parent
-        and not job.stopped
-        and job.status != "dead"
-    }
+    found: defaultdict[str, tuple[JobRecord, ...]] = defaultdict(tuple)
+    for job in jobs:
+        other, bot = job.meta.get(META_FLEET, ""), job.meta.get(META_BOT)
+        if other != fleet and fleet_name(other) == fleet_name(fleet) and bot and not job.parent:
+            found[bot] += (job,)
+    return dict(found)
 
 
 def other_job(job: JobRecord) -> OtherJob:
@@ -52,7 +50,7 @@ def other_job(job: JobRecord) -> OtherJob:
     return OtherJob(
         job.id,
         job.kind,
-        "stopped" if job.stopped else job.status,
+        STOPPED if job.stopped else job.status,
         str(job.modify_index),
         job.active,
         job.meta.get(META_FLEET, ""),

@@ -40,14 +40,8 @@ from controller.schedulers.nomad.observing import (
     out_of_reach,
     schedule_of,
 )
-from controller.schedulers.nomad.ownership import (
-    check_nobodys,
-    fleet_name,
-    is_of,
-    other_job,
-    placed_by,
-    twins,
-)
+from controller.schedulers.nomad.others import OtherInstallations, has_ended
+from controller.schedulers.nomad.ownership import check_nobodys, other_job, placed_by
 from controller.schedulers.nomad.reading import (
     META_BOT,
     META_FLEET,
@@ -70,7 +64,7 @@ from controller.schedulers.protocol import (
     SchedulerEvent,
 )
 from gitops.bundle import Bundle
-from schemas.errors import Conflict, HerdsmanError, NotFound, SchedulerRefused, SchedulerUnavailable
+from schemas.errors import Conflict, HerdsmanError, NotFound, SchedulerUnavailable
 from schemas.state import StatePlace
 
 _LOG = logging.getLogger(__name__)
@@ -107,7 +101,7 @@ class NomadScheduler:
         self._next_slot = next_slot
         self._api = NomadApi(settings)
         self._known = Knowledge(settings.prefix)
-        self._twins: Mapping[str, JobRecord] = {}
+        self._others = OtherInstallations(self._api, settings.fleet)
 
     @property
     def kind(self) -> str:
@@ -117,7 +111,7 @@ class NomadScheduler:
     async def open(self) -> None:
         """Check that Nomad answers and lets us list; what runs there runs on."""
         await self._api.nodes()
-        await self._look_for_twins()
+        await self._others.look()
 
     async def close(self) -> None:
         """Close the connections; bots run on."""
@@ -159,8 +153,8 @@ class NomadScheduler:
         """Register the bot's job if its token is still the expected one."""
         identity = job_id(self._settings.fleet, launch.spec.name)
         index, stopped = _parsed(expected)
-        if expected is None and launch.spec.name in self._twins:
-            await self._refuse_a_second(launch.spec.name)
+        if expected is None:
+            await self._others.refuse_a_second(launch.spec.name)
         job = render(launch, self._settings, self._launcher, self._url_of, self._clock())
         left = None if expected is None else await self._guard(identity, launch.spec.name, ended=stopped)
         if launch.secrets is not None:
@@ -179,23 +173,16 @@ class NomadScheduler:
                 await self._api.move(left.id)
         return str(registered)
 
-    async def _look_for_twins(self) -> None:
-        name = fleet_name(self._settings.fleet)
-        self._twins = twins(await self._api.jobs(f"{name}-"), self._settings.fleet) if name else {}
-
-    async def _refuse_a_second(self, name: str) -> None:
-        """Raise where another installation of a fleet with our name runs this bot: two copies would trade."""
-        await self._look_for_twins()
-        twin = self._twins.get(name)
-        if twin is None:
-            return
-        other = twin.meta[META_FLEET]
-        raise SchedulerRefused(
-            f"{name} runs already, as the job {twin.id} of the fleet {other}, whose name is that of this "
-            "one: two copies would trade. If that is an earlier installation of this fleet, start this one "
-            f"with --adopt-fleet {other}, which takes all its jobs over as they run. If it is another fleet, "
-            "give this one a name of its own (--fleet, with an empty data folder), or the bot"
-        )
+    async def rehearse(self, launch: Launch) -> None:
+        """Render the job and have Nomad plan it, which checks it and our token as a registration does."""
+        name = launch.spec.name
+        await self._others.refuse_a_second(name)
+        job = render(launch, self._settings, self._launcher, self._url_of, self._clock())
+        if await self._api.job(job["ID"]) is not None:
+            raise Conflict(f"{name}: there is a job {job['ID']} in Nomad already")
+        if launch.secrets is not None:
+            await hand_over(self._api, self._settings.fleet, name, launch.secrets)
+        await self._api.differences(job)
 
     async def outdated(self, launch: Launch) -> tuple[str, ...]:
         """Have Nomad compare the bot's job with what would be registered now."""
@@ -312,9 +299,7 @@ class NomadScheduler:
                     )
                 await self._api.register({**found, "Stop": True}, int(expected))
             await self._stop_runs(job)
-        placements, nodes = await asyncio.gather(self._api.placements(job), self._api.nodes())
-        known = {node.id: node for node in nodes}
-        return not any(may_live(item, known) for item in placements if is_of(item.job, job))
+        return await has_ended(self._api, job)
 
     async def recall_state(self, name: str, place: StatePlace) -> None:
         """Write it into the bot's variable, where there is none yet."""

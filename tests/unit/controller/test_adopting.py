@@ -1,6 +1,7 @@
 """Adoption: a bot takes the place of a job that herdsman did not start, by word alone, once that is dead."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -37,7 +38,7 @@ async def test_a_job_runs_on_until_git_has_the_bot_and_is_dead_before_it_starts(
         await cluster.until(lambda: ("end", "momentum") in cluster.scheduler.log)
         await cluster.clock.advance(60)
         assert "a" not in cluster.scheduler.jobs
-        cluster.scheduler.slow_stops = False
+        cluster.scheduler.end_stranger("momentum")
         await cluster.clock.advance(10)
         await asyncio.wait_for(asked.wait(), 60)
         assert cluster.scheduler.log[-1] == ("apply", "a")
@@ -62,7 +63,7 @@ async def test_an_adoption_outlives_a_restart(cluster):
 
 
 async def test_a_job_that_changed_since_it_was_looked_at_is_left_alone(cluster):
-    """It is neither recorded nor ended; the bot waits, and starts once the word is taken back."""
+    """It is neither recorded nor ended; the bot waits until somebody has looked at the job again."""
     async with cluster.life() as controller:
         with pytest.raises(Conflict, match="look at it again"):
             await controller.adopting.adopt("a", "momentum", "6", "ada", "why")
@@ -73,10 +74,85 @@ async def test_a_job_that_changed_since_it_was_looked_at_is_left_alone(cluster):
         await cluster.clock.advance(30)
         assert "a" not in cluster.scheduler.jobs
         assert cluster.scheduler.strangers["momentum"].status == "running"
+        await controller.adopting.adopt("a", "momentum", "8", "ada", "why")
+        await cluster.clock.advance(300)
+        assert cluster.scheduler.log == [("end", "momentum"), ("apply", "a")]
+
+
+async def test_an_adoption_is_not_taken_back_while_the_bot_would_start_beside_the_job(cluster):
+    """A changed job runs on, so the bot must be gone from git, or suspended, before its word ends."""
+    async with cluster.life() as controller:
+        await controller.adopting.adopt("a", "momentum", "7", "ada", "why")
+        cluster.scheduler.strangers["momentum"] = replace(JOB, token="8")
+        cluster.source.push([spec("other"), spec("a")], 1)
+        controller.request_pass("push")
+        await cluster.clock.advance(30)
+        with pytest.raises(Conflict, match="Take a from git or suspend it first"):
+            await controller.adopting.cancel("a", "ada", "")
+        await cluster.clock.advance(300)
+        assert "a" not in cluster.scheduler.jobs
+        await cluster.push([spec("other")], 2)
         await controller.adopting.cancel("a", "ada", "")
         await cluster.clock.advance(300)
-        assert "a" in cluster.scheduler.jobs
+        assert "a" not in cluster.scheduler.jobs
         assert cluster.scheduler.strangers["momentum"].status == "running"
+        assert (await controller.adopting.adoptable()).waiting == ()
+
+
+@pytest.mark.parametrize("purged", [False, True])
+async def test_an_adoption_is_not_taken_back_while_the_job_is_ending(cluster, purged):
+    """Whatever keeps the bot from starting meanwhile: a copy that is asked to end may live for long."""
+    cluster.scheduler.slow_stops = True
+    async with cluster.life() as controller:
+        cancel = controller.adopting.cancel
+        await controller.adopting.adopt("a", "momentum", "7", "ada", "why")
+        cluster.source.push([spec("a")], 1)
+        controller.request_pass("push")
+        await cluster.until(lambda: ("end", "momentum") in cluster.scheduler.log)
+        await controller.suspend("a", "ada", "wait")
+        with pytest.raises(Conflict, match="may still live"):
+            await cancel("a", "ada", "")
+        with pytest.raises(Conflict, match="take that back first"):
+            await controller.adopting.adopt("a", "idle", "1", "ada", "why")
+        await controller.resume("a", "ada")
+        await cluster.clock.advance(300)
+        assert "a" not in cluster.scheduler.jobs
+        await controller.suspend("a", "ada", "wait")
+        cluster.scheduler.end_stranger("momentum", purged=purged)
+        await cancel("a", "ada", "")
+        await controller.resume("a", "ada")
+        await cluster.clock.advance(300)
+        assert cluster.scheduler.log == [("end", "momentum"), ("apply", "a")]
+
+
+async def test_a_bot_that_git_has_brought_meanwhile_is_not_to_take_a_place(cluster):
+    """While the jobs are listed the bot may start: then it takes nobody's place any more."""
+    async with cluster.life() as controller:
+        cluster.scheduler.listing = asyncio.Event()
+        asked = asyncio.create_task(controller.adopting.adopt("a", "momentum", "7", "ada", "why"))
+        await cluster.scheduler.asked["others"].wait()
+        await cluster.push([spec("a")], 1)
+        cluster.scheduler.listing.set()
+        with pytest.raises(Conflict, match="is a bot of this fleet already"):
+            await asked
+        assert (await controller.adopting.adoptable()).waiting == ()
+
+
+async def test_a_bot_that_the_scheduler_refuses_ends_no_job(cluster):
+    """What would be refused is known before the job is ended, and the adoption waits until it is mended."""
+    cluster.scheduler.refused["a"] = "there is no node pool fast"
+    async with cluster.life() as controller:
+        await controller.adopting.adopt("a", "momentum", "7", "ada", "why")
+        cluster.source.push([spec("a")], 1)
+        await asyncio.wait_for(controller.request_pass("push").wait(), 60)
+        await cluster.clock.advance(60)
+        assert cluster.scheduler.strangers["momentum"] == JOB
+        assert [one.job for one in (await controller.adopting.adoptable()).waiting] == ["momentum"]
+        status = next(one for one in controller.statuses() if one.name == "a")
+        assert "there is no node pool fast" in status.message
+        del cluster.scheduler.refused["a"]
+        await cluster.clock.advance(900)
+        assert cluster.scheduler.log == [("end", "momentum"), ("apply", "a")]
 
 
 async def test_a_bot_that_cannot_be_built_ends_no_job(cluster):

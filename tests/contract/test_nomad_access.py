@@ -56,6 +56,7 @@ async def test_committed_policies_are_enough(guarded: NomadAgent, tmp_path: Path
     token = token_with(guarded, "herdsman", herdsman)
     async with nomad_harness(tmp_path, guarded, token) as harness:
         fleet = Fleet(harness)
+        await fleet.scheduler.rehearse(await fleet.launch("alpha", "count"))
         first = await fleet.start("alpha", "count")
         await fleet.report("alpha", "lease_acquired")
         await fleet.marked("alpha", "alive")
@@ -130,6 +131,8 @@ async def test_missing_access_is_told(guarded: NomadAgent, tmp_path: Path) -> No
         with pytest.raises(SchedulerRefused, match=r"docs/nomad\.md") as caught:
             await harness.scheduler.apply(await Fleet(harness).launch("alpha"), None)
         assert token not in str(caught.value)
+        with pytest.raises(SchedulerRefused, match=r"docs/nomad\.md"):
+            await harness.scheduler.rehearse(await Fleet(harness).launch("alpha"))
 
 
 def token_of_task(reports: list[LauncherReport]) -> str:

@@ -309,17 +309,18 @@ class Intake:
     async def _store(self, work: _Work) -> None:
         if work.reports:
             await self._listener.reports(work.reports)
-        if work.errors and self._errors is not None:
-            # Before the events: once those are stored the lines come no more, while errors count but once.
-            await self._errors.record(work.errors)
+        # Before the events: once those are stored the lines come no more, also after a kill in between, while
+        # a sample that comes again replaces itself and an error counts but once.
         writes = []
-        if work.events:
-            writes.append(self._events.append(work.events))
+        if work.errors and self._errors is not None:
+            writes.append(self._errors.record(work.errors))
         if work.samples:
             writes.append(self._series.write(work.samples))
         for failure in await asyncio.gather(*writes, return_exceptions=True):
             if failure is not None:
                 raise failure
+        if work.events:
+            await self._events.append(work.events)
         for stream, end in work.ends:
             stream.stored = max(stream.stored, end)
         self.health.count("herdsman_intake_lines_total", work.lines)

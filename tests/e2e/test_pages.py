@@ -158,9 +158,9 @@ def test_a_bots_page_draws_its_money_and_its_resources(visit: Open) -> None:
     with visit("/bots/sma-btc") as watched:
         page = watched.page
         for metric in ("bot_equity", "bot_price", "bot_cpu_percent", "bot_memory_bytes"):
-            expect(page.get_by_test_id(f"chart-{metric}").locator("canvas")).to_be_visible(
-                timeout=A_MINUTE_AND_MORE
-            )
+            chart = page.get_by_test_id(f"chart-{metric}")
+            chart.scroll_into_view_if_needed(timeout=A_MINUTE_AND_MORE)  # it is drawn once it is looked at
+            expect(chart.locator("canvas")).to_be_visible()
         expect_to_move(page.get_by_test_id("last-value-bot_equity"))
         expect_to_move(page.get_by_test_id("last-value-bot_price"))
         facts = page.locator(".facts")
@@ -205,8 +205,8 @@ def test_events_are_orders_and_fills(visit: Open) -> None:
         page = watched.page
         events = page.get_by_test_id("events")
         expect(events).to_contain_text(re.compile("(buy|sell) 2"), timeout=WAIT)
-        page.locator(".toolbar .chip", has_text="lifecycle").click()
-        expect(events.locator(".event-kind").filter(has_not_text="lifecycle")).to_have_count(0)
+        page.locator(".toolbar .chip", has_text="order").click()
+        expect(events.locator(".event-kind").filter(has_not_text="order")).to_have_count(0)
         events.locator(".event").first.click()
         expect(events.locator(".event-data")).to_be_visible()
         page.locator(".toolbar .chip", has_text="all").click()

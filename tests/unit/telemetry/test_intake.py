@@ -246,6 +246,18 @@ async def test_many_agents_at_once(node: Node) -> None:
     assert node.intake.health.value("herdsman_intake_batches_total", status="204") == 200
 
 
+async def test_samples_are_stored_before_the_events_that_they_came_with(node: Node) -> None:
+    """Whoever dies between the two writes them in the next life, as the lines are not stored yet."""
+    body = batch(chunk(EQUITY))
+    before = Intake(Stalled(broken=True), node.events, node.told)  # type: ignore[arg-type]
+    assert (await before.accept(body)).status == 503
+    assert await node.stored() == []
+    after = Intake(node.series, node.events, node.told)
+    assert (await after.accept(body)).status == 204
+    assert await node.series.metrics("alpha") == ["bot_equity"]
+    assert len(await node.stored()) == 1
+
+
 class Counted:
     """An error desk that keeps what it was given, and fails while it is told to."""
 

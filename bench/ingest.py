@@ -18,6 +18,7 @@ from schemas.labels import LABELS_FILE, AllocationLabels
 from schemas.reports import LauncherReport
 from telemetry.agent import Agent, DirectSink
 from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
+from telemetry.embedded.output import EmbeddedOutput
 from telemetry.embedded.trading import EmbeddedTradingStore
 from telemetry.intake import Intake
 from telemetry.records import Event, Sample
@@ -114,7 +115,7 @@ async def open_node(folder: Path) -> tuple[Agent, Intake, Listener, TelemetryDat
     trading = TradingDesk(events, EmbeddedTradingStore(database), series)
     await trading.catch_up()
     listener = Listener(trading)
-    intake = Intake(series, events, listener)
+    intake = Intake(series, events, listener, output=EmbeddedOutput(database, events, series))
     agent = Agent(folder / "alloc", DirectSink(intake), folder / "checkpoint")
     return agent, intake, listener, database
 

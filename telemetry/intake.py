@@ -22,7 +22,7 @@ from telemetry.errors.occurrence import ERROR_LEVELS, ErrorReader, Occurrence
 from telemetry.names import Health
 from telemetry.reading import AllocationReader, Output
 from telemetry.records import Event, Sample
-from telemetry.stores import EventStore, Position, SeriesStore
+from telemetry.stores import EventStore, OutputStore, Position, SeriesStore
 from telemetry.wire import WIRE_VERSION, Batch, Chunk, decode_batch
 
 _log = logging.getLogger("herdsman.intake")
@@ -119,6 +119,7 @@ class Intake:
         *,
         fleet: str = "",
         errors: ErrorSink | None = None,
+        output: OutputStore | None = None,
         most_waiting: int = 32 << 20,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -128,6 +129,7 @@ class Intake:
         self.health = health or Health()
         self._fleet = fleet
         self._errors = errors
+        self._output = output or _OneAfterTheOther(series, events)
         self._error_reader = ErrorReader()
         self._most_waiting = most_waiting
         self._clock = clock
@@ -310,22 +312,39 @@ class Intake:
         if work.reports:
             await self._listener.reports(work.reports)
         # Before the events: once those are stored the lines come no more, also after a kill in between, while
-        # a sample that comes again replaces itself and an error counts but once.
-        writes = []
+        # an error counts but once.
         if work.errors and self._errors is not None:
-            writes.append(self._errors.record(work.errors))
-        if work.samples:
-            writes.append(self._series.write(work.samples))
-        for failure in await asyncio.gather(*writes, return_exceptions=True):
-            if failure is not None:
-                raise failure
-        if work.events:
-            await self._events.append(work.events)
+            await self._errors.record(work.errors)
+        if work.events or work.samples:
+            await self._output.keep(work.events, work.samples)
         for stream, end in work.ends:
             stream.stored = max(stream.stored, end)
         self.health.count("herdsman_intake_lines_total", work.lines)
         self.health.count("herdsman_intake_samples_total", len(work.samples))
         self.health.count("herdsman_events_stored_total", len(work.events))
+        # What is kept is safe. To acknowledge it only once it is where it belongs is what pushes back.
+        await self._output.deliver()
+
+
+class _OneAfterTheOther:
+    """The OutputStore of two stores that know nothing of each other."""
+
+    def __init__(self, series: SeriesStore, events: EventStore) -> None:
+        self._series = series
+        self._events = events
+
+    async def keep(self, events: Sequence[Event], samples: Sequence[Sample]) -> None:
+        """Store samples, then events: a sample that comes again replaces itself, a missing one does not come.
+
+        Raises StoreUnavailable.
+        """
+        if samples:
+            await self._series.write(samples)
+        if events:
+            await self._events.append(events)
+
+    async def deliver(self) -> None:
+        """Do nothing: what is kept is where it belongs."""
 
 
 def _after(position: Position, index: int) -> int:

@@ -10,6 +10,7 @@ from schemas.labels import AllocationLabels
 from schemas.reports import LAUNCHER_STREAM, LauncherReport, ReportKind
 from telemetry.bot_lines import BotLines
 from telemetry.bot_series import BotSeries, base_labels
+from telemetry.gaps import gap_told
 from telemetry.records import Event, Sample
 from telemetry.vocabulary import read_line
 from telemetry.wire import Chunk
@@ -52,14 +53,15 @@ class AllocationReader:
     def read(self, chunk: Chunk, after: int) -> Output:
         """Read the lines of a chunk that begin at the offset `after` or later."""
         output = Output()
-        if chunk.missed:
-            output.events.append(self._missed(chunk))
         read = self._report if chunk.stream == LAUNCHER_STREAM else self._line
         simple = not chunk.joins and not chunk.dropped and chunk.data[-1:] == b"\n"
         for offset, line, size in _single(chunk, after) if simple else _joined(chunk, after):
             output.lines += 1
             if line:
                 read(chunk, offset, line, size, output)
+        if chunk.missed:
+            until = output.events[0].time if output.events else chunk.time
+            output.events.insert(0, self._missed(chunk, until))
         return output
 
     def use(self, time: float, values: dict[str, float]) -> list[Sample]:
@@ -138,9 +140,13 @@ class AllocationReader:
             )
         )
 
-    def _missed(self, chunk: Chunk) -> Event:
+    def _missed(self, chunk: Chunk, until: float) -> Event:
+        """Return the event of what is missing before a chunk whose first line is of `until`."""
         place = f"{chunk.index}/{chunk.offset}/missed"
-        return self._event(chunk, place, chunk.time, "log", "warning", chunk.missed, {"missed": True})
+        text, data = chunk.missed, {"missed": True}
+        if chunk.gap is not None:
+            text, data = gap_told(text, chunk.gap, until)
+        return self._event(chunk, place, until, "log", "warning", text, data)
 
     def _event(
         self,

@@ -91,6 +91,31 @@ class SeriesStore(Protocol):
         ...
 
 
+class ForgetfulSeriesStore(SeriesStore, Protocol):
+    """A SeriesStore that may forget its last seconds when it dies hard, and is then given them again."""
+
+    @property
+    def safe_before(self) -> float:
+        """What was written before this monotonic time cannot be forgotten any more."""
+        ...
+
+    def restore(self, samples: Sequence[Sample]) -> None:
+        """Take what an earlier process wrote and cannot know to be kept; it is written again soon."""
+        ...
+
+
+class OutputStore(Protocol):
+    """Keeps what a batch brought: lines whose events it keeps come no more, so their samples must be safe."""
+
+    async def keep(self, events: Sequence[Event], samples: Sequence[Sample]) -> None:
+        """Store both durably, or neither; what is there already stays once. Raises StoreUnavailable."""
+        ...
+
+    async def deliver(self) -> None:
+        """Return once everything kept is where it is read from. Raises StoreUnavailable: ask again later."""
+        ...
+
+
 class EventStore(Protocol):
     """Keeps events (logs, metric lines, lifecycle). Appending an id again changes nothing."""
 

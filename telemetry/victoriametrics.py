@@ -27,7 +27,7 @@ from telemetry.series_key import SeriesKeys
 from telemetry.stores import SeriesQuery
 
 _KEEP = 60.0
-"""Seconds that samples are kept after the store was last seen alive with them."""
+"""Seconds that samples are kept while the store lives on with them, none of them doubtful."""
 _WATCH_EVERY = 5.0
 _TIMEOUT = 10.0
 _AT_ONCE = 20_000
@@ -67,8 +67,11 @@ class VictoriaMetricsStore:
         self._writer: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._started = ""
-        self._seen_alive = time.monotonic()
-        self._doubtful = False
+        self._sound_since = time.monotonic()
+        """Since when it has not been given anything again."""
+        self._safe_before = -math.inf
+        self._doubtful = True
+        """It may have forgotten what it was given; so may one that was never looked at."""
         self._dropped_rows: float | None = None
         self._health.gauge("herdsman_store_waiting_samples").read = lambda: float(len(self._pending))
 
@@ -85,6 +88,17 @@ class VictoriaMetricsStore:
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_pending(), name="series-writer")
         await asyncio.shield(written)
+
+    @property
+    def safe_before(self) -> float:
+        """What was written before this monotonic time cannot be forgotten any more."""
+        return self._safe_before
+
+    def restore(self, samples: Sequence[Sample]) -> None:
+        """Take what an earlier process wrote and cannot know to be kept; it is written again soon."""
+        self._recent.add([sample for sample in samples if self._is_sound(sample)], time.monotonic())
+        self._doubtful = True
+        self._start_watching()
 
     async def query(self, query: SeriesQuery) -> list[Series]:
         """Return the matching series: what the store shows, and what it was given in the last minute."""
@@ -141,13 +155,13 @@ class VictoriaMetricsStore:
         text = (await self._get("/metrics", {})).text
         started = _STARTED.search(text)
         if started is not None and started[1] != self._started:
-            self._doubtful = self._doubtful or bool(self._started)
+            self._doubtful = True
             self._started = started[1]
         if self._doubtful:
             await self._replay()
-        else:
-            self._seen_alive = time.monotonic()
-            self._recent.drop_before(self._seen_alive - self._keep)
+        elif (now := time.monotonic()) >= self._sound_since + self._keep:
+            self._safe_before = now - self._keep
+            self._recent.drop_before(self._safe_before)
         self._count_dropped(sum(float(number) for number in _DROPPED.findall(text)))
 
     def _is_sound(self, sample: Sample) -> bool:
@@ -187,9 +201,13 @@ class VictoriaMetricsStore:
     async def _replay(self) -> None:
         """Give the store everything again that it may have forgotten."""
         samples = list(self._recent.all())
+        if not samples:
+            self._doubtful = False
+            return
         for start in range(0, len(samples), _AT_ONCE):
             await self._post(samples[start : start + _AT_ONCE])
         self._doubtful = False
+        self._sound_since = time.monotonic()
         self._health.count("herdsman_store_replays_total")
         _log.warning("%s was away: the last %d samples were written again", self.url, len(samples))
 

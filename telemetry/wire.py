@@ -11,6 +11,17 @@ from schemas.labels import AllocationLabels
 WIRE_VERSION = 1
 
 
+class Gap(Struct, array_like=True):
+    """Output that was lost before it could be read."""
+
+    files: int
+    """Log files that are gone; 0 where one was cut short."""
+    size: int
+    """Bytes, about; 0 where nobody knows."""
+    since: float
+    """Unix seconds of the last output that was read before; 0 where none was."""
+
+
 class Chunk(Struct, array_like=True):
     """Consecutive lines of one file."""
 
@@ -32,6 +43,8 @@ class Chunk(Struct, array_like=True):
     """Bytes that were cut from the end of the (only) line, because it is longer than a line may be."""
     missed: str = ""
     """In words, what could not be read before this chunk: the files were deleted too early."""
+    gap: Gap | None = None
+    """The same in figures, where output was lost."""
 
 
 class Use(Struct, array_like=True):

@@ -156,7 +156,15 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     statuses = make_reports(origin.forges, options)
     relay.revisions = telling(statuses, url, options.fleet)
     desk = ErrorDesk(telemetry.errors, publisher.errors)
-    intake = Intake(telemetry.series, telemetry.events, publisher, telemetry.health, fleet=fleet, errors=desk)
+    intake = Intake(
+        telemetry.series,
+        telemetry.events,
+        publisher,
+        telemetry.health,
+        fleet=fleet,
+        errors=desk,
+        output=telemetry.output,
+    )
     git = None
     if origin.hosted and origin.hosted_states:
         gate = GitGate(controller, origin.hosted_states.build_from, settings, origin.trust)

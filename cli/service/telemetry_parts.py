@@ -9,12 +9,13 @@ from schemas.errors import StoreUnavailable
 from telemetry.embedded.database import TelemetryDatabase
 from telemetry.embedded.errors import EmbeddedErrorStore
 from telemetry.embedded.events import EmbeddedEventStore
+from telemetry.embedded.output import EmbeddedOutput, Outbox
 from telemetry.embedded.series import EmbeddedSeriesStore
 from telemetry.embedded.trading import EmbeddedTradingStore
 from telemetry.latest import Latest
 from telemetry.live import Broadcaster
 from telemetry.names import Health
-from telemetry.stores import SeriesStore
+from telemetry.stores import OutputStore, SeriesStore
 from telemetry.trading_desk import TradingDesk
 from telemetry.victoriametrics import VictoriaMetricsStore
 
@@ -27,6 +28,8 @@ class Telemetry:
     series: SeriesStore
     events: EmbeddedEventStore
     errors: EmbeddedErrorStore
+    output: OutputStore
+    """What the intake writes events and samples by."""
     live: Broadcaster
     latest: Latest
     health: Health
@@ -54,10 +57,8 @@ async def open_telemetry(options: UpOptions, fleet: str) -> Telemetry:
     """Open the stores and learn from them what was known before."""
     health = Health()
     database = await asyncio.to_thread(TelemetryDatabase, options.data / "telemetry.db")
-    series: SeriesStore = EmbeddedSeriesStore(database)
-    if options.victoriametrics:
-        series = VictoriaMetricsStore(options.victoriametrics, fleet=fleet, health=health)
     events = EmbeddedEventStore(database, health)
+    series, output = await _open_series(options, fleet, health, database, events)
     latest = Latest()
     # A store that is away only costs the newest values of before.
     try:
@@ -66,4 +67,21 @@ async def open_telemetry(options: UpOptions, fleet: str) -> Telemetry:
         health.count("herdsman_store_errors_total", store="restore")
     errors = EmbeddedErrorStore(database)
     trading = TradingDesk(events, EmbeddedTradingStore(database), series, health)
-    return Telemetry(database, series, events, errors, Broadcaster(health), latest, health, trading)
+    return Telemetry(database, series, events, errors, output, Broadcaster(health), latest, health, trading)
+
+
+async def _open_series(
+    options: UpOptions,
+    fleet: str,
+    health: Health,
+    database: TelemetryDatabase,
+    events: EmbeddedEventStore,
+) -> tuple[SeriesStore, OutputStore]:
+    """Return the series store, and what keeps samples together with the events that they came with."""
+    if not options.victoriametrics:
+        series = EmbeddedSeriesStore(database)
+        return series, EmbeddedOutput(database, events, series)
+    away = VictoriaMetricsStore(options.victoriametrics, fleet=fleet, health=health)
+    outbox = Outbox(database, events, away)
+    await outbox.open()
+    return away, outbox

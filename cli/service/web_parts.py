@@ -100,7 +100,15 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
     mirror.listener = publisher
     telemetry.trading.profile, telemetry.trading.told = profiles(controller), publisher.derived
     desk = ErrorDesk(telemetry.errors, publisher.errors)
-    intake = Intake(telemetry.series, telemetry.events, publisher, telemetry.health, fleet=fleet, errors=desk)
+    intake = Intake(
+        telemetry.series,
+        telemetry.events,
+        publisher,
+        telemetry.health,
+        fleet=fleet,
+        errors=desk,
+        output=telemetry.output,
+    )
     leader = LeaderForward(lambda: mirror.leader.address if mirror.leader else "")
     access = await make_access(up, listening, database)
     saved = SavedStates(open_states(up), fleet)

@@ -213,9 +213,10 @@ class Agent:
             piece.joins,
             piece.dropped,
             ready.missed,
+            ready.gap,
         )
-        if ready.missed:
-            self._health.count("herdsman_agent_missed_files_total")
+        if ready.gap is not None:
+            self._health.count("herdsman_agent_missed_files_total", max(ready.gap.files, 1))
         collected.batch.chunks.append(chunk)
         collected.pieces.append((allocation, ready))
         collected.size += len(piece.data)

@@ -1,6 +1,7 @@
 """One allocation on this node: whose it is, and its streams of rotated log files."""
 
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -15,6 +16,7 @@ from schemas.reports import LAUNCHER_STREAM, LauncherReport, ReportKind
 from telemetry.agent.claims import Claims
 from telemetry.agent.opening import open_plain, opened
 from telemetry.agent.tail import Piece, Place, Tail
+from telemetry.wire import Gap
 
 QUERY_STREAM = "query"
 """What a realtime bot's query server prints, both of its streams in one."""
@@ -22,6 +24,8 @@ _FILE = re.compile(rf"(.+)\.(stdout|stderr|{QUERY_STREAM}|{LAUNCHER_STREAM})\.(0
 LOGS = ("alloc", "logs")
 """Where the logs are, below an allocation's folder."""
 _MOST_LABELS = 1 << 16
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
+"""Errors that say nothing of a file: it can be opened later."""
 _decode_labels = msgspec.json.Decoder(AllocationLabels).decode
 _log = logging.getLogger("herdsman.agent")
 _decode_report = msgspec.json.Decoder(LauncherReport).decode
@@ -50,6 +54,7 @@ class Ready:
     name: str
     piece: Piece
     missed: str
+    gap: Gap | None
 
 
 @dataclass(slots=True)
@@ -65,6 +70,10 @@ class Stream:
     """Files that were made anew under the same name: the old one is read to its end first."""
     newest: int | None = None
     missed: str = ""
+    """What is to be told with the next lines: output that is lost, or that is not the bot's own."""
+    gap: Gap | None = None
+    read_until: float = 0.0
+    """Unix seconds of the last output that was read."""
     claims: Claims = field(default_factory=Claims)
 
     def file_name(self, index: int) -> str:
@@ -72,17 +81,38 @@ class Stream:
         return f"{self.task}.{self.name}.{index}"
 
     def open(self, logs: int, index: int, place: Place | None) -> None:
-        """Begin to follow a file of the open folder; a file that is gone already is passed over."""
+        """Begin to follow a file of the open folder; a file that is gone already is passed over.
+
+        Raises OSError where there is no room for another open file.
+        """
         expected = 0 if self.newest is None else self.newest + 1
         try:
             if self._is_anothers(logs, index):
                 return
-            self.tails[index] = Tail(self.file_name(index), place, logs)
-        except OSError:
+            tail = self.tails[index] = Tail(self.file_name(index), place, logs)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise
             return
-        if index > expected and place is None and not self.missed:
-            self.missed = _missed(expected, index - 1)
+        if place is not None:
+            self.read_until = place.time
+            if place.offset and tail.sent == place.base + place.offset and not tail.place.offset:
+                self._note_cut(index, place.offset)
+        elif index > expected and not self.missed:
+            self.note_gap(expected, index - 1, index - expected)
         self.newest = max(index, self.newest or 0)
+
+    def note_gap(self, first: int, last: int, files: int, size: int = 0) -> None:
+        """Note that files are gone that held output which was not read, about `size` bytes (0: unknown)."""
+        self.missed = _missed(first, last)
+        self.gap = Gap(files, size, self.read_until)
+
+    def _note_cut(self, index: int, read: int) -> None:
+        self.missed = (
+            f"the log file {self.file_name(index)} was cut short, or made anew, after {read} bytes of it had "
+            "been read: what was printed into it after those is lost"
+        )
+        self.gap = Gap(0, 0, self.read_until)
 
     def _is_anothers(self, logs: int, index: int) -> bool:
         """Say whether a file is another bot's under a second name; that is told with the next lines."""
@@ -116,9 +146,13 @@ class Stream:
             tail = self.tails[index]
             ended = len(self.tails) > 1 or index in self.renewed
             piece = tail.read(now, last=ended or last)
+            if tail.cut_after:
+                self._note_cut(index, tail.cut_after)
+                tail.cut_after = 0
             if piece is not None:
-                missed, self.missed = self.missed, ""
-                return Ready(self.name, index, self.file_name(index), piece, missed)
+                told, self.missed, self.gap = (self.missed, self.gap), "", None
+                self.read_until = max(self.read_until, piece.time)
+                return Ready(self.name, index, self.file_name(index), piece, *told)
             if tail.more:
                 continue
             if not ended or tail.unread():
@@ -236,14 +270,32 @@ class Allocation:
             stream = self.streams[name] = Stream(self.folder, self.labels.task, name, claims=self._claims)
             done = [index for one in self.acknowledged if (index := _index_in(one, stream)) is not None]
             if done and max(done) not in indexes and max(done) < indexes[0]:
-                stream.missed = _missed(max(done), indexes[0] - 1)
+                self._note_gap(logs, stream, max(done), indexes)
             stream.newest = max(done) - 1 if done and max(done) in indexes else max(done, default=None)
             indexes = [index for index in indexes if index >= max(done, default=0)]
-        for index in indexes:
-            if index in stream.tails:
-                stream.check(logs, index)
-            elif stream.newest is None or index > stream.newest:
-                stream.open(logs, index, self.acknowledged.get(stream.file_name(index)))
+        try:
+            for index in indexes:
+                if index in stream.tails:
+                    stream.check(logs, index)
+                elif stream.newest is None or index > stream.newest:
+                    stream.open(logs, index, self.acknowledged.get(stream.file_name(index)))
+        except OSError as error:  # the rest is opened, in its order, once there is room
+            _log.warning("%s: no log file can be opened now: %s", self.folder, error.strerror)
+
+    def _note_gap(self, logs: int, stream: Stream, read: int, indexes: list[int]) -> None:
+        """Note that the file that was read last is gone, and those after it up to the first that is left.
+
+        A file that was rotated since tells how large the others were.
+        """
+        place = self.acknowledged[stream.file_name(read)]
+        stream.read_until = place.time
+        size = 0
+        if len(indexes) > 1:
+            with contextlib.suppress(OSError):
+                name = stream.file_name(indexes[0])
+                whole = os.stat(name, dir_fd=logs, follow_symlinks=False).st_size
+                size = whole * (indexes[0] - read) - min(place.offset, whole)
+        stream.note_gap(read, indexes[0] - 1, indexes[0] - read, size)
 
     def _recall(self) -> None:
         """Read what the launcher said before this agent began to follow it."""

@@ -1,11 +1,13 @@
 """One log file: held open from its first line, read line by line, never past what may still grow.
 
 Positions are virtual: bytes since the file's first line, also where it was truncated or made anew meanwhile
-(`base` counts what its earlier lives held), so that a line's identity never repeats.
+(`base` counts what its earlier lives held), so that a line's identity never repeats. A file that was cut
+short and has grown beyond the same place since is known by the bytes before it (the seam), which are others.
 """
 
 import os
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from telemetry.agent.opening import open_plain
@@ -14,6 +16,9 @@ from telemetry.agent.traces import group
 LINE_LIMIT = 1 << 20
 """A line longer than this many bytes is cut."""
 _READ = 1 << 17
+_SEAM = 32
+"""Bytes before a place that are looked at again."""
+_CUT = -1
 _HOLD = 0.1
 """Seconds that the last lines are held back, since they may be the beginning of a stack trace."""
 _HOLD_AT_MOST = 1.0
@@ -28,6 +33,15 @@ class Place:
     inode: int
     base: int
     offset: int
+    time: float = field(default=0.0, compare=False)
+    """Unix seconds, not before the last line up to here was printed; 0: not known."""
+    seam: int = field(default=0, compare=False)
+    """What `seam_of` makes of the bytes before `offset`; 0: not known."""
+
+
+def seam_of(before: bytes) -> int:
+    """Return what tells the bytes before a place from others: how many they are, and their checksum."""
+    return len(before) << 32 | zlib.crc32(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +62,23 @@ class Piece:
 
 
 class Tail:
-    """Reads one file. `more` says that there is more to read at once; `wake_at` when held lines are due."""
+    """Reads one file. `more` says that there is more to read at once; `wake_at` when held lines are due.
+
+    `cut_after` is not 0 once the file was cut short: how much of it had been read by then.
+    """
 
     __slots__ = (
         "_base",
         "_buffer",
         "_dropped",
         "_fd",
+        "_given",
         "_grown_at",
         "_held_since",
         "_offset",
+        "_seen",
+        "_time",
+        "cut_after",
         "inode",
         "more",
         "wake_at",
@@ -71,7 +92,11 @@ class Tail:
         self._fd = open_plain(path, folder)
         status = os.fstat(self._fd)
         self.inode = status.st_ino
-        self._base, self._offset = _resumed(known, status)
+        self._base, self._offset = _resumed(known, status, self._fd)
+        self._seen = self._given = os.pread(self._fd, min(_SEAM, self._offset), max(self._offset - _SEAM, 0))
+        """The last bytes that were read, and that were handed out."""
+        self._time = status.st_mtime
+        self.cut_after = 0
         self._buffer = bytearray()
         self._dropped = 0
         self._grown_at = 0.0
@@ -82,7 +107,8 @@ class Tail:
     @property
     def place(self) -> Place:
         """Where the next piece will begin."""
-        return Place(self.inode, self._base, self._offset - len(self._buffer) - self._dropped)
+        offset = self._offset - len(self._buffer) - self._dropped
+        return Place(self.inode, self._base, offset, self._time, seam_of(self._given))
 
     @property
     def sent(self) -> int:
@@ -101,12 +127,17 @@ class Tail:
         `now` is a monotonic time. `last` says that the file grows no more: then nothing is held back.
         """
         status = os.fstat(self._fd)
-        if status.st_size < self._offset:
+        self._time = status.st_mtime
+        size = self._fill(now) if status.st_size >= self._offset else _CUT
+        if size == _CUT:
             if self._buffer:
-                return self._take(self.sent, len(self._buffer), [], status.st_mtime)
+                return self._rest(status.st_mtime)
+            self.cut_after = self._offset
             self._base += self._offset
             self._offset = 0
-        self.more = self._fill(now) == _READ
+            self._seen = self._given = b""
+            size = self._fill(now)
+        self.more = size == _READ
         done = last and not self.more
         overdue = done or now >= self._grown_at + _UNFINISHED
         if self._line_is_too_long():
@@ -118,10 +149,17 @@ class Tail:
         os.close(self._fd)
 
     def _fill(self, now: float) -> int:
+        """Read on; return how many bytes, `_CUT` where those before them are not what they were."""
         if len(self._buffer) > LINE_LIMIT:
             return 0
-        data = os.pread(self._fd, _READ, self._offset)
+        before = len(self._seen)
+        data = os.pread(self._fd, _READ + before, self._offset - before)
+        if data[:before] != self._seen:
+            return _CUT
+        if before:
+            data = data[before:]
         if data:
+            self._seen = (self._seen + data[-_SEAM:])[-_SEAM:]
             self._offset += len(data)
             self._buffer += data
             self._grown_at = now
@@ -148,6 +186,7 @@ class Tail:
         del buffer[: LINE_LIMIT + 1]
         dropped, self._dropped = self._dropped, 0
         self.more = True
+        self._given = self._seen if not buffer else b""
         return Piece(start, data, [], dropped, time, self.place)
 
     def _lines(self, now: float, time: float, *, last: bool, overdue: bool) -> Piece | None:
@@ -184,13 +223,23 @@ class Tail:
     def _take(self, start: int, end: int, joins: list[tuple[int, int]], time: float) -> Piece:
         data = bytes(self._buffer[:end])
         del self._buffer[:end]
+        self._given = (self._given + data[-_SEAM:])[-_SEAM:]
         return Piece(start, data, joins, 0, time, self.place)
 
+    def _rest(self, time: float) -> Piece:
+        """Hand out what was held of a file that is cut short."""
+        start, data = self.sent, bytes(self._buffer)
+        self._buffer.clear()
+        dropped, self._dropped = self._dropped, 0
+        return Piece(start, data, [], dropped, time, self.place)
 
-def _resumed(known: Place | None, status: os.stat_result) -> tuple[int, int]:
+
+def _resumed(known: Place | None, status: os.stat_result, file: int) -> tuple[int, int]:
     """Return base and offset to go on from; a file made anew or truncated begins a new life."""
     if known is None:
         return 0, 0
-    if known.inode == status.st_ino and known.offset <= status.st_size:
+    same = known.inode == status.st_ino and known.offset <= status.st_size
+    before = known.seam >> 32
+    if same and (not before or seam_of(os.pread(file, before, known.offset - before)) == known.seam):
         return known.base, known.offset
     return known.base + known.offset, 0

@@ -6,12 +6,13 @@ that was acknowledged; a machine that loses power may lose its last seconds, and
 
 import asyncio
 import contextlib
+import logging
 import queue
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ _READ_LIMIT = 15.0
 """Seconds after which a search is given up."""
 _IDLE = 0.2
 """Seconds between two rounds of the work behind the acknowledgement."""
+_log = logging.getLogger("herdsman.telemetry")
 
 
 class TelemetryDatabase:
@@ -37,6 +39,8 @@ class TelemetryDatabase:
         self._jobs: queue.SimpleQueue[tuple[Work[object], Future[object]] | None] = queue.SimpleQueue()
         self._forget: list[Callable[[], None]] = []
         self._behind: list[Work[bool]] = [RetentionWork(retention or Retention(), self._forget_ids).work]
+        self._failed: list[Work[bool]] = []
+        """Work behind that failed by a mistake: said once."""
         self._readers = ThreadPoolExecutor(_READERS, "telemetry-reader")
         self._local = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
@@ -134,6 +138,10 @@ class TelemetryDatabase:
                     more = work(self._connection) or more
             except sqlite3.Error:
                 return False  # a full disk, say: the next round tries again
+            except Exception:  # noqa: BLE001 - a mistake there must not end the thread that all writes wait for
+                if work not in self._failed:
+                    self._failed.append(work)
+                    _log.exception("work behind the writes of %s failed", self.path)
         return more
 
     def _run(self, jobs: list[tuple[Work[object], Future[object]]]) -> None:
@@ -146,21 +154,25 @@ class TelemetryDatabase:
                 for job in jobs:
                     self._run([job])
                 return
-            jobs[0][1].set_exception(_foreign(self.path, error))
+            with contextlib.suppress(InvalidStateError):  # who gave up meanwhile must not end this thread
+                jobs[0][1].set_exception(_foreign(self.path, error))
             return
         for (_, future), result in zip(jobs, results, strict=True):
-            if not future.cancelled():
+            with contextlib.suppress(InvalidStateError):
                 future.set_result(result)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
+        if self._connection.in_transaction:  # a rollback failed, on a broken disk say
+            self._connection.execute("ROLLBACK")
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
             self._connection.execute("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            with contextlib.suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
             self._forget_ids()
             raise
 

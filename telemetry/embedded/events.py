@@ -48,7 +48,7 @@ class EmbeddedEventStore:
 
     async def append(self, events: Sequence[Event]) -> None:
         """Store events; one that is there already stays as it is. Raises StoreUnavailable."""
-        await self._database.write(lambda connection: self._insert(connection, events))
+        await self._database.write(lambda connection: self.insert(connection, events))
 
     async def search(self, query: EventQuery) -> EventPage:
         """Return one page of events, by time. Raises UsageError on a cursor that is none."""
@@ -72,7 +72,8 @@ class EmbeddedEventStore:
         """Close the file that both stores share."""
         await self._database.close()
 
-    def _insert(self, connection: sqlite3.Connection, events: Sequence[Event]) -> None:
+    def insert(self, connection: sqlite3.Connection, events: Sequence[Event]) -> None:
+        """Store events in a transaction of the writer's thread."""
         rows = []
         for event in events:
             prefix, _, place = event.id.rpartition("/")

@@ -43,7 +43,7 @@ class EmbeddedSeriesStore:
 
     async def write(self, samples: Sequence[Sample]) -> None:
         """Store samples. Raises StoreUnavailable."""
-        await self._database.write(lambda connection: self._insert(connection, samples))
+        await self._database.write(lambda connection: self.insert(connection, samples))
 
     async def query(self, query: SeriesQuery) -> list[Series]:
         """Return the matching series of one bot."""
@@ -80,7 +80,8 @@ class EmbeddedSeriesStore:
         """Close the file that both stores share."""
         await self._database.close()
 
-    def _insert(self, connection: sqlite3.Connection, samples: Sequence[Sample]) -> None:
+    def insert(self, connection: sqlite3.Connection, samples: Sequence[Sample]) -> None:
+        """Store samples in a transaction of the writer's thread."""
         rows = []
         unrolled = self._unrolled
         for sample in samples:

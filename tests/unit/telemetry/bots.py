@@ -12,6 +12,7 @@ from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport
 from telemetry.agent import Agent, DirectSink
 from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
+from telemetry.embedded.output import EmbeddedOutput
 from telemetry.intake import Intake
 from telemetry.records import Event, Sample
 from telemetry.stores import EventQuery
@@ -104,7 +105,8 @@ class Node:
         self.series = EmbeddedSeriesStore(self.database)
         self.events = EmbeddedEventStore(self.database)
         self.told = Told()
-        self.intake = Intake(self.series, self.events, self.told)
+        self.output = EmbeddedOutput(self.database, self.events, self.series)
+        self.intake = Intake(self.series, self.events, self.told, output=self.output)
 
     def bot(self, allocation: str = "a1", **labels: object) -> BotFiles:
         return BotFiles(self.root, allocation, **labels)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import resource
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 
 from schemas.reports import ReportKind
 from telemetry.agent import Agent
+from telemetry.agent.allocation import Stream
 from telemetry.agent.inotify import Polling
+from telemetry.agent.opening import opened
 from tests.unit.telemetry.bots import Node, Told, eventually
 
 TRACE = """Traceback (most recent call last):
@@ -125,7 +128,7 @@ def _is_open(path: Path) -> bool:
 
 
 async def test_a_truncated_file_begins_anew(node: Node, agent: Agent) -> None:
-    """After a truncation the new lines arrive, with identities of their own."""
+    """After a truncation the new lines arrive, with identities of their own, and it is told before them."""
     bot = node.bot()
     bot.print("one\ntwo\nthree\n")
     await node.told.until(lambda told: len(told.seen) == 3)
@@ -133,9 +136,34 @@ async def test_a_truncated_file_begins_anew(node: Node, agent: Agent) -> None:
     bot.print("four\n")
     await node.told.until(lambda told: "four" in told.messages)
     ids = [event.id for event in node.told.seen]
-    assert len(set(ids)) == 4
-    assert ids[-1] == "a1/stdout/0/14"
-    assert len(await node.stored()) == 4
+    assert ids[3:] == ["a1/stdout/0/14/missed", "a1/stdout/0/14"]
+    assert "bot.stdout.0 was cut short, or made anew, after 14 bytes" in node.told.messages[3]
+    assert len(await node.stored()) == len(set(ids)) == 5
+
+
+async def test_a_file_cut_and_filled_anew_between_two_looks_is_read_from_its_beginning(node: Node) -> None:
+    """Copied away and cut while no agent looked, and longer again than before: every new line arrives."""
+    bot = node.bot()
+    bot.print("one\ntwo\nthree\n")
+    await node.read_out()
+    shutil.copy(bot.path(), bot.folder / "copy")
+    os.truncate(bot.path(), 0)
+    bot.print("four\nfive\nsix\nseven\n")
+    await node.read_out()
+    told, *new = [event.message for event in await node.stored()][3:]
+    assert "was cut short" in told
+    assert new == ["four", "five", "six", "seven"]
+
+
+async def test_a_file_made_anew_with_the_number_of_the_old_one_is_read_whole(node: Node) -> None:
+    """A file system may give a new file the inode of the one that was deleted; what it holds tells."""
+    bot = node.bot()
+    bot.print("one\ntwo\nthree\n")
+    await node.read_out()
+    bot.path().write_text("four\nfive\nsix\nseven\n")
+    await node.read_out()
+    messages = [event.message for event in await node.stored()]
+    assert messages[-4:] == ["four", "five", "six", "seven"]
 
 
 async def test_a_file_made_anew_under_its_name(node: Node, agent: Agent) -> None:
@@ -283,6 +311,59 @@ async def test_files_deleted_while_no_agent_ran_are_reported(node: Node) -> None
     messages = [event.message for event in await node.stored()]
     assert [messages[0], messages[-1]] == ["zero", "three"]
     assert "log files 0 to 2 had been deleted" in messages[1]
+
+
+async def test_a_gap_tells_how_much_is_lost_and_from_when_to_when(node: Node, agent: Agent) -> None:
+    """Of files that were rotated away while no agent ran, size and times are told and counted, once."""
+    bot = node.bot("a1", bot="alpha")
+    bot.print("x" * 99 + "\n")
+    os.utime(bot.path(), (1_790_000_000, 1_790_000_000))
+    await node.told.until(lambda told: told.seen)
+    await agent.finish()
+    for index in range(1, 6):
+        bot.print(("y" * 99 + "\n") * 10, index=index)
+    bot.path(index=0).unlink()
+    for index in range(1, 4):
+        bot.path(index=index).unlink()
+    for index in (4, 5):
+        os.utime(bot.path(index=index), (1_790_000_600 + index, 1_790_000_600 + index))
+    await node.read_out()
+    await node.read_out()
+    (gap,) = [event for event in await node.stored() if event.data.get("missed")]
+    assert (gap.level, gap.time, gap.bot) == ("warning", 1_790_000_604.0, "alpha")
+    assert gap.data == {
+        "missed": True,
+        "files": 4,
+        "bytes": 3900,
+        "since": 1_790_000_000.0,
+        "until": 1_790_000_604.0,
+    }
+    assert gap.message.endswith(
+        "about 3.9 kB, printed between 2026-09-21 14:13:20 UTC and 2026-09-21 14:23:24 UTC"
+    )
+    assert len(await node.stored()) == 22
+
+
+def test_a_file_for_which_there_is_no_room_is_not_passed_over(node: Node) -> None:
+    """Where no more files may be open, following stops at the first, and goes on there once there is room."""
+    bot = node.bot()
+    for index in range(2):
+        bot.print("line\n", index=index)
+    stream = Stream(bot.folder, "bot", "stdout")
+    with opened(bot.folder, "alloc", "logs") as logs:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (logs + 1, hard))
+        try:
+            with pytest.raises(OSError, match="Too many open files"):
+                stream.open(logs, 0, None)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for index in range(2):
+            stream.open(logs, index, None)
+    first = stream.next(100.0, last=True)
+    assert first is not None
+    assert (first.index, first.missed) == (0, "")
+    stream.close()
 
 
 async def test_other_folders_are_left_alone(node: Node) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.agent.tail import Piece, Place, Tail
+from telemetry.agent.tail import LINE_LIMIT, Piece, Place, Tail
 
 _PORTIONS = st.sampled_from(
     [
@@ -120,6 +120,52 @@ def test_truncation_while_a_part_is_held(path: Path) -> None:
         (b"new\n", 8),
     ]
     tail.close()
+
+
+def test_a_file_cut_and_filled_again_between_two_reads(path: Path) -> None:
+    """Cut short and longer than before at the next look, it is read from its beginning and told as cut."""
+    tail = Tail(path)
+    path.write_bytes(b"one\ntwo\n")
+    assert [piece.data for piece in read_all(tail, 100.0)] == [b"one\ntwo\n"]
+    os.truncate(path, 0)
+    path.write_bytes(b"three\nfour\n")
+    (piece,) = read_all(tail, 100.1)
+    assert (piece.data, piece.offset, tail.cut_after) == (b"three\nfour\n", 8, 8)
+    tail.close()
+
+
+def test_a_long_line_that_is_cut_away_leaves_no_trace(path: Path) -> None:
+    """Cut short within a line that is too long, what was held of it is handed out, and the next is whole."""
+    tail = Tail(path)
+    path.write_bytes(b"a" * (LINE_LIMIT + 5000))
+    while tail.more:
+        assert tail.read(100.0) is None
+    os.truncate(path, 0)
+    path.write_bytes(b"new\n")
+    rest, new = read_all(tail, 100.1)
+    assert (len(rest.data), rest.dropped) == (LINE_LIMIT, 5000)
+    assert (new.data, new.offset, new.dropped) == (b"new\n", LINE_LIMIT + 5000, 0)
+    tail.close()
+
+
+@given(st.binary(min_size=1, max_size=80), st.binary(max_size=80), st.integers(0, 80))
+@settings(max_examples=200, deadline=None)
+def test_what_comes_after_a_cut_is_read_whole(before: bytes, after: bytes, read: int) -> None:
+    """Whatever a file held and holds now, a reader that comes back to it reads on, or from its beginning."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "bot.stdout.0"
+        path.write_bytes(before[: min(read, len(before))])
+        tail = Tail(path)
+        pieces = read_all(tail, 100.0, last=True)
+        place = tail.place
+        tail.close()
+        path.write_bytes(after)
+        tail = Tail(path, place)
+        new = b"".join(piece.data for piece in read_all(tail, 200.0, last=True))
+        had = b"".join(piece.data for piece in pieces)
+        goes_on = after.startswith(had[-32:]) if not had else after[: len(had)][-32:] == had[-32:]
+        assert new == (after[len(had) :] if goes_on and len(after) >= len(had) else after)
+        tail.close()
 
 
 def test_a_known_place_of_another_file_begins_anew(path: Path) -> None:

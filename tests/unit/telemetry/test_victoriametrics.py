@@ -4,10 +4,13 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from schemas.errors import StoreUnavailable
+from telemetry.embedded import EmbeddedEventStore, TelemetryDatabase
+from telemetry.embedded.output import Outbox
 from telemetry.intake import Intake
 from telemetry.names import Health
 from telemetry.records import Sample
@@ -82,6 +85,45 @@ async def test_a_restart_that_no_write_saw_is_noticed(
     await store.check()
     assert await stored_values(server) == [float(value) for value in range(100)]
     assert health.value("herdsman_store_replays_total") == 1
+
+
+@pytest.mark.victoriametrics
+async def test_samples_outlive_the_death_of_the_service_and_of_the_store(
+    server: VictoriaMetrics, store: VictoriaMetricsStore, tmp_path: Path
+) -> None:
+    """What was acknowledged right before both were killed is there after both have started, once each."""
+    database = TelemetryDatabase(tmp_path / "telemetry.db")
+    outbox = Outbox(database, EmbeddedEventStore(database), store)
+    await outbox.open()
+    for start in range(0, 500, 50):
+        await outbox.keep([], samples(start, 50))
+        await outbox.deliver()
+    await outbox.keep([], samples(500, 50))
+    server.kill()
+    await database.close()
+    server.start()
+    assert len(await stored_values(server)) < 500, "the death must have cost something, or nothing is shown"
+    database = TelemetryDatabase(tmp_path / "telemetry.db")
+    health = Health()
+    after = VictoriaMetricsStore(server.address, health=health)
+    await Outbox(database, EmbeddedEventStore(database), after).open()
+    await eventually(lambda: health.value("herdsman_store_replays_total"))
+    assert await stored_values(server) == [float(value) for value in range(550)]
+    await after.close()
+    await database.close()
+
+
+@pytest.mark.victoriametrics
+async def test_a_store_that_dies_right_after_the_first_write_is_noticed(
+    server: VictoriaMetrics, store: VictoriaMetricsStore
+) -> None:
+    """It is looked at before it is given anything, so that its very first restart is noticed as well."""
+    await store.write(samples(0, 100))
+    server.kill()
+    await asyncio.to_thread(time.sleep, 1.0)  # its start time has whole seconds
+    server.start()
+    await store.check()
+    assert await stored_values(server) == [float(value) for value in range(100)]
 
 
 @pytest.mark.victoriametrics

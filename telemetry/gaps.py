@@ -1,0 +1,37 @@
+"""Output that was lost, as an event tells of it: how much, and from when to when. Pure."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from telemetry.wire import Gap
+
+
+def gap_told(text: str, gap: Gap, until: float) -> tuple[str, dict[str, Any]]:
+    """Return the message and the data of a gap's event.
+
+    `data`: `missed` (true), `files`, `bytes` (about) and `since` (Unix seconds), each null where nobody
+    knows, and `until`, when the first line after the gap was printed.
+    """
+    known = gap.since > 0
+    since = min(gap.since, until)
+    size = f": about {_amount(gap.size)}" if gap.size > 0 else ""
+    when = f", printed between {_moment(since)} and {_moment(until)}" if known else ""
+    data = {
+        "missed": True,
+        "files": gap.files,
+        "bytes": gap.size if gap.size > 0 else None,
+        "since": since if known else None,
+        "until": until,
+    }
+    return f"{text}{size}{when}", data
+
+
+def _amount(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
+
+
+def _moment(time: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"{time:.0f}"

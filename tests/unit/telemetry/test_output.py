@@ -1,0 +1,177 @@
+"""What the intake writes by: events and samples together, and the thread that writes them."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import StoreUnavailable
+from telemetry.embedded import EmbeddedEventStore, TelemetryDatabase
+from telemetry.embedded.output import Outbox
+from telemetry.intake import Intake
+from telemetry.records import Event, Sample
+from telemetry.stores import EventQuery, SeriesQuery
+from tests.unit.telemetry.bots import Node, Told, eventually
+from tests.unit.telemetry.test_intake import batch, chunk
+
+LABELS = {"fleet": "desk", "bot": "alpha"}
+PRICE = b'{"_metric": "price", "symbol": "A", "value": 1.5}\n'
+
+
+def event(number: int, message: object = "line") -> Event:
+    return Event(f"a1/stdout/0/{number}", "alpha", 1000.0 + number, "log", "info", message)  # type: ignore[arg-type]
+
+
+def samples(*values: float) -> list[Sample]:
+    return [Sample("bot_price", LABELS, 1000.0 + value, value) for value in values]
+
+
+class Forgetful:
+    """A ForgetfulSeriesStore that keeps what it was given, and fails while it is told to."""
+
+    def __init__(self) -> None:
+        self.written: list[Sample] = []
+        self.restored: list[Sample] = []
+        self.safe_before = 0.0
+        self.broken = False
+
+    async def write(self, samples: Sequence[Sample]) -> None:
+        if self.broken:
+            raise StoreUnavailable("it does not answer")
+        self.written += samples
+
+    def restore(self, samples: Sequence[Sample]) -> None:
+        self.restored += samples
+
+
+async def opened(path: Path, series: Forgetful) -> tuple[TelemetryDatabase, Outbox]:
+    """Open the outbox as a new process does."""
+    database = TelemetryDatabase(path / "telemetry.db")
+    outbox = Outbox(database, EmbeddedEventStore(database), series)  # type: ignore[arg-type]
+    await outbox.open()
+    return database, outbox
+
+
+async def until_rows(database: TelemetryDatabase, count: int) -> None:
+    """Return once the outbox has so many rows."""
+
+    def rows(connection: sqlite3.Connection) -> int:
+        return int(connection.execute("SELECT count(*) FROM outbox").fetchone()[0])
+
+    async with asyncio.timeout(90):
+        while await database.read(rows) != count:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_events_and_samples_are_stored_both_or_neither(node: Node) -> None:
+    """Where an event cannot be stored, the samples of its batch are not either."""
+    with pytest.raises(StoreUnavailable):
+        await node.output.keep([event(0, object())], samples(1, 2))
+    assert await node.series.metrics("alpha") == []
+    await node.output.keep([event(0)], samples(1, 2))
+    assert await node.series.metrics("alpha") == ["bot_price"]
+    assert len(await node.stored()) == 1
+
+
+async def test_a_line_without_a_time_has_one_sample_though_it_is_read_again_later(node: Node) -> None:
+    """Killed right after its batch was kept, a line that shows no time gets no second one later."""
+    first = Intake(node.series, node.events, Told(), output=node.output)
+    assert (await first.accept(batch(chunk(PRICE)))).status == 204
+    again = Intake(node.series, node.events, Told(), output=node.output)
+    later = chunk(PRICE)
+    later.time += 5
+    assert (await again.accept(batch(later))).status == 204
+    (series,) = await node.series.query(SeriesQuery("alpha", "bot_price", 0, 4e9))
+    assert len(series.points) == 1
+
+
+async def test_what_a_dead_process_was_not_sure_of_is_given_again(tmp_path: Path) -> None:
+    """Kept samples outlive the process, whether the server had them or not, with names, labels and values."""
+    series = Forgetful()
+    database, outbox = await opened(tmp_path, series)
+    await outbox.keep([event(0)], samples(1, 2))
+    await outbox.deliver()
+    await outbox.keep([event(1)], [*samples(3), Sample("bot_up", {"bot": "beta"}, 5.25, -1.0)])
+    await database.close()
+    assert series.written == samples(1, 2)
+    database, outbox = await opened(tmp_path, series)
+    assert series.restored == [*samples(1, 2, 3), Sample("bot_up", {"bot": "beta"}, 5.25, -1.0)]
+    await database.close()
+
+
+async def test_what_the_server_surely_kept_is_forgotten(tmp_path: Path) -> None:
+    """Rows go once they are safe, those that were not taken stay, and no number is given out twice."""
+    series = Forgetful()
+    database, outbox = await opened(tmp_path, series)
+    await outbox.keep([], samples(1))
+    await outbox.deliver()
+    series.broken = True
+    await outbox.keep([], samples(2))
+    with pytest.raises(StoreUnavailable):
+        await outbox.deliver()
+    series.safe_before = float("inf")
+    await until_rows(database, 1)
+    series.broken = False
+    await outbox.deliver()
+    assert series.written == samples(1, 2)
+    await until_rows(database, 0)
+    series.safe_before = 0.0
+    await outbox.keep([], samples(3))
+    await outbox.deliver()
+    await database.close()
+    series.restored.clear()
+    database, outbox = await opened(tmp_path, series)
+    assert series.restored == samples(3)
+    await database.close()
+
+
+async def test_a_server_that_is_away_holds_the_batch_back_and_gets_it_once(tmp_path: Path) -> None:
+    """503 while it is away; the batch that comes again has nothing new, and is taken once it is back."""
+    series = Forgetful()
+    database, outbox = await opened(tmp_path, series)
+    events = EmbeddedEventStore(database)
+    told = Told()
+    intake = Intake(series, events, told, output=outbox)  # type: ignore[arg-type]
+    series.broken = True
+    assert (await intake.accept(batch(chunk(PRICE)))).status == 503
+    later = chunk(PRICE)
+    later.time += 5
+    assert (await intake.accept(batch(later))).status == 503
+    series.broken = False
+    assert (await intake.accept(batch(later))).status == 204
+    assert len(series.written) == len(told.values) == 1
+    assert len((await events.search(EventQuery())).events) == 1
+    await database.close()
+
+
+async def test_who_gives_up_does_not_end_the_writer(node: Node) -> None:
+    """A write that fails after whoever asked for it went away leaves the thread to the next one."""
+
+    def fail(connection: sqlite3.Connection) -> None:
+        raise ValueError("a mistake")
+
+    asking = asyncio.create_task(node.database.write(fail))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    async with asyncio.timeout(20):
+        assert await node.database.write(lambda connection: 5) == 5
+
+
+async def test_a_mistake_behind_the_writes_does_not_end_the_writer(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Work behind that fails by a mistake is logged once, and writes go on."""
+    tried = []
+
+    def fail(connection: sqlite3.Connection) -> bool:
+        tried.append(1)
+        raise KeyError("a mistake")
+
+    node.database.behind(fail)
+    await eventually(lambda: len(tried) > 1)
+    async with asyncio.timeout(20):
+        assert await node.database.write(lambda connection: 5) == 5
+    assert caplog.text.count("work behind the writes of") == 1

@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -71,6 +72,7 @@ def main() -> int:
         try:
             measured = importlib.import_module(f"bench.{name}").measure()
         except Exception as error:  # noqa: BLE001 - the figures of the others are kept
+            traceback.print_exc()
             print(f"bench: {name} failed: {type(error).__name__}: {error}", file=sys.stderr)
             failed.append(name)
         else:

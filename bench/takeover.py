@@ -28,6 +28,7 @@ def measure() -> list[Figure]:
     ):
         root, file = Path(folder), Path(folder) / "database"
         file.write_text(server.new_database())
+        file.chmod(0o600)
         shared = ("--database-file", str(file))
         options = (*shared, "--nomad-address", nomad.address)
         controllers = [Service(root / "home", options, process_kind="controller") for _ in range(2)]
@@ -41,7 +42,7 @@ def measure() -> list[Figure]:
             frozen = [takeover(controllers, web.token, freeze) for _ in range(FREEZES)]
         finally:
             for one in (*controllers, web):
-                one.kill()
+                one.end()
     return [
         Figure(
             "leader killed to the other serving git, p50",

@@ -324,6 +324,19 @@ class Fleet:
 
         return await until(enough)
 
+    async def lived(self, name: str, count: int) -> list[int]:
+        """Wait until a bot's start of that number is over, so that it heeds signals; return all ids."""
+
+        async def enough() -> list[int] | None:
+            marks = self.marks(name)
+            starts = [number for number, (_, word) in enumerate(marks) if word == "start"]
+            if len(starts) < count:
+                return None
+            pid, _ = marks[starts[count - 1]]
+            return [marks[one][0] for one in starts] if (pid, "alive") in marks[starts[count - 1] :] else None
+
+        return await until(enough)
+
 
 async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 90.0) -> Any:
     """Wait for a condition, and return what it found."""

@@ -63,14 +63,14 @@ async def test_committed_policies_are_enough(guarded: NomadAgent, tmp_path: Path
         async with listening_to(harness.scheduler) as events:
             assert (await events.get()).bot is None
             second = await fleet.scheduler.apply(await fleet.launch("alpha", "count", digest="two"), first)
-            await fleet.marked("alpha", "start", 2)
+            await fleet.lived("alpha", 2)
             await fleet.phase("alpha", Phase.RUNNING)
             async with asyncio.timeout(90):
                 # A stream that was too slow for Nomad is opened anew, and says so first.
                 while (await events.get()).bot != "alpha":
                     pass
         await fleet.scheduler.restart("alpha", "to see")
-        await fleet.marked("alpha", "start", 3)
+        await fleet.lived("alpha", 3)
         question = Question("/state")
         with pytest.raises(QueryRefused):
             await fleet.scheduler.query("alpha", question)

@@ -67,7 +67,7 @@ async def test_an_update_ends_the_old_copy_before_the_new_one_starts(fleet: Flee
     token = await fleet.start("alpha")
     await fleet.marked("alpha", "alive")
     newer = await fleet.scheduler.apply(await fleet.launch("alpha", digest="two"), token)
-    first, second = await fleet.marked("alpha", "start", 2)
+    first, second = await fleet.lived("alpha", 2)
     words = [what for pid, what in fleet.marks("alpha") if pid == first]
     assert (words[-1], newer != token, first != second) == ("end", True, True)
     assert (await fleet.phase("alpha", Phase.RUNNING)).spec == "two"
@@ -137,7 +137,7 @@ async def test_a_kill_switch_works_by_itself(fleet: Fleet) -> None:
     assert len(await fleet.marked("alpha", "start")) == 1
     assert (await fleet.seen("beta")).token == tokens["beta"]
     await fleet.scheduler.keep_rules(Rules(8))
-    await fleet.marked("alpha", "start", 2)
+    await fleet.lived("alpha", 2)
     assert len(await fleet.marked("beta", "start")) == 1
 
 
@@ -185,11 +185,11 @@ async def test_state_outlives_update_and_restart(fleet: Fleet) -> None:
     token = await fleet.start("alpha", "count")
     await fleet.marked("alpha", "alive")
     await fleet.scheduler.apply(await fleet.launch("alpha", "count", digest="two"), token)
-    await fleet.marked("alpha", "start", 2)
+    await fleet.lived("alpha", 2)
     await fleet.phase("alpha", Phase.RUNNING)
     await fleet.report("alpha", "started")
     await fleet.scheduler.restart("alpha", "to see")
-    await fleet.marked("alpha", "start", 3)
+    await fleet.lived("alpha", 3)
     counted = fleet.harness.state("alpha") / "starts.json"
     await until(lambda: _reads(counted, 3))
 
@@ -257,7 +257,7 @@ async def test_an_allocation_is_whose_it_was_made_for_whatever_its_files_say(fle
     await fleet.scheduler.stop("alpha", token, "enough")
     stopped = await fleet.phase("alpha", Phase.STOPPED)
     await fleet.scheduler.apply(await fleet.launch("alpha", digest="two"), stopped.token)
-    await fleet.marked("alpha", "start", 2)
+    await fleet.lived("alpha", 2)
     assert await fleet.scheduler.placed(bot.allocation) == Placed("alpha", "omega")
     newer = (await fleet.phase("alpha", Phase.RUNNING)).allocation
     assert await fleet.scheduler.placed(newer) == Placed("alpha")
@@ -290,7 +290,7 @@ async def test_a_stopping_bot_is_not_started_again_before_its_end(fleet: Fleet) 
     await _refused(fleet.scheduler.apply(await fleet.launch("alpha", digest="two"), stopping.token))
     stopped = await fleet.phase("alpha", Phase.STOPPED)
     await fleet.scheduler.apply(await fleet.launch("alpha", digest="two"), stopped.token)
-    await fleet.marked("alpha", "start", 2)
+    await fleet.lived("alpha", 2)
 
 
 async def test_somebody_elses_job_is_none_of_ours_and_not_touched(fleet: Fleet) -> None:
@@ -321,7 +321,7 @@ async def test_a_removed_bot_leaves_only_its_state(fleet: Fleet) -> None:
     await until(cleared)
     await fleet.start("alpha", "count")
     await until(lambda: _reads(fleet.harness.state("alpha") / "starts.json", 2))
-    await fleet.marked("alpha", "start", 2)
+    await fleet.lived("alpha", 2)
 
 
 async def test_a_restart_is_a_stop_and_a_start(fleet: Fleet) -> None:
@@ -329,7 +329,7 @@ async def test_a_restart_is_a_stop_and_a_start(fleet: Fleet) -> None:
     token = await fleet.start("alpha")
     await fleet.marked("alpha", "alive")
     await fleet.scheduler.restart("alpha", "it looks tired")
-    first, second = await fleet.marked("alpha", "start", 2)
+    first, second = await fleet.lived("alpha", 2)
     assert first != second
     assert [what for pid, what in fleet.marks("alpha") if pid == first][-1] == "end"
     assert (await fleet.phase("alpha", Phase.RUNNING)).token == token
@@ -346,7 +346,7 @@ async def test_an_accident_is_told_and_mended(fleet: Fleet) -> None:
     while (await anext(events)).bot != "alpha":
         pass
     await events.aclose()  # type: ignore[attr-defined]
-    _, second = await fleet.marked("alpha", "start", 2)
+    _, second = await fleet.lived("alpha", 2)
     assert not alive(first)
     assert first != second
     assert (await fleet.phase("alpha", Phase.RUNNING)).copies == 1

@@ -77,7 +77,7 @@ async def test_values_reach_the_bot_byte_for_byte_and_nothing_else_holds_them(fl
         assert b"c4n4ry" not in content, place
         assert b"Zq8wLx2T" not in content, place
     await fleet.harness.kill_launcher("alpha")
-    await fleet.marked("alpha", "start", 2)
+    await fleet.lived("alpha", 2)
     await fleet.report("alpha", "started", 2)
     assert (await environment(fleet))["API_KEY"] == CANARY
 
@@ -92,7 +92,7 @@ async def test_another_value_is_another_life_and_the_same_one_is_not(fleet: Flee
     changed = replace(launch, spec=spec, secrets=given("alpha", OTHER))
     assert await fleet.scheduler.outdated(changed)
     await fleet.scheduler.apply(changed, token)
-    await fleet.marked("alpha", "start", 2)
+    await fleet.lived("alpha", 2)
     await fleet.report("alpha", "started")
     assert (await environment(fleet))["API_KEY"] == OTHER
     bot = await fleet.phase("alpha", Phase.RUNNING)

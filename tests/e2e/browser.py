@@ -20,7 +20,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-expect.set_options(timeout=20_000)  # ms; a busy machine paints late
+expect.set_options(timeout=60_000)  # ms; a busy machine paints late
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 SCHEMES: Final[tuple[Literal["dark", "light"], ...]] = ("dark", "light")

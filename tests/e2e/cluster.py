@@ -28,6 +28,19 @@ def start_agent(service: Service, nomad: NomadAgent, command: Path, root: Path) 
     wait_published(nomad)
 
 
+def agent_said(nomad: NomadAgent, about: str) -> str:
+    """Return the last lines of the agent's own log that speak of something."""
+    (job,) = [one["ID"] for one in nomad.get("jobs") if one["Type"] == "system"]
+    lines: list[str] = []
+    for allocation in nomad.get(f"job/{job}/allocations"):
+        for task in allocation["TaskStates"]:
+            logs = nomad.text(
+                f"client/fs/logs/{allocation['ID']}?task={task}&type=stderr&plain=true&origin=start&offset=0"
+            )
+            lines += [line for line in logs.splitlines() if about in line]
+    return "\n".join(lines[-8:])
+
+
 def wait_published(nomad: NomadAgent) -> None:
     """Wait until an agent has said what its node offers: before that, no bot can be placed."""
 

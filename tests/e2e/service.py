@@ -18,6 +18,8 @@ T = TypeVar("T")
 CHECKOUT = Path(__file__).resolve().parents[2]
 COMMAND = str(Path(sys.executable).parent / "herdsman")
 ENGINES = CHECKOUT / ".engines" / "bin"
+PATIENCE = 120.0
+"""Seconds that anything may take which is really awaited: a machine may be many times slower than another."""
 
 
 def free_port() -> int:
@@ -28,8 +30,9 @@ def free_port() -> int:
         return port
 
 
-def wait_for(look: Callable[[], T], what: str, seconds: float = 30.0, every: float = 0.05) -> T:
-    """Look again and again until something true is seen, and return it."""
+def wait_for(look: Callable[[], T], what: str, seconds: float = PATIENCE, every: float = 0.05) -> T:
+    """Look again and again until something true is seen, and return it; a busy machine is waited for."""
+    seconds = max(seconds, PATIENCE)
     until = time.monotonic() + seconds
     while True:
         seen = look()
@@ -51,7 +54,7 @@ class Service:
     """The installed herdsman: this checkout's, where nothing else is said."""
     process_kind: str = "up"
     """up, controller or web."""
-    patience: float = 120.0
+    patience: float = PATIENCE
     """Seconds within which it is ready, has ended, or has carried out a command, also on a busy machine."""
     variables: dict[str, str] = field(default_factory=dict, repr=False)
     """What else is in its environment, such as Nomad's token."""
@@ -120,7 +123,7 @@ class Service:
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text()
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/readyz", timeout=20).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -145,7 +148,7 @@ class Service:
     def get(self, path: str, **query: Any) -> Any:
         """Return a document of the API."""
         answer = httpx.get(
-            f"{self.url}{path}", params=query, headers={"Authorization": f"Bearer {self.token}"}, timeout=30
+            f"{self.url}{path}", params=query, headers={"Authorization": f"Bearer {self.token}"}, timeout=60
         )
         answer.raise_for_status()
         return answer.json()
@@ -154,7 +157,7 @@ class Service:
         """Return the fleet by name."""
         return {bot["name"]: bot for bot in self.get("/api/v1/bots")}
 
-    def wait_health(self, name: str, health: str, seconds: float = 60.0) -> dict[str, Any]:
+    def wait_health(self, name: str, health: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """Wait until a bot has this health and return it."""
 
         def look() -> dict[str, Any] | None:

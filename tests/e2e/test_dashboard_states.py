@@ -71,6 +71,7 @@ def make_token(service: Service, name: str, scope: str) -> tuple[str, str]:
         f"{service.url}/api/v1/tokens",
         json={"name": name, "scope": scope},
         headers={"Authorization": f"Bearer {service.token}"},
+        timeout=60,
     )
     answer.raise_for_status()
     return answer.json()["id"], answer.json()["token"]
@@ -79,7 +80,7 @@ def make_token(service: Service, name: str, scope: str) -> tuple[str, str]:
 def revoke(service: Service, identity: str) -> None:
     """Revoke a token."""
     headers = {"Authorization": f"Bearer {service.token}"}
-    httpx.delete(f"{service.url}/api/v1/tokens/{identity}", headers=headers).raise_for_status()
+    httpx.delete(f"{service.url}/api/v1/tokens/{identity}", headers=headers, timeout=60).raise_for_status()
 
 
 def push_bots(fleet: Fleet, record: Path, message: str, **bots: str) -> str:

@@ -47,13 +47,13 @@ def test_an_installed_herdsman_runs_a_pushed_bot(elsewhere: Service, tmp_path: P
     elsewhere.wait_health("one", "Healthy")
     assert elsewhere.status()["one"]["health"] == "Healthy"
     assert undocumented(elsewhere) == []
-    assert "<!doctype html>" in httpx.get(elsewhere.url, timeout=10, follow_redirects=True).text.lower()
+    assert "<!doctype html>" in httpx.get(elsewhere.url, timeout=60, follow_redirects=True).text.lower()
 
 
 def undocumented(service: Service) -> list[str]:
     """Return the series that a running service tells of and docs/series.md does not name."""
     headers = {"Authorization": f"Bearer {service.token}"}
-    told = httpx.get(f"{service.url}/metrics", headers=headers, timeout=10).text
+    told = httpx.get(f"{service.url}/metrics", headers=headers, timeout=60).text
     names = set(re.findall(r"^# TYPE (\w+) ", told, re.MULTILINE))
     names |= set(service.get("/api/v1/bots/one")["metrics"]) - {"bot_counter"}
     assert len(names) > 10

@@ -50,7 +50,7 @@ def test_make_run_in_a_fresh_clone_shows_a_living_fleet(tmp_path: Path) -> None:
             answer = httpx.get(
                 f"http://127.0.0.1:{port}/api/v1/bots",
                 headers={"Authorization": f"Bearer {token}"},
-                timeout=10,
+                timeout=60,
             )
             return {bot["name"]: f"{bot['health']} {bot['reason']}" for bot in answer.json()}
 

@@ -136,7 +136,9 @@ def test_the_first_page_needs_little_script(service: Service) -> None:
     assert names
     sizes = []
     for name in names:
-        with httpx.stream("GET", f"{service.url}{name}", headers={"Accept-Encoding": "gzip"}) as answer:
+        with httpx.stream(
+            "GET", f"{service.url}{name}", headers={"Accept-Encoding": "gzip"}, timeout=60
+        ) as answer:
             assert answer.headers["content-encoding"] == "gzip"
             sizes.append(len(b"".join(answer.iter_raw())))
     assert sum(sizes) < 30_000

@@ -77,7 +77,7 @@ class Controllers:
         assert one.process is not None
         assert one.process.poll() is None, one.log.read_text()
         try:
-            return str(httpx.get(f"{one.url}/readyz", timeout=5).json()["role"])
+            return str(httpx.get(f"{one.url}/readyz", timeout=20).json()["role"])
         except httpx.TransportError:
             return ""
 
@@ -199,7 +199,9 @@ def test_operators_requests_are_carried_out_by_the_leader(web: Service, record: 
     assert "nothing to change" in web.run("sync").stdout
     assert {one["action"] for one in web.get("/api/v1/plan")["actions"]} == {"none"}
     assert web.get("/api/v1/builds") == []
-    assert httpx.get(f"{web.url}/api/v1/builds").status_code == 401, "the leader asks for the token"
+    assert httpx.get(f"{web.url}/api/v1/builds", timeout=60).status_code == 401, (
+        "the leader asks for the token"
+    )
     refused = web.run("restart", "nobody", "--reason", "stuck", check=False)
     assert refused.returncode == 1
     audit = web.get("/api/v1/audit")
@@ -215,12 +217,16 @@ def test_a_killed_leader_is_replaced_and_no_job_changes(
     old = processes.leader()
     (standby,) = [one for one in processes.all if one is not old]
     refused = httpx.get(
-        f"{standby.url}/git/fleet.git/info/refs?service=git-upload-pack", auth=("herdsman", web.token)
+        f"{standby.url}/git/fleet.git/info/refs?service=git-upload-pack",
+        auth=("herdsman", web.token),
+        timeout=60,
     )
     assert (refused.status_code, "leads since" in refused.text) == (503, True), refused.text
     old.kill()
     assert processes.leader() is standby
-    wait_for(lambda: httpx.get(f"{web.url}/readyz").status_code == 200, "the web to see the new leader")
+    wait_for(
+        lambda: httpx.get(f"{web.url}/readyz", timeout=30).status_code == 200, "the web to see the new leader"
+    )
     web.run("sync")
     assert indices(nomad) == before
     assert len(read_lives(record)) == lives
@@ -245,7 +251,12 @@ def test_a_frozen_leader_is_replaced_and_writes_nothing_once_it_goes_on(
     old.process.send_signal(signal.SIGSTOP)
     try:
         wait_for(lambda: processes.role(standby) == "leader", "the stand-by to lead", 90, 0.2)
-        wait_for(lambda: httpx.get(f"{web.url}/readyz").status_code == 200, "the web to see it", 60, 0.2)
+        wait_for(
+            lambda: httpx.get(f"{web.url}/readyz", timeout=30).status_code == 200,
+            "the web to see it",
+            60,
+            0.2,
+        )
         fleet.write("bots/three.yaml", bot_text("three", record, text="while the old one stood still"))
         last = fleet.commit("while the old one stood still")
         fleet.push()
@@ -276,10 +287,19 @@ def test_a_web_that_was_away_has_lost_nothing(web: Service, nomad: NomadAgent, r
         newest = max(found, key=lambda entry: entry["points"][-1][0])["points"]
         return [int(value) for _, value in newest]
 
+    def missing() -> list[int]:
+        values = counted()
+        return sorted(set(range(values[0], values[-1] + 1)) - set(values))
+
     seen = counted()[-1]
-    wait_for(lambda: counted()[-1] > seen + 5, "the counter to go on", 30, 0.3)
+    wait_for(lambda: counted()[-1] > seen + 5, "the counter to go on", 60, 0.3)
+    # What the web that died had given to VictoriaMetrics is shown by it after some seconds.
+    try:
+        wait_for(lambda: not missing(), "every number to be shown", 60, 0.5)
+    except AssertionError:
+        raise AssertionError(f"lost of {counted()[0]} to {counted()[-1]}: {missing()}") from None
     values = counted()
-    assert values == list(range(values[0], values[0] + len(values))), values
+    assert values == sorted(set(values)), "a number came twice"
     assert starts(record, "one") == lives
 
 
@@ -324,7 +344,9 @@ def test_a_database_that_was_away_costs_nothing(
     assert (refused.status_code, refused.json()["reason"]) == (503, "DatabaseUnavailable"), refused.text
     server.start()
     processes.leader()
-    wait_for(lambda: httpx.get(f"{web.url}/readyz").status_code == 200, "the web to see who leads", 60)
+    wait_for(
+        lambda: httpx.get(f"{web.url}/readyz", timeout=30).status_code == 200, "the web to see who leads", 60
+    )
     assert "nothing to change" in web.run("sync").stdout
     assert indices(nomad) == before
     assert len(read_lives(record)) == lives

@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.browser import open_browser, shoot, sign_in_link
-from tests.e2e.cluster import start_agent
+from tests.e2e.cluster import agent_said, start_agent
 from tests.e2e.fleet import Fleet, add_program, bot_text, new_fleet
 from tests.e2e.lives import assert_never_two, by_bot, read_lives
 from tests.e2e.service import CHECKOUT, Service, wait_for
@@ -77,14 +77,14 @@ def jobs(nomad: NomadAgent) -> dict[str, dict[str, Any]]:
 def in_victoriametrics(series: VictoriaMetrics, bot: str) -> float:
     """Return the newest counter of a bot as VictoriaMetrics itself has it."""
     query = urllib.parse.quote(f'last_over_time(bot_counter{{bot="{bot}"}}[5m])')
-    found = httpx.get(f"{series.address}/api/v1/query?query={query}&nocache=1", timeout=10).json()
+    found = httpx.get(f"{series.address}/api/v1/query?query={query}&nocache=1", timeout=60).json()
     return max((float(one["value"][1]) for one in found["data"]["result"]), default=0.0)
 
 
 def newest_in_victoriametrics(series: VictoriaMetrics, bot: str) -> float:
     """Return the time of the newest counter of a bot that VictoriaMetrics shows, 0 for none."""
     query = urllib.parse.quote(f'tlast_over_time(bot_counter{{bot="{bot}"}}[5m])')
-    found = httpx.get(f"{series.address}/api/v1/query?query={query}&nocache=1", timeout=10).json()
+    found = httpx.get(f"{series.address}/api/v1/query?query={query}&nocache=1", timeout=60).json()
     return max((float(one["value"][1]) for one in found["data"]["result"]), default=0.0)
 
 
@@ -258,7 +258,7 @@ def test_drift_is_named_and_told_in_every_place(service: Service, nomad: NomadAg
     audited = [(one["action"], one["subject"]) for one in service.get("/api/v1/audit")]
     assert audited.count(("drift", "one")) == audited.count(("drift-corrected", "one")) >= 2
     headers = {"Authorization": f"Bearer {service.token}"}
-    figures = httpx.get(f"{service.url}/metrics", headers=headers, timeout=10).text
+    figures = httpx.get(f"{service.url}/metrics", headers=headers, timeout=60).text
     assert 'herdsman_drifts_corrected_total{kind="Scaled"} 1.0' in figures
     assert 'herdsman_bot_info{bot="one",' in figures
     assert nomad.get("job/stranger")["TaskGroups"][0]["Count"] == 2
@@ -402,7 +402,7 @@ def test_programs_of_the_format_answer_queries(service: Service, fleet: Fleet, n
 
 
 def test_a_state_is_saved_by_the_nodes_agent_and_changed_by_an_operator(
-    service: Service, fleet: Fleet
+    service: Service, fleet: Fleet, nomad: NomadAgent
 ) -> None:
     """It comes over HTTP with the agent's own token, and goes back to the node before the next start."""
     add_keeper(fleet)
@@ -424,7 +424,11 @@ def test_a_state_is_saved_by_the_nodes_agent_and_changed_by_an_operator(
     fleet.commit("without it")
     fleet.push()
     wait_for(lambda: "keeper" not in service.bots(), "keeper to be gone", 60)
-    wait_for(lambda: versions(service, "keeper")[0]["final"], "its last save", 90)
+    try:
+        wait_for(lambda: versions(service, "keeper")[0]["final"], "its last save", 90, 0.5)
+    except AssertionError:
+        said = f"{versions(service, 'keeper')[:2]}\n{agent_said(nomad, 'keeper')}"
+        raise AssertionError(f"it was not saved for good: {said}") from None
 
 
 def test_a_removed_bot_ends_and_its_job_is_gone(

@@ -78,7 +78,9 @@ def test_a_secret_is_in_the_bots_environment_and_nowhere_else(
     said += shown + service.run("secrets", "list", str(fleet.folder)).stdout
     said += service.run("plan", check=False).stdout + service.run("logs", "loud").stdout
     said += json.dumps([service.get("/api/v1/bots"), service.get("/api/v1/revisions")])
-    said += httpx.get(f"{service.url}/metrics", headers={"Authorization": f"Bearer {service.token}"}).text
+    said += httpx.get(
+        f"{service.url}/metrics", headers={"Authorization": f"Bearer {service.token}"}, timeout=60
+    ).text
     backup = tmp_path / "backup.tar.gz"
     said += service.run("backup", str(backup), "--with-telemetry").stdout
     fleet.write("secrets/desk.yaml", keys.encrypted(f"exchange: {{key: {SECOND}}}\nother: {SECOND}\n"))

@@ -103,7 +103,9 @@ def deliver(service: Service, fleet: Fleet, delivery: str) -> dict[str, str]:
         "X-GitHub-Delivery": delivery,
         "X-Hub-Signature-256": f"sha256={hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}",
     }
-    answer = httpx.post(f"{service.url}/api/v1/webhooks/{fleet.folder.name}", content=body, headers=headers)
+    answer = httpx.post(
+        f"{service.url}/api/v1/webhooks/{fleet.folder.name}", content=body, headers=headers, timeout=60
+    )
     assert answer.status_code == 202, answer.text
     return answer.json()
 

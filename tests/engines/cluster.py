@@ -69,13 +69,13 @@ class Cluster:
         return next(machine for machine in self.servers if machine.address == address)
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self.address}/v1/{path}", timeout=10) as response:
+        with urllib.request.urlopen(f"{self.address}/v1/{path}", timeout=60) as response:
             return json.load(response)
 
     def send(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.address}/v1/{path}", data=data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return json.loads(response.read() or b"null")
 
     def only(self, machine: Machine | None) -> None:

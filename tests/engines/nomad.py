@@ -56,8 +56,17 @@ class NomadAgent:
         request = urllib.request.Request(f"{self.address}/v1/{path}", data=data, method=method)
         if self.token:
             request.add_header("X-Nomad-Token", self.token)
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return json.loads(response.read() or b"null")
+
+    def text(self, path: str) -> str:
+        """Return what `GET <address>/v1/<path>` answers as text."""
+        request = urllib.request.Request(f"{self.address}/v1/{path}")
+        if self.token:
+            request.add_header("X-Nomad-Token", self.token)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            content: bytes = response.read()
+            return content.decode("utf-8", "replace")
 
     def scale(self, job: str, group: str, count: int) -> None:
         """Set a group's count as an autoscaler does; Nomad refuses that while a deployment is under way."""

@@ -52,7 +52,7 @@ class VictoriaMetrics:
 
     def flush(self) -> None:
         """Make everything that it was given visible to searches."""
-        with urllib.request.urlopen(f"{self.address}/internal/force_flush", timeout=10):
+        with urllib.request.urlopen(f"{self.address}/internal/force_flush", timeout=60):
             return
 
     def stop(self) -> None:

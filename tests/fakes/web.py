@@ -65,7 +65,9 @@ class Running:
         """Return a client with the token of a scope, None for no token."""
         headers = {"Authorization": f"Bearer {self.secrets[scope]}"} if scope else {}
         headers.update(options.pop("headers", {}))
-        return httpx.AsyncClient(base_url=self.url, headers=headers, trust_env=False, **options)
+        return httpx.AsyncClient(
+            base_url=self.url, headers=headers, trust_env=False, **{"timeout": 60, **options}
+        )
 
 
 async def make_services(folder: Path, url: str, **changes: Any) -> tuple[Services, dict[Scope, str]]:

@@ -191,7 +191,7 @@ class World:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Return once the condition holds; time stands still meanwhile."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while not condition() or self.clock.busy():
                 await settle()
 

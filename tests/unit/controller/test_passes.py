@@ -62,7 +62,7 @@ async def test_waiting_for_healthy(world):
         await world.clock.advance(9)
         assert not waiting.done()
         await world.clock.advance(2)
-        changes = await asyncio.wait_for(waiting, 5)
+        changes = await asyncio.wait_for(waiting, 60)
         assert [change.state for change in changes] == [ChangeState.HEALTHY]
 
 

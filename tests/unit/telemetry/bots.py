@@ -20,7 +20,7 @@ from telemetry.stores import EventQuery
 
 async def eventually(true: Callable[[], object]) -> None:
     """Return once `true()` is: for what nobody tells of."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
@@ -88,7 +88,7 @@ class Told:
 
     async def until(self, true: Callable[["Told"], object]) -> None:
         """Return once `true(self)` is; whatever comes in between is looked at."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while not true(self):
                 self._more.clear()
                 await self._more.wait()

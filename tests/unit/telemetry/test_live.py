@@ -24,7 +24,7 @@ def frames(data: bytes) -> list[tuple[str, str, str]]:
 
 async def take(subscription: Subscription, count: int) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(found) < count:
             found += frames(await anext(subscription))
     assert len(found) == count

@@ -87,7 +87,7 @@ class Node:
 
     async def version(self, number: int = 1) -> StateVersion:
         """Wait for a version of at least this number."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while True:
                 found = await self.saved.newest("maker")
                 if found is not None and found.number >= number:
@@ -103,7 +103,7 @@ class Node:
 
     async def answer(self, shared: Path, token: int) -> StateAnswer:
         """Wait for what the agent answers to a launcher."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while True:
                 path = shared / ANSWER_FILE
                 if path.exists():

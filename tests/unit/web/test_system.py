@@ -147,7 +147,7 @@ async def test_the_stream_tells_it_while_somebody_reads(tmp_path: Path):
             found = await read_events(client, 3)
         assert [event for event, _ in found] == ["system"] * 3
         assert found[0][1]["parts"][0]["name"] == "intake"
-        await asyncio.wait_for(system._telling, 10)
+        await asyncio.wait_for(system._telling, 60)
 
 
 async def read_events(client: object, most: int) -> list[tuple[str, dict]]:

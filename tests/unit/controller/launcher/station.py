@@ -137,7 +137,7 @@ def _enough(found: list[Any], count: int) -> list[Any]:
     return found if len(found) >= count else []
 
 
-async def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+async def until(condition: Callable[[], Any], seconds: float = 90.0) -> Any:
     """Wait for a condition, and return what it found."""
     async with asyncio.timeout(seconds):
         while not (found := condition()):  # noqa: ASYNC110 - files tell nobody
@@ -147,7 +147,7 @@ async def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
 
 async def ended(process: subprocess.Popen[bytes]) -> int:
     """Wait for a launcher's end, and return its exit code."""
-    return await asyncio.to_thread(process.wait, 30)
+    return await asyncio.to_thread(process.wait, 90)
 
 
 def alive(pid: int) -> bool:

@@ -40,7 +40,7 @@ def served(place: Station, code: str = SERVER) -> dict[str, Any]:
 def post(place: Station, path: str) -> Any:
     """Ask the server on its port."""
     port = (place.folder / "work" / "query" / "port").read_text()
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", data=b"{}", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", data=b"{}", timeout=60) as answer:
         return json.load(answer)
 
 

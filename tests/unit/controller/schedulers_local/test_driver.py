@@ -81,7 +81,7 @@ class FakeHost:
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for something that a move makes true."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():
                 self._moved.clear()
                 await self._moved.wait()

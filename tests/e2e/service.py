@@ -97,6 +97,16 @@ class Service:
 
     def start(self) -> "Service":
         """Start the service and wait until it is ready."""
+        self.begin()
+        try:
+            wait_for(self.is_ready, "herdsman to be ready", self.patience)
+        except AssertionError:
+            self.kill()
+            raise
+        return self
+
+    def begin(self) -> None:
+        """Start the service."""
         self.home.mkdir(parents=True, exist_ok=True)
         command = [
             self.command,
@@ -111,12 +121,6 @@ class Service:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=self.environment(), cwd=self.home
             )
-        try:
-            wait_for(self.is_ready, "herdsman to be ready", self.patience)
-        except AssertionError:
-            self.kill()
-            raise
-        return self
 
     def is_ready(self) -> bool:
         """Tell whether it answers; a process that ended fails the test with what it said."""

@@ -6,6 +6,7 @@ import os
 import secrets
 import shlex
 import shutil
+import signal
 import tempfile
 import time
 import urllib.error
@@ -31,13 +32,14 @@ CLIENT_OPTIONS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class NomadAgent:
     """A running agent: where its API answers, and where its allocations lie on this machine."""
 
     address: str
     data: Path
     process: ServerProcess
+    command: Sequence[str] = ()
     token: str = ""
     """The management token, where access control is on."""
 
@@ -67,6 +69,17 @@ class NomadAgent:
         with urllib.request.urlopen(request, timeout=60) as response:
             content: bytes = response.read()
             return content.decode("utf-8", "replace")
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL); what it started runs on. Only one that is `lasting` knows of it later."""
+        self.process.signal(signal.SIGKILL)
+        self.process.process.wait()
+
+    def start(self) -> None:
+        """Start it again, and wait until its node is ready."""
+        root, mark = self.data.parent, self.process.mark
+        self.process = launch(self.command, root / "agent.log", {"TMPDIR": str(root)}, mark)
+        wait_ready(self.process, lambda: _node_ready(self), "the Nomad agent", 180)
 
     def scale(self, job: str, group: str, count: int) -> None:
         """Set a group's count as an autoscaler does; Nomad refuses that while a deployment is under way."""
@@ -128,6 +141,19 @@ def _config(
     }
 
 
+def _lasting(config: dict[str, Any], ports: Sequence[int]) -> dict[str, Any]:
+    """Return the configuration of the same agent as one that keeps what it knows on its disk."""
+    advertised = {
+        kind: f"127.0.0.1:{port}" for kind, port in zip(("http", "rpc", "serf"), ports, strict=True)
+    }
+    return {
+        **config,
+        "advertise": advertised,
+        "server": {"enabled": True, "bootstrap_expect": 1, "raft_multiplier": 1},
+        "client": config["client"] | {"network_interface": "lo"},
+    }
+
+
 def _hidden(command: list[str], hide: Sequence[Path]) -> list[str]:
     """Wrap a command so that it runs in a mount namespace where the folders in `hide` are empty."""
     mounts = [f"mount -t tmpfs none {shlex.quote(str(folder))}" for folder in hide]
@@ -152,13 +178,14 @@ def nomad_agent(
     acl: bool = False,
     volumes: Mapping[str, Path] | None = None,
     connections: int = 100,
+    lasting: bool = False,
 ) -> Iterator[NomadAgent]:
     """Run a development agent (server and client in one) and yield it once its node is ready.
 
     `hide` names folders that the agent and everything it starts see as empty (a mount namespace): then
     allocations, which lie under /tmp, are still readable from outside. `volumes` are the host volumes that it
     offers, by name; `connections` is how many HTTP connections it takes of one address (0: any number).
-    Raises EngineMissing.
+    One that is `lasting` can be killed and started again with all that it knew. Raises EngineMissing.
     """
     binary = engine("nomad")
     root = Path(tempfile.mkdtemp(prefix=f"herdsman-nomad-{secrets.token_hex(3)}-"))
@@ -167,17 +194,20 @@ def nomad_agent(
     data.mkdir()
     ports = free_ports(3)
     config = root / "agent.json"
-    config.write_text(json.dumps(_config(data, ports, acl, volumes or {}, connections)))
-    command = [str(own_copy(binary, root) if hide else binary), "agent", "-dev", "-config", str(config)]
-    process = launch(_hidden(command, hide) if hide else command, root / "agent.log", {"TMPDIR": str(root)})
-    agent = NomadAgent(f"http://127.0.0.1:{ports[0]}", data, process)
+    settings = _config(data, ports, acl, volumes or {}, connections)
+    config.write_text(json.dumps(_lasting(settings, ports) if lasting else settings))
+    kind = [] if lasting else ["-dev"]
+    command = [str(own_copy(binary, root) if hide else binary), "agent", *kind, "-config", str(config)]
+    command = _hidden(command, hide) if hide else command
+    process = launch(command, root / "agent.log", {"TMPDIR": str(root)})
+    agent = NomadAgent(f"http://127.0.0.1:{ports[0]}", data, process, command)
     try:
         if acl:
             agent = _with_token(agent)
-        wait_ready(process, lambda: _node_ready(agent), "the Nomad agent")
+        wait_ready(process, lambda: _node_ready(agent), "the Nomad agent", 120 if lasting else 30)
         yield agent
     finally:
-        process.stop()
+        agent.process.stop()
         unmount_below(root)
         shutil.rmtree(root, ignore_errors=True)
 

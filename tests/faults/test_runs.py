@@ -39,7 +39,7 @@ def test_a_run_follows_from_its_seed_alone() -> None:
     here = {step.kind for seed in range(1, 201) for step in draw(seed).steps}
     there = {step.kind for seed in range(1, 41) for step in draw(seed, on_nomad=True).steps}
     assert here | there == set(Kind)
-    assert there - here == {Kind.CUT_NOMAD, Kind.KILL_AGENT}
+    assert there - here == {Kind.CUT_NOMAD, Kind.KILL_AGENT, Kind.KILL_NOMAD, Kind.KILL_WEB}
 
 
 def test_fewer_bots_or_steps_leave_a_run_what_it_is() -> None:
@@ -51,15 +51,17 @@ def test_fewer_bots_or_steps_leave_a_run_what_it_is() -> None:
 
 
 def test_what_is_published_counts_the_last_run_of_each_seed() -> None:
-    """A seed that failed at one commit and held at a later one held; one that fails is named in its words."""
+    """A seed that failed at one commit and held at a later one held; what failed stays, with its cause."""
     failed, held = _outcome(1, "at step 2\nAssertionError: bot-1 lived twice"), _outcome(1)
     text = section([row(failed, "1111111"), row(held, "2222222"), row(_outcome(2), "2222222")])
     assert "Not whole yet, 2 of 200." in text
     assert "2 held when they were last run" in text
     assert "| 1111111 | 1 | 0 | up to 5 | 7 | 0 |" in text
     assert "| 2222222 | 2 | 0 | up to 5 | 14 | 2 |" in text
+    text = section([row(failed, "1111111") | {"cause": "a race", "mended": "1234567"}, row(held, "2222222")])
+    assert "| 1 | 1111111 | `AssertionError: bot-1 lived twice` | a race | 1234567 | 2222222 |" in text
     text = section([row(held, "1111111"), row(failed, "2222222")])
-    assert "- seed 1: `AssertionError: bot-1 lived twice`" in text
+    assert "| 1 | 2222222 | `AssertionError: bot-1 lived twice` | not known yet | - | not yet |" in text
 
 
 def _outcome(seed: int, failure: str = "") -> Outcome:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.engines.nomad import nomad_agent
+from tests.engines.postgresql import postgresql
 from tests.faults.runs.on_nomad import make_nomad_run
 from tests.faults.runs.publishing import commit, publish, read, row
 from tests.faults.runs.running import Outcome, make_run
@@ -55,10 +56,10 @@ def _made(asked: argparse.Namespace) -> Iterator[Outcome]:
             for run in as_completed([pool.submit(make_run, seed, asked.bots, asked.steps) for seed in seeds]):
                 yield run.result()
     if asked.on_nomad:
-        with nomad_agent() as nomad:
+        with nomad_agent(lasting=True) as nomad, postgresql() as server:
             first = asked.first
             for seed in [asked.seed] if asked.seed is not None else range(first, first + asked.on_nomad):
-                yield make_nomad_run(seed, nomad, min(asked.bots, MOST_ON_NOMAD), asked.steps)
+                yield make_nomad_run(seed, nomad, server, min(asked.bots, MOST_ON_NOMAD), asked.steps)
 
 
 def _line(outcome: Outcome) -> str:

@@ -28,6 +28,8 @@ class Kind(StrEnum):
     STEP_CLOCK = "step the clock"
     CUT_NOMAD = "cut Nomad off"
     KILL_AGENT = "kill the agent"
+    KILL_NOMAD = "kill Nomad"
+    KILL_WEB = "kill the web"
 
 
 WEIGHTS = {
@@ -52,8 +54,11 @@ ON_NOMAD = {
     **{kind: WEIGHTS[kind] for kind in (Kind.KILL_AMID_PUSH, Kind.DIE_AT_POINT, Kind.RESTART, Kind.KILL_BOT)},
     Kind.CUT_NOMAD: 8,
     Kind.KILL_AGENT: 2,
+    Kind.KILL_NOMAD: 5,
 }
 """How often each is drawn where bots run on a real Nomad behind a proxy."""
+IN_PROCESSES = {**ON_NOMAD, Kind.KILL_WEB: 7}
+"""The same where herdsman runs as several processes."""
 PUSHES = (Kind.CHANGE, Kind.ADD, Kind.REMOVE, Kind.RENAME)
 
 
@@ -78,16 +83,22 @@ class Run:
     seed: int
     bots: int
     steps: tuple[Step, ...]
+    several: bool = False
+    """herdsman runs as several processes: a controller and a web, on PostgreSQL."""
 
 
 def draw(seed: int, most_bots: int = 30, most_steps: int = 7, *, on_nomad: bool = False) -> Run:
-    """Return the run of a seed; its steps are the same for however many bots, and the first of them alike."""
+    """Return the run of a seed; its steps are the same for however many bots, and the first of them alike.
+
+    On Nomad herdsman runs as several processes with every second seed.
+    """
     name = f"faults {seed}{' on nomad' * on_nomad}"
     rng, size = random.Random(name), random.Random(f"bots of {name}")
-    weights = ON_NOMAD if on_nomad else WEIGHTS
+    several = on_nomad and seed % 2 == 0
+    weights = IN_PROCESSES if several else ON_NOMAD if on_nomad else WEIGHTS
     kinds = rng.choices(list(weights), list(weights.values()), k=rng.randint(4, 7))
     bots = size.randint(min(10, most_bots), most_bots)
-    return Run(seed, bots, tuple(_step(rng, kind, on_nomad) for kind in kinds)[:most_steps])
+    return Run(seed, bots, tuple(_step(rng, kind, on_nomad) for kind in kinds)[:most_steps], several)
 
 
 def _step(rng: random.Random, kind: Kind, on_nomad: bool) -> Step:

@@ -37,7 +37,7 @@ POINTS = tuple(f"{method}:{when}" for method in _METHODS for when in ("before", 
 def main() -> None:
     """Run herdsman's command line, wrapped where the file says so."""
     file = Path.home() / FILE
-    if len(sys.argv) > 1 and sys.argv[1] == "up" and file.exists():
+    if len(sys.argv) > 1 and sys.argv[1] in ("up", "controller") and file.exists():
         point, call = file.read_text().split()
         wrap(point, int(call), file)
     from cli.entry import main as herdsman

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from tests.e2e.cluster import start_agent
 from tests.e2e.service import COMMAND, wait_for
 from tests.engines.nomad import NomadAgent
+from tests.engines.postgresql import PostgreSQL
 from tests.faults.runs.drawing import Run, draw
 from tests.faults.runs.judging import judge
 from tests.faults.runs.proxy import proxy
@@ -31,31 +33,34 @@ STRANGER = {
 }
 
 
-def make_nomad_run(seed: int, nomad: NomadAgent, most_bots: int, most_steps: int) -> Outcome:
-    """Make the run of a seed on this Nomad, and leave it as it was."""
+def make_nomad_run(
+    seed: int, nomad: NomadAgent, server: PostgreSQL, most_bots: int, most_steps: int
+) -> Outcome:
+    """Make the run of a seed on this Nomad and PostgreSQL, and leave them as they were."""
     run, began = draw(seed, most_bots, most_steps, on_nomad=True), time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix=f"herdsman-faults-nomad-{seed}-"))
     folder.chmod(0o755)
-    lives, failure = _between(run, nomad, folder)
+    lives, failure = _between(run, nomad, server.new_database() if run.several else "", folder)
     if not failure:
         shutil.rmtree(folder)
     names = tuple(step.kind.value for step in run.steps)
     seconds = round(time.monotonic() - began, 1)
-    return Outcome(seed, most_bots, run.bots, names, lives, seconds, load(), failure, on_nomad=True)
+    made = Outcome(seed, most_bots, run.bots, names, lives, seconds, load(), failure)
+    return replace(made, on_nomad=True, several=run.several)
 
 
-def _between(run: Run, nomad: NomadAgent, folder: Path) -> tuple[int, str]:
+def _between(run: Run, nomad: NomadAgent, database: str, folder: Path) -> tuple[int, str]:
     """Play a run with a proxy between herdsman and Nomad; return the bots' lives and what failed."""
     target, world, at = urlsplit(nomad.address), None, ["the first push"]
     with proxy((target.hostname or "", target.port or 0)) as between:
         try:
-            world = new_world(folder / "home", run.bots, between)
+            world = new_world(folder / "home", run.bots, between, nomad, database)
             _play(run, world, nomad, folder, at)
         except Exception as error:  # noqa: BLE001 - any failure is the outcome
             return count_lives(world), f"at {at[-1]}\n{type(error).__name__}: {error}\nkept: {folder}"
         finally:
             if world is not None:
-                world.service.end()
+                world.end()
             _clear(nomad)
             end_all(folder)
     return count_lives(world), ""

@@ -46,27 +46,31 @@ def publish(rows: Sequence[Row]) -> None:
 
 
 def section(rows: Sequence[Row]) -> str:
-    """Return all runs in Markdown: a line for each commit, what failed, and how often each step was made."""
+    """Return all runs in Markdown: a line for each commit, how often each step was made, and what failed.
+
+    A failed run may have a `cause`, and the commit that `mended` it.
+    """
     newest = last(rows)
     made, held = len(newest), sum(not one.get("failure") for one in newest)
-    on_nomad = sum(bool(one.get("on_nomad")) for one in newest)
+    on_nomad, several = (sum(bool(one.get(key)) for one in newest) for key in ("on_nomad", "several"))
     steps = Counter(step for one in newest for step in one["steps"])
     table = [["commit", "runs", "on Nomad", "bots", "lives of bots", "held", "load"], ["---"] * 7]
     table += [_line(of, [one for one in rows if one["commit"] == of]) for of in _commits(rows)]
     counted = ", ".join(f"{name} {count}" for name, count in sorted(steps.items()))
     short = "" if made >= WHOLE else f"Not whole yet, {made} of {WHOLE}. "
     return (
-        f"{short}Seeds run: {made}, {on_nomad} of them on a real Nomad; {held} held when they were last run. "
-        "Every\nrun is in `tests/faults/fault-runs.json`; what failed was made again at a later commit.\n\n"
+        f"{short}Seeds run: {made}, {on_nomad} of them on a real Nomad, {several} of these with a controller "
+        f"and a web as\nprocesses of their own; {held} held when they were last run. Every run is in "
+        "`tests/faults/fault-runs.json`.\n\n"
         + "".join(f"| {' | '.join(one)} |\n" for one in table)
         + f'\n"Load" is how many processes ran or waited to on {os.cpu_count()} cores, the least and the '
-        f"most.\nThe steps of these seeds: {counted}.\n" + _failures(newest)
+        f"most.\nThe steps of these seeds: {counted}.\n" + _failures(rows, newest)
     )
 
 
 def last(rows: Iterable[Row]) -> list[Row]:
     """Return the last run of each seed."""
-    return list({(bool(one.get("on_nomad")), one["seed"]): one for one in rows}.values())
+    return list({_seed(one): one for one in rows}.values())
 
 
 def _commits(rows: Iterable[Row]) -> list[str]:
@@ -86,18 +90,28 @@ def _line(of: str, rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _failures(newest: Iterable[Row]) -> str:
-    """Return the seeds whose last run failed, each with what it said."""
-    failed = [one for one in newest if one.get("failure")]
-    lines = [
-        f"- seed {one['seed']}{' on Nomad' * bool(one.get('on_nomad'))}: `{_said(one)}`\n" for one in failed
+def _failures(rows: Sequence[Row], newest: Iterable[Row]) -> str:
+    """Return every run that failed: why, what mended it, and at which commit its seed held again."""
+    held = {_seed(one): one["commit"] for one in newest if not one.get("failure")}
+    table = [["seed", "commit", "what it said", "cause", "mended by", "held again"], ["---"] * 6]
+    table += [
+        [
+            *(_seed(one), one["commit"], f"`{_said(one)}`", one.get("cause", "not known yet")),
+            *(one.get("mended", "-"), held.get(_seed(one), "not yet")),
+        ]
+        for one in rows
+        if one.get("failure")
     ]
-    return "\nFailed when last run:\n\n" + "".join(lines) if lines else ""
+    return "\nWhat failed:\n\n" + "".join(f"| {' | '.join(one)} |\n" for one in table) if table[2:] else ""
+
+
+def _seed(one: Row) -> str:
+    return f"{one['seed']}{' on Nomad' * bool(one.get('on_nomad'))}"
 
 
 def _said(one: Row) -> str:
     lines = str(one["failure"]).splitlines()
-    return (lines[1] if len(lines) > 1 else lines[0])[:160].replace("`", "'")
+    return (lines[1] if len(lines) > 1 else lines[0])[:160].replace("`", "'").replace("|", "/")
 
 
 def _git(*arguments: str) -> str:

@@ -34,6 +34,8 @@ class Outcome:
     """The machine's load as it ended: how many processes ran or waited to, over a minute."""
     failure: str = ""
     on_nomad: bool = False
+    several: bool = False
+    """herdsman ran as several processes."""
 
 
 def make_run(seed: int, most_bots: int = 30, most_steps: int = 7) -> Outcome:
@@ -67,7 +69,7 @@ def _played(run: Run, home: Path) -> tuple[int, str]:
         judge(world)
         assert stranger.poll() is None, "a process that is not ours was ended"
         assert job.read_text() == text, "a job that is not ours was changed"
-        world.service.stop()
+        world.stop()
         judge_ended(world)
     except Exception as error:  # noqa: BLE001 - any failure is the outcome
         return count_lives(world), f"at {at}\n{type(error).__name__}: {error}\nkept: {home.parent / 'kept'}"
@@ -76,7 +78,7 @@ def _played(run: Run, home: Path) -> tuple[int, str]:
             stranger.kill()
             stranger.wait()
         if world is not None:
-            world.service.end()
+            world.end()
         end_all(home)
     return count_lives(world), ""
 

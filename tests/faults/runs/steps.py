@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.e2e.service import wait_for
+from tests.e2e.service import Service, wait_for
 from tests.engines import clocks
 from tests.faults.runs.drawing import Kind, Step
 from tests.faults.runs.dying import FILE
@@ -24,13 +24,15 @@ from tests.faults.runs.world import PATIENCE, World
 DAMAGED_PAGES = 6
 PAGE = 4096
 MOST_HOURS = 6
+AWAY = 40.0
+"""Seconds without Nomad in which no lease of these bots can end."""
 
 
 def play(world: World, step: Step) -> None:
     """Do one step, and wait until all is well again."""
     _STEPS[step.kind](world, step)
     world.settle()
-    (world.home / FILE).unlink(missing_ok=True)
+    (world.acting.home / FILE).unlink(missing_ok=True)
 
 
 def prepare(world: World, step: Step) -> None:
@@ -73,11 +75,20 @@ def _force_push(world: World, step: Step) -> None:
 
 
 def _kill_amid_push(world: World, step: Step) -> None:
-    """herdsman is killed a moment after a push began."""
+    """herdsman, or its controller, is killed a moment after a push began."""
+    _killed(world, step, world.acting)
+
+
+def _kill_web(world: World, step: Step) -> None:
+    """The web, through which pushes and all that is told of bots come, is killed amid a push."""
+    _killed(world, step, world.service)
+
+
+def _killed(world: World, step: Step, part: Service) -> None:
     prepare(world, step)
     with _pushing(world):
         time.sleep(step.moment)
-        world.service.kill()
+        part.kill()
     world.start()
 
 
@@ -92,15 +103,15 @@ def _pushing(world: World) -> Iterator[None]:
 
 def _die_at_point(world: World, step: Step) -> None:
     """herdsman ends in the middle of a step of a pass, wherever it gets to that point for the n-th time."""
-    world.service.stop()
-    (world.home / FILE).write_text(f"{step.point} {step.call}")
+    world.acting.stop()
+    (world.acting.home / FILE).write_text(f"{step.point} {step.call}")
     world.start()
     prepare(world, step)
     world.push("-o", "confirm-prune")
 
 
 def _restart(world: World, _step: Step) -> None:
-    assert world.service.stop() == 0
+    world.stop()
     world.start()
 
 
@@ -230,6 +241,19 @@ def _kill_agent(world: World, step: Step) -> None:
             agent.kill()
 
 
+def _kill_nomad(world: World, step: Step) -> None:
+    """Nomad's agent, server and client in one, is killed while a push arrives, and started again."""
+    assert world.engine is not None
+    prepare(world, step)
+    with _pushing(world):
+        time.sleep(step.moment)
+        world.engine.kill()
+        began = time.monotonic()
+        world.engine.start()
+    if time.monotonic() - began > AWAY:
+        world.allowed.update({*world.wanted, *world.leaving})
+
+
 _STEPS: dict[Kind, Callable[[World, Step], None]] = {
     **dict.fromkeys((Kind.CHANGE, Kind.ADD, Kind.REMOVE, Kind.RENAME), _push),
     Kind.BAD_MANIFEST: _bad_manifest,
@@ -245,4 +269,6 @@ _STEPS: dict[Kind, Callable[[World, Step], None]] = {
     Kind.STEP_CLOCK: _step_clock,
     Kind.CUT_NOMAD: _cut_nomad,
     Kind.KILL_AGENT: _kill_agent,
+    Kind.KILL_NOMAD: _kill_nomad,
+    Kind.KILL_WEB: _kill_web,
 }

@@ -12,6 +12,7 @@ import httpx
 from tests.e2e.fleet import README, Fleet
 from tests.e2e.service import CHECKOUT, Service, wait_for
 from tests.engines.launching import RECORDING_BOT
+from tests.engines.nomad import NomadAgent
 from tests.faults.runs.dying import install
 from tests.faults.runs.proxy import Proxy
 from tests.faults.runs.records import Record
@@ -28,6 +29,8 @@ SCHEMA = """\
   }
 }
 """
+LEASE = "{ttl: 2m, terminate_after: 1m, kill_after: 90s}"
+"""Long enough for Nomad to be started again on a busy machine."""
 PATIENCE = 240.0
 """Seconds within which all is well again once all is mended; a busy machine is slow."""
 
@@ -38,6 +41,7 @@ class World:
 
     home: Path
     service: Service
+    """What people and git talk to: all of herdsman in one process, or its web."""
     fleet: Fleet
     wanted: dict[str, str] = field(default_factory=dict)
     """What every bot's spec is to be, by name."""
@@ -50,6 +54,19 @@ class World:
     made: int = 0
     nomad: Proxy | None = None
     """What stands between herdsman and Nomad, where bots run there and outlive herdsman."""
+    engine: NomadAgent | None = None
+    controller: Service | None = None
+    """Where herdsman runs as several processes."""
+
+    @property
+    def acting(self) -> Service:
+        """The process that starts and stops bots."""
+        return self.controller or self.service
+
+    @property
+    def parts(self) -> list[Service]:
+        """Every process of herdsman, in the order in which they start."""
+        return [self.controller, self.service] if self.controller else [self.service]
 
     def record(self, bot: str) -> Record:
         return Record(bot, self.home.parent / "records" / bot)
@@ -70,6 +87,7 @@ class World:
         """Ask for a bot with this spec."""
         record = self.home.parent / "records" / name
         record.mkdir(parents=True, exist_ok=True)
+        block |= {"lease": LEASE} if self.nomad else {}
         own = "".join(f", {key}: {value}" for key, value in block.items())
         self.fleet.write(
             f"bots/{name}.yaml",
@@ -115,20 +133,33 @@ class World:
         for _ in range(3):
             if self.nomad is None:
                 self.allowed.update({*self.wanted, *self.leaving})
+            for part in self.parts:
+                if _ended(part):
+                    part.begin()
             try:
-                self.service.start()
+                wait_for(
+                    lambda: all(part.is_ready() for part in self.parts), "herdsman to be ready", PATIENCE
+                )
             except AssertionError:
-                process = self.service.process
-                if process is None or process.poll() != -9:
+                if not any(part.process is not None and part.process.poll() == -9 for part in self.parts):
                     raise
             else:
                 return
         raise AssertionError("herdsman was killed three times as it started")
 
+    def stop(self) -> None:
+        """End herdsman in good order."""
+        for part in reversed(self.parts):
+            assert part.stop() == 0, f"herdsman {part.process_kind} ended badly: {part.log}"
+
+    def end(self) -> None:
+        """Kill whatever of herdsman runs."""
+        for part in self.parts:
+            part.end()
+
     def dead(self) -> bool:
-        """Say whether herdsman ended itself."""
-        assert self.service.process is not None
-        return self.service.process.poll() is not None
+        """Say whether herdsman, or a part of it, ended itself."""
+        return any(_ended(part) for part in self.parts)
 
     def push(self, *options: str) -> bool:
         """Push what is committed, and say whether that was taken."""
@@ -157,7 +188,7 @@ class World:
             with suppress(
                 subprocess.TimeoutExpired
             ):  # a process that was killed is seen as dead a moment later
-                self.service.process.wait(timeout=2)
+                self.acting.process.wait(timeout=2)
         return done
 
     def is_well(self) -> bool:
@@ -184,28 +215,54 @@ class World:
         return ""
 
 
-def new_world(home: Path, bots: int, nomad: Proxy | None = None) -> World:
-    """Start herdsman with an empty home, and push a first fleet."""
+def _ended(part: Service) -> bool:
+    return part.process is None or part.process.poll() is not None
+
+
+def new_world(
+    home: Path,
+    bots: int,
+    nomad: Proxy | None = None,
+    engine: NomadAgent | None = None,
+    database: str = "",
+) -> World:
+    """Start herdsman with an empty home, and push a first fleet; with a `database` as several processes."""
     home.mkdir(parents=True, exist_ok=True)
     (home.parent / "records").mkdir()
-    options = ("--scheduler", "nomad", "--nomad-address", nomad.url) if nomad else ()
-    service = Service(
-        home, ("--poll-interval", "5", *options), command=install(home, CHECKOUT), patience=PATIENCE
-    )
-    try:
-        return _new_world(service, home, bots, nomad)
-    except BaseException:
-        service.end()
-        raise
-
-
-def _new_world(service: Service, home: Path, bots: int, nomad: Proxy | None) -> World:
-    service.start()
+    controller, service = _processes(home, nomad, database)
     folder = home.parent / "fleet"
     folder.mkdir()
-    fleet = Fleet(folder, service)
+    world = World(home, service, Fleet(folder, service), nomad=nomad, engine=engine, controller=controller)
+    try:
+        world.start()
+        _first_fleet(world, bots)
+    except BaseException:
+        world.end()
+        raise
+    return world
+
+
+def _processes(home: Path, nomad: Proxy | None, database: str) -> tuple[Service | None, Service]:
+    """Return the controller, where it is a process of its own, and what is talked to."""
+    command, polled = install(home, CHECKOUT), ("--poll-interval", "5")
+    options = (*polled, "--nomad-address", nomad.url) if nomad else polled
+    if not database:
+        options += ("--scheduler", "nomad") if nomad else ()
+        return None, Service(home, options, command=command, patience=PATIENCE)
+    file = home / "database-url"
+    file.write_text(f"{database}\n")
+    file.chmod(0o600)
+    shared = ("--database-file", str(file))
+    web = Service(home / "web", shared, command=command, process_kind="web", patience=PATIENCE)
+    options += (*shared, "--fleet", "desk", "--advertise-url", web.url, "--web-url", web.url)
+    kind = "controller"
+    return Service(home / kind, options, command=command, process_kind=kind, patience=PATIENCE), web
+
+
+def _first_fleet(world: World, bots: int) -> None:
+    fleet, folder = world.fleet, world.fleet.folder
     fleet.git("init", "-q", "-b", "main")
-    service.run("init", str(folder), "--connect-only")
+    world.service.run("init", str(folder), "--connect-only")
     fleet.write(
         "programs/recorder/bot-config.yaml",
         """\
@@ -221,11 +278,9 @@ def _new_world(service: Service, home: Path, bots: int, nomad: Proxy | None) -> 
     (folder / "programs/recorder/main.py").write_bytes(RECORDING_BOT)
     fleet.write("programs/recorder/bot-schema.json", SCHEMA)
     fleet.write("programs/recorder/README.md", README)
-    world = World(home, service, fleet, nomad=nomad)
     for _ in range(bots):
         world.add()
     world.commit("the fleet")
-    return world
 
 
 def plant_stranger(data: Path) -> tuple["subprocess.Popen[bytes]", Path, str]:

@@ -18,9 +18,10 @@ from web.documents.operations import OperationAnswer
 @click.option("--job", default="", metavar="ID", help="The job whose place BOT takes.")
 @click.option("--reason", default="", help="Why, for the record and for whoever looks next.")
 @click.option("--cancel", is_flag=True, help="BOT is to take nobody's place after all.")
+@click.option("--beside", is_flag=True, help="With --cancel: BOT and the job may live side by side.")
 @output_option
 @service_options
-def adopt(bot: str, job: str, reason: str, cancel: bool, output: str, **service: Any) -> None:
+def adopt(bot: str, job: str, reason: str, cancel: bool, beside: bool, output: str, **service: Any) -> None:
     """Have BOT take the place of a job that herdsman did not start; without BOT, list such jobs.
 
     The job runs on until git has BOT. Then BOT is built, the job is stopped (with its own time to end), each
@@ -29,22 +30,22 @@ def adopt(bot: str, job: str, reason: str, cancel: bool, output: str, **service:
     BOT would be refused, the job runs on.
 
     --cancel takes that back while git does not have BOT, or BOT is suspended, and before the job was asked to
-    end. The job runs on, and nothing keeps the two apart any more: end it before BOT starts after all.
+    end. The job runs on, and herdsman does not end it any more: where git has BOT later, BOT waits until the
+    job has ended. --beside lets BOT start beside it, for a job that never was the same bot.
 
     \b
     herdsman adopt                                             jobs that are not this fleet's
     herdsman adopt sma-btc --job momentum --reason "to herdsman"
     git push                                                   bots/sma-btc.yaml
     herdsman adopt sma-btc --cancel                            before that push: rather not
+    herdsman adopt sma-btc --cancel --beside                   it was the wrong job: both may live
     """  # noqa: D301
     client = client_of(service)
     if not bot:
         _list(client, output)
         return
     if cancel:
-        client.approve(f"{bot} takes nobody's place; the job runs on, beside {bot} where that starts later")
-        answer = client.delete_as(f"/api/v1/bots/{bot}/adopt", OperationAnswer)
-        _tell(bot, answer, output, "takes nobody's place; end the job before you have it start after all")
+        _cancel(client, bot, beside, output)
         return
     if not job or not reason:
         raise UsageError("say which job (--job; `herdsman adopt` lists them) and why (--reason)")
@@ -56,6 +57,14 @@ def adopt(bot: str, job: str, reason: str, cancel: bool, output: str, **service:
     body = {"job": job, "token": known.token, "reason": reason}
     answer = client.post(f"/api/v1/bots/{bot}/adopt", OperationAnswer, body)
     _tell(bot, answer, output, f"takes the place of the job {job} once git has it; until then that runs on")
+
+
+def _cancel(client: Client, bot: str, beside: bool, output: str) -> None:
+    after = f"beside {bot} where that starts later" if beside else f"and {bot} waits until it has ended"
+    client.approve(f"{bot} takes nobody's place; the job runs on, {after}")
+    query = {"beside": True} if beside else {}
+    answer = client.delete_as(f"/api/v1/bots/{bot}/adopt", OperationAnswer, **query)
+    _tell(bot, answer, output, f"takes nobody's place; the job runs on, {after}")
 
 
 def job_lines(bot: str, job: AdoptableJob) -> list[str]:
@@ -108,6 +117,5 @@ def _list(client: Client, output: str) -> None:
     ]
     click.echo("\n".join(table(columns, rows)))
     for one in found.waiting:
-        click.echo(
-            printable(f"{one['bot']} takes the place of {one['job']} once git has it: {one['reason']}")
-        )
+        what = "waits until this job has ended" if one.get("apart") else "takes its place once git has it"
+        click.echo(printable(f"{one['bot']} and {one['job']}: {one['bot']} {what}: {one['reason']}"))

@@ -6,6 +6,7 @@ copy of it is known to be dead, and only then the bot starts. Until git has the 
 
 import asyncio
 from collections import defaultdict
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -79,26 +80,44 @@ class Adopting:
                 self._fleet.adoptions[one.bot] = before
             raise
 
-    async def cancel(self, name: str, by: str, reason: str, *, token: str = "") -> None:
-        """Take an adoption back that has not been carried out; the job runs on, and holds no lease.
+    async def cancel(self, name: str, by: str, reason: str, *, beside: bool = False, token: str = "") -> None:
+        """Take an adoption back that has not been carried out: the job runs on, and nobody ends it.
 
-        Raises NotFound, Conflict while the bot would start beside the job, or a copy of it is still ending,
-        SchedulerUnavailable.
+        A job holds no lease, so the bot waits until it has ended, unless both may live (`beside`), which can
+        be said later as well. Raises NotFound, SchedulerUnavailable, Conflict: while the bot would start
+        beside the job, while a copy of that is still ending, or where there is nothing left to take back.
         """
         async with self._turns[name]:
             one = self._fleet.adoptions.get(name)
             if one is None:
                 raise NotFound(f"{name} is not to take the place of any job")
-            self._must_not_start(one)
-            await self._must_not_be_ending(one)
-            self._must_not_start(one)
-            now, details = self._clock.time(), {"job": one.job}
-            await self._end(one, AuditEntry(now, by, CANCEL, name, reason, token, details))
+            if not one.apart:
+                self._must_not_start(one)
+            lives = await self._lives(one)
+            if not one.apart:
+                self._must_not_start(one)
+            elif lives and not beside:
+                raise Conflict(f"that was taken back already: {_waits(one)}")
+            now, kept = self._clock.time(), lives and not beside
+            entry = AuditEntry(now, by, CANCEL, name, reason, token, {"job": one.job, "kept_apart": kept})
+            if kept:
+                await self._keep_apart(replace(one, token="", by=by, at=now), entry)
+            else:
+                await self._end(one, entry)
+
+    async def _keep_apart(self, one: Adoption, entry: AuditEntry) -> None:
+        def write(connection: Connection) -> None:
+            save_adoption(connection, one)
+            add_audit(connection, entry)
+
+        await self._database.run(write)
+        self._fleet.adoptions[one.bot] = one
 
     async def make_room(self, name: str) -> bool:
         """End the job whose place a bot takes; say whether no copy of it can live any more.
 
-        Raises Conflict where it was changed since it was looked at, SchedulerUnavailable.
+        Raises Conflict where it was changed since it was looked at, or where it lives and is only kept apart
+        from the bot; SchedulerUnavailable.
         """
         if name not in self._fleet.adoptions:
             return True
@@ -106,6 +125,8 @@ class Adopting:
             one = self._fleet.adoptions.get(name)
             if one is None:
                 return True
+            if one.apart and not await self._was_ended(one):
+                raise Conflict(_waits(one))
             if not await self._scheduler.end_other(one.job, one.token):
                 return False
             now, details = self._clock.time(), {"job": one.job, "asked_by": one.by}
@@ -138,16 +159,24 @@ class Adopting:
                 f"looked at, look at it again: herdsman adopt {one.bot} --job {one.job}"
             )
 
-    async def _must_not_be_ending(self, one: Adoption) -> None:
-        """Raise while a job that was asked to end may still have a copy; its end is a matter of its nodes."""
-        jobs = {job.id: job for job in await self._scheduler.others()}
-        if one.job in jobs and jobs[one.job].status != STOPPED:
-            return
+    async def _lives(self, one: Adoption) -> bool:
+        """Say whether the job runs on. Raises Conflict while it was asked to end and a copy may still live.
+
+        The end of a copy is a matter of its node, which may be silent.
+        """
+        if not await self._was_ended(one):
+            return True
         if not await self._scheduler.end_other(one.job, one.token):
             raise Conflict(
                 f"the job {one.job} was asked to end, and a copy of it may still live: {one.bot} waits until "
                 "its node has told of its end. Try again then"
             )
+        return False
+
+    async def _was_ended(self, one: Adoption) -> bool:
+        """Say whether the job was asked to end, or is gone."""
+        jobs = {job.id: job for job in await self._scheduler.others()}
+        return one.job not in jobs or jobs[one.job].status == STOPPED
 
     def _must_be_free(self, name: str, job: str) -> None:
         if self._fleet.recovery:
@@ -155,8 +184,10 @@ class Adopting:
         waiting = self._fleet.adoptions.get(name)
         if waiting is not None and waiting.job != job:
             raise Conflict(
-                f"{name} is to take the place of the job {waiting.job} already: take that back first with "
-                f"herdsman adopt {name} --cancel"
+                _waits(waiting)
+                if waiting.apart
+                else f"{name} is to take the place of the job {waiting.job} already: take that back first "
+                f"with herdsman adopt {name} --cancel"
             )
         entry = self._fleet.inventory.get(name)
         if name in self._fleet.observed or (entry is not None and entry.token):
@@ -164,6 +195,14 @@ class Adopting:
                 f"{name} is a bot of this fleet already, so it can take nobody's place: end the other job "
                 "where it comes from, or declare a bot of another name"
             )
+
+
+def _waits(one: Adoption) -> str:
+    return (
+        f"{one.bot} was to take the place of the job {one.job}, which {one.by} took back: that job runs on "
+        f"and holds no lease, so {one.bot} waits until it has ended. End it where it comes from, "
+        f"or, if both may live, say herdsman adopt {one.bot} --cancel --beside"
+    )
 
 
 def check_adoptable(job: OtherJob) -> None:

@@ -154,12 +154,17 @@ def in_place_of(plan: Plan, adoptions: Mapping[str, Adoption]) -> Plan:
     return replace(
         plan,
         actions=tuple(
-            replace(one, summary=f"{one.summary}, in place of the job {adoptions[one.bot].job}")
+            replace(one, summary=f"{one.summary}, {_place_of(adoptions[one.bot])}")
             if one.bot in adoptions and one.kind is ActionKind.CREATE
             else one
             for one in plan.actions
         ),
     )
+
+
+def _place_of(adoption: Adoption) -> str:
+    job = adoption.job
+    return f"once the job {job} has ended" if adoption.apart else f"in place of the job {job}"
 
 
 def _action(

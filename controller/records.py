@@ -110,7 +110,8 @@ class Rules:
 class Adoption:
     """An operator's word that a bot takes the place of a job which herdsman did not start.
 
-    `token` is the job's as it was looked at; `at` in Unix seconds.
+    `token` is the job's as it was looked at; "" once that word was taken back: then nobody ends the job, and
+    the bot waits until it has ended. `at` in Unix seconds.
     """
 
     bot: str
@@ -119,6 +120,11 @@ class Adoption:
     by: str
     reason: str
     at: float
+
+    @property
+    def apart(self) -> bool:
+        """Whether the job is only kept apart from the bot, and not to be ended."""
+        return not self.token
 
 
 STOPPED = "stopped"

@@ -165,7 +165,14 @@ def adoptable_document(found: Adoptable) -> AdoptableDocument:
         for one in found.jobs
     ]
     waiting = [
-        {"bot": one.bot, "job": one.job, "by": one.by, "reason": one.reason, "at": one.at}
+        {
+            "bot": one.bot,
+            "job": one.job,
+            "by": one.by,
+            "reason": one.reason,
+            "at": one.at,
+            "apart": one.apart,
+        }
         for one in found.waiting
     ]
     return AdoptableDocument(jobs, waiting)

@@ -20,8 +20,8 @@ class Adopts(Protocol):
         """Have a bot take a job's place once git has it."""
         ...
 
-    async def cancel(self, name: str, by: str, reason: str, *, token: str = "") -> None:
-        """Take an adoption back that has not been carried out."""
+    async def cancel(self, name: str, by: str, reason: str, *, beside: bool = False, token: str = "") -> None:
+        """Take an adoption back that has not been carried out; `beside`: both may live."""
         ...
 
 
@@ -40,9 +40,10 @@ class RemoteAdopting:
         arguments = Arguments(name, names=(job, seen))
         await self._asking.ask("adopt", arguments, who=by, why=reason, token=token)
 
-    async def cancel(self, name: str, by: str, reason: str, *, token: str = "") -> None:
-        """Take an adoption back that has not been carried out."""
-        await self._asking.ask("adopt_cancel", Arguments(name), who=by, why=reason, token=token)
+    async def cancel(self, name: str, by: str, reason: str, *, beside: bool = False, token: str = "") -> None:
+        """Take an adoption back that has not been carried out; `beside`: both may live."""
+        arguments = Arguments(name, names=("beside",) if beside else ())
+        await self._asking.ask("adopt_cancel", arguments, who=by, why=reason, token=token)
 
 
 class ServedAdopting:
@@ -66,5 +67,6 @@ class ServedAdopting:
         return ""
 
     async def _cancel(self, request: Request, arguments: Arguments) -> str:
-        await self._adopting.cancel(arguments.name, request.who, request.why, token=request.token)
+        name, beside = arguments.name, "beside" in arguments.names
+        await self._adopting.cancel(name, request.who, request.why, beside=beside, token=request.token)
         return ""

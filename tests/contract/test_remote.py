@@ -258,9 +258,11 @@ async def test_adoption_reaches_the_leader_whole(pair):
         assert await pair.web.adopting.adoptable() == pair.controller.adoptable
         await pair.web.adopting.adopt("a", "momentum", "7", "ada", "why", token="t")
         await pair.web.adopting.cancel("a", "ada", "", token="t")
+        await pair.web.adopting.cancel("a", "ada", "", beside=True, token="t")
     assert pair.controller.asked == [
         ("adopt", "a", "momentum", "7", "ada", "why"),
-        ("adopt_cancel", "a", "ada"),
+        ("adopt_cancel", "a", "ada", False),
+        ("adopt_cancel", "a", "ada", True),
     ]
 
 

@@ -296,5 +296,5 @@ class FakeAdopting:
     async def adopt(self, name: str, job: str, seen: str, by: str, reason: str, *, token: str = "") -> None:
         self.controller.asked.append(("adopt", name, job, seen, by, reason))
 
-    async def cancel(self, name: str, by: str, reason: str, *, token: str = "") -> None:
-        self.controller.asked.append(("adopt_cancel", name, by))
+    async def cancel(self, name: str, by: str, reason: str, *, beside: bool = False, token: str = "") -> None:
+        self.controller.asked.append(("adopt_cancel", name, by, beside))

@@ -27,7 +27,8 @@ class AdoptableDocument(Struct):
 
     jobs: list[AdoptableJob]
     waiting: list[dict[str, Any]]
-    """`{"bot", "job", "by", "reason", "at"}`."""
+    """`{"bot", "job", "by", "reason", "at", "apart"}`; `apart`: it was taken back, and the bot waits for the
+    job's end."""
 
 
 class AdoptRequest(Struct):

@@ -1,7 +1,7 @@
 """Jobs that herdsman did not start, and bots that take their place; each is recorded with who and why."""
 
 from litestar import delete, get, post
-from litestar.params import JSONBody
+from litestar.params import FromQuery, JSONBody
 
 from schemas.errors import UsageError
 from web.access.guard import authenticated, principal_of
@@ -31,11 +31,14 @@ async def adopt(
 
 
 @delete("/api/v1/bots/{name:str}/adopt", opt={"access": Scope.ADMIN}, tags=["operations"], status_code=200)
-async def cancel_adoption(services: Wired, request: AnyRequest, name: BotName) -> OperationAnswer:
+async def cancel_adoption(
+    services: Wired, request: AnyRequest, name: BotName, beside: FromQuery[bool] = False
+) -> OperationAnswer:
     """Take an adoption back that has not been carried out yet; the job runs on.
 
-    409 while the bot would start at once, beside the job, or a copy of a job that was asked to end may live.
+    The bot waits until the job has ended, unless `beside` says that both may live. 409 while the bot would
+    start at once, beside the job, or a copy of a job that was asked to end may live.
     """
     by = authenticated(principal_of(request)).name
-    await services.controller.adopting.cancel(name, by, "", token=by)
+    await services.controller.adopting.cancel(name, by, "", beside=beside, token=by)
     return OperationAnswer(name, "adopt-cancel", by, services.clock())

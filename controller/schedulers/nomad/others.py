@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from controller.schedulers.nomad.observing import may_live
-from controller.schedulers.nomad.ownership import fleet_name, is_of, twins
-from controller.schedulers.nomad.reading import META_FLEET, JobRecord, NodeRecord, Placement
+from controller.schedulers.nomad.ownership import fleet_name, is_of, purged_jobs, twins
+from controller.schedulers.nomad.reading import META_FLEET, JobRecord, NodeRecord, Placement, parent_of
 from schemas.errors import Conflict, SchedulerRefused
 
 Twins = Mapping[str, tuple[JobRecord, ...]]
@@ -47,6 +47,18 @@ class OtherInstallations:
         self._fleet = fleet
         self._twins: Twins = {}
 
+    async def open(self) -> None:
+        """List them for the first time, with those that were purged while nobody of us looked."""
+        await self.look()
+        name = fleet_name(self._fleet)
+        if not name:
+            return
+        placements, nodes = await asyncio.gather(self._api.placements(f"{name}-"), self._api.nodes())
+        known = {node.id: node for node in nodes}
+        alive = {parent_of(item.job) for item in placements if may_live(item, known)}
+        listed = {job.id for job in self._known()}
+        self._twins = twins([*self._known(), *purged_jobs(alive - listed)], self._fleet)
+
     async def look(self) -> None:
         """List them anew. One that was purged meanwhile counts as stopped: a copy of it may live still."""
         name = fleet_name(self._fleet)
@@ -54,9 +66,11 @@ class OtherInstallations:
             return
         jobs = await self._api.jobs(f"{name}-")
         listed = {job.id for job in jobs}
-        before = [job for known in self._twins.values() for job in known]
-        purged = [replace(job, stopped=True) for job in before if job.id not in listed]
+        purged = [replace(job, stopped=True) for job in self._known() if job.id not in listed]
         self._twins = twins([*jobs, *purged], self._fleet)
+
+    def _known(self) -> list[JobRecord]:
+        return [job for known in self._twins.values() for job in known]
 
     async def refuse_a_second(self, bot: str) -> None:
         """Raise where one of them may run this bot: SchedulerRefused, or Conflict while its copy ends."""

@@ -23,6 +23,7 @@ from controller.schedulers.protocol import Placed
 from schemas.errors import SchedulerRefused
 
 _FLEET = re.compile(r"(.+)-[a-z2-7]{6}")
+_BOT_JOB = re.compile(r"(?P<fleet>.+?-[a-z2-7]{6})\.(?P<bot>.+)")
 
 
 def fleet_name(fleet: str) -> str:
@@ -43,6 +44,25 @@ def twins(jobs: Iterable[JobRecord], fleet: str) -> dict[str, tuple[JobRecord, .
         if other != fleet and fleet_name(other) == fleet_name(fleet) and bot and not job.parent:
             found[bot] += (job,)
     return dict(found)
+
+
+def purged_jobs(ids: Iterable[str]) -> list[JobRecord]:
+    """Return as stopped the jobs of bots, in a fleet of whatever name, of which only allocations are left."""
+    return [
+        JobRecord(
+            match[0],
+            parent="",
+            modify_index=0,
+            stopped=True,
+            status="dead",
+            periodic=False,
+            meta={META_FLEET: match["fleet"], META_BOT: match["bot"]},
+            active=0,
+            queued=0,
+        )
+        for match in map(_BOT_JOB.fullmatch, ids)
+        if match is not None
+    ]
 
 
 def other_job(job: JobRecord) -> OtherJob:

@@ -111,7 +111,7 @@ class NomadScheduler:
     async def open(self) -> None:
         """Check that Nomad answers and lets us list; what runs there runs on."""
         await self._api.nodes()
-        await self._others.look()
+        await self._others.open()
 
     async def close(self) -> None:
         """Close the connections; bots run on."""

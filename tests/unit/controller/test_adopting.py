@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.records import OtherJob
+from controller.records import STOPPED, OtherJob
 from controller.schedulers.protocol import Phase
 from schemas.errors import Conflict, NotFound, UsageError
 from tests.unit.controller.examples import spec
@@ -96,6 +96,59 @@ async def test_an_adoption_is_not_taken_back_while_the_bot_would_start_beside_th
         await cluster.clock.advance(300)
         assert "a" not in cluster.scheduler.jobs
         assert cluster.scheduler.strangers["momentum"].status == "running"
+
+
+async def test_a_bot_starts_beside_no_job_whose_adoption_was_taken_back(cluster):
+    """Nobody ends the job any more; the bot waits for its end, says so, and is kept so over a restart."""
+    async with cluster.life() as controller:
+        await controller.adopting.adopt("a", "momentum", "7", "ada", "why")
+        await controller.adopting.cancel("a", "bo", "rather not")
+        with pytest.raises(Conflict, match="that was taken back already"):
+            await controller.adopting.cancel("a", "bo", "")
+        with pytest.raises(Conflict, match="waits until it has ended"):
+            await controller.adopting.adopt("a", "idle", "1", "ada", "why")
+    async with cluster.life() as controller:
+        cluster.source.push([spec("a")], 1)
+        asked = controller.request_pass("push")
+        (action,) = (await asked.planned()).actions
+        assert action.summary.endswith("once the job momentum has ended")
+        await cluster.clock.advance(300)
+        assert cluster.scheduler.strangers["momentum"] == JOB
+        status = next(one for one in controller.statuses() if one.name == "a")
+        assert "which bo took back" in status.message
+        assert "herdsman adopt a --cancel --beside" in status.message
+        assert "a" not in cluster.scheduler.jobs
+        cluster.scheduler.strangers["momentum"] = replace(JOB, status=STOPPED, copies=0)
+        await cluster.clock.advance(900)
+        assert cluster.scheduler.jobs["a"].seen.phase is Phase.RUNNING
+        assert (await controller.adopting.adoptable()).waiting == ()
+
+
+@pytest.mark.parametrize("later", [False, True])
+async def test_both_may_live_where_an_operator_says_so(cluster, later):
+    """With the word that takes the adoption back, or once git has the bot, which waits until then."""
+    async with cluster.life() as controller:
+        await controller.adopting.adopt("a", "momentum", "7", "ada", "the wrong job")
+        await controller.adopting.cancel("a", "ada", "", beside=not later)
+        cluster.source.push([spec("a")], 1)
+        controller.request_pass("push")
+        await cluster.clock.advance(30)
+        assert ("a" in cluster.scheduler.jobs) is not later
+        if later:
+            await controller.adopting.cancel("a", "ada", "", beside=True)
+            await cluster.clock.advance(900)
+        assert cluster.scheduler.strangers["momentum"] == JOB
+        assert cluster.scheduler.jobs["a"].seen.phase is Phase.RUNNING
+        taken_back = next(one for one in await controller.audit() if one.action == "adopt-cancel")
+        assert taken_back.details["kept_apart"] is False
+
+
+async def test_nothing_is_kept_apart_of_a_job_that_has_ended(cluster):
+    """An adoption that is taken back after its job's end leaves nothing to wait for."""
+    async with cluster.life() as controller:
+        await controller.adopting.adopt("a", "momentum", "7", "ada", "why")
+        cluster.scheduler.strangers["momentum"] = replace(JOB, status=STOPPED, copies=0)
+        await controller.adopting.cancel("a", "ada", "")
         assert (await controller.adopting.adoptable()).waiting == ()
 
 

@@ -35,13 +35,15 @@ async def test_jobs_of_others_are_for_administrators_alone(web: Running):
                 "submitted_at": 5.0,
             }
         ]
-        assert [(one["bot"], one["job"]) for one in shown["waiting"]] == [("a", "old")]
+        assert [(one["bot"], one["job"], one["apart"]) for one in shown["waiting"]] == [("a", "old", False)]
         assert (await client.post("/api/v1/bots/a/adopt", json=body)).status_code == 202
         assert (await client.post("/api/v1/bots/a/adopt", json={**body, "reason": " "})).status_code == 400
         assert (await client.delete("/api/v1/bots/a/adopt")).status_code == 200
+        assert (await client.delete("/api/v1/bots/a/adopt?beside=true")).status_code == 200
     assert web.controller.asked == [
         ("adopt", "a", "momentum", "7", "admin", "to herdsman"),
-        ("adopt_cancel", "a", "admin"),
+        ("adopt_cancel", "a", "admin", False),
+        ("adopt_cancel", "a", "admin", True),
     ]
 
 

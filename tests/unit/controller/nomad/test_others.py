@@ -63,6 +63,20 @@ async def test_a_bot_waits_until_the_stopped_twin_is_dead(purged):
     await others.refuse_a_second("a")
 
 
+@pytest.mark.parametrize("identity", [f"{THEIRS}.a", f"{THEIRS}.a/periodic-1"])
+async def test_a_twin_that_was_purged_while_nobody_looked_is_seen_by_its_copies(identity):
+    """A start of herdsman after `nomad job stop -purge` still waits until the node has told of the end."""
+    cluster = FakeListings()
+    cluster.alive = [replace(ALIVE, job=identity), replace(ALIVE, job=f"{OURS}.b"), replace(ALIVE, job="x")]
+    others = OtherInstallations(cluster, OURS)
+    await others.open()
+    await others.refuse_a_second("b")
+    with pytest.raises(Conflict, match=f"{THEIRS}.a of the fleet {THEIRS} was stopped"):
+        await others.refuse_a_second("a")
+    cluster.alive = [replace(ALIVE, job=identity, client_status="complete")]
+    await others.refuse_a_second("a")
+
+
 async def test_a_stopped_twin_does_not_hide_one_that_runs():
     """Of several installations each is looked at, in whatever order they are listed."""
     cluster = FakeListings(job(), job("desk-cccccc", stopped=True, status="dead"))

@@ -45,6 +45,8 @@ class Fleet:
     operations: dict[str, Operation] = field(default_factory=dict)
     drifts: dict[str, Drift] = field(default_factory=dict)
     """The newest drift of each bot that ever had one."""
+    since: float = 0.0
+    """When this life of the controller began, by the wall clock as it is set now."""
     looked: bool = False
     """Whether the scheduler was looked at in this life: before that nothing of a bot that runs is known."""
     revisions: set[str] = field(default_factory=set)
@@ -93,6 +95,7 @@ class Fleet:
 
         `names` are the bots of whom it counts since when their spec is applied.
         """
+        self.since += step
         for name, process in self.processes.items():
             if process.alive_since is not None:
                 self.processes[name] = replace(process, alive_since=process.alive_since + step)

@@ -22,6 +22,7 @@ from controller.records import RevisionRecord
 
 def restore(connection: Connection, fleet: Fleet, name: str, now: float) -> dict[str, RevisionRecord]:
     """Fill `fleet` from the database and return each source's newest revision, by the source's name."""
+    fleet.since = now
     fleet.id = ensure_fleet(connection, name, now)
     fleet.inventory.update(load_inventory(connection))
     fleet.suspensions.update(load_suspensions(connection))

@@ -21,6 +21,7 @@ _FILES = (
     "controller/launcher/fence.py",
     "controller/launcher/fetch.py",
     "controller/launcher/files.py",
+    "controller/launcher/first_file.py",
     "controller/launcher/guard.py",
     "controller/launcher/handed.py",
     "controller/launcher/keeper.py",

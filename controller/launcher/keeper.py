@@ -4,6 +4,7 @@ import posix
 import time
 
 from controller.launcher.fence import LONGEST_CALL, Fence
+from controller.launcher.first_file import FirstFile
 from controller.launcher.guard import Guard
 from controller.launcher.processes import StartFailed
 from controller.launcher.surroundings import boottime_file, deadline_file, has_state, mark
@@ -34,6 +35,7 @@ class Keeper:
         """Whether the folder here is known to hold the newest state: before that, nothing is recorded."""
         self.settled = False
         """Whether it is recorded that this holder has the state here."""
+        self.first_file = FirstFile(order["paths"]["state"])
         self.fence = Fence(order["lease"])
         self._order, self._lease, self._now = order, lease, clock
         self._kill_after = order["lease"]["kill_after"]
@@ -75,13 +77,23 @@ class Keeper:
         """The lease itself, for what it remembers of the state."""
         return self._lease
 
-    def settle(self) -> bool:
+    @property
+    def awaits_state(self) -> bool:
+        """Whether the state is here, and it is not recorded yet: nothing is, before its first file."""
+        return self.held and self.entrusted and not self.settled
+
+    def settle_in_time(self) -> bool:
+        """Record it as `settle` does, where the answer cannot come too late for the bot's end."""
+        budget = LONGEST_CALL if self._lease.deadline_free else self.fence.budget(self._now())
+        return budget > 0 and self.settle(budget)
+
+    def settle(self, longest: float = LONGEST_CALL) -> bool:
         """Record that the state is here, from the first file on; tried again at each renewal."""
         here = self._order["node"]
         if not (self.held and self.entrusted) or self.settled:
             return True
         if self._lease.place or has_state(self._order):
-            self.settled = self._lease.settle(here, LONGEST_CALL)
+            self.settled = self._lease.settle(here, longest)
             return self.settled
         return True
 

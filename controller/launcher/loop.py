@@ -16,6 +16,8 @@ _SIGCHLD = 17
 _LONGEST = 60.0
 _BLOCKED = 1.0
 """Seconds between attempts to write to a full disk."""
+_RETRY_STATE = 1.0
+"""Seconds between attempts to record where the state is."""
 
 
 class Loop:
@@ -31,6 +33,9 @@ class Loop:
         self._keeper, self._parent, self._switch = keeper, parent, switch
         self._pumps: list[Pump] = []
         self._heard: set[int] = set()
+        self._new_file = False
+        self._record_at = 0.0
+        """When recording it is tried again; 0 for not by time."""
         self._poll = select.poll()
         self._hear_signals()
         self._watch_parent()
@@ -41,10 +46,14 @@ class Loop:
         for number in (SIGTERM, SIGINT):
             _signal.signal(number, self._asked_to_stop)
         _signal.signal(_SIGCHLD, lambda _number, _frame: None)  # only wakes the poll
+        _signal.signal(_signal.SIGIO, self._told_of_a_file)
         self._poll.register(self._woken, select.POLLIN)
 
     def _asked_to_stop(self, _number: int, _frame: object) -> None:
         self.stop = True
+
+    def _told_of_a_file(self, _number: int, _frame: object) -> None:
+        self._new_file = True
 
     def _watch_parent(self) -> None:
         if not self._parent:
@@ -86,7 +95,8 @@ class Loop:
     def turn(self, until: float) -> None:
         """Wait until something happens, at most until a moment of `keeper.now()`, and see to it."""
         moment = now()
-        due = (self._keeper.next_event(), self._switch.next_event(moment), moment + self._longest())
+        due = [self._keeper.next_event(), self._switch.next_event(moment), moment + self._longest()]
+        due += [self._record_at] if self._record_at else []
         wait = max(0.0, min(until, *due) - moment)
         for descriptor, _ in self._poll.poll(wait * 1000 + (1 if wait else 0)):
             if descriptor == self._woken:
@@ -97,7 +107,19 @@ class Loop:
         if self._parent and posix.getppid() != self._parent:
             self.stop = True
         self._keeper.renew_if_due()
+        self._attend_state()
         self._attend_switch()
+
+    def _attend_state(self) -> None:
+        """Record where the state is once there is any: a node that is lost before takes it along."""
+        first, moment = self._keeper.first_file, now()
+        if not self._keeper.awaits_state:
+            first.forget()
+            self._record_at = 0.0
+        elif self._new_file or not first.watching or 0 < self._record_at <= moment:
+            self._new_file = False
+            first.watch()  # before we look, so that nothing comes unseen between the two
+            self._record_at = 0.0 if self._keeper.settle_in_time() else moment + _RETRY_STATE
 
     def _attend_switch(self) -> None:
         """Hear of the kill switch, and let the poll wake for what comes next of it."""

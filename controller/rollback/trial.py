@@ -84,8 +84,13 @@ def judge_trial(
     status: BotStatus | None,
     process: ProcessState,
     now: float,
+    since: float = 0.0,
 ) -> Judged:
-    """Return what became of an update; `spec` is what the bot should be now."""
+    """Return what became of an update; `spec` is what the bot should be now.
+
+    `since` is when this life of herdsman began: what lies before it was measured by a clock that may have
+    been set while nobody looked.
+    """
     if entry is None or spec is None or trial.digest not in (entry.digest, entry.intent) or not spec.rollback:
         return Judged(Verdict.OVER)
     if status is None or spec.digest != trial.digest or entry.digest != trial.digest or entry.intent:
@@ -99,7 +104,7 @@ def judge_trial(
         return Judged(Verdict.HEALTHY)
     if own and status.reason is Reason.CRASH_LOOP:
         return Judged(Verdict.FAILED, status.message)
-    return _judge_time(spec, entry, status, process, now)
+    return _judge_time(spec, entry, status, process, now, since)
 
 
 def _judge_run(process: ProcessState) -> Judged:
@@ -112,11 +117,11 @@ def _judge_run(process: ProcessState) -> Judged:
 
 
 def _judge_time(
-    spec: BotSpec, entry: InventoryEntry, status: BotStatus, process: ProcessState, now: float
+    spec: BotSpec, entry: InventoryEntry, status: BotStatus, process: ProcessState, now: float, since: float
 ) -> Judged:
     own = process.spec == entry.digest
-    first = process.first_at if own and process.first_at <= now else 0.0  # a node's clock may be another
-    began = max(entry.applied_at or 0.0, first) or now
+    measured = (entry.applied_at or 0.0, process.first_at if own else 0.0)  # a node's clock may be another
+    began = max([since, *(moment for moment in measured if moment <= now)]) or now
     due = began + spec.healthy_within
     if now < due:
         return Judged(Verdict.OPEN, look_at=due)

@@ -91,7 +91,8 @@ class FlapGuard:
         if fleet.wanted is None:
             return Judged(Verdict.OPEN)
         process = fleet.processes.get(name, ProcessState())
-        return judge_trial(trial, spec, fleet.inventory.get(name), status, process, self._clock.time())
+        now = self._clock.time()
+        return judge_trial(trial, spec, fleet.inventory.get(name), status, process, now, fleet.since)
 
     def _failed(self, trial: Trial, error: str) -> float | None:
         fleet, now = self._fleet, self._clock.time()

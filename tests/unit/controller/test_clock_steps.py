@@ -55,6 +55,24 @@ async def test_update_on_trial_is_not_late_for_it(world, step):
 
 
 @BOTH
+async def test_update_is_not_late_for_a_clock_that_was_set_while_herdsman_was_down(world, step):
+    """Its time counts from the new life on, whatever the clock says of the one before."""
+    slow = spec("a", parameters={"fast": 12}, healthy_within=60.0)
+    async with world.life():
+        await world.push([spec("a")], 1)
+        await world.clock.advance(12)
+        await world.push([slow], 2)
+        world.scheduler.crash("a")
+        await world.clock.advance(5)
+    world.clock.set(step)
+    async with world.life():
+        await world.clock.advance(40)
+        assert world.scheduler.jobs["a"].launch.spec == slow
+        await world.clock.advance(60)
+        assert world.scheduler.jobs["a"].launch.spec == spec("a")
+
+
+@BOTH
 async def test_wave_is_not_late_for_it(world, step):
     """A rollout neither halts nor stands still because the clock was set."""
     names = [f"bot-{number:02d}" for number in range(12)]

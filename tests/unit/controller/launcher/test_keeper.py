@@ -147,6 +147,25 @@ def test_where_the_state_is_is_told_once_there_is_any(order: dict[str, Any]) -> 
     assert [what for what, _, _ in lease.calls].count("settle") == 1
 
 
+def test_recording_where_the_state_is_cannot_delay_the_signals(order: dict[str, Any]) -> None:
+    """A store that hangs is given no longer than until the bot must be asked to end, and then nothing."""
+    lease = FakeLease()
+    keeper = Keeper(order, lease, lease.now)
+    keeper.take()
+    assert not keeper.awaits_state
+    keeper.entrusted = True
+    assert keeper.awaits_state
+    Path(order["paths"]["state"], "x.json").touch()
+    lease.answers = False
+    lease.clock = 1014.0
+    assert not keeper.settle_in_time()
+    assert lease.clock < 1015.0
+    lease.clock = 1028.0
+    assert not keeper.settle_in_time()
+    assert [what for what, _, _ in lease.calls].count("settle") == 1
+    assert keeper.awaits_state
+
+
 def test_nothing_is_told_of_a_state_that_is_not_known_to_be_here(order: dict[str, Any]) -> None:
     """While the newest state is still looked for, renewals do not claim that this node has it."""
     lease = FakeLease(place="another-node")

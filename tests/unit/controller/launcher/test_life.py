@@ -33,6 +33,18 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("pid", os.getpid(), flush=True)
 time.sleep(600)
 """
+FIRST_FILE = """
+import os, time
+state = os.environ["STATE_DIR"]
+print("pid", os.getpid(), flush=True)
+while not os.path.exists(state + "/../go"):
+    time.sleep(0.01)
+if open(state + "/../go").read() == "made":
+    open(state + "/x.json", "w").close()
+else:
+    os.rename(state + "/../go", state + "/x.json")
+time.sleep(600)
+"""
 MIDDLE = """
 import json, os, subprocess, sys, time
 order, launcher = sys.argv[1:]
@@ -292,6 +304,21 @@ async def test_the_first_file_of_state_is_remembered_with_the_lease(station: Sta
     place = station('import os; open(os.environ["STATE_DIR"] + "/x.json", "w").close(); ' + PATIENT.strip())
     launcher = place.start()
     await until(lambda: place.lock.exists() and place.lock.read_text() == "here 1")
+    launcher.terminate()
+    assert await ended(launcher) == 0
+
+
+@pytest.mark.parametrize("way", ["made", "renamed into it"])
+async def test_the_first_file_of_state_is_remembered_as_it_appears(station: Stations, way: str) -> None:
+    """No renewal is waited for: a node that is lost in between would take along what nobody knows of."""
+    place = station(FIRST_FILE)
+    slow = LeaseTimes(ttl=4000.0, renew_every=1000.0, terminate_after=2000.0, kill_after=3000.0)
+    launcher = place.start(place.order(lease=slow))
+    await place.line("stdout", "pid ")
+    assert place.lock.read_text() == ""
+    (place.state.parent / "written").write_text(way)
+    (place.state.parent / "written").rename(place.state.parent / "go")
+    await until(lambda: place.lock.read_text() == "here 1", 90)
     launcher.terminate()
     assert await ended(launcher) == 0
 

@@ -11,6 +11,7 @@ import click
 from cli.bot_names import bot_names
 from cli.connection import Client, service_options
 from cli.known_service import find_service
+from cli.liveness import liveness_facts, liveness_note
 from cli.operations import suspended_text
 from cli.output import (
     HEALTH_MARKS,
@@ -177,8 +178,9 @@ def explanation(bot: Bot, told: Sequence[str] = ()) -> list[str]:
     """Return the reason of a bot that is not well, unless it is `told` of the fleet, and the next command."""
     by = bot.held["by"] if bot.held else ""
     if bot.health == "Healthy" and (by == "fleet" or (bot.sync == "Synced" and not by)):
-        return []
+        return [paint(line, "yellow") for line in liveness_note(bot)]
     lines = [f"           {printable(bot.message)}"] if bot.message and bot.message not in told else []
+    lines += liveness_note(bot)
     if by in ("bot", "guard"):
         verb = "retry" if by == "guard" else "unpin"
         lines.append(f"           herdsman {verb} {bot.name}   to let it be what git says")
@@ -221,6 +223,8 @@ def bot_lines(detail: BotDetail, now: float) -> list[str]:
         "manifest": detail.path,
         "series": ", ".join(detail.metrics) or "-",
     }
+    if detail.liveness:
+        facts |= liveness_facts(detail.liveness, now)
     if bot.drift:
         facts["drift"] = drift_text(bot.drift, now)
     if bot.held:

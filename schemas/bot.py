@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from schemas.liveness import LivenessSettings
 from schemas.secret_reference import SecretReference
 
 
@@ -137,6 +138,7 @@ class BotSpec:
     """An update that does not get healthy is taken back."""
     healthy_within: float = 600.0
     """Seconds after which an update that is not healthy yet counts as one that does not get healthy."""
+    liveness: LivenessSettings = LivenessSettings()
     alerts: Mapping[str, Any] = field(default_factory=dict)
     risk: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""

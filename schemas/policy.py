@@ -8,6 +8,7 @@ from schemas.bot import Lease, Resources, RestartPolicy
 from schemas.document import Document, Path
 from schemas.errors import ManifestError
 from schemas.explain import named
+from schemas.liveness import liveness_errors
 from schemas.quantities import InvalidQuantity, format_duration, parse_cpu, parse_duration, parse_memory
 from schemas.secret_reference import InvalidReference, SecretReference, read_reference
 from schemas.words import quoted, shown
@@ -28,6 +29,12 @@ _DURATIONS: Mapping[Path, tuple[float, float]] = {
     ("lease", "terminate_after"): (1, _HOUR),
     ("lease", "kill_after"): (1, _HOUR),
     ("lease", "fail_over_after"): (1, 30 * _DAY),
+    ("liveness", "market_data"): (5, 30 * _DAY),
+    ("liveness", "loop"): (5, 30 * _DAY),
+    ("liveness", "output"): (5, 30 * _DAY),
+    ("liveness", "orders"): (5, 30 * _DAY),
+    ("liveness", "stream"): (15, _DAY),
+    ("liveness", "warm_up"): (0, _DAY),
 }
 """Every duration of the block, with its bounds in seconds."""
 
@@ -55,6 +62,7 @@ def check_policy(document: Document, path: Path, block: Any) -> list[ManifestErr
         return []
     errors = [_duration_error(document, path, block, key, bounds) for key, bounds in _DURATIONS.items()]
     found = [error for error in errors if error is not None] + _secret_errors(document, path, block)
+    found += liveness_errors(document, (*path, "liveness"), block.get("liveness"))
     if not found and isinstance(block.get("lease"), dict) and (problem := lease_problem(read_lease(block))):
         found.append(document.error((*path, "lease"), problem, key=True))
     return found

@@ -7,8 +7,8 @@ the schema's defaults. `enabled` and the `herdsman:` block are the platform's bu
 The digest covers what a running process depends on: the program's tree and dependencies, `config_json`, the
 environment, and of the `herdsman:` block the keys in `_RESTARTING`, as declared (fleet defaults included) and
 not as herdsman would fill them in, so that an upgrade of herdsman restarts nobody. Labels, alerts, risk,
-account, annualization, healthy_after, healthy_within, rollback, depends_on, allow_major, renamed_from and
-enabled are not in it: a change of them is taken over while the bot runs on.
+account, annualization, healthy_after, healthy_within, rollback, depends_on, liveness, allow_major,
+renamed_from and enabled are not in it: a change of them is taken over while the bot runs on.
 """
 
 import hashlib
@@ -23,6 +23,7 @@ from schemas.errors import ManifestError
 from schemas.explain import Violation
 from schemas.fleet import Environment, FleetSettings
 from schemas.instance import BLOCK_KEYS, CONFIG, RESERVED, InstanceManifest
+from schemas.liveness import read_liveness
 from schemas.parameters import ParameterSchema
 from schemas.placed import document_errors, place_violations
 from schemas.policy import (
@@ -236,6 +237,7 @@ def _spec(
         lease=read_lease(block),
         secrets=read_secrets(_block(value)),
         depends_on=tuple(block.get("depends_on", ())),
+        liveness=read_liveness(block.get("liveness", {})),
         on_lost_node=block.get("state", {}).get("on_lost_node", "wait"),
         **given,
     )

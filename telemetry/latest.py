@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.reports import LAUNCHER_STREAM
+from telemetry.liveness.series import LIVENESS
 from telemetry.names import RESOURCES
 from telemetry.records import Event, Sample
 from telemetry.series_key import SeriesKeys
@@ -14,6 +15,8 @@ from telemetry.trading.derived import DERIVED
 _DAY = 86400
 _RESTORE_SECONDS = 7 * _DAY
 _MOST_SERIES = 2000
+_OF_OURS = DERIVED.keys() | LIVENESS.keys()
+"""Series that are no word of the bot itself."""
 
 
 @dataclass(slots=True)
@@ -102,7 +105,7 @@ class Latest:
         for sample in samples:
             if sample.name in RESOURCES:
                 _keep_newest(known.resources, sample.name, sample)
-            elif sample.name not in DERIVED:
+            elif sample.name not in _OF_OURS:
                 self._own(known, sample)
 
     def events(self, bot: str, events: Sequence[Event]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from telemetry.liveness.series import LIVENESS
 from telemetry.metric_types import METRIC_TYPES, series_name
 from telemetry.prometheus import Counter, Gauge, Histogram, Registry, Rows
 from telemetry.trading.derived import DERIVED
@@ -89,7 +90,7 @@ def bot_series() -> dict[str, str]:
 
 def all_series() -> dict[str, str]:
     """Return every documented series, with its text."""
-    return {**bot_series(), **RESOURCES, **DERIVED, **HEALTH}
+    return {**bot_series(), **RESOURCES, **DERIVED, **LIVENESS, **HEALTH}
 
 
 class Health:

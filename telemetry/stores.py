@@ -154,3 +154,15 @@ class TradingStore(Protocol):
     async def save(self, number: int, states: Mapping[str, bytes], gone: Sequence[str] = ()) -> None:
         """Keep states by bot and forget others, all at once. Raises StoreUnavailable."""
         ...
+
+
+class LivenessStore(Protocol):
+    """Keeps what is known of how each bot lives: its habits, and the verdict on it."""
+
+    async def load(self) -> list[bytes]:
+        """Return each bot's state. Raises StoreUnavailable."""
+        ...
+
+    async def save(self, states: Mapping[str, bytes], gone: Sequence[str] = ()) -> None:
+        """Keep states by bot and forget others. Raises StoreUnavailable."""
+        ...

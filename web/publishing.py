@@ -1,7 +1,7 @@
 """From what the controller and the intake tell to messages on the live channel, each encoded once.
 
 Topics: `fleet` (rows and the header), `revisions`, `errors`, `trading` (figures by account) and `bot:NAME`
-(samples, logs, events, runs, trading).
+(samples, logs, events, runs, trading, liveness).
 See web/documents/.
 """
 
@@ -20,10 +20,13 @@ from schemas.reports import LauncherReport
 from telemetry.errors.groups import ErrorGroup
 from telemetry.latest import Latest
 from telemetry.live import Broadcaster
+from telemetry.liveness.watch import LivenessView
+from telemetry.liveness_desk import LivenessDesk
 from telemetry.records import Event, Sample
 from telemetry.trading_desk import TradingDesk
 from web.error_presentation import error_summary
 from web.fleet_header import FleetHeader
+from web.liveness import liveness_document
 from web.presentation import event_document, moved_revision_document, run_document, sample_document
 from web.rows import Rows
 from web.trading import figures_document, trading_document
@@ -40,6 +43,8 @@ HEADER_EVERY = 1.0
 """Least seconds between two sendings of the fleet's header."""
 TRADING_EVERY = 1.0
 """Least seconds between two sendings of a bot's trading."""
+LIVENESS_EVERY = 1.0
+"""Least seconds between two tellings of a bot's ages."""
 FIGURES_EVERY = 2.0
 """Least seconds between two sendings of the figures of all accounts."""
 HEADER_AGAIN = 10.0
@@ -104,6 +109,7 @@ class LivePublisher:
         live: Broadcaster,
         latest: Latest,
         trading: TradingDesk,
+        liveness: LivenessDesk,
         rows: Rows,
         header: FleetHeader,
         find: Callable[[str], BotStatus | None],
@@ -114,6 +120,7 @@ class LivePublisher:
         self._live = live
         self._latest = latest
         self._trading = trading
+        self._liveness = liveness
         self._rows = rows
         self._header = header
         self._find = find
@@ -127,6 +134,7 @@ class LivePublisher:
         self._paced_header = Paced(self._emit_header)
         self._paced_trading = Paced(self._emit_trading)
         self._paced_figures = Paced(self._emit_figures)
+        self._paced_liveness = Paced(self._emit_liveness)
         self._errors: dict[str, ErrorGroup] = {}
         """The groups that wait to be told."""
         self._paced_errors = Paced(self._emit_error)
@@ -134,13 +142,16 @@ class LivePublisher:
     def status_changed(self, status: BotStatus) -> None:
         """Send a bot's row, and the header with its new counts."""
         self._paced.touch(status.name, self._rows_every)
+        self._liveness.changed(status.name)
         self.header_changed()
 
     def bot_removed(self, name: str) -> None:
         """Tell that a bot is gone, and forget what was known of it."""
         self._paced.forget(name)
         self._paced_trading.forget(name)
+        self._paced_liveness.forget(name)
         self._latest.forget(name)
+        self._liveness.removed(name)
         self._live.publish(FLEET, "status", _encode({"name": name, "removed": True}))
         self._live.forget(topic_of(name))
         self.header_changed()
@@ -163,6 +174,8 @@ class LivePublisher:
         """Send new samples, and the row that they change."""
         self._latest.samples(bot, samples)
         self._trading.samples(bot, samples)
+        self._liveness.samples(bot, samples)
+        self._shows_signs(bot)
         self.derived(bot, samples)
         self._paced.touch(bot, self._rows_every)
 
@@ -178,6 +191,8 @@ class LivePublisher:
         """Send new log lines and events, and the row that they change."""
         self._latest.events(bot, events)
         traded = self._trading.events(bot, events)
+        self._liveness.events(bot, events)
+        self._shows_signs(bot)
         topic = topic_of(bot)
         for event in events:
             self._publish(topic, "log" if event.kind == "log" else "event", partial(event_document, event))
@@ -185,6 +200,11 @@ class LivePublisher:
             self._paced_trading.touch(bot, TRADING_EVERY)
             self._paced_figures.touch(TRADING, FIGURES_EVERY)
         self._paced.touch(bot, self._rows_every)
+
+    def lives(self, view: LivenessView) -> None:
+        """Tell of a bot that was found to live otherwise, and send its row."""
+        self._publish(topic_of(view.bot), "liveness", partial(liveness_document, view))
+        self._paced.touch(view.bot, self._rows_every)
 
     def errors(self, groups: Sequence[ErrorGroup]) -> None:
         """Tell of error groups that changed, each at most twice a second."""
@@ -207,6 +227,7 @@ class LivePublisher:
         self._paced_trading.close()
         self._paced_figures.close()
         self._paced_errors.close()
+        self._paced_liveness.close()
         if self._again is not None:
             self._again.cancel()
 
@@ -214,6 +235,16 @@ class LivePublisher:
         status = self._find(bot)
         if status is not None:
             self._publish(FLEET, "status", partial(self._rows.of, status))
+
+    def _shows_signs(self, bot: str) -> None:
+        """Have the ages of a bot told to those who look at it."""
+        if self._live.has_readers(topic_of(bot)):
+            self._paced_liveness.touch(bot, LIVENESS_EVERY)
+
+    def _emit_liveness(self, bot: str) -> None:
+        view = self._liveness.view(bot)
+        if view is not None:
+            self._publish(topic_of(bot), "liveness", partial(liveness_document, view))
 
     def _emit_trading(self, bot: str) -> None:
         self._publish(topic_of(bot), "trading", partial(trading_document, self._trading, bot))

@@ -4,8 +4,10 @@ from typing import Any
 
 from controller.status import BotStatus
 from telemetry.latest import BotLatest, Latest
+from telemetry.liveness_desk import LivenessDesk
 from telemetry.records import Sample
 from web.documents.bots import Bot, LastLine, Resources
+from web.liveness import short_document
 from web.presentation import drift_document, hold_document
 
 _SHOWN = 500
@@ -15,8 +17,9 @@ _SHOWN = 500
 class Rows:
     """Makes rows from a status and what telemetry saw last: both in memory, so that a row costs no query."""
 
-    def __init__(self, latest: Latest) -> None:
+    def __init__(self, latest: Latest, liveness: LivenessDesk) -> None:
         self._latest = latest
+        self._liveness = liveness
 
     def of(self, status: BotStatus) -> Bot:
         """Return the row as of now."""
@@ -57,6 +60,7 @@ class Rows:
             generation=status.generation,
             observed_generation=status.observed_generation,
             drift=drift_document(status.drift),
+            liveness=short_document(self._liveness.found(status.name)),
         )
 
 

@@ -33,6 +33,7 @@ from schemas.bot import BotSpec
 from schemas.state import SaveAnswer, StateClaim, StateSave, StateVersion
 from telemetry.intake import IngestAnswer
 from telemetry.live import Broadcaster
+from telemetry.liveness_desk import LivenessDesk
 from telemetry.prometheus import Registry
 from telemetry.stores import EventStore, SeriesStore
 from telemetry.trading_desk import TradingDesk
@@ -324,6 +325,7 @@ class Services:
     series: SeriesStore
     events: EventStore
     trading: TradingDesk
+    liveness: LivenessDesk
     live: Broadcaster
     rows: Rows
     intake: TelemetryIntake

@@ -85,6 +85,7 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
         )
     )
     trading = asyncio.create_task(parts.telemetry.trading.run())
+    liveness = asyncio.create_task(parts.liveness.run())
     reporting = asyncio.create_task(parts.statuses.run()) if parts.statuses else None
     try:
         await parts.controller.ready()
@@ -104,7 +105,8 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
         if parts.git:
             await parts.git.close()
         trading.cancel()
-        await asyncio.gather(trading, return_exceptions=True)
+        liveness.cancel()
+        await asyncio.gather(trading, liveness, return_exceptions=True)
         parts.publisher.close()
         await parts.telemetry.close()
         await parts.database.close()

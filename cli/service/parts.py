@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from cli.service.error_parts import make_error_book
 from cli.service.folder import read_secret, write
+from cli.service.liveness_parts import Liveness
 from cli.service.notifying import make_herald, started_event
 from cli.service.options import UpOptions
 from cli.service.relay import Relay
@@ -81,6 +82,7 @@ class Parts:
     """Reads local bots' output; on Nomad each node has its own."""
     git: GitRemote | None
     services: Services
+    liveness: Liveness
     follows: tuple[str, ...] = ()
     """A line for people about each source elsewhere."""
     repositories: tuple[Path, ...] = ()
@@ -139,12 +141,13 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         secrets=make_handing(secrets_key, secrets, origin.source.repository, options.subfolder),
     )
     guarded = GuardedStates(saved, controller, fleet)
-    rows = Rows(telemetry.latest)
+    rows = Rows(telemetry.latest, telemetry.liveness)
     header = FleetHeader(controller, scheduler.kind, settings.version, time.time)
     publisher = LivePublisher(
         telemetry.live,
         telemetry.latest,
         telemetry.trading,
+        telemetry.liveness,
         rows,
         header,
         find=lambda name: find_status(controller, name),
@@ -153,6 +156,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     )
     relay.target = publisher
     telemetry.trading.profile, telemetry.trading.told = profiles(controller), publisher.derived
+    liveness = Liveness(telemetry.liveness, controller, publisher)
     statuses = make_reports(origin.forges, options)
     relay.revisions = telling(statuses, url, options.fleet)
     desk = ErrorDesk(telemetry.errors, publisher.errors)
@@ -182,6 +186,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         series=telemetry.series,
         events=telemetry.events,
         trading=telemetry.trading,
+        liveness=telemetry.liveness,
         live=telemetry.live,
         rows=rows,
         intake=intake,
@@ -229,6 +234,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         agent,
         git,
         services,
+        liveness,
         origin.follows,
         origin.repositories,
         statuses,

@@ -9,11 +9,13 @@ from schemas.errors import StoreUnavailable
 from telemetry.embedded.database import TelemetryDatabase
 from telemetry.embedded.errors import EmbeddedErrorStore
 from telemetry.embedded.events import EmbeddedEventStore
+from telemetry.embedded.liveness import EmbeddedLivenessStore
 from telemetry.embedded.output import EmbeddedOutput, Outbox
 from telemetry.embedded.series import EmbeddedSeriesStore
 from telemetry.embedded.trading import EmbeddedTradingStore
 from telemetry.latest import Latest
 from telemetry.live import Broadcaster
+from telemetry.liveness_desk import LivenessDesk
 from telemetry.names import Health
 from telemetry.stores import OutputStore, SeriesStore
 from telemetry.trading_desk import TradingDesk
@@ -34,6 +36,7 @@ class Telemetry:
     latest: Latest
     health: Health
     trading: TradingDesk
+    liveness: LivenessDesk
 
     async def check(self) -> str:
         """Return "ok", or why the series store cannot be used."""
@@ -48,6 +51,8 @@ class Telemetry:
         """Keep what was made of the events, and flush the stores."""
         with contextlib.suppress(StoreUnavailable):  # it is made again of the events at the next start
             await self.trading.keep()
+        with contextlib.suppress(StoreUnavailable):  # a minute of it is lost
+            await self.liveness.keep()
         await self.series.close()
         await self.events.close()
         await self.database.close()
@@ -67,7 +72,9 @@ async def open_telemetry(options: UpOptions, fleet: str) -> Telemetry:
         health.count("herdsman_store_errors_total", store="restore")
     errors = EmbeddedErrorStore(database)
     trading = TradingDesk(events, EmbeddedTradingStore(database), series, health)
-    return Telemetry(database, series, events, errors, output, Broadcaster(health), latest, health, trading)
+    liveness = LivenessDesk(EmbeddedLivenessStore(database), series, health)
+    live = Broadcaster(health)
+    return Telemetry(database, series, events, errors, output, live, latest, health, trading, liveness)
 
 
 async def _open_series(

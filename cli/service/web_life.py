@@ -42,6 +42,7 @@ async def serve_until(parts: WebParts, sock: socket.socket, stop: asyncio.Event)
     for task in background:
         task.add_done_callback(lambda _: stop.set())
     trading = asyncio.create_task(parts.telemetry.trading.run())
+    liveness = asyncio.create_task(parts.liveness.run())
     announce(parts.options.up.data, parts.url, parts.fleet)
     click.echo(greeting(parts))
     try:
@@ -54,9 +55,9 @@ async def serve_until(parts: WebParts, sock: socket.socket, stop: asyncio.Event)
         )
     finally:
         failed = [task for task in background if task.done()]
-        for task in (*background, trading):
+        for task in (*background, trading, liveness):
             task.cancel()
-        await asyncio.gather(*background, trading, return_exceptions=True)
+        await asyncio.gather(*background, trading, liveness, return_exceptions=True)
         await parts.controller.close()
         await parts.leader.close()
         parts.publisher.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cli.service.bot_series import count_statuses
 from cli.service.error_parts import make_error_book
+from cli.service.liveness_parts import Liveness
 from cli.service.parts import find_status, make_access, web_settings
 from cli.service.process_options import WebOptions
 from cli.service.state_store import open_states
@@ -60,6 +61,7 @@ class WebParts:
     publisher: LivePublisher
     leader: LeaderForward
     services: Services
+    liveness: Liveness
 
 
 async def wait_for_fleet(database: Database, stop: asyncio.Event, say: Callable[[str], None]) -> str:
@@ -85,12 +87,13 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
     mirror = Mirror(database, bell)
     await mirror.load()
     controller = RemoteController(mirror, Asking(database, bell), database, fleet)
-    rows = Rows(telemetry.latest)
+    rows = Rows(telemetry.latest, telemetry.liveness)
     header = FleetHeader(controller, "nomad", settings.version, time.time)
     publisher = LivePublisher(
         telemetry.live,
         telemetry.latest,
         telemetry.trading,
+        telemetry.liveness,
         rows,
         header,
         find=lambda name: find_status(controller, name),
@@ -99,6 +102,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
     )
     mirror.listener = publisher
     telemetry.trading.profile, telemetry.trading.told = profiles(controller), publisher.derived
+    liveness = Liveness(telemetry.liveness, controller, publisher)
     desk = ErrorDesk(telemetry.errors, publisher.errors)
     intake = Intake(
         telemetry.series,
@@ -120,6 +124,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         series=telemetry.series,
         events=telemetry.events,
         trading=telemetry.trading,
+        liveness=telemetry.liveness,
         live=telemetry.live,
         rows=rows,
         intake=intake,
@@ -154,6 +159,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         publisher,
         leader,
         services,
+        liveness,
     )
 
 

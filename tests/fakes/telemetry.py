@@ -11,14 +11,16 @@ from telemetry.stores import Arrivals, EventPage, EventQuery, Position, SeriesQu
 
 @dataclass
 class MemorySeries:
-    """Answers every query with the same series, and notes the queries."""
+    """Answers every query with the same series, and notes the queries and what is written."""
 
     found: list[Series] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
     queries: list[SeriesQuery] = field(default_factory=list)
     down: bool = False
 
     async def write(self, samples: Sequence[Sample]) -> None:
-        """Take samples and forget them."""
+        """Take samples."""
+        self.samples += samples
 
     async def query(self, query: SeriesQuery) -> list[Series]:
         if self.down:
@@ -73,6 +75,19 @@ class MemoryTrading:
 
     async def save(self, number: int, states: Mapping[str, bytes], gone: Sequence[str] = ()) -> None:
         """Take states and forget them."""
+
+
+@dataclass
+class MemoryLiveness:
+    """Keeps what is known of how bots live."""
+
+    states: dict[str, bytes] = field(default_factory=dict)
+
+    async def load(self) -> list[bytes]:
+        return list(self.states.values())
+
+    async def save(self, states: Mapping[str, bytes], gone: Sequence[str] = ()) -> None:
+        self.states = {name: state for name, state in self.states.items() if name not in gone} | dict(states)
 
 
 @dataclass

@@ -17,10 +17,11 @@ from gitops.bundle import Bundle
 from gitops.compiling.records import BuildRecords
 from telemetry.latest import Latest
 from telemetry.live import Broadcaster
+from telemetry.liveness_desk import LivenessDesk
 from telemetry.prometheus import Registry
 from telemetry.trading_desk import TradingDesk
 from tests.fakes.controller import FakeController, bot_status
-from tests.fakes.telemetry import FakeIntake, MemoryEvents, MemorySeries, MemoryTrading
+from tests.fakes.telemetry import FakeIntake, MemoryEvents, MemoryLiveness, MemorySeries, MemoryTrading
 from tests.fakes.tokens import MemoryTokenStore
 from web.access.gate import Access
 from web.access.listen import Listen
@@ -94,6 +95,7 @@ async def make_services(folder: Path, url: str, **changes: Any) -> tuple[Service
 
     states = SavedStates(FolderStore(folder / "states"), controller.fleet_id)
     controller.saved = states
+    liveness = LivenessDesk(MemoryLiveness(), MemorySeries())
     services = Services(
         settings=settings,
         access=access,
@@ -101,8 +103,9 @@ async def make_services(folder: Path, url: str, **changes: Any) -> tuple[Service
         series=MemorySeries(),
         events=MemoryEvents(),
         trading=TradingDesk(MemoryEvents(), MemoryTrading(), MemorySeries()),
+        liveness=liveness,
         live=Broadcaster(heartbeat=0.05),
-        rows=Rows(Latest()),
+        rows=Rows(Latest(), liveness),
         intake=FakeIntake(),
         bundles=Shelf(),
         builds=BuildRecords(folder / "builds"),

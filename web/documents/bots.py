@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
+from web.documents.liveness import LivenessDocument
 from web.documents.suspensions import SuspensionDocument
 
 
@@ -73,6 +74,9 @@ class Bot(Struct):
     drift: dict[str, Any] | None = None
     """The newest thing done to it behind our back: `{"kind", "text", "since", "corrected_at", "correction",
     "times"}`, `corrected_at` null while it is not put right; None where there never was one."""
+    liveness: dict[str, Any] | None = None
+    """What is wrong with how it lives: `{"verdict": not_trading|hung|stream_lost|crashed, "text", "since"}`;
+    None where nothing is. See `GET /api/v1/bots/{name}/liveness` for all of it."""
 
 
 class Run(Struct):
@@ -115,6 +119,8 @@ class BotDetail(Struct):
     """Everything that keeps it from running, kill switches first."""
     operation_message: str = ""
     """What is being done, what it waits for or how it failed; "" where nothing is to be done."""
+    liveness: "LivenessDocument | None" = None
+    """How it lives; None before it was looked at."""
     inventory: dict[str, Any] | None = None
     """What we own of it, as it was applied last: `{"job_version", "scheduler", "node", "program", "version",
     "tree", "code", "dependencies", "digest", "revision", "path", "source", "applied_at", "halted"}`; None

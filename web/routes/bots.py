@@ -15,6 +15,7 @@ from web.access.scopes import Scope
 from web.documents import STREAM_POSITION
 from web.documents.bots import Bot, BotDetail, Run
 from web.documents.series import EventsAnswer, SeriesAnswer
+from web.liveness import liveness_document
 from web.moments import optional_moment
 from web.presentation import (
     attempt_document,
@@ -161,6 +162,7 @@ async def _detail(services: Wired, status: BotStatus) -> BotDetail:
         controller.inventory(status.name),
     )
     spec = controller.spec(status.name)
+    view = services.liveness.view(status.name)
     suspended = [suspension_document(one) for one in controller.suspended(status.name)]
     return BotDetail(
         bot=services.rows.of(status),
@@ -174,6 +176,7 @@ async def _detail(services: Wired, status: BotStatus) -> BotDetail:
         suspensions=suspended,
         revision=await _revision(services, status.applied_revision),
         operation_message=status.operation_message,
+        liveness=liveness_document(view) if view else None,
         inventory=inventory_document(entry),
     )
 

@@ -11,10 +11,11 @@ from controller.records import Change, ChangeState, RevisionRecord, RevisionStat
 from controller.status import Health
 from telemetry.latest import Latest
 from telemetry.live import Broadcaster, Subscription
+from telemetry.liveness_desk import LivenessDesk
 from telemetry.records import Event, Sample
 from telemetry.trading_desk import TradingDesk
 from tests.fakes.controller import REVISION, FakeController, bot_status
-from tests.fakes.telemetry import MemoryEvents, MemorySeries, MemoryTrading
+from tests.fakes.telemetry import MemoryEvents, MemoryLiveness, MemorySeries, MemoryTrading
 from web.fleet_header import FleetHeader
 from web.publishing import LivePublisher
 from web.rows import Rows
@@ -31,11 +32,13 @@ class Channel:
         self.recorded: list[object] = []
         latest = self.latest = Latest()
         self.trading = TradingDesk(MemoryEvents(), MemoryTrading(), MemorySeries())
+        self.liveness = LivenessDesk(MemoryLiveness(), MemorySeries())
         self.publisher = LivePublisher(
             self.live,
             latest,
             self.trading,
-            Rows(latest),
+            self.liveness,
+            Rows(latest, self.liveness),
             FleetHeader(self.controller, "local", "0.0.1", lambda: 1.0),
             find=self.controller.bots.get,
             record=self.record,

@@ -1,0 +1,198 @@
+"""One bot as it is watched: its signs, its troubles, and what was found of it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from telemetry.liveness.habit import Habit
+from telemetry.liveness.signs import BotSigns
+from telemetry.liveness.standing import Life, Standing
+from telemetry.liveness.trouble import Troubles, troubles
+from telemetry.liveness.verdict import (
+    LOOP,
+    MARKET,
+    ORDERS,
+    OUTPUT,
+    STREAM,
+    Finding,
+    Verdict,
+    Watched,
+    judge,
+    limit_of,
+)
+from telemetry.records import Event
+
+_AT_LEAST_EVERY = 60.0
+"""Seconds after which a bot is looked at again, though nothing is due."""
+_SAME = 1.0
+"""Seconds by which one start may be told differently."""
+_NOTHING = Finding(Verdict.STARTING)
+
+
+class Kept(Struct):
+    """What survives a restart of a watch."""
+
+    signs: BotSigns
+    verdict: str = ""
+    text: str = ""
+    sign: str = ""
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SignView:
+    """One sign: when it was last given (None: never), its usual gap and the longest that is no news."""
+
+    at: float | None
+    usual: float | None
+    limit: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LivenessView:
+    """How a bot lives, as of now; `since` is when the verdict was found, all in Unix seconds.
+
+    `signs`: process, loop, output, market_data, orders.
+    """
+
+    bot: str
+    verdict: Verdict
+    text: str
+    since: float
+    signs: Mapping[str, SignView]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found of a bot, why, and when (Unix seconds)."""
+
+    verdict: Verdict
+    text: str
+    since: float
+
+
+@dataclass(slots=True)
+class BotWatch:
+    """The watch over one bot; `recheck_at` is when it must be judged again."""
+
+    signs: BotSigns
+    troubles: Troubles = field(default_factory=Troubles)
+    finding: Finding = _NOTHING
+    since: float = 0.0
+    recheck_at: float = 0.0
+    labels: Mapping[str, str] | None = None
+    """The labels of its series, None before they are known."""
+    standing: Standing | None = None
+    held: bool = False
+    """What was found before a restart holds until the bot shows otherwise."""
+
+    @property
+    def accused(self) -> frozenset[str]:
+        """The signs whose silence was found too long."""
+        return frozenset((self.finding.sign,)) if self.finding.sign else frozenset()
+
+    def alive(self, now: float) -> None:
+        """Note that its process was seen to live."""
+        self._heard(now)
+        self.signs.alive(now)
+
+    def take(self, events: Sequence[Event], now: float, ahead: float = 0.0) -> None:
+        """Take new events of it; see `BotSigns.take`."""
+        self._heard(now)
+        accused = self.accused
+        lines = troubles(suspects) if (suspects := self.signs.take(events, now, accused, ahead)) else []
+        if lines:
+            self.troubles.take(lines, now)
+            self.signs.trouble.sign(now, learn="trouble" not in accused)
+            self.recheck_at = 0.0
+        if accused:
+            self.recheck_at = 0.0
+
+    def look(self, standing: Standing, now: float, ahead: float = 0.0) -> bool:
+        """Judge the bot; say whether the verdict, or what led to it, is another than before."""
+        self._follow(standing, now, ahead)
+        found = judge(self.signs, self.troubles, standing, now)
+        if self.held and self._still_held(found, now):
+            found = Finding(self.finding.verdict, self.finding.text, self.finding.sign, now + 1.0)
+        else:
+            self.held = False
+        if found.verdict is Verdict.STREAM_LOST:
+            self.signs.interrupted()
+        before, self.finding = self.finding, found
+        self.recheck_at = min(max(found.recheck_at, now), now + _AT_LEAST_EVERY)
+        changed = (before.verdict, before.sign) != (found.verdict, found.sign) or not self.since
+        if before.verdict is not found.verdict or not self.since:
+            self.since = now
+        return changed
+
+    def told(self, ahead: float = 0.0) -> Found:
+        """Return what was found, without the signs behind it; `ahead` is added to its moment."""
+        return Found(self.finding.verdict, self.finding.text, self.since + ahead)
+
+    def view(self, ahead: float = 0.0) -> LivenessView:
+        """Return how it lives; `ahead` is added to all moments."""
+        signs = self.signs
+        return LivenessView(
+            signs.bot,
+            self.finding.verdict,
+            self.finding.text,
+            self.since + ahead,
+            {
+                "process": self._sign(STREAM, signs.stream, ahead),
+                "loop": self._sign(LOOP, signs.loop, ahead),
+                "output": self._sign(OUTPUT, signs.output, ahead),
+                "market_data": self._sign(MARKET, signs.market, ahead),
+                "orders": self._sign(ORDERS, signs.orders, ahead),
+            },
+        )
+
+    def keep(self) -> Kept:
+        """Return what is to survive a restart."""
+        found = self.finding
+        return Kept(self.signs, found.verdict.value, found.text, found.sign, self.since)
+
+    @classmethod
+    def restored(cls, kept: Kept, now: float) -> "BotWatch":
+        """Return a watch that goes on from what was kept; the time in between says nothing."""
+        kept.signs.heard_again(now)
+        known = kept.verdict in {one.value for one in Verdict}
+        finding = Finding(Verdict(kept.verdict), kept.text, kept.sign, math.inf) if known else _NOTHING
+        return cls(kept.signs, finding=finding, since=kept.since, held=bool(kept.sign))
+
+    def _heard(self, now: float) -> None:
+        if self.finding.verdict is Verdict.STREAM_LOST:
+            self.signs.heard_again(now)
+            self.recheck_at = 0.0
+
+    def _follow(self, standing: Standing, now: float, ahead: float) -> None:
+        """Take over how the bot stands now."""
+        signs = self.signs
+        if standing.started_at and abs(standing.started_at - signs.start_told) > _SAME:
+            signs.begin(standing.started_at, min(standing.started_at - ahead, now))
+            self.held = False
+        signs.move(now)
+        if standing.life is not Life.RUNNING:
+            signs.interrupted()
+        self.standing = standing
+
+    def _still_held(self, found: Finding, now: float) -> bool:
+        """Say whether what was found before a restart holds: nothing since then says otherwise."""
+        if found.verdict is not Verdict.HEALTHY or self.standing is None:
+            return False
+        if now >= self.signs.heard_since + self.standing.settings.warm_up:
+            return False
+        habit = {
+            "stream": self.signs.stream,
+            "output": self.signs.output,
+            "market_data": self.signs.market,
+            "loop": self.signs.loop,
+            "orders": self.signs.orders,
+        }.get(self.finding.sign)
+        return habit is None or habit.at < self.signs.heard_since
+
+    def _sign(self, watched: Watched, habit: Habit, ahead: float) -> SignView:
+        limit = limit_of(watched, habit, self.standing) if self.standing else None
+        usual = habit.usual if habit.count >= watched.needs else None
+        return SignView(habit.at + ahead if habit.at else None, usual, limit)

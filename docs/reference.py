@@ -16,6 +16,7 @@ import click
 from cli.main import SUMMARIES, herdsman
 from controller.settings import Settings
 from schemas.catalog import NAMES, schema_text
+from telemetry.liveness.series import LIVENESS
 from telemetry.metric_types import LABEL_FIELDS
 from telemetry.names import HEALTH, RESOURCES, bot_series
 from telemetry.trading.derived import DERIVED
@@ -224,6 +225,9 @@ def series_page() -> str:
         "## What is derived of a bot's trading\n\n"
         "With the labels `account` and `currency`; what each means stands in [trading.md](trading.md).\n\n"
         + table(("series", "what"), named(DERIVED)),
+        "## How a bot lives\n\n"
+        "Of each bot that runs, every half minute; what each means stands in [liveness.md](liveness.md).\n\n"
+        + table(("series", "what"), named(LIVENESS)),
         "## herdsman itself, at `/metrics`\n\n" + table(("series", "what"), named(HEALTH)),
     )
 

@@ -10,6 +10,7 @@ _CLASSES = 24
 """Classes of gaps: the last begins at twelve days."""
 _KEPT = 256
 """Gaps after which each counts half: what a bot did last week is no habit any more."""
+_AVERAGED = 20
 _OFTEN = 0.99
 _TIMES = 4.0
 _LONGEST_TIMES = 2.0
@@ -27,6 +28,8 @@ class Habit(Struct):
     """The sum of `gaps`."""
     longest: float = 0.0
     """The longest gap that was no silence, in seconds; it fades."""
+    usual: float = 0.0
+    """The gap as it is on average, the newer ones counting more, in seconds."""
     first: float = 0.0
     """The longest that the first sign after a start took, in seconds; it fades."""
 
@@ -64,17 +67,13 @@ class Habit(Struct):
                 return _LEAST * 2.0**place
         return 0.0
 
-    @property
-    def usual(self) -> float:
-        """The middle gap, in seconds."""
-        return self.quantile(0.5)
-
     def _learn(self, gap: float, *, silent: bool) -> None:
         place = _class_of(gap)
         self.gaps[place] = self.gaps.get(place, 0) + 1
         self.count += 1
         if not silent:
             self.longest = max(self.longest, gap)
+            self.usual += (gap - self.usual) / min(self.count, _AVERAGED)
         if self.count >= _KEPT:
             self._fade()
 

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from cli.status import bot_lines, explanation, fleet_lines
 from web.documents.bots import Bot, BotDetail, LastLine, Resources
+from web.documents.liveness import LivenessDocument, SignDocument
 from web.documents.revisions import FleetDocument
 
 TRACE = 'Traceback (most recent call last):\n  File "main.py", line 3, in main\nKeyError: boom\x1b[2J'
@@ -88,3 +89,32 @@ def test_drift_operation_and_generations_are_told_of_a_bot() -> None:
     assert "over after 1.5 s: herdsman registered it again as 3f9a2c1 has it" in text
     open_still = replace(shown, drift={**drift, "corrected_at": None})
     assert "not put right yet" in "\n".join(bot_lines(replace(detail, bot=open_still), 100.0))
+
+
+def test_a_bot_that_lives_and_does_not_trade_is_told_under_its_healthy_row() -> None:
+    """The verdict stands under the row; a crash is told by the health already."""
+    stuck = replace(
+        bot("Synced", "Healthy", "Running", ""),
+        liveness={"verdict": "not_trading", "text": "no market data\x1b[2J", "since": 90.0},
+    )
+    assert explanation(stuck) == ["           alive but not trading: no market data\\x1b[2J"]
+    crashed = replace(stuck, liveness={"verdict": "crashed", "text": "crashed", "since": 90.0})
+    assert explanation(crashed) == []
+
+
+def test_a_bots_four_ages_are_told_with_what_is_usual() -> None:
+    """Each age beside its usual gap and the longest that is no news; what never came is left out."""
+    signs = {
+        "process": SignDocument(99.5, None, None),
+        "loop": SignDocument(99.0, 2.0, 20.0),
+        "output": SignDocument(99.0, None, 30.0),
+        "market_data": SignDocument(40.0, 1.0, 20.0),
+        "orders": SignDocument(None, None, None),
+    }
+    found = LivenessDocument("taker", "not_trading", True, "no market data", 60.0, signs)
+    shown = BotDetail(bot("Synced", "Healthy", "Running", ""), "", {}, [], [], [], None, None, liveness=found)
+    text = "\n".join(bot_lines(shown, 100.0))
+    assert "liveness    alive but not trading, for 40 s  no market data" in text
+    ages = text[text.index("ages ") :].splitlines()[0]
+    assert ages.startswith("ages        process 0.5 s, loop 1.0 s (usually every 2.0 s, at most 20 s), log ")
+    assert ages.endswith("log 1.0 s (at most 30 s), market data 1 min (usually every 1.0 s, at most 20 s)")

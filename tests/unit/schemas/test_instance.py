@@ -145,6 +145,13 @@ def test_every_key_of_the_block_is_taken():
         ("kill_timeout: 2d", '"herdsman.kill_timeout" must be from 0s to 1d, not "2d"', None),
         ("kill_timeout: -5", '"herdsman.kill_timeout": expected a duration', None),
         ("healthy_after: true", '"herdsman.healthy_after" must be a duration such as', None),
+        ("liveness: {marketdata: 5s}", 'unknown key "marketdata" in "herdsman.liveness"', "market_data"),
+        (
+            "liveness: {loop: 1s}",
+            '"herdsman.liveness.loop" must be from 5s to 30d, not "1s"',
+            None,
+        ),
+        ("liveness: {calendar: XNYC}", 'unknown market calendar "XNYC"', "XNYS"),
         ("lease: {ttl: 5s}", '"herdsman.lease.ttl" must be from 10s to 1h, not "5s"', None),
         ("lease: {kill_after: 40s}", "a lease needs renew_every < terminate_after < kill_after < ttl", None),
         ("priority: 0", '"herdsman.priority" must be at least 1, not 0', None),

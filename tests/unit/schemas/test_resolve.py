@@ -7,6 +7,7 @@ import pytest
 
 from schemas.bot import Lease, Mode, Resources, RestartPolicy, SecretReference
 from schemas.fleet import FleetSettings
+from schemas.liveness import LivenessSettings
 from tests.unit.schemas.samples import (
     INSTANCE,
     REALTIME_PROGRAM,
@@ -345,3 +346,13 @@ def test_parameter_that_may_be_a_secret_is_not_shown(key):
         errors = read(INSTANCE + f"{key}: {value}\n", schema=schema)[1]
         assert errors
         assert not any("hunter" in f"{error} {error.excerpt}" for error in errors)
+
+
+def test_liveness_is_read_and_restarts_nobody():
+    """Longest silences, what is watched and the calendar are settings of ours: a change leaves the digest."""
+    spec = bot(block("liveness: {market_data: 2m, watch: [market_data, stream], calendar: XNYS}"))
+    assert spec.liveness == LivenessSettings(
+        market_data=120.0, watch=("market_data", "stream"), calendar="XNYS"
+    )
+    assert bot().liveness == LivenessSettings()
+    assert spec.digest == bot().digest

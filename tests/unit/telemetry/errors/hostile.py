@@ -14,9 +14,11 @@ from telemetry.errors import compiled, fingerprint, frames, managed, occurrence,
 from telemetry.errors.occurrence import ErrorReader
 from telemetry.errors.parsing import LONGEST_TEXT
 from telemetry.errors.redaction import redacted
+from telemetry.liveness import trouble
+from telemetry.liveness.trouble import Troubles, troubles
 from telemetry.records import Event
 
-MODULES = (compiled, fingerprint, frames, managed, occurrence, parsing, python, redaction, traces)
+MODULES = (compiled, fingerprint, frames, managed, occurrence, parsing, python, redaction, traces, trouble)
 LABELS = AllocationLabels("fleet", "alpha", "trend", "1.2.0", "realtime", "live", "rev-a", "d", "alloc-1")
 Piece = tuple[str, str, str]
 """What comes before, what is repeated, what comes after."""
@@ -152,6 +154,13 @@ PIECES: dict[str, tuple[Piece, ...]] = {
     "redaction._ADDRESS": (("", "1.", ""), ("", "1", "")),
     "redaction._ADDRESS_6": (("", ":", ""), ("", "1:", ""), ("", "1:1 ", ""), ("", "::1.1.1", "")),
     "redaction._HOME": (("", "/home", ""), ("", "/home/", "")),
+    "trouble._FINAL": (("retry", "max ", "x"), ("retry", "retrying in ", "")),
+    "trouble._TROUBLE": (
+        ("", "time", ""),
+        ("", "connection ", ""),
+        ("", "http/", "5"),
+        ("", "could not ", ""),
+    ),
     "traces._PYTHON": (("", "Traceback (most recent call last):", "x"),),
     "traces._PYTHON_BETWEEN": ((f"{_PYTHON}E: x\n\n", "During handling of the above", ""),),
     "traces._FRAME": (("XError\n\tat x\n", " ", ""), ("XError\n\tat x\n... ", "1", "")),
@@ -210,6 +219,7 @@ def _read(text: str) -> None:
     ):
         reader.read(event, LABELS)
     traces.group(f"{text}\n{_PYTHON}".encode())
+    Troubles().take(troubles([Event("a/stdout/0/0", "alpha", 1.0, "log", "error", text)]) or [text], 1.0)
 
 
 def main() -> None:

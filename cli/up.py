@@ -111,6 +111,12 @@ from cli.known_service import default_data
     type=click.Path(path_type=Path),
     help="age identities that open the fleet's encrypted secrets (0600); several while keys are exchanged.",
 )
+@click.option(
+    "--secrets-interval",
+    default=60.0,
+    show_default=True,
+    help="Seconds between two looks at secrets outside git whose change restarts their bots.",
+)
 @click.option("--python", default="", help="Python version of bots, such as 3.11 (else the oldest here).")
 @click.option(
     "--build-timeout",

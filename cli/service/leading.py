@@ -105,6 +105,7 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
             python=python_version(options.python),
             environments=options.environment,
             poll_interval=options.poll_interval,
+            secrets_interval=options.secrets_interval,
         ),
         relay,
         name=options.fleet,

@@ -12,6 +12,7 @@ from web.access.listen import Listen, Tls, check_listen, parse_listen, tls_files
 FLEET_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 FLEET_ID = re.compile(FLEET_NAME.pattern + "-[a-z2-7]{6}")
 SHORTEST_POLL = 0.2
+SHORTEST_SECRETS_INTERVAL = 1.0
 OF_ONE_SOURCE = (
     *("source", "branch", "tag", "semver", "commit", "subfolder", "accept_moved_tags", "webhook_secret_file"),
     *("source_token_file", "source_ca_file", "source_known_hosts", "source_key_file"),
@@ -58,6 +59,7 @@ class UpOptions:
     victoriametrics: str = ""
     state_store: str = ""
     age_identity_files: tuple[Path, ...] = ()
+    secrets_interval: float = 60.0
     python: str = ""
     build_timeout: float = 900.0
     build_memory: int = 4096
@@ -85,6 +87,11 @@ class UpOptions:
             )
         if self.poll_interval < SHORTEST_POLL:
             raise UsageError(f"--poll-interval {self.poll_interval:g}: it takes at least {SHORTEST_POLL:g} s")
+        if self.secrets_interval < SHORTEST_SECRETS_INTERVAL:
+            raise UsageError(
+                f"--secrets-interval {self.secrets_interval:g}: it takes at least "
+                f"{SHORTEST_SECRETS_INTERVAL:g} s"
+            )
         for option, url in (
             ("--victoriametrics", self.victoriametrics),
             ("--nomad-address", self.nomad_address),

@@ -133,6 +133,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
             python=python_version(options.python),
             environments=options.environment,
             poll_interval=options.poll_interval,
+            secrets_interval=options.secrets_interval,
         ),
         relay,
         name=options.fleet,

@@ -51,6 +51,7 @@ def test_the_announcement_holds_no_token(tmp_path: Path, monkeypatch: pytest.Mon
         ({"listen": "nonsense"}, "HOST:PORT"),
         ({"fleet": "Bad Name/.."}, "is no name"),
         ({"poll_interval": 0.0}, "at least"),
+        ({"secrets_interval": 0.5}, "at least 1 s"),
         ({"victoriametrics": "foo"}, "is no address"),
         ({"data": Path("/etc/passwd")}, "is a file"),
         ({"seed": Path("/nowhere/at/all")}, "no such folder"),

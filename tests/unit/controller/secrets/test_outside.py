@@ -1,6 +1,5 @@
-"""Secrets outside git: environment files, Vault, and what is told where they cannot be had."""
+"""Secrets outside git: environment files, how a Vault is named, and what is told where they cannot be had."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,14 +7,6 @@ import pytest
 from controller.secrets.env_files import EnvFiles
 from controller.secrets.vault import Vault, vault_settings
 from schemas.errors import SecretStoreDown, SecretUnavailable, UsageError
-from tests.fakes.vault import FakeVault, fake_vault
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeVault]:
-    """Run one stand-in for all tests."""
-    with fake_vault() as server:
-        yield server
 
 
 def test_an_environment_file_is_read_where_only_its_owner_may(tmp_path: Path) -> None:
@@ -32,55 +23,6 @@ def test_an_environment_file_is_read_where_only_its_owner_may(tmp_path: Path) ->
         files.read(str(path), "TOKEN")
     with pytest.raises(SecretUnavailable, match="cannot read it"):
         files.read(str(tmp_path / "none"), "TOKEN")
-
-
-def test_vault_is_read_with_a_token(server: FakeVault) -> None:
-    """A key of the newest version; a missing key names the others, a missing path and a refusal are told."""
-    server.secrets["kv/desk/binance"] = {"api_key": "the-value", "size": 3}
-    settings = vault_settings({"VAULT_ADDR": server.address, "VAULT_TOKEN": "root"})
-    assert settings is not None
-    assert "root" not in repr(settings)
-    vault = Vault(settings)
-    assert (vault.read("kv/desk/binance", "api_key"), vault.read("kv/desk/binance", "size")) == (
-        "the-value",
-        "3",
-    )
-    with pytest.raises(SecretUnavailable, match='no key "kay"') as caught:
-        vault.read("kv/desk/binance", "kay")
-    assert caught.value.suggestion == "it has api_key, size"
-    with pytest.raises(SecretUnavailable, match="nothing at kv/desk/kraken"):
-        vault.read("kv/desk/kraken", "api_key")
-    other = vault_settings({"VAULT_ADDR": server.address, "VAULT_TOKEN": "stale"})
-    assert other is not None
-    with pytest.raises(SecretUnavailable, match="may not read kv/desk/binance"):
-        Vault(other).read("kv/desk/binance", "api_key")
-
-
-def test_an_approle_signs_in_again_once_its_token_has_ended(server: FakeVault, tmp_path: Path) -> None:
-    """A refused token is exchanged once; a wrong secret id is told, and a sealed Vault is only down."""
-    server.secrets["kv/a"] = {"k": "v"}
-    server.roles = {"role": "secret-id"}
-    (tmp_path / "id").write_text("secret-id\n")
-    given = {
-        "VAULT_ADDR": server.address,
-        "VAULT_ROLE_ID": "role",
-        "VAULT_SECRET_ID_FILE": str(tmp_path / "id"),
-    }
-    settings = vault_settings(given)
-    assert settings is not None
-    vault = Vault(settings)
-    assert vault.read("kv/a", "k") == vault.read("kv/a", "k") == "v"
-    assert server.logins == 1
-    server.tokens = {"root"}
-    assert vault.read("kv/a", "k") == "v"
-    assert server.logins == 2
-    server.sealed = True
-    with pytest.raises(SecretStoreDown, match="sealed"):
-        vault.read("kv/a", "k")
-    server.sealed = False
-    server.tokens, server.roles = {"root"}, {}
-    with pytest.raises(SecretUnavailable, match="refuses herdsman's AppRole"):
-        vault.read("kv/a", "k")
 
 
 def test_a_vault_without_means_is_refused_at_the_start() -> None:

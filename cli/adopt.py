@@ -107,15 +107,10 @@ def _list(client: Client, output: str) -> None:
             Cell(one.kind),
             Cell(one.status),
             Cell(str(one.copies)),
-            Cell(
-                printable(
-                    (one.component and f"herdsman's {one.component}") or one.fleet or "nobody's we know"
-                )
-            ),
+            Cell(printable(one.whose or one.fleet)),
         ]
         for one in found.jobs
     ]
     click.echo("\n".join(table(columns, rows)))
     for one in found.waiting:
-        what = "waits until this job has ended" if one.get("apart") else "takes its place once git has it"
-        click.echo(printable(f"{one['bot']} and {one['job']}: {one['bot']} {what}: {one['reason']}"))
+        click.echo(printable(f"{one.bot} and {one.job}: {one.message} (by {one.by}: {one.reason})"))

@@ -11,7 +11,6 @@ from controller.field_changes import field_changes
 from controller.listing import listed, tally_of, urgency
 from controller.plan import Plan
 from controller.records import (
-    Adoptable,
     Attempt,
     AuditEntry,
     Change,
@@ -33,7 +32,6 @@ from schemas.report import error_document
 from telemetry.records import Event, Sample
 from telemetry.stores import EventPage
 from web.documents.access import AuditDocument
-from web.documents.adoption import AdoptableDocument, AdoptableJob
 from web.documents.bots import Bot, Resources, Run
 from web.documents.operations import DeploymentDocument
 from web.documents.revisions import PlanDocument, RevisionDocument
@@ -147,35 +145,6 @@ def revision_summary(revision: Revision) -> dict[str, Any]:
         "message": revision.message,
         "committed_at": revision.committed_at,
     }
-
-
-def adoptable_document(found: Adoptable) -> AdoptableDocument:
-    """Return the jobs that are not this fleet's, and who is to take the place of which."""
-    jobs = [
-        AdoptableJob(
-            one.id,
-            one.kind,
-            one.status,
-            one.token,
-            one.copies,
-            one.fleet,
-            one.component,
-            one.submitted_at,
-        )
-        for one in found.jobs
-    ]
-    waiting = [
-        {
-            "bot": one.bot,
-            "job": one.job,
-            "by": one.by,
-            "reason": one.reason,
-            "at": one.at,
-            "apart": one.apart,
-        }
-        for one in found.waiting
-    ]
-    return AdoptableDocument(jobs, waiting)
 
 
 def plan_document(plan: Plan, desired: DesiredState | None) -> PlanDocument:

@@ -466,7 +466,7 @@ def test_a_job_of_somebody_else_is_adopted_and_never_lives_beside_its_bot(
     assert "once every copy of it is dead, adopted starts" in refused.stderr
     assert "there is no terminal to ask on" in refused.stderr
     assert "until then that runs on" in service.run(*asked, "--yes").stdout
-    assert "adopted takes the place of momentum" in service.run("adopt").stdout
+    assert "adopted and momentum: the job runs on" in service.run("adopt").stdout
     assert copies("running")
     fleet.write("bots/adopted.yaml", bot_text("adopted", record))
     fleet.commit("in the place of momentum")

@@ -6,16 +6,18 @@ from litestar.params import FromQuery, JSONBody
 from schemas.errors import UsageError
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import Scope
+from web.adoptions import adoptable_document
 from web.documents.adoption import AdoptableDocument, AdoptRequest
 from web.documents.operations import OperationAnswer
-from web.presentation import adoptable_document
 from web.routes.parameters import AnyRequest, BotName, Wired
 
 
 @get("/api/v1/adoptable", opt={"access": Scope.ADMIN}, tags=["operations"])
 async def adoptable(services: Wired) -> AdoptableDocument:
     """Return the scheduler's jobs that are not this fleet's, and which bots are to take the place of some."""
-    return adoptable_document(await services.controller.adopting.adoptable())
+    controller = services.controller
+    known = {one.name: one for one in controller.statuses()}
+    return adoptable_document(await controller.adopting.adoptable(), controller.fleet_id, known.get)
 
 
 @post("/api/v1/bots/{name:str}/adopt", opt={"access": Scope.ADMIN}, tags=["operations"], status_code=202)

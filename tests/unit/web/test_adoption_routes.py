@@ -33,6 +33,8 @@ async def test_jobs_of_others_are_for_administrators_alone(web: Running):
                 "fleet": "",
                 "component": "",
                 "submitted_at": 5.0,
+                "whose": "nobody's we know",
+                "next": '`herdsman adopt BOT --job momentum --reason "..."`, then push BOT',
             }
         ]
         assert [(one["bot"], one["job"], one["apart"]) for one in shown["waiting"]] == [("a", "old", False)]

@@ -93,3 +93,44 @@ test("figures are read by their unit", () => {
   ];
   expect(texts).toEqual(["2 d 3 h", "2.3 s", "1 KiB", "3.4%", "1,235/s", "12,000"]);
 });
+
+const momentum = { id: "momentum", kind: "service", status: "running", copies: 1, whose: "nobody's we know" };
+
+test("jobs of others are told of with what to do, and how far an adoption is", async () => {
+  const adopting = { bot: "sma-btc", job: "old", by: "ada", reason: "to herdsman", at: now() - 130 };
+  serve({
+    "/api/v1/fleet": fleetDocument(),
+    "/api/v1/system": systemDocument(),
+    "/api/v1/adoptable": {
+      jobs: [
+        { ...momentum, id: "desk-agent", whose: "herdsman's agent" },
+        {
+          ...momentum,
+          submitted_at: now() - 7300,
+          next: "`herdsman adopt BOT --job momentum`, then push BOT",
+        },
+      ],
+      waiting: [{ ...adopting, state: "changed", message: "the job was changed", next: "look `again`" }],
+    },
+  });
+  navigate("/system");
+  render(<App />);
+  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
+  FakeEventSource.last.open();
+  const panel = await screen.findByTestId("adoption");
+  expect([...panel.querySelectorAll(".other-jobs li")].map((one) => one.getAttribute("data-testid"))).toEqual(
+    ["other-job-momentum", "other-job-desk-agent"],
+  );
+  expect(screen.getByTestId("other-job-momentum").textContent).toContain(
+    "service, running, 1 copy, for 2 h (nobody's we know)",
+  );
+  const one = screen.getByTestId("adoption-sma-btc");
+  expect(one.dataset.state).toBe("changed");
+  expect(one.textContent).toContain("sma-btc and the job old: the job was changed");
+  expect(one.textContent).toContain("look again. By ada, 2 min ago: to herdsman");
+});
+
+test("without jobs of others, or the scope to see them, nothing is shown", async () => {
+  await open(systemDocument());
+  expect(screen.queryByTestId("adoption")).toBeNull();
+});

@@ -7,6 +7,7 @@ import { bytes, NOTHING, percent, plain } from "../format/numbers";
 import { duration, longDuration, moment, took } from "../format/times";
 import { now } from "../state/clock";
 import { SystemState } from "../state/system";
+import { AdoptionPanel } from "./adoption";
 import { Age } from "./live";
 import { type Outcome, OutcomeMark } from "./shape";
 import { Shell, useFeed } from "./shell";
@@ -52,6 +53,7 @@ function SystemView({ system }: { system: System }) {
           <PartEntry key={part.name} part={part} />
         ))}
       </ul>
+      <AdoptionPanel />
       <Notes notes={system.notes} />
     </main>
   );

@@ -10,7 +10,7 @@ from controller.schedulers.protocol import ObservedBot, Phase
 from controller.settings import Settings
 from controller.status import Health, Reason
 from schemas.bot import BotSpec, BotType, RestartPolicy
-from schemas.reports import Outcome
+from schemas.reports import OUT_OF_MEMORY, Outcome
 
 _BAD_RUNS = frozenset(
     {Outcome.ERROR.value, Outcome.CRASHED.value, Outcome.TIMED_OUT.value, Outcome.KILLED.value}
@@ -164,7 +164,9 @@ def _exited(spec: BotSpec, process: ProcessState) -> Judgement:
         return Judgement(Health.DEGRADED, Reason.CRASH_LOOP, crash_text(process))
     if process.last_outcome == Outcome.CRASHED:
         again = f"; starts again in {duration(process.restart_in)}" if process.restart_in else ""
-        return Judgement(Health.PROGRESSING, Reason.RESTARTING, f"{_once_crashed(process)}{again}")
+        starved = process.reason == OUT_OF_MEMORY
+        reason = Reason.OUT_OF_MEMORY if starved else Reason.RESTARTING
+        return Judgement(Health.PROGRESSING, reason, f"{_once_crashed(process)}{again}")
     return Judgement(Health.PROGRESSING, Reason.RESTARTING, process.message or "ended; starts again")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from controller.records import RunRecord
 from schemas.bot import RestartPolicy
 from schemas.labels import AllocationLabels
-from schemas.reports import LauncherReport, Outcome, ReportKind
+from schemas.reports import OUT_OF_MEMORY, LauncherReport, Outcome, ReportKind
 
 SKIPPED = "skipped"
 """A run's outcome where its start was not due or overlapped."""
@@ -239,7 +239,7 @@ def _exited(state: ProcessState, report: LauncherReport, policy: RestartPolicy) 
         attempt=report.attempt,
         alive_since=None,
         restart_in=report.restart_in,
-        reason=outcome,
+        reason=report.reason if report.reason == OUT_OF_MEMORY else outcome,
         message=exit_text(report),
         last_outcome=outcome,
         last_ended_at=ended,

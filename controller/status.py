@@ -54,6 +54,7 @@ class Reason(StrEnum):
     STATE_ELSEWHERE = "StateElsewhere"
     NOT_YET_HEALTHY = "NotYetHealthy"
     RESTARTING = "Restarting"
+    OUT_OF_MEMORY = "OutOfMemory"
     CRASH_LOOP = "CrashLoop"
     LAUNCH_FAILED = "LaunchFailed"
     NODE_LOST = "NodeLost"

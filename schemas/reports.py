@@ -49,6 +49,10 @@ class WaitReason(StrEnum):
     KILL_SWITCH = "kill_switch"
 
 
+OUT_OF_MEMORY = "out_of_memory"
+"""The `reason` of an EXITED report where the kernel killed the bot because memory ran out."""
+
+
 class Outcome(StrEnum):
     """How one run ended."""
 

@@ -15,7 +15,9 @@ from telemetry.liveness.watch import Found, LivenessView, SignView
 from web.documents.liveness import LivenessDocument, SignDocument
 
 _SUSPENDED = frozenset({Reason.SUSPENDED, Reason.KILL_SWITCH, Reason.DISABLED})
-_CRASHED = frozenset({Reason.CRASH_LOOP, Reason.RESTARTING, Reason.LAUNCH_FAILED, Reason.LAST_RUN_FAILED})
+_CRASHED = frozenset(
+    {Reason.CRASH_LOOP, Reason.RESTARTING, Reason.LAUNCH_FAILED, Reason.LAST_RUN_FAILED, Reason.OUT_OF_MEMORY}
+)
 _UNSEEN = frozenset({Reason.SCHEDULER_UNAVAILABLE, Reason.SOURCE_UNREAD, Reason.RECOVERY_NEEDED})
 _LOST = frozenset({Reason.NODE_LOST, Reason.AWAITING_REPORT})
 

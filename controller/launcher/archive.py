@@ -27,6 +27,7 @@ _FILES = (
     "controller/launcher/keeper.py",
     "controller/launcher/kill_switch.py",
     "controller/launcher/loop.py",
+    "controller/launcher/memory.py",
     "controller/launcher/nomad_socket.py",
     "controller/launcher/preparation.py",
     "controller/launcher/processes.py",

@@ -11,8 +11,9 @@ from controller.launcher.files import LogFile, last_line, read, replace
 from controller.launcher.keeper import Keeper, now
 from controller.launcher.kill_switch import KillSwitch
 from controller.launcher.loop import Loop
+from controller.launcher.memory import REASON, MemoryKills
 from controller.launcher.preparation import Unprepared, folders
-from controller.launcher.processes import Program, StartFailed, end_strays, kill_left_behind, start
+from controller.launcher.processes import SIGKILL, Program, StartFailed, end_strays, kill_left_behind, start
 from controller.launcher.query_server import QueryServer
 from controller.launcher.reporting import Reports
 from controller.launcher.run import KILL, LEASE, STOP, Run, clear_result, explanation, outcome, read_result
@@ -63,6 +64,7 @@ class Supervisor:
         self._attempts = self._crashes = self._looks = 0
         self._say_every = order.get("report_every", _SAY_AGAIN)
         self._failed = False
+        self._memory = MemoryKills()
 
     def live(self) -> int:
         """Do all of it; 0 after a planned stop, a skipped start or a good run, else 1."""
@@ -165,6 +167,7 @@ class Supervisor:
         program = Program(command(self._order, dependencies), given, code)
         attempt = self._count()
         started_at = time.time()  # before it can print its first line
+        self._memory = MemoryKills()
         pid = self._execute(program)
         run = Run(pid, attempt, started_at, self._order, self._keeper.may_ask)
         self._reports.write("started", **run.identity(), started_at=run.started_at)
@@ -272,12 +275,13 @@ class Supervisor:
             self._crashes = 0
         delay = self._backoff() if kind == "crashed" else None
         assert run.code is not None
+        starved = self._memory.found() if run.code == -SIGKILL and not run.ending and not run.killed else ""
         self._reports.write(
             "exited",
             **run.identity(),
             outcome=kind,
-            reason=run.ending,
-            message=explanation(run, kind, result, self._last_words()),
+            reason=REASON if starved else run.ending,
+            message=starved or explanation(run, kind, result, self._last_words()),
             exit_code=run.code if run.code >= 0 else None,
             signal=-run.code if run.code < 0 else None,
             started_at=run.started_at,

@@ -18,7 +18,7 @@ _CRITICAL = frozenset(
 )
 _WARNING = frozenset(
     {Reason.ROLLED_BACK, Reason.APPLY_FAILED, Reason.BUILD_FAILED, Reason.INVALID_MANIFEST}
-    | {Reason.LAST_RUN_FAILED}
+    | {Reason.LAST_RUN_FAILED, Reason.OUT_OF_MEMORY}
 )
 _OF_THE_FLEET = frozenset({Reason.SCHEDULER_UNAVAILABLE, Reason.SOURCE_UNREAD, Reason.RECOVERY_NEEDED})
 """Reasons of every bot at once, which are told once, of the part that causes them."""

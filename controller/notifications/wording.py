@@ -22,6 +22,7 @@ _LONGEST = 300
 _TO_DO: Mapping[str, str] = {
     "CrashLoop": "herdsman logs {bot}, then fix it and push, or herdsman rollback {bot}",
     "LaunchFailed": "herdsman status {bot} says what is missing",
+    "OutOfMemory": "herdsman top, and raise its memory_limit or find the leak",
     "LastRunFailed": "herdsman logs {bot}; its next run comes by its schedule",
     "NodeLost": "look at the node; the bot moves by itself once its lease is free",
     "NoRuntime": "herdsman doctor on a node says which interpreter is missing",

@@ -7,11 +7,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from telemetry.agent.cgroups import Cgroups
+from telemetry.agent.proc import free_bytes, link, most_files, open_files, read
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _PSS_EVERY = 5
 _STATE_EVERY = 30
 _LIMITS_EVERY = 30
+_FILES_EVERY = 5
 _MOST_FILES = 20_000
 
 
@@ -35,6 +39,7 @@ class Process:
     ticks: int
     started: int
     memory: int
+    threads: int = 1
 
 
 @dataclass(slots=True)
@@ -47,6 +52,10 @@ class _Memory:
     disk: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     network: tuple[int, int] | None = None
     state: str | None = None
+    cgroups: Cgroups | None = None
+    of: int = 0
+    """The process that the cgroups are of."""
+    throttled: float | None = None
 
 
 class ResourceSampler:
@@ -56,7 +65,7 @@ class ResourceSampler:
         self._proc = str(proc)
         self._memory: dict[str, _Memory] = {}
         self._booted = _boot_time(self._proc)
-        self._own_network = _link(f"{self._proc}/self/ns/net")
+        self._own_network = link(f"{self._proc}/self/ns/net")
 
     def sample(self, targets: Iterable[Target], now: float | None = None) -> dict[str, dict[str, float]]:
         """Return allocation -> series name -> value, for those whose launcher lives. Blocks: for a thread."""
@@ -83,7 +92,7 @@ class ResourceSampler:
                     yield process
 
     def _process(self, pid: int) -> Process | None:
-        text = _read(f"{self._proc}/{pid}/stat")
+        text = read(f"{self._proc}/{pid}/stat")
         if not text:
             return None
         # The command's name stands in parentheses and may hold anything, parentheses too.
@@ -94,6 +103,7 @@ class ResourceSampler:
             int(fields[11]) + int(fields[12]),
             int(fields[19]),
             int(fields[21]) * _PAGE,
+            int(fields[17]),
         )
 
     def _is_it(self, process: Process, target: Target) -> bool:
@@ -103,7 +113,7 @@ class ResourceSampler:
     def _by_environment(self, target: Target, processes: Iterable[Process]) -> Process | None:
         """Find the launcher where its own number for itself is another one (a process namespace)."""
         mark = f"NOMAD_ALLOC_ID={target.allocation}\0".encode()
-        own = [one for one in processes if mark in _read(f"{self._proc}/{one.pid}/environ")]
+        own = [one for one in processes if mark in read(f"{self._proc}/{one.pid}/environ")]
         return min(own, key=lambda process: process.started, default=None)
 
     def _measure(self, target: Target, tree: list[Process], now: float) -> dict[str, float]:
@@ -113,16 +123,20 @@ class ResourceSampler:
             "bot_up": 1.0,
             "bot_memory_bytes": float(sum(process.memory for process in tree)),
             "bot_processes": float(len(tree)),
+            "bot_threads": float(sum(process.threads for process in tree)),
         }
         self._add_cpu(values, memory, tree, seconds)
         self._add_disk(values, memory, tree, seconds)
         self._add_network(values, memory, tree[-1].pid, seconds)
+        self._add_throttling(values, memory, tree[-1].pid, seconds)
+        if memory.rounds % _FILES_EVERY == 0:
+            self._add_files(values, tree)
         if memory.rounds % _PSS_EVERY == 0:
             values["bot_memory_pss_bytes"] = float(sum(self._pss(process.pid) for process in tree))
         if memory.rounds % _STATE_EVERY == 0:
             self._add_state(values, memory, tree)
         if memory.rounds % _LIMITS_EVERY == 0:
-            _add_limits(values, target)
+            _add_limits(values, target, memory.cgroups)
         memory.at = now
         memory.rounds += 1
         return values
@@ -150,9 +164,9 @@ class ResourceSampler:
 
     def _add_network(self, values: dict[str, float], memory: _Memory, pid: int, seconds: float) -> None:
         """Network can be told apart only where the bot has a network namespace of its own."""
-        if not self._own_network or _link(f"{self._proc}/{pid}/ns/net") in {"", self._own_network}:
+        if not self._own_network or link(f"{self._proc}/{pid}/ns/net") in {"", self._own_network}:
             return
-        counts = _network_counts(_read(f"{self._proc}/{pid}/net/dev"))
+        counts = _network_counts(read(f"{self._proc}/{pid}/net/dev"))
         if memory.network is not None and seconds > 0:
             received, sent = (
                 max(now - before, 0) for now, before in zip(counts, memory.network, strict=True)
@@ -161,14 +175,37 @@ class ResourceSampler:
             values["bot_network_transmit_bytes_per_second"] = sent / seconds
         memory.network = counts
 
+    def _add_throttling(self, values: dict[str, float], memory: _Memory, pid: int, seconds: float) -> None:
+        """Throttling can be told only where the bot has a cgroup of its own, as on Nomad."""
+        if memory.of != pid:
+            memory.cgroups, memory.of, memory.throttled = Cgroups(pid, self._proc), pid, None
+        found = memory.cgroups.throttling() if memory.cgroups else None
+        if found is None:
+            return
+        if memory.throttled is not None and seconds > 0:
+            share = max(found.seconds - memory.throttled, 0.0) / seconds
+            values["bot_cpu_throttled_percent"] = min(100.0 * share, 100.0)
+        memory.throttled = found.seconds
+
+    def _add_files(self, values: dict[str, float], tree: list[Process]) -> None:
+        """Tell of the process that is nearest to its limit: each has its own."""
+        counted = [(open_files(f"{self._proc}/{process.pid}"), process.pid) for process in tree]
+        held, pid = max(counted, default=(0, 0))
+        if held:
+            values["bot_open_files"] = float(held)
+            if most := most_files(f"{self._proc}/{pid}"):
+                values["bot_open_files_limit"] = float(most)
+
     def _add_state(self, values: dict[str, float], memory: _Memory, tree: list[Process]) -> None:
         if not memory.state:
             memory.state = next(filter(None, (self._state_folder(process.pid) for process in tree)), "")
         if memory.state:
             values["bot_state_bytes"] = float(_folder_size(memory.state))
+            if free := free_bytes(memory.state):
+                values["bot_disk_free_bytes"] = float(free)
 
     def _state_folder(self, pid: int) -> str:
-        for part in _read(f"{self._proc}/{pid}/environ").split(b"\0"):
+        for part in read(f"{self._proc}/{pid}/environ").split(b"\0"):
             if part.startswith(b"STATE_DIR="):
                 # Through the process's own root: a task may live in a changed one.
                 return f"{self._proc}/{pid}/root{os.fsdecode(part[10:])}"
@@ -176,12 +213,12 @@ class ResourceSampler:
 
     def _disk(self, pid: int) -> tuple[int, int]:
         counts = dict(
-            line.split(b": ", 1) for line in _read(f"{self._proc}/{pid}/io").splitlines() if b": " in line
+            line.split(b": ", 1) for line in read(f"{self._proc}/{pid}/io").splitlines() if b": " in line
         )
         return int(counts.get(b"read_bytes", 0)), int(counts.get(b"write_bytes", 0))
 
     def _pss(self, pid: int) -> int:
-        for line in _read(f"{self._proc}/{pid}/smaps_rollup").splitlines():
+        for line in read(f"{self._proc}/{pid}/smaps_rollup").splitlines():
             if line.startswith(b"Pss:"):
                 return int(line.split()[1]) * 1024
         return 0
@@ -198,9 +235,10 @@ def _tree(root: Process, children: dict[int, list[Process]]) -> Iterator[Process
         yield from _tree(child, children)
 
 
-def _add_limits(values: dict[str, float], target: Target) -> None:
-    if target.memory_limit:
-        values["bot_memory_limit_bytes"] = float(target.memory_limit)
+def _add_limits(values: dict[str, float], target: Target, cgroups: Cgroups | None) -> None:
+    kept = cgroups.memory_limit() if cgroups else 0
+    if limit := min(filter(None, (target.memory_limit, kept)), default=0):
+        values["bot_memory_limit_bytes"] = float(limit)
     if target.cpu_limit:
         values["bot_cpu_limit_percent"] = target.cpu_limit / 10
 
@@ -230,30 +268,7 @@ def _folder_size(folder: str) -> int:
 
 
 def _boot_time(proc: str) -> float:
-    for line in _read(f"{proc}/stat").splitlines():
+    for line in read(f"{proc}/stat").splitlines():
         if line.startswith(b"btime "):
             return float(line.split()[1])
     return 0.0
-
-
-def _read(path: str) -> bytes:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        parts = []
-        while part := os.read(fd, 1 << 16):
-            parts.append(part)
-        return b"".join(parts)
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)
-
-
-def _link(path: str) -> str:
-    try:
-        return str(Path(path).readlink())
-    except OSError:
-        return ""

@@ -21,14 +21,10 @@ def liveness_samples(
 ) -> list[Sample]:
     """Return what is known of a bot's ages at a moment."""
     moments = {
-        "process": signs.stream.at,
-        "loop": signs.loop.at,
-        "output": signs.output.at,
-        "market_data": signs.market.at,
+        "bot_liveness_process_age_seconds": signs.stream.at,
+        "bot_liveness_loop_age_seconds": signs.loop.at,
+        "bot_liveness_output_age_seconds": signs.output.at,
+        "bot_liveness_market_data_age_seconds": signs.market.at,
     }
-    ages = [
-        Sample(f"bot_liveness_{name}_age_seconds", labels, now, max(now - at, 0.0))
-        for name, at in moments.items()
-        if at
-    ]
+    ages = [Sample(name, labels, now, max(now - at, 0.0)) for name, at in moments.items() if at]
     return [Sample("bot_liveness_ok", labels, now, float(verdict not in BAD)), *ages]

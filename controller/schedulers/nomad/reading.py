@@ -238,7 +238,9 @@ def _last_event(events: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     """Return type and text of the last event that tells something, rather than announces the next try."""
     telling = [event for event in events if event.get("Type") not in _ANNOUNCEMENTS]
     last: Mapping[str, Any] = next(iter([*telling[-1:], *events[-1:]]), {})
-    return last.get("Type") or "", last.get("DisplayMessage") or last.get("Message") or ""
+    message = last.get("DisplayMessage") or last.get("Message") or ""
+    starved = (last.get("Details") or {}).get("oom_killed") == "true"
+    return last.get("Type") or "", f"killed by the kernel for memory: {message}" if starved else message
 
 
 def _moment(text: str | None) -> float | None:

@@ -72,6 +72,12 @@ WAIT = ReportKind.WAITING
         ),
         (seen(BOT), after(started()), Health.PROGRESSING, Reason.NOT_YET_HEALTHY),
         (seen(BOT), after(started(), exited(1, NOW + 3)), Health.PROGRESSING, Reason.RESTARTING),
+        (
+            seen(BOT),
+            after(started(), exited(1, NOW + 3, reason="out_of_memory")),
+            Health.PROGRESSING,
+            Reason.OUT_OF_MEMORY,
+        ),
     ],
 )
 def test_health_by_phase_and_reports(observed, process, health, reason):

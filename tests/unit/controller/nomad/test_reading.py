@@ -91,6 +91,14 @@ def test_failure_is_told_while_nomad_tries_again():
     )
 
 
+def test_a_task_that_was_killed_for_memory_is_told_so():
+    """Nomad's flag goes before its own words."""
+    killed = {"Type": "Terminated", "DisplayMessage": "Exit Code: 137", "Details": {"oom_killed": "true"}}
+    stub = {"ID": "a", "JobID": "f.a", "CreateIndex": 1, "ModifyIndex": 2}
+    told = placement({**stub, "TaskStates": {"bot": {"Events": [killed]}}})
+    assert (told.event, told.message) == ("Terminated", "killed by the kernel for memory: Exit Code: 137")
+
+
 def test_run_of_a_scheduled_bot_belongs_to_its_parent():
     """Nomad names a run after its job."""
     assert parent_of("f.a/periodic-1700000000") == "f.a"

@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tests.e2e.service import CHECKOUT, wait_for
 from tests.engines.nomad import NomadAgent
@@ -44,6 +45,43 @@ class Hosting:
             for command in commands:
                 words = command.removeprefix("# nomad ").split()
                 self.run(*(str(DEPLOY / word) if word.startswith("policies/") else word for word in words))
+
+    def allow_secrets(self, path: str, folder: Path) -> None:
+        """Let herdsman read variables of the desk's, by the rule that docs/secrets.md has for it."""
+        rule = f'path "{path}" {{ capabilities = ["read"] }}'
+        assert rule in (CHECKOUT / "docs" / "secrets.md").read_text()
+        rules = (DEPLOY / "policies" / "controller.hcl").read_text()
+        file = folder / "controller.hcl"
+        file.write_text(rules.replace("variables {", f"variables {{\n    {rule}", 1))
+        for job in ("herdsman", "herdsman-controller"):
+            self.run("acl", "policy", "apply", "-namespace", "default", "-job", job, job, str(file))
+
+    def token_of(self, allocation: str) -> str:
+        """Return the token that Nomad gave to an allocation's task, out of its launcher's environment."""
+        for entry in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                given = dict(
+                    one.decode(errors="replace").split("=", 1)
+                    for one in entry.read_bytes().split(b"\0")
+                    if b"=" in one
+                )
+            except OSError:
+                continue
+            if given.get("NOMAD_ALLOC_ID") == allocation and given.get("NOMAD_TOKEN"):
+                return given["NOMAD_TOKEN"]
+        raise AssertionError(f"no process of {allocation} has a token")
+
+    def everything_told(self, *but: str) -> dict[str, str]:
+        """Return all that Nomad itself shows of jobs, allocations, evaluations and variables but some."""
+        found = {path: json.dumps(self.nomad.get(path)) for path in ("allocations", "evaluations")}
+        for job in self.nomad.get("jobs"):
+            found[job["ID"]] = json.dumps(self.nomad.get(f"job/{quote(job['ID'], safe='')}/versions"))
+        for one in self.nomad.get("allocations"):
+            found[one["ID"]] = json.dumps(self.nomad.get(f"allocation/{one['ID']}"))
+        for one in self.nomad.get("vars"):
+            if one["Path"] not in but:
+                found[one["Path"]] = json.dumps(self.nomad.get(f"var/{one['Path']}"))
+        return found
 
     def allow_in(self, namespace: str, folder: Path) -> str:
         """Grant the policies in a further namespace as docs/environments.md says; return a token."""

@@ -6,6 +6,7 @@ import tempfile
 import urllib.error
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,7 @@ from tests.e2e.fleet import Fleet, add_program, bot_text, clone_fleet, new_fleet
 from tests.e2e.hosting import DEPLOY, Hosting
 from tests.e2e.installation import NEWER
 from tests.e2e.lives import assert_never_two, by_bot, read_lives
+from tests.e2e.secret_fleet import add_teller, digest, teller
 from tests.e2e.service import Service, wait_for
 from tests.engines.launching import this_python
 from tests.engines.nomad import nomad_agent, nomad_client
@@ -25,6 +27,9 @@ from tests.engines.processes import engine, free_ports
 from tests.engines.victoriametrics import VERSIONS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nomad, pytest.mark.timeout(300)]
+
+CANARY = "c4n4ry-Tx3mQw7ZpL9sKd2V"
+SECOND = "s3c0nd-Rf6nYb1XcJ8hGa4E"
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +77,7 @@ def settings(root: Path, hosting: Hosting, installed: Path) -> dict[str, object]
         "fleet": "desk",
         "victoriametrics": address,
         "nomad_address": hosting.nomad.address,
+        "options": '["--secrets-interval=1"]',
     }
 
 
@@ -149,6 +155,73 @@ def test_the_controllers_policy_opens_nothing_else(hosting: Hosting) -> None:
     for path in ("var/nomad/jobs/herdsman-agent", "acl/tokens", "operator/raft/configuration"):
         with pytest.raises(urllib.error.HTTPError, match="403"):
             allowed.get(path)
+
+
+def test_a_secret_in_a_nomad_variable_reaches_its_bot_alone(
+    root: Path, hosting: Hosting, service: Service, fleet: Fleet
+) -> None:
+    """One rule lets herdsman read it; no bot's identity can, nothing shows it, and a change rotates it."""
+    hosting.allow_secrets("desk/*", root)
+    hosting.run("var", "put", "desk/binance", f"api_key={CANARY}")
+    record, where = root / "secret-lives", "{from: nomad, path: desk/binance, key: api_key%s}"
+
+    def lives(bot: str) -> list[dict[str, str]]:
+        lines = record.read_text().splitlines() if record.exists() else []
+        return [one["known"] for one in map(json.loads, lines) if one["bot"] == bot]
+
+    add_teller(fleet)
+    quick = {"API_KEY": where % ", restart_on_change: true"}
+    fleet.write("bots/quick.yaml", teller("quick", record, quick, tell="true"))
+    fleet.write("bots/calm.yaml", teller("calm", record, {"API_KEY": where % ""}))
+    fleet.write("bots/none.yaml", bot_text("none", root / "lives"))
+    fleet.commit("two bots with a secret, and one without")
+    said = fleet.push()
+    for name in ("quick", "calm", "none"):
+        service.wait_health(name, "Healthy")
+    assert lives("quick") == lives("calm") == [{"API_KEY": digest(CANARY)}]
+    bots, fleet_id = hosting.bots(), service.get("/api/v1/fleet")["fleet"]
+    for name in ("quick", "none"):
+        (allocation,) = [one for one, state in bots[name]["allocations"].items() if state == "running"]
+        own = replace(hosting.nomad, token=hosting.token_of(allocation))
+        box = json.dumps(own.get(f"var/herdsman/secrets/{fleet_id}/quick"))
+        assert CANARY not in box, "the box is closed to whoever has no key"
+        for path in ("var/desk/binance", f"job/{fleet_id}.quick"):
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                own.get(path)
+    logs = wait_for(lambda: service.get("/api/v1/bots/quick/logs", text="key")["events"], "what it tells", 90)
+    assert all("***API_KEY***" in one["message"] for one in logs)
+
+    hosting.run("var", "put", "-force", "desk/binance", f"api_key={SECOND}")
+    wait_for(lambda: len(lives("quick")) == 2, "the bot to start with the new key", 120, 0.2)
+    assert lives("quick")[1] == {"API_KEY": digest(SECOND)}
+    service.wait_health("quick", "Healthy")
+    assert hosting.bots()["none"] == bots["none"]
+    assert hosting.bots()["calm"]["index"] == bots["calm"]["index"]
+    hosting.run("var", "put", "-force", "desk/binance", f"other={SECOND}")
+    fleet.write("bots/calm.yaml", teller("calm", record, {"API_KEY": where % ""}, crash="true"))
+    fleet.commit("its key is gone")
+    said += (refused := fleet.push_refused())
+    assert 'no item "api_key"' in refused
+    assert len(lives("calm")) == 1
+    for command in (("status", "quick"), ("logs", "quick"), ("plan",), ("errors",)):
+        said += service.run(*command, check=False).stdout
+    paths = ("bots", "bots/quick", "bots/calm", "revisions", "audit", "plan", "fleet", "errors")
+    said += json.dumps([service.get(f"/api/v1/{path}") for path in paths])
+    headers = {"Authorization": f"Bearer {service.token}"}
+    said += "".join(httpx.get(f"{service.url}/{path}", headers=headers).text for path in ("metrics", ""))
+    said += hosting.printed("herdsman") + hosting.printed("herdsman-agent")
+    told = hosting.everything_told("desk/binance") | {"what was said": said}
+    assert not [(place, value) for place, text in told.items() for value in (CANARY, SECOND) if value in text]
+    for path in (one for one in service.data.rglob("*") if one.is_file()):
+        content = path.read_bytes()
+        assert CANARY.encode() not in content, path
+        assert SECOND.encode() not in content, path
+    for names in (("quick", "calm"), ("none",)):
+        for name in names:
+            fleet.remove(f"bots/{name}.yaml")
+        fleet.commit("without them")
+        fleet.push()
+    wait_for(lambda: set(hosting.bots()) == {"one", "two"}, "them to be gone", 120, 0.2)
 
 
 def test_an_upgrade_restarts_no_bot(
@@ -309,9 +382,12 @@ def test_environments_run_each_in_a_place_of_their_own(
         wait_for(lambda: staging.bots()["maker-staging"]["version"] == "1.1.0", "staging to move", 90, 0.2)
         assert running["prod"].bots()["maker-prod"]["version"] == "1.0.0"
         assert hosting.placed("trading", trading) == before
-        fleet.write("bots/prod/maker.yaml", bot_text("maker-prod", root / "places", "1.1.0"))
-        fleet.commit("promote 1.1.0 to production")
-        fleet.push()
+        promoting = ("promote", "staging", "prod", "--yes", "--push")
+        promoted = running["prod"].run(*promoting, cwd=fleet.folder)
+        assert "maker-prod  version  1.0.0  1.1.0  bots/prod/maker.yaml" in promoted.stdout
+        assert "~ maker-prod  update" in promoted.stderr, "the plan is shown first"
+        subject = fleet.git("log", "-1", "--format=%s").stdout.strip()
+        assert subject == "Promote 1.1.0 from staging to prod: maker-prod"
         wait_for(lambda: there("1.1.0"), "production to follow", 120, 0.3)
     assert_never_two(root / "places")
 

@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.fleet import Fleet, new_fleet
 from tests.e2e.secret_fleet import Keys, add_teller, digest, teller
 from tests.e2e.service import Service, wait_for
+from tests.engines.openbao import OpenBao, openbao
 
 pytestmark = pytest.mark.e2e
 CANARY = "c4n4ry-Zq8wLx2TtR5vYb7N"
@@ -138,3 +139,67 @@ def test_a_push_with_a_secret_that_cannot_be_had_is_refused(
     assert len(lives(record, "quiet")) == 2
     bot = service.bots()["quiet"]
     assert "no age identity" in str(bot)
+
+
+@pytest.fixture(scope="module")
+def vault() -> Iterator[OpenBao]:
+    """Run a Vault."""
+    with openbao() as running:
+        yield running
+
+
+def test_a_secret_in_vault_is_rotated_there_and_shown_nowhere(
+    vault: OpenBao, tmp_path: Path, record: Path
+) -> None:
+    """Another version restarts the bot that asks for it; a sealed Vault, or a missing key, stops nobody."""
+    role_id, secret_id = vault.role("herdsman", 'path "secret/data/desk" { capabilities = ["read"] }')
+    vault.put("desk", {"key": CANARY})
+    variables = {"VAULT_ADDR": vault.address, "VAULT_ROLE_ID": role_id, "VAULT_SECRET_ID": secret_id}
+    service = Service(tmp_path / "home", ("--secrets-interval", "1"), variables=variables)
+    try:
+        fleet = new_fleet(tmp_path / "fleet", service.start())
+        add_teller(fleet)
+        where = "{from: vault, path: secret/desk, key: key%s}"
+        watched = {"API_KEY": where % ", restart_on_change: true"}
+        fleet.write("bots/quick.yaml", teller("quick", record, watched, tell="true"))
+        fleet.write("bots/calm.yaml", teller("calm", record, {"API_KEY": where % ""}))
+        fleet.commit("two bots with one secret")
+        said = fleet.push()
+        for name in ("quick", "calm"):
+            service.wait_health(name, "Healthy")
+            assert lives(record, name)[-1]["known"] == {"API_KEY": digest(CANARY)}
+        vault.put("desk", {"key": SECOND})
+        wait_for(lambda: len(lives(record, "quick")) == 2, "the bot to start with the new key", 90)
+        assert lives(record, "quick")[1]["known"] == {"API_KEY": digest(SECOND)}
+        service.wait_health("quick", "Healthy")
+        assert len(lives(record, "calm")) == 1
+        said += service.run("refresh", "calm", "--yes").stdout
+        wait_for(lambda: len(lives(record, "calm")) == 2, "the other to start with it, since it was asked to")
+        assert lives(record, "calm")[1]["known"] == {"API_KEY": digest(SECOND)}
+        with vault.sealed():
+            fleet.write("bots/third.yaml", teller("third", record, {"API_KEY": where % ""}))
+            fleet.commit("a third while Vault is sealed")
+            said += fleet.push()
+            service.wait_health("quick", "Healthy")
+        wait_for(lambda: lives(record, "third"), "the third to start once Vault is open again", 90)
+        fleet.write(
+            "bots/third.yaml",
+            teller("third", record, {"API_KEY": where.replace("key: key", "key: kay") % ""}),
+        )
+        fleet.commit("a key that is not there")
+        said += (refused := fleet.push_refused())
+        assert 'no key "kay"' in refused
+        wait_for(lambda: service.get("/api/v1/bots/quick/logs", text="key")["events"], "what quick tells")
+        said += service.run("status", "quick").stdout + service.run("logs", "quick").stdout
+        said += service.run("plan", check=False).stdout
+        said += json.dumps(
+            [service.get(f"/api/v1/{path}") for path in ("bots", "bots/quick", "revisions", "audit")]
+        )
+        assert [len(lives(record, name)) for name in ("quick", "calm")] == [2, 2]
+    finally:
+        service.stop()
+    own_output = {path for path in everything_below(service.data) if path.name.startswith("bot.std")}
+    for path, content in everything_below(service.home).items():
+        for value in (CANARY, SECOND, secret_id):
+            assert value.encode() not in content or path in own_output, path
+    assert not [value for value in (CANARY, SECOND, secret_id) if value in said]

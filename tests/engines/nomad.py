@@ -127,7 +127,12 @@ def base_config(data: Path) -> dict[str, Any]:
 
 
 def _config(
-    data: Path, ports: Sequence[int], acl: bool, volumes: Mapping[str, Path], connections: int
+    data: Path,
+    ports: Sequence[int],
+    acl: bool,
+    volumes: Mapping[str, Path],
+    connections: int,
+    region: str,
 ) -> dict[str, Any]:
     http, rpc, serf = ports
     offered = {name: {"path": str(path), "read_only": False} for name, path in volumes.items()}
@@ -138,6 +143,7 @@ def _config(
         "client": client_block(data) | ({"host_volume": offered} if offered else {}),
         "acl": {"enabled": acl},
         "limits": {"http_max_conns_per_client": connections},
+        "region": region,
     }
 
 
@@ -179,6 +185,7 @@ def nomad_agent(
     volumes: Mapping[str, Path] | None = None,
     connections: int = 100,
     lasting: bool = False,
+    region: str = "global",
 ) -> Iterator[NomadAgent]:
     """Run a development agent (server and client in one) and yield it once its node is ready.
 
@@ -194,7 +201,7 @@ def nomad_agent(
     data.mkdir()
     ports = free_ports(3)
     config = root / "agent.json"
-    settings = _config(data, ports, acl, volumes or {}, connections)
+    settings = _config(data, ports, acl, volumes or {}, connections, region)
     config.write_text(json.dumps(_lasting(settings, ports) if lasting else settings))
     kind = [] if lasting else ["-dev"]
     command = [str(own_copy(binary, root) if hide else binary), "agent", *kind, "-config", str(config)]
@@ -210,6 +217,21 @@ def nomad_agent(
         agent.process.stop()
         unmount_below(root)
         shutil.rmtree(root, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def nomad_regions(*names: str) -> Iterator[dict[str, NomadAgent]]:
+    """Run a development agent for each region, federated: each answers for all of them."""
+    with contextlib.ExitStack() as ends:
+        agents = {name: ends.enter_context(nomad_agent(region=name)) for name in names}
+        first = agents[names[0]]
+        member = first.get("agent/members")["Members"][0]
+        for agent in agents.values():
+            if agent is not first:
+                agent.send("PUT", f"agent/join?address={member['Addr']}:{member['Port']}")
+        for agent in agents.values():
+            wait_ready(agent.process, lambda a=agent: set(a.get("regions")) == set(names), "the regions", 90)
+        yield agents
 
 
 @contextlib.contextmanager

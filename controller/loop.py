@@ -75,6 +75,7 @@ from gitops.merging import Owner
 from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.errors import ManifestError, NotFound, SchedulerRefused, SchedulerUnavailable, UsageError
+from schemas.fleet import Watching
 from schemas.state import StateVersion
 
 _LOG = logging.getLogger(__name__)
@@ -357,6 +358,11 @@ class Controller:
     async def inventory(self, name: str) -> InventoryEntry | None:
         """Return what we own of a bot and what was applied last, None where nothing ever was."""
         return self._fleet.inventory.get(name)
+
+    def watching(self) -> Watching | None:
+        """Return what the fleet looks out for in all bots, None before the first revision was read."""
+        desired = self._fleet.desired
+        return desired.settings.watching if desired is not None else None
 
     @property
     def drifts(self) -> Drifts:

@@ -1,6 +1,6 @@
 """The `alerts:` of `herdsman.yaml`: who is told of what, and when nobody is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -9,8 +9,8 @@ from schemas.cron import next_slot
 from schemas.document import Document, Path
 from schemas.errors import ManifestError
 from schemas.explain import named
-from schemas.instance import schedule_errors
 from schemas.quantities import InvalidQuantity, format_duration, parse_duration
+from schemas.schedules import schedule_errors
 from schemas.words import shown
 
 _HOUR = 3600.0
@@ -88,10 +88,16 @@ def alert_errors(document: Document, value: Mapping[str, Any]) -> list[ManifestE
         for key in ("group_wait", "repeat")
         if key in value and (error := _duration_error(document, ("alerts", key), value[key]))
     ]
-    for index, mute in enumerate(value.get("mutes", ())):
-        path = ("alerts", "mutes", index)
-        errors += schedule_errors(document, path, mute)
-        if error := _duration_error(document, (*path, "duration"), mute["duration"]):
+    return errors + mute_errors(document, ("alerts", "mutes"), value.get("mutes", ()))
+
+
+def mute_errors(document: Document, path: Path, mutes: Sequence[Mapping[str, Any]]) -> list[ManifestError]:
+    """Return what is wrong with the schedules and durations of mutes of sound structure."""
+    errors: list[ManifestError] = []
+    for index, mute in enumerate(mutes):
+        here = (*path, index)
+        errors += schedule_errors(document, here, dict(mute))
+        if error := _duration_error(document, (*here, "duration"), mute["duration"]):
             errors.append(error)
     return errors
 
@@ -115,7 +121,7 @@ def read_alerts(value: Mapping[str, Any]) -> AlertSettings:
         parse_duration(value["group_wait"]) if "group_wait" in value else standard.group_wait,
         parse_duration(value["repeat"]) if "repeat" in value else standard.repeat,
         tuple(_route(one) for one in value.get("routes", ())),
-        tuple(_mute(one) for one in value.get("mutes", ())),
+        tuple(read_mute(one) for one in value.get("mutes", ())),
     )
 
 
@@ -132,7 +138,8 @@ def _route(value: Mapping[str, Any]) -> Route:
     )
 
 
-def _mute(value: Mapping[str, Any]) -> Mute:
+def read_mute(value: Mapping[str, Any]) -> Mute:
+    """Return one sound mute."""
     return Mute(
         value["schedule"],
         parse_duration(value["duration"]),

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.alert_rules import rule_errors
 from schemas.alerts import AlertSettings, alert_errors, read_alerts
 from schemas.catalog import validator
 from schemas.document import Document, Path
 from schemas.errors import ManifestError
 from schemas.explain import named
-from schemas.instance import schedule_errors
 from schemas.placed import document_errors, place_violations
 from schemas.policy import check_policy, check_resources, merged
+from schemas.risk import risk_errors
 from schemas.rollout import (
     Rollout,
     SyncWindow,
@@ -20,6 +21,7 @@ from schemas.rollout import (
     rollout_errors,
     window_errors,
 )
+from schemas.schedules import schedule_errors
 from schemas.validation import violations
 from schemas.yaml_document import load_document
 
@@ -48,6 +50,14 @@ class AllowedPlain:
 
 
 @dataclass(frozen=True, slots=True)
+class Watching:
+    """What is looked out for in all bots, as it is written: alert rules by name, limits by account."""
+
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    accounts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FleetSettings:
     """Settings that hold for every bot of a fleet.
 
@@ -61,6 +71,7 @@ class FleetSettings:
     prune_share: float = 0.3
     prune_least: int = 3
     alerts: AlertSettings = AlertSettings()
+    watching: Watching = Watching()
     sync_windows: tuple[SyncWindow, ...] = ()
     rollout: Rollout = Rollout()
     allowed_plain: tuple[AllowedPlain, ...] = ()
@@ -96,6 +107,9 @@ def _quantity_errors(document: Document) -> list[ManifestError]:
     errors = _defaults_errors(document, ("defaults",), value.get("defaults", {}))
     errors += rollout_errors(document, value.get("rollout", {}))
     errors += alert_errors(document, value.get("alerts", {}))
+    errors += rule_errors(document, ("alerts", "rules"), value.get("alerts", {}).get("rules"))
+    for name, limits in value.get("risk", {}).get("accounts", {}).items():
+        errors += risk_errors(document, ("risk", "accounts", name), limits)
     for index, window in enumerate(value.get("sync_windows", ())):
         errors += window_errors(document, ("sync_windows", index), window, environments)
     for name, environment in environments.items():
@@ -132,6 +146,9 @@ def _settings(value: Mapping[str, Any]) -> FleetSettings:
         prune_share=float(prune.get("share", standard.prune_share)),
         prune_least=prune.get("least", standard.prune_least),
         alerts=read_alerts(value.get("alerts", {})),
+        watching=Watching(
+            value.get("alerts", {}).get("rules", {}), value.get("risk", {}).get("accounts", {})
+        ),
         sync_windows=tuple(read_window(window) for window in value.get("sync_windows", ())),
         rollout=read_rollout(value.get("rollout", {})),
         allowed_plain=tuple(AllowedPlain(**one) for one in value.get("secrets", {}).get("allowed_plain", ())),

@@ -5,11 +5,11 @@ from typing import Any
 
 from schemas.bot import BotType
 from schemas.catalog import schema, validator
-from schemas.cron import InvalidSchedule, check_cron, check_timezone
 from schemas.document import Document
 from schemas.errors import ManifestError
 from schemas.placed import document_errors, place_violations
 from schemas.policy import REALTIME_ONLY, RESOURCE_KEYS, SCHEDULED_ONLY, check_policy, check_resources
+from schemas.schedules import schedule_errors
 from schemas.validation import violations
 from schemas.yaml_document import load_document
 
@@ -113,18 +113,3 @@ def _type_errors(document: Document) -> list[ManifestError]:
 
 def _not_for(document: Document, path: tuple[str, ...], kind: str) -> ManifestError:
     return document.error(path, f'"{".".join(path)}" is for {kind} bots only', key=True)
-
-
-def schedule_errors(
-    document: Document, path: tuple[str | int, ...], value: dict[str, Any]
-) -> list[ManifestError]:
-    """Return what is wrong with `schedule` and `timezone` of a mapping at a path."""
-    errors = []
-    for key, check in (("schedule", check_cron), ("timezone", check_timezone)):
-        text = value.get(key)
-        if isinstance(text, str) and text:
-            try:
-                check(text)
-            except InvalidSchedule as error:
-                errors.append(document.error((*path, key), str(error), error.suggestion))
-    return errors

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+from schemas.alert_rules import rule_errors
 from schemas.bot import Lease, Resources, RestartPolicy
 from schemas.document import Document, Path
 from schemas.errors import ManifestError
 from schemas.explain import named
 from schemas.liveness import liveness_errors
 from schemas.quantities import InvalidQuantity, format_duration, parse_cpu, parse_duration, parse_memory
+from schemas.risk import risk_errors
 from schemas.secret_reference import InvalidReference, SecretReference, read_reference
 from schemas.words import quoted, shown
 
@@ -63,6 +65,9 @@ def check_policy(document: Document, path: Path, block: Any) -> list[ManifestErr
     errors = [_duration_error(document, path, block, key, bounds) for key, bounds in _DURATIONS.items()]
     found = [error for error in errors if error is not None] + _secret_errors(document, path, block)
     found += liveness_errors(document, (*path, "liveness"), block.get("liveness"))
+    if isinstance(block.get("alerts"), dict):
+        found += rule_errors(document, (*path, "alerts", "rules"), block["alerts"].get("rules"))
+    found += risk_errors(document, (*path, "risk"), block.get("risk"))
     if not found and isinstance(block.get("lease"), dict) and (problem := lease_problem(read_lease(block))):
         found.append(document.error((*path, "lease"), problem, key=True))
     return found

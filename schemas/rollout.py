@@ -10,9 +10,9 @@ from typing import Any
 from schemas.document import Document, Path
 from schemas.errors import ManifestError
 from schemas.explain import named
-from schemas.instance import schedule_errors
 from schemas.market_calendars import calendar_error
 from schemas.quantities import InvalidQuantity, parse_duration
+from schemas.schedules import schedule_errors
 from schemas.suggestions import nearest
 from schemas.words import quoted, shown
 

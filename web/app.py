@@ -12,6 +12,7 @@ from web.front import Front
 from web.problems import EXCEPTION_HANDLERS
 from web.routes import (
     adoption,
+    alerts,
     bots,
     builds,
     bundles,
@@ -63,6 +64,11 @@ ROUTES = (
     trading.positions,
     trading.trades,
     trading.figures,
+    alerts.alerts,
+    alerts.alert_history,
+    alerts.acknowledge_alert,
+    alerts.mute_alerts,
+    alerts.unmute_alerts,
     errors.errors,
     errors.error,
     errors.resolve_error,

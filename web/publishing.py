@@ -1,7 +1,7 @@
 """From what the controller and the intake tell to messages on the live channel, each encoded once.
 
-Topics: `fleet` (rows and the header), `revisions`, `errors`, `trading` (figures by account) and `bot:NAME`
-(samples, logs, events, runs, trading, liveness).
+Topics: `fleet` (rows and the header), `revisions`, `errors`, `alerts`, `trading` (figures by account) and
+`bot:NAME` (samples, logs, events, runs, trading, alerts, liveness).
 See web/documents/.
 """
 
@@ -17,6 +17,8 @@ from controller.records import Change, RevisionRecord, RunRecord
 from controller.status import BotStatus
 from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport
+from telemetry.alert_desk import AlertDesk
+from telemetry.alerts.ports import Kept
 from telemetry.errors.groups import ErrorGroup
 from telemetry.latest import Latest
 from telemetry.live import Broadcaster
@@ -24,6 +26,7 @@ from telemetry.liveness.watch import LivenessView
 from telemetry.liveness_desk import LivenessDesk
 from telemetry.records import Event, Sample
 from telemetry.trading_desk import TradingDesk
+from web.alert_documents import alert_document
 from web.error_presentation import error_summary
 from web.fleet_header import FleetHeader
 from web.liveness import liveness_document
@@ -35,6 +38,7 @@ FLEET = "fleet"
 REVISIONS = "revisions"
 TRADING = "trading"
 ERRORS = "errors"
+ALERTS = "alerts"
 ERRORS_EVERY = 0.5
 """Least seconds between two tellings of one error group."""
 _TOLD = 32
@@ -135,6 +139,8 @@ class LivePublisher:
         self._paced_trading = Paced(self._emit_trading)
         self._paced_figures = Paced(self._emit_figures)
         self._paced_liveness = Paced(self._emit_liveness)
+        self.alerts: AlertDesk | None = None
+        """Hears what the intake tells, and tells of alerts."""
         self._errors: dict[str, ErrorGroup] = {}
         """The groups that wait to be told."""
         self._paced_errors = Paced(self._emit_error)
@@ -144,6 +150,8 @@ class LivePublisher:
         self._paced.touch(status.name, self._rows_every)
         self._liveness.changed(status.name)
         self.header_changed()
+        if self.alerts is not None:
+            self.alerts.attend(status.name)
 
     def bot_removed(self, name: str) -> None:
         """Tell that a bot is gone, and forget what was known of it."""
@@ -154,6 +162,8 @@ class LivePublisher:
         self._liveness.removed(name)
         self._live.publish(FLEET, "status", _encode({"name": name, "removed": True}))
         self._live.forget(topic_of(name))
+        if self.alerts is not None:
+            self.alerts.attend(name)
         self.header_changed()
 
     def revision_changed(self, record: RevisionRecord) -> None:
@@ -177,6 +187,8 @@ class LivePublisher:
         self._liveness.samples(bot, samples)
         self._shows_signs(bot)
         self.derived(bot, samples)
+        if self.alerts is not None:
+            self.alerts.samples(bot, samples)
         self._paced.touch(bot, self._rows_every)
 
     def derived(self, bot: str, samples: Sequence[Sample]) -> None:
@@ -193,10 +205,14 @@ class LivePublisher:
         traded = self._trading.events(bot, events)
         self._liveness.events(bot, events)
         self._shows_signs(bot)
+        if self.alerts is not None:
+            self.alerts.events(bot, events)
         topic = topic_of(bot)
         for event in events:
             self._publish(topic, "log" if event.kind == "log" else "event", partial(event_document, event))
         if traded:
+            if self.alerts is not None:
+                self.alerts.traded(bot)
             self._paced_trading.touch(bot, TRADING_EVERY)
             self._paced_figures.touch(TRADING, FIGURES_EVERY)
         self._paced.touch(bot, self._rows_every)
@@ -211,6 +227,15 @@ class LivePublisher:
         for group in groups:
             self._errors[group.id] = group
             self._paced_errors.touch(group.id, ERRORS_EVERY)
+        if self.alerts is not None:
+            self.alerts.errors(groups)
+
+    def alerts_moved(self, moved: Sequence[Kept]) -> None:
+        """Tell of alerts that moved, to who looks at them and at their bots."""
+        for one in moved:
+            document = partial(alert_document, one)
+            self._publish(ALERTS, "alert", document)
+            self._publish(topic_of(one.bot), "alert", document)
 
     async def reports(self, reports: Reports) -> None:
         """Hand launchers' reports to the controller; its errors make the agent send them again."""

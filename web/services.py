@@ -30,6 +30,7 @@ from gitops.compiling.records import BuildRecord
 from gitops.desired import DesiredState
 from gitops.source_code import Asked, SourceCode, SourceCodes
 from schemas.bot import BotSpec
+from schemas.fleet import Watching
 from schemas.state import SaveAnswer, StateClaim, StateSave, StateVersion
 from telemetry.intake import IngestAnswer
 from telemetry.live import Broadcaster
@@ -38,6 +39,7 @@ from telemetry.prometheus import Registry
 from telemetry.stores import EventStore, SeriesStore
 from telemetry.trading_desk import TradingDesk
 from web.access.gate import Access
+from web.alerts import Alerts
 from web.dashboard_files import DashboardFiles
 from web.documents.revisions import PlanDocument
 from web.errors import ErrorBook
@@ -85,6 +87,10 @@ class FleetController(Protocol):
 
     def spec(self, name: str) -> BotSpec | None:
         """Return what a bot should be, else what was applied last."""
+        ...
+
+    def watching(self) -> Watching | None:
+        """Return what the fleet looks out for in all bots, None while that is not known."""
         ...
 
     def suspended(self, name: str) -> tuple[Suspension, ...]:
@@ -355,6 +361,8 @@ class Services:
     """Makes plans of any revision."""
     notifications: NotificationDesk = field(default_factory=NoNotifications)
     """Destinations of notifications, and tests of them."""
+    alerts: Alerts | None = None
+    """The alerts of bots, None in a process that judges none."""
     errors: ErrorBook | None = None
     """The errors of bots, None in a process that keeps none."""
     codes: ReadsCode = field(default_factory=lambda: SourceCodes({}))

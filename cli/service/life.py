@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 
 import click
 
+from cli.service.alert_parts import end_alerts, start_alerts
 from cli.service.folder import announce, take_folder
 from cli.service.notifying import report_herald
 from cli.service.options import UpOptions
@@ -86,6 +87,7 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
     )
     trading = asyncio.create_task(parts.telemetry.trading.run())
     liveness = asyncio.create_task(parts.liveness.run())
+    alerting = start_alerts(parts.services.alerts, parts.hours)
     reporting = asyncio.create_task(parts.statuses.run()) if parts.statuses else None
     try:
         await parts.controller.ready()
@@ -107,6 +109,7 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
         trading.cancel()
         liveness.cancel()
         await asyncio.gather(trading, liveness, return_exceptions=True)
+        await end_alerts(parts.services.alerts, alerting)
         parts.publisher.close()
         await parts.telemetry.close()
         await parts.database.close()

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from cli.service.alert_parts import MarketHours, make_alerts
 from cli.service.error_parts import make_error_book
 from cli.service.folder import read_secret, write
 from cli.service.liveness_parts import Liveness
@@ -91,6 +92,8 @@ class Parts:
     """Writes commit statuses, where a source has them."""
     herald: Herald | None = None
     """Tells people of problems, None where nobody is to be told."""
+    hours: MarketHours = field(default_factory=MarketHours)
+    """When the markets are open whose hours alert rules follow."""
 
 
 async def put_together(options: UpOptions, listening: Listen) -> Parts:
@@ -160,6 +163,8 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     liveness = Liveness(telemetry.liveness, controller, publisher)
     statuses = make_reports(origin.forges, options)
     relay.revisions = telling(statuses, url, options.fleet)
+    alerts, hours = make_alerts(telemetry, database, controller)
+    publisher.alerts, alerts.desk.told = alerts.desk, publisher.alerts_moved
     desk = ErrorDesk(telemetry.errors, publisher.errors)
     intake = Intake(
         telemetry.series,
@@ -209,6 +214,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         plans=make_plans(origin, controller, options),
         errors=make_error_book(options, telemetry, database, publisher.errors),
         codes=make_codes(origin),
+        alerts=alerts,
     )
     admin = await ensure_admin_token(access.tokens, options.data / "admin-token", time.time())
     agent = None
@@ -240,6 +246,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         origin.repositories,
         statuses,
         told[0] if told else None,
+        hours=hours,
     )
 
 

@@ -5,6 +5,7 @@ import socket
 
 import click
 
+from cli.service.alert_parts import end_alerts, start_alerts
 from cli.service.folder import announce, take_folder
 from cli.service.life import dashboard_lines, stop_on_signals
 from cli.service.process_options import WebOptions
@@ -43,6 +44,7 @@ async def serve_until(parts: WebParts, sock: socket.socket, stop: asyncio.Event)
         task.add_done_callback(lambda _: stop.set())
     trading = asyncio.create_task(parts.telemetry.trading.run())
     liveness = asyncio.create_task(parts.liveness.run())
+    alerting = start_alerts(parts.services.alerts, parts.hours)
     announce(parts.options.up.data, parts.url, parts.fleet)
     click.echo(greeting(parts))
     try:
@@ -58,6 +60,7 @@ async def serve_until(parts: WebParts, sock: socket.socket, stop: asyncio.Event)
         for task in (*background, trading, liveness):
             task.cancel()
         await asyncio.gather(*background, trading, liveness, return_exceptions=True)
+        await end_alerts(parts.services.alerts, alerting)
         await parts.controller.close()
         await parts.leader.close()
         parts.publisher.close()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from cli.service.alert_parts import MarketHours, make_alerts
 from cli.service.bot_series import count_statuses
 from cli.service.error_parts import make_error_book
 from cli.service.liveness_parts import Liveness
@@ -62,6 +63,8 @@ class WebParts:
     leader: LeaderForward
     services: Services
     liveness: Liveness
+    hours: MarketHours
+    """When the markets are open whose hours alert rules follow."""
 
 
 async def wait_for_fleet(database: Database, stop: asyncio.Event, say: Callable[[str], None]) -> str:
@@ -103,6 +106,8 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
     mirror.listener = publisher
     telemetry.trading.profile, telemetry.trading.told = profiles(controller), publisher.derived
     liveness = Liveness(telemetry.liveness, controller, publisher)
+    alerts, hours = make_alerts(telemetry, database, controller)
+    publisher.alerts, alerts.desk.told = alerts.desk, publisher.alerts_moved
     desk = ErrorDesk(telemetry.errors, publisher.errors)
     intake = Intake(
         telemetry.series,
@@ -141,6 +146,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         leader=leader,
         errors=make_error_book(up, telemetry, database, publisher.errors),
         notifications=notifications,
+        alerts=alerts,
         system=make_web_system(fleet, settings.version, mirror, telemetry, intake, notifications),
     )
     count_statuses(telemetry.health, controller.statuses)
@@ -160,6 +166,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         leader,
         services,
         liveness,
+        hours,
     )
 
 

@@ -339,3 +339,35 @@ notification_queue = Table(
     Column("error", Text, nullable=False),
     Index("notification_queue_waiting", "ended_at", "destination", "number"),
 )
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("bot", String, primary_key=True),
+    Column("rule", String, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("document", Text, nullable=False),
+    Index("alerts_number", "number"),
+)
+
+alert_history = Table(
+    "alert_history",
+    metadata,
+    Column("id", _Number, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("bot", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("document", Text, nullable=False),
+    Index("alert_history_at", "at"),
+    Index("alert_history_bot", "bot", "at"),
+)
+
+alert_mutes = Table(
+    "alert_mutes",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("until", Float, nullable=False),
+    Column("document", Text, nullable=False),
+)

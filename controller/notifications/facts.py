@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from controller.notifications.alert_view import AlertView
 from controller.records import CORRECTED, DRIFT, AuditEntry, RevisionRecord
 from controller.status import BotStatus, Health, Reason
 from gitops.revision import Revision
@@ -54,6 +55,13 @@ class Fact:
     mode: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     fleet: bool = False
+    bot: str = ""
+    """The bot, where the subject is one of its alerts."""
+
+    @property
+    def name(self) -> str:
+        """Return what people call the subject."""
+        return self.bot or self.subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,43 @@ def part_fact(part: str, problem: str, since: float) -> Fact:
     return Fact(part, state, part, headline, severity, problem, since, fleet=True)
 
 
+RISK_LIMIT = "RiskLimit"
+"""The reason of an alert that is a risk limit."""
+
+
+ALERT_MARK = ": "
+"""Stands in the subject of every alert, and in no bot's name."""
+
+
+def alert_subject(alert: AlertView) -> str:
+    """Return the subject of an alert's fact."""
+    return f"{alert.bot}{ALERT_MARK}{alert.rule}"
+
+
+def alert_fact(alert: AlertView, labels: Mapping[str, str]) -> Fact:
+    """Return how an alert stands: a mute, or somebody who looks after it, leaves what was told as it is."""
+    standing = alert.state
+    quiet = alert.muted or bool(standing.acked_by)
+    firing = State.BETWEEN if quiet else State.BAD
+    said = f"{alert.message}: {standing.text}" if alert.message else standing.text
+    done = f" ({standing.action_text})" if standing.action_text else ""
+    return Fact(
+        alert_subject(alert),
+        {"firing": firing, "pending": State.BETWEEN}.get(standing.state, State.WELL),
+        RISK_LIMIT if alert.risk else f"alert {alert.rule}",
+        f"alert {alert.rule}",
+        Severity[alert.severity.upper()],
+        f"{said}{done}",
+        standing.since,
+        program=alert.program,
+        environment=alert.environment,
+        account=alert.account,
+        mode=alert.mode,
+        labels=labels,
+        bot=alert.bot,
+    )
+
+
 _REVISIONS: Mapping[str, tuple[str, Severity]] = {
     "applied": ("revision applied", Severity.INFO),
     "failed": ("revision failed", Severity.WARNING),
@@ -195,6 +240,9 @@ _ACTIONS: Mapping[str, tuple[str, Severity]] = {
     "reopen": ("error reopened", Severity.INFO),
     "explain": ("language model asked about an error", Severity.INFO),
     "release": ("kill switch off", Severity.CRITICAL),
+    "alert-ack": ("alert acknowledged", Severity.INFO),
+    "alert-mute": ("alert muted", Severity.INFO),
+    "alert-unmute": ("alert not muted any more", Severity.INFO),
 }
 _UNTOLD = frozenset({"refresh", "sync"})
 """What operators do all day, and what a revision tells of already."""

@@ -8,6 +8,7 @@ from typing import Protocol
 from controller.agenda import sleep_or
 from controller.clock import Clock
 from controller.database import Database
+from controller.database.alerts import load_alerts
 from controller.database.notifications import (
     load_audit_after,
     memory_text,
@@ -16,9 +17,21 @@ from controller.database.notifications import (
     save_routes,
     save_told,
 )
+from controller.notifications.alert_view import read_view
 from controller.notifications.conversation import Conversation, Memory, News
 from controller.notifications.destinations import Destination
-from controller.notifications.facts import PARTS, Event, Fact, audit_event, fact_of, part_fact, revision_event
+from controller.notifications.facts import (
+    ALERT_MARK,
+    PARTS,
+    Event,
+    Fact,
+    State,
+    alert_fact,
+    audit_event,
+    fact_of,
+    part_fact,
+    revision_event,
+)
 from controller.notifications.post import Post
 from controller.notifications.wording import Message, routes_text, write
 from controller.records import RevisionRecord, RunRecord
@@ -104,6 +117,8 @@ class Herald:
         self._parts: dict[str, Fact] = {}
         self._routes: tuple[tuple[str, str], ...] = ()
         self._settings = AlertSettings()
+        self._alerts: dict[str, Fact] = {}
+        self._newest_alert = 0
 
     def status_changed(self, status: BotStatus) -> None:
         """Take a bot's new status."""
@@ -153,6 +168,7 @@ class Herald:
         await self._wait_for_routes()
         for status in self._controller.statuses():
             self.status_changed(status)
+        await self._read_alerts()
         for conversation in self._conversations:
             for subject in list(conversation.memory.told):
                 if self._fact(subject) is None:
@@ -172,6 +188,7 @@ class Herald:
         await self._read_routes()
         self._look_at_parts()
         await self._read_audit()
+        await self._read_alerts()
         now = self._clock.time()
         for conversation in self._conversations:
             due = conversation.due(self._settings, now)
@@ -211,6 +228,22 @@ class Herald:
             if entries:
                 conversation.order = max(conversation.order, entries[-1][0])
 
+    async def _read_alerts(self) -> None:
+        """Take the alerts that moved; another process may have judged them."""
+        after = self._newest_alert
+        for row in await self._database.run(lambda connection: load_alerts(connection, after)):
+            self._newest_alert = row.number
+            alert = read_view(row.document)
+            if alert is None:
+                continue
+            fact = alert_fact(alert, self._labels(alert.bot))
+            if fact.state is State.WELL:
+                self._alerts.pop(fact.subject, None)
+            else:
+                self._alerts[fact.subject] = fact
+            for conversation in self._conversations:
+                conversation.fact(fact, self._settings, self._clock.time())
+
     def _take_event(self, event: Event) -> None:
         now = self._clock.time()
         for conversation in self._conversations:
@@ -247,6 +280,8 @@ class Herald:
     def _fact(self, subject: str) -> Fact | None:
         if subject in PARTS:
             return self._parts.get(subject) or part_fact(subject, "", self._clock.time())
+        if ALERT_MARK in subject:
+            return self._alerts.get(subject) or Fact(subject, State.WELL)
         try:
             return fact_of(self._controller.status(subject), self._labels(subject))
         except HerdsmanError:

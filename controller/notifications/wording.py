@@ -31,6 +31,7 @@ _TO_DO: Mapping[str, str] = {
     "ApplyFailed": "herdsman status {bot} says why; it is tried again by itself",
     "BuildFailed": "herdsman build-log {bot}, then fix it and push",
     "InvalidManifest": "correct the file and push; the bot runs on as it was",
+    "RiskLimit": "herdsman figures {bot}; herdsman resume {bot} starts it again, and its limits count anew",
     "scheduler": "bots run on; look at Nomad: it is asked again by itself",
     "source": "bots run on as they are; look at the git server and its credentials",
     "recovery": "herdsman recover, once the database is the right one",
@@ -89,7 +90,7 @@ def _heads(news: News) -> list[str]:
     if more := sum(len(group) for group in groups[2:]):
         heads.append(f"{counted(more)} more in trouble")
     if news.flapping:
-        names = [fact.subject for fact, _ in news.flapping]
+        names = [fact.name for fact, _ in news.flapping]
         heads.append(f"{names[0] if len(names) == 1 else counted(len(names))} flapping")
     events = _events_grouped(news.events)
     heads += [_event_head(group) for group in events[:2]]
@@ -106,7 +107,7 @@ def _head(group: Sequence[Fact]) -> str:
     if first.fleet:
         return first.headline
     program = f", program {first.program}" if len(group) > 1 else ""
-    return f"{first.subject if len(group) == 1 else counted(len(group))} {first.headline}{program}"
+    return f"{first.name if len(group) == 1 else counted(len(group))} {first.headline}{program}"
 
 
 def _parts(news: News, link: str, revisions: Mapping[str, Revision], now: float) -> list[str]:
@@ -141,14 +142,14 @@ def _problem(group: Sequence[Fact], link: str, revisions: Mapping[str, Revision]
     first = group[0]
     lines = [_head(group) if first.fleet else f"{_head(group)}{f' ({first.mode})' if first.mode else ''}"]
     if len(group) > 1:
-        lines.append(f"bots: {_names([fact.subject for fact in group])}")
+        lines.append(f"bots: {_names([fact.name for fact in group])}")
     lines.append(f"why: {harmless(first.message)}" if first.message else "")
     if first.revision:
         lines.append(_revision(revisions.get(first.revision) or Revision(first.revision)))
     if to_do := _TO_DO.get(first.reason):
-        lines.append(f"do: {to_do.format(bot=first.subject)}")
+        lines.append(f"do: {to_do.format(bot=first.name)}")
     if link:
-        lines.append(f"{link}/" if first.fleet or len(group) > 1 else f"{link}/bots/{first.subject}")
+        lines.append(f"{link}/" if first.fleet or len(group) > 1 else f"{link}/bots/{first.name}")
     return "\n".join(filter(None, lines))
 
 
@@ -159,7 +160,7 @@ def _revision(revision: Revision) -> str:
 
 
 def _flapping(flapping: Sequence[tuple[Fact, int]]) -> str:
-    named = ", ".join(f"{fact.subject} ({fact.headline}, time {times})" for fact, times in flapping[:_NAMES])
+    named = ", ".join(f"{fact.name} ({fact.headline}, time {times})" for fact, times in flapping[:_NAMES])
     more = f" and {len(flapping) - _NAMES} more" if len(flapping) > _NAMES else ""
     return f"flapping, told again once they stay well: {named}{more}"
 

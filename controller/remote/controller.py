@@ -41,6 +41,7 @@ from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.errors import HerdsmanError, NotFound
+from schemas.fleet import Watching
 from schemas.state import StateVersion
 
 
@@ -96,6 +97,10 @@ class RemoteController:
         """Return what a bot should be, else what was applied last."""
         found = self._mirror.bots.get(name)
         return found.spec if found else None
+
+    def watching(self) -> Watching | None:
+        """Return what the fleet looks out for, as the leader says; None before one led."""
+        return self._mirror.fleet.watching
 
     def suspended(self, name: str) -> tuple[Suspension, ...]:
         """Return everything that keeps a bot from running, kill switches first."""

@@ -32,6 +32,7 @@ from schemas.errors import (
     TooBusy,
     UsageError,
 )
+from schemas.fleet import Watching
 from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport
 
@@ -88,6 +89,7 @@ class FleetView:
     kills: tuple[KillProgress, ...] = ()
     suspensions: tuple[Suspension, ...] = ()
     environments: tuple[str, ...] = ()
+    watching: Watching | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from controller.remote.rollbacks import Rolling
 from controller.status import BotStatus
 from schemas.bot import BotSpec
 from schemas.errors import HerdsmanError
+from schemas.fleet import Watching
 
 _LOG = logging.getLogger(__name__)
 _TOGETHER = 0.03
@@ -84,6 +85,10 @@ class Shown(Protocol):
 
     def revision(self) -> RevisionRecord | None:
         """Return the newest revision's record."""
+        ...
+
+    def watching(self) -> Watching | None:
+        """Return what the fleet looks out for."""
         ...
 
     @property
@@ -225,6 +230,7 @@ class Showing:
             tuple(controller.kills()),
             tuple(controller.suspensions()),
             controller.environments,
+            controller.watching(),
         )
 
 

@@ -30,6 +30,7 @@ from gitops.desired import DesiredState
 from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.errors import ManifestError, NotFound
+from schemas.fleet import Watching
 from schemas.state import StateVersion
 from tests.fakes.scheduler import FakeScheduler
 
@@ -190,6 +191,10 @@ class FakeController:
     def suspended(self, name: str) -> tuple[Suspension, ...]:
         own = self.own.get(name)
         return (*self.rules, own) if own else tuple(self.rules)
+
+    def watching(self) -> Watching | None:
+        """Return what the fleet looks out for."""
+        return self.state.settings.watching if self.state else None
 
     def suspensions(self) -> list[Suspension]:
         return [*self.rules, *self.own.values()]

@@ -9,13 +9,13 @@ from litestar.response import Stream
 from schemas.errors import UsageError
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import Scope
-from web.publishing import ERRORS, FLEET, REVISIONS, TRADING
+from web.publishing import ALERTS, ERRORS, FLEET, REVISIONS, TRADING
 from web.routes.parameters import AnyRequest, Wired
 from web.stream import event_stream
 from web.system.health import SYSTEM
 
 _MOST_TOPICS = 50
-WHOLE = frozenset({FLEET, REVISIONS, ERRORS, SYSTEM, TRADING})
+WHOLE = frozenset({FLEET, REVISIONS, ERRORS, ALERTS, SYSTEM, TRADING})
 """The topics that are not of one bot."""
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -27,7 +27,8 @@ async def stream(
     topics: Annotated[
         str,
         QueryParameter(
-            description='"fleet", "revisions", "errors", "trading", "system", "bot:NAME", by commas.'
+            description='"fleet", "revisions", "errors", "alerts", "trading", "system", "bot:NAME", '
+            "by commas."
         ),
     ] = "fleet",
     last_event_id: Annotated[

@@ -125,7 +125,7 @@ def test_every_key_of_the_block_is_taken():
         "lease: {ttl: 60s, renew_every: 5s, terminate_after: 30s, kill_after: 50s}\n"
         "kill_timeout: 1m\nhealthy_after: 0\ndepends_on: [feed]\nallow_major: true\nrenamed_from: sma-old\n"
         "secrets: {API_KEY: 'env:BINANCE_KEY', API_SECRET: 'file:/etc/desk/secret'}\n"
-        "alerts: {}\nrisk: {max_loss: 100}\nlabels: {team: trend}\naccount: main\ncurrency: USDT\n"
+        "alerts: {}\nrisk: {daily_loss: 100}\nlabels: {team: trend}\naccount: main\ncurrency: USDT\n"
         "annualization: 252\npriority: 70"
     )
     assert errors_of(text) == []

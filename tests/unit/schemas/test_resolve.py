@@ -80,9 +80,13 @@ def test_same_instance_written_differently_is_the_same_bot():
             "enabled: false",
             "herdsman: {labels: {a: b}}",
             "herdsman: {account: x}",
-            "herdsman: {alerts: {a: 1}}",
+            "herdsman: {alerts: {rules: {a: {when: {no_data: 5m}}}}}",
         ),
-        *("herdsman: {risk: {a: 1}}", "herdsman: {annualization: 252}", "herdsman: {healthy_after: 20s}"),
+        *(
+            "herdsman: {risk: {drawdown: 5%}}",
+            "herdsman: {annualization: 252}",
+            "herdsman: {healthy_after: 20s}",
+        ),
         *(
             "herdsman: {renamed_from: x}",
             "herdsman: {depends_on: [x]}",
@@ -143,8 +147,8 @@ def test_every_setting_ends_up_in_the_bot():
     text = block(
         "kill_timeout: 1m, healthy_after: 5, restart: {max_delay: 10m, degraded_crashes: 3}, priority: 70, "
         "secrets: {B: 'env:B', A: 'file:/a'}, labels: {team: trend}, account: main, currency: USDT, "
-        "annualization: 252, renamed_from: old, depends_on: [feed], allow_major: true, risk: {max: 1}, "
-        "alerts: {x: 2}"
+        "annualization: 252, renamed_from: old, depends_on: [feed], allow_major: true, "
+        "risk: {daily_loss: 1}, alerts: {rules: {quiet: {when: {no_data: 5m}}}}"
     )
     spec = bot(text + "mode: live\nenabled: false\nmemory_limit: 64Mi\ncpu_request: 250m\n")
     assert (spec.mode, spec.enabled, spec.environment) == (Mode.LIVE, False, "prod")
@@ -154,7 +158,11 @@ def test_every_setting_ends_up_in_the_bot():
     assert spec.secrets == (SecretReference("A", "file:/a"), SecretReference("B", "env:B"))
     assert (spec.labels, spec.account, spec.currency) == ({"team": "trend"}, "main", "USDT")
     assert (spec.annualization, spec.renamed_from, spec.depends_on) == (252, "old", ("feed",))
-    assert (spec.allow_major, spec.risk, spec.alerts) == (True, {"max": 1}, {"x": 2})
+    assert (spec.allow_major, spec.risk, spec.alerts) == (
+        True,
+        {"daily_loss": 1},
+        {"rules": {"quiet": {"when": {"no_data": "5m"}}}},
+    )
 
 
 def test_lease_keeps_its_proportions():

@@ -1,12 +1,14 @@
 """From what the controller tells to messages that wait: routes of git, authors, audit, parts, restarts."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from controller.database import Database
+from controller.database.alerts import AlertRow, save_alerts
 from controller.database.audit import add_audit
 from controller.database.notifications import newest_audit
 from controller.notifications.destinations import Destination
@@ -183,3 +185,33 @@ async def test_a_restart_tells_nothing_twice_and_misses_nothing(database: Databa
     async with Life(database, controller, clock, inbox) as life:
         await life.pass_time(30)
     assert inbox.to("desk") == ["[desk-1] grid-3 Degraded: CrashLoop; grid-2 well again"]
+
+
+async def test_alerts_of_another_process_are_told_once_and_when_they_are_over(database: Database) -> None:
+    """What the web judged goes the way of its bot's routes; muted or looked after, nobody hears of it."""
+    inbox, clock, controller = Inbox(), FakeClock(NOW), FakeController(ROUTES)
+    controller.bots["grid-1"] = status("grid-1", *WELL)
+
+    async def become(rule: str, state: str, **more: object) -> None:
+        standing = {"state": state, "since": clock.time(), "text": "memory is 95, above 90", **more}
+        alert = {"bot": "grid-1", "rule": rule, "severity": "critical", "state": standing}
+        text = json.dumps(alert | {"muted": rule == "muted", "risk": rule == "risk-drawdown"})
+        row = AlertRow("grid-1", rule, state, clock.time(), text)
+        await database.run(lambda connection: save_alerts(connection, [row], [row]))
+
+    async with Life(database, controller, clock, inbox) as life:
+        await become("memory", "firing")
+        await become("muted", "firing")
+        await become("looked-after", "firing", acked_by="ann")
+        await become("risk-drawdown", "firing", action_text="suspended")
+        await life.pass_time(20)
+    inbox.taken, before = [], inbox.taken
+    async with Life(database, controller, clock, inbox) as life:
+        await become("memory", "ok")
+        await life.pass_time(20)
+    first = next(one for one in before if one.destination == "desk")
+    assert first.title == "[desk-1] grid-1 alert memory; grid-1 alert risk-drawdown"
+    assert "why: memory is 95, above 90 (suspended)" in first.body
+    assert "herdsman resume grid-1" in first.body
+    assert "http://h:1/bots/grid-1" in first.body
+    assert inbox.to("desk") == ["[desk-1] grid-1: memory well again"]

@@ -1,0 +1,70 @@
+"""Alerts, put together: the desk that judges, the book that keeps, the markets whose hours rules follow."""
+
+import asyncio
+import contextlib
+import logging
+import time
+
+from cli.service.telemetry_parts import Telemetry
+from controller.clock import SystemClock
+from controller.database import Database
+from controller.markets import Markets
+from schemas.errors import HerdsmanError
+from telemetry.alert_desk import AlertDesk
+from web.alerts import Alerts, Bots, ControllersHands, DatabaseAlerts, Watched
+
+_LOG = logging.getLogger(__name__)
+
+
+class MarketHours:
+    """Says whether a market is open; its calendar is read once somebody asks for it."""
+
+    def __init__(self) -> None:
+        self._wanted: frozenset[str] = frozenset()
+        self.markets = Markets(SystemClock(), lambda: None)
+
+    def is_open(self, calendar: str, now: float) -> bool:
+        """Say whether a market is open; where its hours are not known, as if it were."""
+        if calendar not in self._wanted:
+            self._wanted |= {calendar}
+            self.markets.want(self._wanted)
+        spans = self.markets.sessions.get(calendar)
+        return spans is None or any(start <= now < end for start, end in spans)
+
+
+def make_alerts(telemetry: Telemetry, database: Database, controller: Watched) -> tuple[Alerts, MarketHours]:
+    """Return the alerts of all bots, and the market hours that they follow."""
+    hours = MarketHours()
+    book = DatabaseAlerts(database, time.time)
+    desk = AlertDesk(book, ControllersHands(controller), telemetry.health, time.time, hours.is_open)
+    bots = Bots(controller)
+    desk.setup, desk.fleet, desk.bots = bots.setup, bots.rules, bots.names
+    desk.figures = lambda bot, mode: [one for one in telemetry.trading.accounts(bot) if one.mode == mode]
+    figures = telemetry.health
+    figures.reads("herdsman_alerts_firing", lambda: float(len(desk.firing)))
+    figures.reads("herdsman_alert_rules", lambda: float(desk.rules))
+    return Alerts(desk, book, time.time), hours
+
+
+def start_alerts(alerts: Alerts | None, hours: MarketHours) -> "list[asyncio.Task[None]]":
+    """Have alerts judged and acted upon from now on."""
+    if alerts is None:
+        return []
+    judging = asyncio.create_task(alerts.desk.run())
+    judging.add_done_callback(_report)
+    return [judging, asyncio.create_task(hours.markets.run())]
+
+
+async def end_alerts(alerts: Alerts | None, tasks: "list[asyncio.Task[None]]") -> None:
+    """End it, and keep what moved last."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if alerts is not None:
+        with contextlib.suppress(HerdsmanError):  # it is judged again after the next start
+            await alerts.desk.flush()
+
+
+def _report(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _LOG.critical("alerts are not judged any more: restart herdsman", exc_info=error)

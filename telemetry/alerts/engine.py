@@ -1,0 +1,351 @@
+"""The engine: takes what bots do as it comes, judges the rules that it touches, and says what moved. Pure.
+
+What changes nothing costs next to nothing: a sample within the quiet range of its series is compared and
+forgotten. What time alone can change (silence, a duration, an end) waits in a heap for its moment.
+"""
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from schemas.alert_rules import AlertRule
+from schemas.conditions import (
+    Anomaly,
+    Change,
+    Errs,
+    Happens,
+    IsJudged,
+    Leaf,
+    NoData,
+    Subject,
+    leaves,
+)
+from schemas.regular_expressions import LONGEST_SUBJECT, compiled
+from telemetry.alerts.judging import judge, silent_since
+from telemetry.alerts.states import AlertState, Found, State, moved, next_look
+from telemetry.alerts.values import BUCKETS, Labels, Point
+from telemetry.alerts.watch import FIGURE, BotProfile, Watch, slot_name
+from telemetry.levels import LEVELS
+from telemetry.records import Event, Sample
+
+STALE = 300.0
+"""Seconds after which what a bot said is not judged any more: it came late, and says how things were."""
+LEAST_EVERY = 5.0
+"""Least seconds between two looks at how a value changed."""
+_SIBLINGS_FOR = 15.0
+"""Seconds for which the values of siblings are used again."""
+_RANKS = {level: rank for rank, level in enumerate(LEVELS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An alert that moved: of which rule, for whom, from what to what."""
+
+    rule: AlertRule
+    bot: BotProfile
+    before: AlertState
+    state: AlertState
+    at: float
+
+    @property
+    def fires(self) -> bool:
+        """Whether it began to fire."""
+        return self.state.state is State.FIRING and self.before.state is not State.FIRING
+
+    @property
+    def recovers(self) -> bool:
+        """Whether it fires no more."""
+        return self.before.state is State.FIRING and self.state.state is not State.FIRING
+
+
+class Engine:
+    """All bots under their rules. `tell` hears of every alert that moved; `open` says whether a market is."""
+
+    def __init__(
+        self, tell: Callable[[Moved], None], is_open: Callable[[str, float], bool] | None = None
+    ) -> None:
+        self._tell = tell
+        self._is_open = is_open or (lambda _calendar, _now: True)
+        self.watches: dict[str, Watch] = {}
+        self._heap: list[tuple[float, int, str, int]] = []
+        self._order = itertools.count()
+        self._groups: dict[tuple[str, str, str], set[str]] = {}
+        self._siblings: dict[tuple[str, str, str, str], tuple[float, list[float]]] = {}
+        self._now = 0.0
+        self.judged = 0
+        """How many times a rule was judged."""
+
+    def set_bot(
+        self,
+        profile: BotProfile,
+        rules: Sequence[AlertRule],
+        now: float,
+        known: Mapping[str, AlertState] | None = None,
+    ) -> Watch:
+        """Put a bot under rules; `known`: how they stood in an earlier life. What goes on stays as it is."""
+        before = self.watches.get(profile.bot)
+        watch = Watch(profile, rules, now)
+        if before is not None:
+            self._leave(before)
+            watch.adopt(before)
+            if profile.running and not before.profile.running:
+                watch.started_at = now
+            self._drop_gone(before, watch, now)
+        elif known:
+            watch.states = [
+                known.get(rule.name, state) for rule, state in zip(rules, watch.states, strict=True)
+            ]
+        self.watches[profile.bot] = watch
+        self._groups.setdefault(_group(profile), set()).add(profile.bot)
+        for place in range(len(watch.rules)):
+            self._plan(watch, place, now)
+        if before is not None and before.profile.running != profile.running:
+            for place in watch.places_of(NoData):
+                self._judge(watch, place, now)
+        return watch
+
+    def forget(self, bot: str, now: float) -> None:
+        """Drop a bot that is gone; its alerts end."""
+        watch = self.watches.pop(bot, None)
+        if watch is not None:
+            self._leave(watch)
+            for rule, state in zip(watch.rules, watch.states, strict=True):
+                if state.state is not State.OK:
+                    self._tell(
+                        Moved(rule, watch.profile, state, AlertState(since=now, text="the bot is gone"), now)
+                    )
+
+    def samples(self, bot: str, samples: Sequence[Sample], now: float) -> None:
+        """Take new samples of a bot."""
+        watch = self.watches.get(bot)
+        if watch is None:
+            return
+        slots = watch.slots
+        if not slots:
+            return
+        touched: set[int] = set()
+        for sample in samples:
+            slot = slots.get(sample.name)
+            if slot is None:
+                continue
+            slot.at = now
+            if slot.low <= sample.value <= slot.high:
+                continue
+            if sample.time >= now - STALE and slot.put(sample.labels, sample.time, sample.value):
+                touched.update(slot.rules)
+        if touched:
+            self._judge_all(watch, touched, now)
+
+    def figures(
+        self, bot: str, found: Iterable[tuple[Labels, Mapping[str, float | None]]], now: float
+    ) -> None:
+        """Take a bot's trading figures, of each account and currency, as they are now."""
+        watch = self.watches.get(bot)
+        if watch is None:
+            return
+        touched: set[int] = set()
+        for labels, values in found:
+            for name in watch.figures:
+                value, slot = values.get(name), watch.slots[FIGURE + name]
+                if value is not None and not slot.low <= value <= slot.high and slot.put(labels, now, value):
+                    touched.update(slot.rules)
+        if touched:
+            self._judge_all(watch, touched, now)
+
+    def events(self, bot: str, events: Sequence[Event], now: float) -> None:
+        """Take new events of a bot."""
+        watch = self.watches.get(bot)
+        if watch is None:
+            return
+        if any(event.stream != "launcher" for event in events):
+            watch.seen_at[""] = now
+        touched = set(watch.waiting)
+        if not watch.kinds and not touched:
+            return
+        every = "" in watch.kinds
+        for event in events:
+            if every or event.kind in watch.kinds:
+                watch.seen_at[event.kind] = now
+                if event.time >= now - STALE:
+                    self._count(watch, event, now, touched)
+        if touched:
+            self._judge_all(watch, touched, now)
+
+    def error(self, bot: str, identity: str, at: float, what: str, text: str, now: float) -> None:
+        """Take an error group that is `new`, or has `regressed`."""
+        watch = self.watches.get(bot)
+        if watch is None or not watch.wants_errors or at < now - STALE:
+            return
+        watch.note_error(identity, at, what, text)
+        self._judge_all(watch, set(watch.places_of(Errs)), now)
+
+    def verdict(self, bot: str, verdict: str, text: str, now: float) -> None:
+        """Take how herdsman judges a bot's life now."""
+        watch = self.watches.get(bot)
+        if watch is None or (watch.judged_as, watch.judged_text) == (verdict, text):
+            return
+        watch.judged_as, watch.judged_text = verdict, text
+        self._judge_all(watch, set(watch.places_of(IsJudged)), now)
+
+    def due(self, now: float, most: int = 200) -> bool:
+        """Judge what time has come for, at most so many rules; say whether there is more to do now."""
+        for _ in range(most):
+            if not self._heap or self._heap[0][0] > now:
+                return False
+            at, _, bot, place = heapq.heappop(self._heap)
+            watch = self.watches.get(bot)
+            if watch is not None and place < len(watch.due) and watch.due[place] == at:
+                watch.due[place] = None
+                self._judge(watch, place, now)
+        return bool(self._heap) and self._heap[0][0] <= now
+
+    def next_due(self) -> float | None:
+        """Return when there is something to judge, None where nothing waits."""
+        return self._heap[0][0] if self._heap else None
+
+    def acknowledge(self, bot: str, rule: str, state: AlertState) -> None:
+        """Put another state in the place of a rule's: only what people or actions noted differs."""
+        watch = self.watches.get(bot)
+        if watch is None:
+            return
+        for place, one in enumerate(watch.rules):
+            if one.name == rule:
+                watch.states[place] = state
+
+    def state_of(self, bot: str, rule: str) -> tuple[AlertRule, BotProfile, AlertState] | None:
+        """Return how a rule stands for a bot, None where there is none of that name."""
+        watch = self.watches.get(bot)
+        if watch is None:
+            return None
+        return next(
+            (
+                (one, watch.profile, state)
+                for one, state in zip(watch.rules, watch.states, strict=True)
+                if one.name == rule
+            ),
+            None,
+        )
+
+    def _leave(self, watch: Watch) -> None:
+        members = self._groups.get(_group(watch.profile))
+        if members is not None:
+            members.discard(watch.profile.bot)
+
+    def _drop_gone(self, before: Watch, watch: Watch, now: float) -> None:
+        names = {rule.name for rule in watch.rules}
+        for rule, state in zip(before.rules, before.states, strict=True):
+            if rule.name not in names and state.state is not State.OK:
+                ended = AlertState(since=now, text="the rule is gone")
+                self._tell(Moved(rule, watch.profile, state, ended, now))
+
+    def _judge_all(self, watch: Watch, places: Iterable[int], now: float) -> None:
+        for place in sorted(places):
+            self._judge(watch, place, now)
+
+    def _judge(self, watch: Watch, place: int, now: float) -> None:
+        """Judge one rule of a bot, and tell where that moved it."""
+        self._now = now
+        self.judged += 1
+        rule, before = watch.rules[place], watch.states[place]
+        if rule.calendar and not self._is_open(rule.calendar, now):
+            found = Found(False, f"the market {rule.calendar} is closed")
+        else:
+            found = judge(rule.when, watch, now, before.state is not State.OK, self._of_siblings)
+        after = watch.states[place] = moved(before, rule, found, now)
+        self._plan(watch, place, now)
+        if after.state is not before.state:
+            watch.note_waiting(place)
+        for slot in watch.slots_of[place]:
+            watch.requiet(slot)
+        if after.state is not before.state:
+            self._tell(Moved(rule, watch.profile, before, after, now))
+
+    def _plan(self, watch: Watch, place: int, now: float) -> None:
+        """Put a rule into the heap where time alone may change it."""
+        rule, state = watch.rules[place], watch.states[place]
+        moments = [_look_at(leaf, watch, now) for leaf in leaves(rule.when)]
+        known = [moment for moment in (next_look(state, rule, now), *moments) if moment is not None]
+        if rule.calendar:
+            known.append(now + 60.0)
+        if not known:
+            watch.due[place] = None
+            return
+        at = max(min(known), now)
+        planned = watch.due[place]
+        if planned is not None and planned <= at:
+            return
+        watch.due[place] = at
+        heapq.heappush(self._heap, (at, next(self._order), watch.profile.bot, place))
+
+    def _count(self, watch: Watch, event: Event, now: float, touched: set[int]) -> None:
+        for place, rule in enumerate(watch.rules):
+            for leaf in leaves(rule.when):
+                if isinstance(leaf, Happens) and meets(leaf, event):
+                    watch.happened[id(leaf)].append(min(event.time, now))
+                    touched.add(place)
+
+    def _of_siblings(self, watch: Watch, of: Subject) -> Sequence[float]:
+        """Return the newest values of the others of a bot's program; of each bot the largest."""
+        profile = watch.profile
+        key = (*_group(profile), slot_name(of))
+        known = self._siblings.get(key)
+        if known is None or not known[0] <= self._now < known[0] + _SIBLINGS_FOR:
+            known = self._siblings[key] = (self._now, list(self._values(_group(profile), of)))
+        return known[1]
+
+    def _values(self, group: tuple[str, str, str], of: Subject) -> Iterable[float]:
+        name = slot_name(of)
+        for bot in self._groups.get(group, ()):
+            watch = self.watches.get(bot)
+            slot = watch.slots.get(name) if watch is not None else None
+            if slot is not None:
+                values = [value for at, value, _ in slot.matching(of.labels) if self._now - at <= STALE]
+                if values:
+                    yield max(values)
+
+
+def _group(profile: BotProfile) -> tuple[str, str, str]:
+    return profile.program, profile.environment, profile.mode
+
+
+def _look_at(leaf: Leaf, watch: Watch, now: float) -> float | None:
+    """Return when a condition may change though nothing comes."""
+    if isinstance(leaf, NoData):
+        if not watch.profile.running:
+            return None
+        at = silent_since(leaf, watch) + leaf.after
+        return at if at > now else None
+    if isinstance(leaf, Change | Anomaly):
+        return now + max(leaf.over / BUCKETS, LEAST_EVERY)
+    if isinstance(leaf, Happens):
+        times = watch.happened[id(leaf)]
+        return times[0] + leaf.within if len(times) == leaf.count and times[0] + leaf.within > now else None
+    if isinstance(leaf, Errs):
+        ends = [at + leaf.within for at, _, _ in watch.news.values()]
+        return min((end for end in ends if end > now), default=None)
+    return None
+
+
+def meets(leaf: Happens, event: Event) -> bool:
+    """Say whether an event is one that a condition counts."""
+    if leaf.kind and event.kind != leaf.kind:
+        return False
+    if leaf.level and _RANKS.get(event.level, 0) < _RANKS[leaf.level]:
+        return False
+    for name, wanted in leaf.fields.items():
+        value = event.data.get(name)
+        said = str(value).lower() if isinstance(value, bool) else str(value) if value is not None else ""
+        if said != wanted:
+            return False
+    if not leaf.text:
+        return True
+    return compiled(leaf.text).search(event.message[:LONGEST_SUBJECT]) is not None
+
+
+def loaded(watch: Watch, of: Subject, over: float, labels: Labels, points: Sequence[Point]) -> None:
+    """Give a bot's history what a store knows of the time before."""
+    slot = watch.slots.get(slot_name(of))
+    for history in slot.histories if slot else ():
+        if history.over == over:
+            history.load(labels, points)

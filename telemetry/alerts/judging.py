@@ -1,0 +1,258 @@
+"""Whether a condition is true of a bot now, false, or not known, and why in words."""
+
+from collections.abc import Callable, Sequence
+
+from schemas.conditions import (
+    AllOf,
+    Anomaly,
+    AnyOf,
+    Change,
+    Condition,
+    Errs,
+    Happens,
+    IsJudged,
+    Leaf,
+    Level,
+    NoData,
+    Not,
+    Subject,
+    Threshold,
+)
+from telemetry.alerts.anomaly import LEAST_SIBLINGS, robust_z
+from telemetry.alerts.states import Found
+from telemetry.alerts.values import Point
+from telemetry.alerts.watch import Watch, labels_text, slot_name
+
+GONE_AFTER = 3600.0
+"""Seconds without a sample after which a value says nothing any more of how things are."""
+UNKNOWN = Found(None)
+Siblings = Callable[[Watch, Subject], Sequence[float]]
+"""Returns the newest values of a bot's siblings: the others of its program, environment and mode."""
+
+
+def judge(condition: Condition, watch: Watch, now: float, latched: bool, siblings: Siblings) -> Found:
+    """Return what a condition comes to; `latched`: it was true, so that it holds until it is clear."""
+    if isinstance(condition, AllOf):
+        return _all([judge(one, watch, now, latched, siblings) for one in condition.parts])
+    if isinstance(condition, AnyOf):
+        return _any([judge(one, watch, now, latched, siblings) for one in condition.parts])
+    if isinstance(condition, Not):
+        found = judge(condition.part, watch, now, latched, siblings)
+        if found.truth is None:
+            return found
+        return Found(not found.truth, f"not: {found.text}" if found.text else "", found.value, found.samples)
+    return _leaf(condition, watch, now, latched, siblings)
+
+
+def _all(parts: Sequence[Found]) -> Found:
+    for one in parts:
+        if one.truth is False:
+            return one
+    if any(one.truth is None for one in parts):
+        return UNKNOWN
+    return _joined(True, parts, " and ")
+
+
+def _any(parts: Sequence[Found]) -> Found:
+    true = [one for one in parts if one.truth]
+    if true:
+        return _joined(True, true, "; ")
+    if any(one.truth is None for one in parts):
+        return UNKNOWN
+    return _joined(False, parts, "; ")
+
+
+def _joined(truth: bool, parts: Sequence[Found], word: str) -> Found:
+    first = next((one for one in parts if one.value is not None), parts[0])
+    return Found(truth, word.join(one.text for one in parts if one.text), first.value, first.samples)
+
+
+def _leaf(leaf: Leaf, watch: Watch, now: float, latched: bool, siblings: Siblings) -> Found:
+    if isinstance(leaf, Threshold):
+        return _threshold(leaf, watch, now, latched)
+    if isinstance(leaf, Change):
+        return _change(leaf, watch, now)
+    if isinstance(leaf, Anomaly):
+        return _anomaly(leaf, watch, now, siblings)
+    if isinstance(leaf, NoData):
+        return _silence(leaf, watch, now)
+    if isinstance(leaf, Happens):
+        return _happened(leaf, watch, now)
+    if isinstance(leaf, Errs):
+        return _errors(leaf, watch, now)
+    return _verdict(leaf, watch)
+
+
+def _points(of: Subject, watch: Watch, now: float) -> list[tuple[float, float, str]]:
+    """Return time, value and name of what is measured, of the series that are not gone."""
+    slot = watch.slots.get(slot_name(of))
+    if slot is None:
+        return []
+    found = slot.matching(of.labels)
+    return [(at, value, labels_text(labels)) for at, value, labels in found if now - at <= GONE_AFTER]
+
+
+def _threshold(leaf: Threshold, watch: Watch, now: float, latched: bool) -> Found:
+    points = _points(leaf.of, watch, now)
+    if not points:
+        return _nothing(leaf.of, watch)
+    for level, sign, word in ((leaf.above, 1.0, "above"), (leaf.below, -1.0, "below")):
+        if level is None:
+            continue
+        used = leaf.clear if latched and leaf.clear is not None else level
+        bound = watch.limit_of(leaf, used)
+        if bound is None:
+            continue
+        _, value, name = max(points, key=lambda point: point[1] * sign)
+        if (value - bound) * sign > 0:
+            said = f"{_named(leaf.of, name)} is {_number(value)}, {word} {_bound_text(used, bound)}"
+            return Found(True, said, value, _recent(leaf.of, watch))
+    _, value, name = points[0]
+    return Found(False, f"{_named(leaf.of, name)} is {_number(value)}", value, _recent(leaf.of, watch))
+
+
+def _nothing(of: Subject, watch: Watch) -> Found:
+    """Return what no value comes to: one that vanished is no problem by itself, one never seen unknown."""
+    slot = watch.slots.get(slot_name(of))
+    if slot is not None and slot.points:
+        return Found(False, f"{of.name} has had no value for an hour")
+    return UNKNOWN
+
+
+def _change(leaf: Change, watch: Watch, now: float) -> Found:
+    slot = watch.slots.get(slot_name(leaf.of))
+    points = _points(leaf.of, watch, now)
+    if slot is None or not points:
+        return UNKNOWN
+    history = next(one for one in slot.histories if one.over == leaf.over)
+    worst: Found = UNKNOWN
+    for at, value, labels in slot.matching(leaf.of.labels):
+        own = {name: word for name, word in labels.items() if name not in _BOT}
+        before = [point for points in history.since(own, now - leaf.over) for point in points]
+        if not before:
+            continue
+        found = _moved(leaf, value, before, labels_text(labels), at)
+        if found.truth:
+            return found
+        worst = found
+    return worst
+
+
+_BOT = frozenset({"fleet", "bot", "program", "env", "__name__"})
+
+
+def _moved(leaf: Change, value: float, before: Sequence[Point], name: str, at: float) -> Found:
+    span = f"within {_span(leaf.over)}"
+    for level, sign, word in ((leaf.rises, 1.0, "rose"), (leaf.falls, -1.0, "fell")):
+        if level is None:
+            continue
+        start = (min if sign > 0 else max)(value for _, value in before)
+        moved = (value - start) * sign
+        share = moved / abs(start) * 100 if start else None
+        amount = share if level.percent else moved
+        if amount is not None and amount >= level.amount:
+            by = f"{share:.3g}%" if level.percent else _number(moved)
+            said = f"{_named(leaf.of, name)} {word} by {by} {span}, from {_number(start)} to {_number(value)}"
+            return Found(True, said, value, (*before[-7:], (at, value)))
+    return Found(False, f"{_named(leaf.of, name)} is {_number(value)}", value, (*before[-7:], (at, value)))
+
+
+def _anomaly(leaf: Anomaly, watch: Watch, now: float, siblings: Siblings) -> Found:
+    slot = watch.slots.get(slot_name(leaf.of))
+    points = _points(leaf.of, watch, now)
+    if slot is None or not points:
+        return UNKNOWN
+    history = next(one for one in slot.histories if one.over == leaf.over)
+    found: Found = UNKNOWN
+    for at, value, labels in slot.matching(leaf.of.labels):
+        if leaf.siblings:
+            z = robust_z(value, siblings(watch, leaf.of), LEAST_SIBLINGS)
+        else:
+            own = {name: word for name, word in labels.items() if name not in _BOT}
+            past = [one for points in history.since(own, now - leaf.over) for one in points if one[0] < at]
+            z = robust_z(value, [one[1] for one in past])
+        if z is None:
+            continue
+        against = "its siblings" if leaf.siblings else f"its last {_span(leaf.over)}"
+        said = (
+            f"{_named(leaf.of, labels_text(labels))} is {_number(value)}, {z:+.1f} deviations from {against}"
+        )
+        found = Found(abs(z) > leaf.score, said, value, _recent(leaf.of, watch))
+        if found.truth:
+            return found
+    return found
+
+
+def silent_since(leaf: NoData, watch: Watch) -> float:
+    """Return since when nothing came."""
+    if leaf.metric:
+        slot = watch.slots.get(leaf.metric)
+        return max(slot.at if slot else 0.0, watch.started_at)
+    return max(watch.seen_at.get(leaf.kind, 0.0), watch.started_at)
+
+
+def _silence(leaf: NoData, watch: Watch, now: float) -> Found:
+    if not watch.profile.running:
+        return Found(False, "the bot is not meant to run")
+    quiet = now - silent_since(leaf, watch)
+    what = leaf.metric or (f"{leaf.kind} line" if leaf.kind else "line")
+    if quiet >= leaf.after:
+        return Found(True, f"no {what} for {_span(quiet)}", quiet)
+    return Found(False, f"{what}s come", quiet)
+
+
+def _happened(leaf: Happens, watch: Watch, now: float) -> Found:
+    times = watch.happened.get(id(leaf), ())
+    recent = [at for at in times if at > now - leaf.within]
+    what = leaf.kind or leaf.text or leaf.level
+    more = f"{len(recent)} times " if leaf.count > 1 else ""
+    if len(recent) >= leaf.count:
+        fields = ", ".join(f"{name} {value}" for name, value in leaf.fields.items())
+        said = f"{what}{f' ({fields})' if fields else ''} {more}within {_span(leaf.within)}"
+        return Found(True, said, float(len(recent)), tuple((at, 1.0) for at in recent[-8:]))
+    return Found(False, f"{what} {len(recent)} times within {_span(leaf.within)}", float(len(recent)))
+
+
+def _errors(leaf: Errs, watch: Watch, now: float) -> Found:
+    fresh = [
+        (at, what, text)
+        for at, what, text in watch.news.values()
+        if at > now - leaf.within and (leaf.what == "any" or what == leaf.what)
+    ]
+    if len(fresh) >= leaf.count:
+        _, what, text = fresh[-1]
+        more = f", and {len(fresh) - 1} more" if len(fresh) > 1 else ""
+        return Found(True, f"{what} error: {text}{more}", float(len(fresh)))
+    return Found(False, f"no {'' if leaf.what == 'any' else leaf.what} error for {_span(leaf.within)}", 0.0)
+
+
+def _verdict(leaf: IsJudged, watch: Watch) -> Found:
+    if not watch.judged_as:
+        return UNKNOWN
+    return Found(watch.judged_as in leaf.verdicts, watch.judged_text or watch.judged_as)
+
+
+def _recent(of: Subject, watch: Watch) -> tuple[Point, ...]:
+    slot = watch.slots.get(slot_name(of))
+    return tuple(slot.recent) if slot else ()
+
+
+def _named(of: Subject, labels: str) -> str:
+    return f"{of.name} ({labels})" if labels else of.name
+
+
+def _number(value: float) -> str:
+    if value and (abs(value) >= 1e15 or abs(value) < 1e-4):
+        return f"{value:.4g}"
+    return f"{value:,.6g}" if abs(value) < 1000 else f"{value:,.2f}"
+
+
+def _bound_text(level: Level, bound: float) -> str:
+    return f"{level.text} ({_number(bound)})" if level.percent else level.text
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"

@@ -1,0 +1,106 @@
+"""What alerts need of the world: where they are kept, who bots are, who acts. See `web/alerts.py`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+
+from schemas.alert_rules import AlertRule
+from telemetry.alerts.states import AlertState
+from telemetry.alerts.watch import BotProfile
+
+
+class What(StrEnum):
+    """What happened to an alert, as its history tells it."""
+
+    NOTHING = ""
+    """Nothing that the history tells: it became pending, or is muted no more."""
+    FIRED = "fired"
+    RECOVERED = "recovered"
+    ACTED = "acted"
+    FAILED = "failed"
+    """Its action did not work."""
+    ACKNOWLEDGED = "acknowledged"
+
+
+class Kept(Struct, frozen=True):
+    """How a rule stands for a bot, as it is kept, shown and told of; times in Unix seconds.
+
+    `bot` is "" where it is about an account. `text` says what `what` was, in words.
+    """
+
+    bot: str
+    rule: str
+    severity: str
+    state: AlertState
+    at: float
+    what: What = What.NOTHING
+    text: str = ""
+    message: str = ""
+    """What the rule itself says to people."""
+    program: str = ""
+    account: str = ""
+    environment: str = ""
+    mode: str = ""
+    muted: bool = False
+    does: str = ""
+    """The rule's action where that is more than telling people."""
+    stop_for: float | None = None
+    """How many seconds a bot stays stopped that the action stops, None for until it is resumed."""
+    risk: bool = False
+    """It is a risk limit, not a rule."""
+    built_in: bool = False
+
+
+class Muting(Struct, frozen=True):
+    """An operator's word that nobody is told of alerts until a Unix time: of a bot, of a rule ("" is any)."""
+
+    id: str
+    bot: str
+    rule: str
+    until: float
+    by: str
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A bot and its own rules."""
+
+    profile: BotProfile
+    rules: tuple[AlertRule, ...] = ()
+
+
+class AlertBook(Protocol):
+    """Keeps alerts, their history, and mutes. Every method raises HerdsmanError where it cannot."""
+
+    async def load(self) -> tuple[list[Kept], list[Muting]]:
+        """Return the alerts that are not ok, and the mutes."""
+        ...
+
+    async def keep(self, moved: Sequence[Kept]) -> None:
+        """Keep how alerts stand now, in this order, and in the history what happened to them."""
+        ...
+
+
+class Hands(Protocol):
+    """Acts on bots, as an operator could."""
+
+    def stopped_by(self, bot: str) -> tuple[str, ...]:
+        """Return by whose word a bot must not run now."""
+        ...
+
+    async def acted_since(self, bot: str, by: str, at: float) -> bool:
+        """Say whether a bot was stopped by somebody since a Unix time, whether or not it runs again."""
+        ...
+
+    async def suspend(self, bot: str, by: str, reason: str, until: float | None) -> None:
+        """Stop a bot, until an operator resumes it or until a Unix time."""
+        ...
+
+    async def kill(self, bot: str, by: str, reason: str) -> None:
+        """Turn a bot's kill switch on."""
+        ...

@@ -1,0 +1,265 @@
+"""The desk: alerts are kept before anybody is told or anything is done; restarts, mutes, actions, faults."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from schemas.alert_rules import AlertRule
+from schemas.errors import NotFound, StoreUnavailable
+from telemetry.alert_desk import AlertDesk
+from telemetry.alerts.ports import Kept, Muting, Setup, What
+from telemetry.alerts.states import Doing, State
+from telemetry.alerts.watch import BotProfile
+from telemetry.records import Sample
+from tests.unit.telemetry.alerts.desk import NOW, PROFILE, rule
+
+HIGH = {"metric": "bot_x", "above": 1}
+
+
+class Book:
+    """An `AlertBook` in memory that can be away."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str], Kept] = {}
+        self.past: list[Kept] = []
+        self.mutes: list[Muting] = []
+        self.away = False
+
+    async def load(self) -> tuple[list[Kept], list[Muting]]:
+        return [one for one in self.rows.values() if one.state.state is not State.OK], self.mutes
+
+    async def keep(self, moved: Sequence[Kept]) -> None:
+        if self.away:
+            raise StoreUnavailable("the database is away")
+        self.rows |= {(one.bot, one.rule): one for one in moved}
+        self.past += [one for one in moved if one.what]
+
+
+class FakeHands:
+    """Stops bots as it is asked, or does not."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self.stopped: dict[str, str] = {}
+        self.trouble: Exception | None = None
+        self.acted: set[tuple[str, str]] = set()
+
+    def stopped_by(self, bot: str) -> tuple[str, ...]:
+        return (self.stopped[bot],) if bot in self.stopped else ()
+
+    async def acted_since(self, bot: str, by: str, at: float) -> bool:
+        return (bot, by) in self.acted
+
+    async def suspend(self, bot: str, by: str, reason: str, until: float | None) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.asked.append(("suspend", bot, by, reason, "" if until is None else f"{until - NOW:.0f} s"))
+        self.stopped[bot] = by
+        self.acted.add((bot, by))
+
+    async def kill(self, bot: str, by: str, reason: str) -> None:
+        self.asked.append(("kill", bot, by, reason))
+        self.stopped[bot] = by
+
+
+class Service:
+    """One life of a desk over a book, with one bot and its rules."""
+
+    def __init__(
+        self, book: Book, hands: FakeHands, *rules: AlertRule, fleet: Sequence[AlertRule] = ()
+    ) -> None:
+        self.now = NOW
+        self.told: list[Kept] = []
+        self.setups = {"sma": Setup(PROFILE, rules)}
+        self.desk = AlertDesk(book, hands, clock=lambda: self.now, built_in=())
+        self.desk.setup, self.desk.fleet, self.desk.bots = (
+            self.setups.get,
+            lambda: fleet,
+            lambda: list(self.setups),
+        )
+        self.desk.told = self.told.extend
+
+    def value(self, value: float, bot: str = "sma") -> None:
+        self.desk.samples(bot, [Sample("bot_x", {"bot": bot}, self.now, value)])
+
+    async def until(self, met: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        async with asyncio.timeout(90):
+            while not met():  # noqa: ASYNC110 - several parts may bring it about
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def living(service: Service) -> AsyncIterator[Service]:
+    task = asyncio.create_task(service.desk.run())
+    await service.until(lambda: service.desk.complete)
+    try:
+        yield service
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_alert_is_kept_then_told() -> None:
+    """Nobody hears of an alert that a restart would not know; what a rule says comes with it."""
+    book = Book()
+    async with living(Service(book, FakeHands(), rule(HIGH, message="too much"))) as service:
+        book.away = True
+        service.value(2)
+        await asyncio.sleep(0)
+        assert service.told == []
+        book.away = False
+        await service.until(lambda: bool(service.told))
+    assert [(one.what, one.text, one.message) for one in book.past] == [
+        (What.FIRED, "bot_x is 2, above 1", "too much")
+    ]
+
+
+async def test_alert_that_fires_goes_on_after_a_restart() -> None:
+    """A restart tells nothing anew of an alert that still fires, and knows since when it does."""
+    book = Book()
+    async with living(Service(book, FakeHands(), rule(HIGH))) as service:
+        service.value(2)
+        await service.until(lambda: bool(book.past))
+    async with living(Service(book, FakeHands(), rule(HIGH))) as again:
+        again.now += 100
+        again.value(3)
+        assert again.desk.standing()[0].state.since == NOW
+        again.value(0)
+        await again.until(lambda: len(book.past) == 2)
+    assert [one.what for one in book.past] == [What.FIRED, What.RECOVERED]
+
+
+async def test_alerts_of_what_is_gone_end_with_a_restart() -> None:
+    """Neither a rule nor a bot that went while herdsman was down fires for ever."""
+    book = Book()
+    async with living(Service(book, FakeHands(), rule(HIGH), rule(HIGH, "two"))) as service:
+        service.value(2)
+        await service.until(lambda: len(book.past) == 2)
+    async with living(Service(book, FakeHands(), rule(HIGH))) as again:
+        await again.until(lambda: len(book.past) == 3)
+        again.setups.clear()
+        again.desk.attend("sma")
+        await again.until(lambda: len(book.past) == 4)
+    assert [(one.rule, one.text) for one in book.past[2:]] == [
+        ("two", "the rule is gone"),
+        ("one", "the bot is gone"),
+    ]
+
+
+async def test_rule_suspends_once_with_its_reason() -> None:
+    """A bot is stopped by its rule's word, once, and what was done stands with the alert."""
+    hands = FakeHands()
+    async with living(Service(Book(), hands, rule(HIGH, action="suspend"))) as service:
+        service.value(2)
+        await service.until(lambda: service.desk.standing()[0].state.action is Doing.DONE)
+        service.value(3)
+        service.value(4)
+        await service.desk.flush()
+    assert hands.asked == [("suspend", "sma", "alert one", "bot_x is 2, above 1", "")]
+
+
+async def test_actions_stop_for_a_time_and_kill() -> None:
+    """`stop` ends by itself; `kill` turns the bot's kill switch on."""
+    hands = FakeHands()
+    stops = rule(HIGH, action="stop", stop_for="10m")
+    async with living(Service(Book(), hands, stops)) as service:
+        service.value(2)
+        await service.until(lambda: bool(hands.asked))
+    killed = FakeHands()
+    async with living(Service(Book(), killed, rule(HIGH, action="kill"))) as service:
+        service.value(2)
+        await service.until(lambda: bool(killed.asked))
+    assert hands.asked[0][4] == "600 s"
+    assert killed.asked == [("kill", "sma", "alert one", "bot_x is 2, above 1")]
+
+
+async def test_action_that_fails_is_shown_and_tried_again() -> None:
+    """Where no controller leads the bot runs on: it is said, and done as soon as it can be."""
+    hands, book = FakeHands(), Book()
+    hands.trouble = StoreUnavailable("no controller leads")
+    async with living(Service(book, hands, rule(HIGH, action="suspend"))) as service:
+        service.value(2)
+        await service.until(lambda: service.desk.standing()[0].state.action is Doing.FAILED)
+        hands.trouble = None
+        await service.until(lambda: service.desk.standing()[0].state.action is Doing.DONE)
+        await service.until(lambda: len(book.past) == 3)
+    assert [(one.what, one.text) for one in book.past[1:]] == [
+        (What.FAILED, "suspended failed: no controller leads"),
+        (What.ACTED, "suspended"),
+    ]
+
+
+async def test_action_is_done_after_a_restart_but_never_again() -> None:
+    """What was wanted when herdsman was killed is done by the next; what a person undid since is not."""
+    hands, book = FakeHands(), Book()
+    hands.trouble = StoreUnavailable("no controller leads")
+    async with living(Service(book, hands, rule(HIGH, action="suspend"))) as service:
+        service.value(2)
+        await service.until(lambda: service.desk.standing()[0].state.action is Doing.FAILED)
+        await service.until(lambda: book.rows["sma", "one"].state.action is Doing.FAILED)
+    wanted = dict(book.rows)
+    hands.trouble = None
+    async with living(Service(book, hands, rule(HIGH, action="suspend"))) as service:
+        await service.until(lambda: service.desk.standing()[0].state.action is Doing.DONE)
+    assert len(hands.asked) == 1
+    book.rows = wanted  # killed after it acted, before that was kept; then an operator resumed the bot
+    hands.stopped.clear()
+    async with living(Service(book, hands, rule(HIGH, action="suspend"))) as service:
+        await service.until(lambda: service.desk.standing()[0].state.action is Doing.DONE)
+    assert len(hands.asked) == 1
+
+
+async def test_bot_that_is_stopped_already_is_left_so() -> None:
+    """An operator's own suspension is not written over, and a bot that is gone is given up."""
+    hands = FakeHands()
+    hands.stopped["sma"] = "ann"
+    async with living(Service(Book(), hands, rule(HIGH, action="suspend"))) as service:
+        service.value(2)
+        await service.until(lambda: service.desk.standing()[0].state.action is Doing.DONE)
+        assert service.desk.standing()[0].state.action_text == "it is stopped already, by ann"
+    gone = FakeHands()
+    gone.trouble = NotFound("there is no bot sma")
+    async with living(Service(Book(), gone, rule(HIGH, action="suspend"))) as service:
+        service.value(2)
+        await service.until(lambda: service.desk.standing()[0].state.action is Doing.GIVEN_UP)
+    assert hands.asked == []
+
+
+async def test_mute_hides_an_alert_until_its_end() -> None:
+    """A muted alert is kept and shown; once the mute is over, what still fires is told."""
+    book = Book()
+    book.mutes = [Muting("m1", "sma", "", NOW + 50, "ann", "known", NOW)]
+    async with living(Service(book, FakeHands(), rule(HIGH))) as service:
+        service.value(2)
+        await service.until(lambda: bool(service.told))
+        assert service.told[0].muted
+        service.now += 60
+        service.desk.look_at_mutes()
+        await service.until(lambda: len(service.told) == 2)
+        assert not service.told[1].muted
+
+
+async def test_rules_of_the_fleet_select_and_are_overridden() -> None:
+    """A rule of the fleet is for the bots that it selects; a bot's own of that name takes its place."""
+    fleet = [
+        rule(HIGH, "everyone"),
+        rule(HIGH, "others", programs=["grid"]),
+        rule(HIGH, "mine"),
+        rule(HIGH, "off"),
+    ]
+    own = (rule({"metric": "bot_x", "above": 5}, "mine"), rule(HIGH, "off", enabled=False))
+    async with living(Service(Book(), FakeHands(), *own, fleet=fleet)) as service:
+        service.value(2)
+        standing = {one.rule: one.state.state for one in service.desk.standing()}
+    assert standing == {"everyone": State.FIRING, "mine": State.OK}
+
+
+async def test_fault_with_one_bot_harms_no_other() -> None:
+    """A bot whose setup cannot be read costs neither the batch nor the alerts of the others."""
+    service = Service(Book(), FakeHands(), rule(HIGH))
+    service.setups["bad"] = Setup(BotProfile("bad"), (None,))  # type: ignore[arg-type]
+    async with living(service):
+        service.value(2, bot="bad")
+        service.value(2)
+        assert [one.bot for one in service.desk.standing()] == ["sma"]

@@ -1,0 +1,312 @@
+"""Alerts between telemetry, which judges, and the controller: who bots are, who acts, where it is kept."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+from sqlalchemy import Connection
+
+from controller.database import Database
+from controller.database.alerts import (
+    AlertRow,
+    drop_mute,
+    load_alerts,
+    load_history,
+    load_mutes,
+    save_alerts,
+    save_mute,
+    trim_alerts,
+)
+from controller.database.audit import add_audit
+from controller.records import AuditEntry, KillProgress, Suspension
+from controller.scopes import bot_scope
+from controller.status import BotStatus, Health, Reason
+from schemas.alert_rules import AlertRule, read_rules
+from schemas.bot import BotSpec
+from schemas.errors import NotFound, UsageError
+from schemas.fleet import Watching
+from schemas.risk import read_risk
+from telemetry.alert_desk import AlertDesk
+from telemetry.alerts.ports import Kept, Muting, Setup, What
+from telemetry.alerts.states import State
+from telemetry.alerts.watch import BotProfile
+
+_TRIM_EVERY = 3600.0
+_AUDIT = 500
+MOST_MUTES = 500
+LONGEST_MUTE = 90 * 86400.0
+_NOT_RUNNING = frozenset({Reason.SUSPENDED, Reason.KILL_SWITCH, Reason.DISABLED, Reason.REMOVED})
+_encode = msgspec.json.Encoder().encode
+_kept = msgspec.json.Decoder(Kept)
+_muting = msgspec.json.Decoder(Muting)
+
+
+class Watched(Protocol):
+    """The controller, as far as alerts need it."""
+
+    def statuses(self) -> list[BotStatus]:
+        """Return every bot's status."""
+        ...
+
+    def status(self, name: str) -> BotStatus:
+        """Return one bot's status. Raises NotFound."""
+        ...
+
+    def spec(self, name: str) -> BotSpec | None:
+        """Return what a bot should be."""
+        ...
+
+    def watching(self) -> Watching | None:
+        """Return what the fleet looks out for, None while that is not known."""
+        ...
+
+    def suspended(self, name: str) -> tuple[Suspension, ...]:
+        """Return everything that keeps a bot from running."""
+        ...
+
+    async def suspend(
+        self, name: str, by: str, reason: str, until: float | None = None, *, token: str = ""
+    ) -> None:
+        """Keep a bot from running."""
+        ...
+
+    async def kill(self, scope: str, by: str, reason: str, *, token: str = "") -> KillProgress:
+        """Turn the kill switch of a scope on."""
+        ...
+
+    async def audit(self, limit: int = 100) -> list[AuditEntry]:
+        """Return what was done by whom, newest first."""
+        ...
+
+
+class Bots:
+    """Who bots are and what the fleet looks out for; each is read again only where it is another."""
+
+    def __init__(self, controller: Watched) -> None:
+        self._controller = controller
+        self._setups: dict[str, tuple[BotSpec, bool, Setup]] = {}
+        self._watching: Watching | None = None
+        self._rules: tuple[AlertRule, ...] = ()
+
+    def names(self) -> list[str]:
+        """Return the names of all bots."""
+        return [status.name for status in self._controller.statuses()]
+
+    def setup(self, bot: str) -> Setup | None:
+        """Return who a bot is, None where there is none of this name."""
+        try:
+            status = self._controller.status(bot)
+        except NotFound:
+            self._setups.pop(bot, None)
+            return None
+        spec = self._controller.spec(bot)
+        if spec is None:
+            return None
+        running = status.health is not Health.SUSPENDED and status.reason not in _NOT_RUNNING
+        known = self._setups.get(bot)
+        if known is not None and known[0] is spec and known[1] is running:
+            return known[2]
+        found = _setup(spec, running=running)
+        if known is not None and known[2] == found:
+            found = known[2]
+        self._setups[bot] = (spec, running, found)
+        return found
+
+    def rules(self) -> Sequence[AlertRule] | None:
+        """Return the fleet's rules, None while they are not known."""
+        watching = self._controller.watching()
+        if watching is None:
+            return None
+        if watching is not self._watching and (self._watching is None or watching != self._watching):
+            self._watching, self._rules = watching, tuple(read_rules(watching.rules))
+        return self._rules
+
+
+def _setup(spec: BotSpec, *, running: bool) -> Setup:
+    profile = BotProfile(
+        spec.name,
+        spec.program.name,
+        spec.account,
+        spec.environment,
+        spec.mode.value,
+        dict(spec.labels),
+        read_risk(spec.risk),
+        running,
+    )
+    rules = spec.alerts.get("rules", {})
+    return Setup(profile, tuple(read_rules(rules)) if isinstance(rules, dict) else ())
+
+
+class ControllersHands:
+    """Acts through the controller, in whichever process that is."""
+
+    def __init__(self, controller: Watched) -> None:
+        self._controller = controller
+
+    def stopped_by(self, bot: str) -> tuple[str, ...]:
+        """Return by whose word a bot must not run now."""
+        return tuple(one.by for one in self._controller.suspended(bot))
+
+    async def acted_since(self, bot: str, by: str, at: float) -> bool:
+        """Say whether a bot was stopped by somebody since a Unix time, whether or not it runs again."""
+        entries = await self._controller.audit(_AUDIT)
+        subjects = (bot, bot_scope(bot))
+        return any(one.at >= at - 1 and one.who == by and one.subject in subjects for one in entries)
+
+    async def suspend(self, bot: str, by: str, reason: str, until: float | None) -> None:
+        """Stop a bot until an operator resumes it, or until a Unix time."""
+        await self._controller.suspend(bot, by, reason, until)
+
+    async def kill(self, bot: str, by: str, reason: str) -> None:
+        """Turn a bot's kill switch on."""
+        await self._controller.kill(bot_scope(bot), by, reason)
+
+
+class DatabaseAlerts:
+    """The `AlertBook` in the database that all processes share."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+        self._trim_at = 0.0
+
+    async def load(self) -> tuple[list[Kept], list[Muting]]:
+        """Return the alerts that are not ok, and the mutes."""
+
+        def read(connection: Connection) -> tuple[list[AlertRow], list[str]]:
+            return load_alerts(connection), load_mutes(connection)
+
+        rows, mutes = await self._database.run(read)
+        found = [_read(row.document) for row in rows if row.state != State.OK]
+        return [one for one in found if one is not None], [_muting.decode(text) for text in mutes]
+
+    async def keep(self, moved: Sequence[Kept]) -> None:
+        """Keep how alerts stand now, and in the history what happened to them."""
+        rows = [
+            AlertRow(one.bot, one.rule, one.state.state.value, one.at, _encode(one).decode()) for one in moved
+        ]
+        past = [row for row, one in zip(rows, moved, strict=True) if one.what is not What.NOTHING]
+        now = self._clock()
+        trims = now >= self._trim_at
+
+        def write(connection: Connection) -> None:
+            save_alerts(connection, rows, past)
+            if trims:
+                trim_alerts(connection, now)
+
+        await self._database.run(write)
+        if trims:
+            self._trim_at = now + _TRIM_EVERY
+
+    async def history(
+        self, limit: int, *, bot: str = "", rule: str = "", before: int = 0, since: float = 0.0
+    ) -> list[tuple[int, Kept]]:
+        """Return what happened, newest first, each with its number."""
+        rows = await self._database.run(
+            lambda connection: load_history(connection, limit, bot=bot, rule=rule, before=before, since=since)
+        )
+        found = [(row.number, _read(row.document)) for row in rows]
+        return [(number, one) for number, one in found if one is not None]
+
+    async def add_mute(self, mute: Muting, entry: AuditEntry) -> None:
+        """Keep a mute, and by whom in the audit."""
+
+        def write(connection: Connection) -> None:
+            save_mute(connection, mute.id, mute.until, _encode(mute).decode())
+            add_audit(connection, entry)
+
+        await self._database.run(write)
+
+    async def end_mute(self, identity: str, entry: AuditEntry) -> None:
+        """End a mute, and keep by whom in the audit."""
+
+        def write(connection: Connection) -> None:
+            drop_mute(connection, identity)
+            add_audit(connection, entry)
+
+        await self._database.run(write)
+
+    async def audit(self, entry: AuditEntry) -> None:
+        """Keep what somebody did."""
+        await self._database.run(lambda connection: add_audit(connection, entry))
+
+
+def _read(document: str) -> Kept | None:
+    try:
+        return _kept.decode(document)
+    except msgspec.MsgspecError:
+        return None  # of another herdsman: what it was is in its log
+
+
+class Alerts:
+    """What people ask about alerts, and what they note of them."""
+
+    def __init__(self, desk: AlertDesk, book: DatabaseAlerts, clock: Callable[[], float]) -> None:
+        self.desk = desk
+        self._book = book
+        self._clock = clock
+
+    def standing(self) -> list[Kept]:
+        """Return every rule of every bot as it stands now."""
+        return self.desk.standing()
+
+    def mutes(self) -> list[Muting]:
+        """Return the mutes in force, the one that ends first first."""
+        now = self._clock()
+        return sorted(
+            (one for one in self.desk.mutings.values() if one.until > now), key=lambda one: one.until
+        )
+
+    async def history(
+        self, limit: int, *, bot: str = "", rule: str = "", before: int = 0, since: float = 0.0
+    ) -> list[tuple[int, Kept]]:
+        """Return what happened to alerts, newest first."""
+        return await self._book.history(limit, bot=bot, rule=rule, before=before, since=since)
+
+    async def acknowledge(self, bot: str, rule: str, by: str, reason: str) -> Kept:
+        """Note that somebody looks after an alert. Raises NotFound, UsageError where it does not fire."""
+        found = self.desk.engine.state_of(bot, rule)
+        if found is None:
+            raise NotFound(f"{bot} has no rule {rule}: `herdsman alerts list {bot} --all` names its rules")
+        if found[2].state is not State.FIRING:
+            raise UsageError(f"{rule} of {bot} does not fire now: there is nothing to acknowledge")
+        now = self._clock()
+        await self._book.audit(AuditEntry(now, by, "alert-ack", f"{bot} {rule}", reason, by))
+        state = msgspec.structs.replace(found[2], acked_by=by, acked_at=now, ack_reason=reason)
+        kept = self.desk.note(bot, rule, state, What.ACKNOWLEDGED, reason)
+        if kept is None:
+            raise NotFound(f"{bot} has no rule {rule} any more")
+        return kept
+
+    async def mute(self, bot: str, rule: str, until: float, by: str, reason: str) -> Muting:
+        """Have nobody told of some alerts until a Unix time. Raises UsageError."""
+        now = self._clock()
+        if not now < until <= now + LONGEST_MUTE:
+            raise UsageError(
+                "a mute ends in the future, and within 90 days: a rule that is never wanted is removed"
+            )
+        if not bot and not rule:
+            raise UsageError("say of which bot or of which rule nobody is to be told")
+        if len(self.desk.mutings) >= MOST_MUTES:
+            raise UsageError(f"there are {MOST_MUTES} mutes already: end some first")
+        one = Muting(secrets.token_hex(4), bot, rule, until, by, reason, now)
+        await self._book.add_mute(one, AuditEntry(now, by, "alert-mute", _about(one), reason, by))
+        self.desk.mutings[one.id] = one
+        self.desk.look_at_mutes()
+        return one
+
+    async def unmute(self, identity: str, by: str) -> Muting:
+        """End a mute before its time. Raises NotFound."""
+        found = self.desk.mutings.get(identity)
+        if found is None:
+            raise NotFound(f"there is no mute {identity}")
+        entry = AuditEntry(self._clock(), by, "alert-unmute", _about(found), "", by)
+        await self._book.end_mute(identity, entry)
+        self.desk.mutings.pop(identity, None)
+        self.desk.look_at_mutes()
+        return found
+
+
+def _about(mute: Muting) -> str:
+    return " ".join(filter(None, (mute.bot, mute.rule)))

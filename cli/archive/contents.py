@@ -17,6 +17,7 @@ _LEFT_OUT = frozenset(
         "service.json",
         "sessions.json",
         "agent-checkpoint",
+        "agent-checkpoint.old",
         "cache",
         "bundles/work",
         "state-spool",
@@ -28,6 +29,8 @@ _LEFT_OUT = frozenset(
     }
 )
 """Marks of a running service, browsers' sessions, what is unpacked, and local processes with their output."""
+_DAMAGED = f"{TELEMETRY}.damaged-"
+"""A file that was set aside: no database that could be copied."""
 _STATES = "local/state/"
 """Below it lie the bots' own files: their names mean nothing to us."""
 _UNFINISHED = (".part", ".new", ".lock")
@@ -70,7 +73,7 @@ def logs_of(path: Path) -> Iterator[Path]:
 def _walk(data: Path, under: str) -> Iterator[str]:
     for entry in sorted(os.scandir(data / under), key=lambda one: one.name):
         path = f"{under}{entry.name}"
-        if path in _LEFT_OUT or _is_passing(data, path):
+        if path in _LEFT_OUT or path.startswith(_DAMAGED) or _is_passing(data, path):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(data, f"{path}/")

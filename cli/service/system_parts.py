@@ -21,6 +21,7 @@ from controller.ports import RevisionSource
 from controller.schedulers.protocol import NodeReport
 from gitops.source_set import SourceSet
 from schemas.errors import HerdsmanError
+from telemetry.embedded.damage import damaged_files
 from telemetry.embedded.retention import Retention
 from telemetry.intake import AgentHeard, Intake
 from telemetry.names import Health
@@ -325,12 +326,19 @@ def events_probe(telemetry: Telemetry) -> Probe:
         kept, path = Retention(), telemetry.database.path
         size = await asyncio.to_thread(telemetry.database.size)
         free = (await asyncio.to_thread(shutil.disk_usage, path.parent)).free
-        short = free < _LEAST_FREE
+        said, to_do = "it takes and answers", ""
+        if damaged := damaged_files(path):
+            said = "a damaged file was set aside, and a new one begun"
+            to_do = (
+                f"what it held can be read: sqlite3 {damaged[-1]} .recover; delete it when it is not needed"
+            )
+        if free < _LEAST_FREE:
+            said, to_do = "its disk is nearly full", f"make room on the disk of {path.parent}"
         return SystemPart(
             "events",
-            "warning" if short else "ok",
-            "its disk is nearly full" if short else "it takes and answers",
-            f"make room on the disk of {path.parent}" if short else "",
+            "warning" if to_do else "ok",
+            said,
+            to_do,
             facts=[
                 SystemFact("size", float(size), "bytes", f"at most {kept.most_bytes >> 30} GiB"),
                 SystemFact("disk free", float(free), "bytes"),

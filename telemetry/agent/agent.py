@@ -101,6 +101,7 @@ class Agent:
         self._ended = asyncio.Event()
         self._saved_at = 0.0
         self._unsaved = False
+        self._save_failed = False
         self._save_task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -293,7 +294,11 @@ class Agent:
             await asyncio.to_thread(checkpoint.save, self._checkpoint, places)
         except OSError as error:
             self._unsaved = True
-            _log.warning("%s cannot be written (lines may be sent again): %s", self._checkpoint, error)
+            if not self._save_failed:
+                _log.warning("%s cannot be written (lines may be sent again): %s", self._checkpoint, error)
+            self._save_failed = True
+        else:
+            self._save_failed = False
 
     def _declare_health(self, found: Discovery) -> None:
         allocations = found.allocations

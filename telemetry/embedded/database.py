@@ -1,7 +1,8 @@
 """One SQLite file, one thread that writes, a few that read.
 
 What waits to be written when the writer is free goes into one transaction. A killed process loses nothing
-that was acknowledged; a machine that loses power may lose its last seconds, and never the file.
+that was acknowledged; a machine that loses power may lose its last seconds, and never the file. A file
+that is damaged all the same is set aside, and a new one begun: bots' output must not wait for its repair.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from schemas.errors import StoreUnavailable
+from telemetry.embedded.damage import is_damage, set_aside
 from telemetry.embedded.retention import Retention, RetentionWork
 from telemetry.embedded.schema import SCHEMA_VERSION, TABLES
 
@@ -39,20 +41,27 @@ class TelemetryDatabase:
         self._jobs: queue.SimpleQueue[tuple[Work[object], Future[object]] | None] = queue.SimpleQueue()
         self._forget: list[Callable[[], None]] = []
         self._behind: list[Work[bool]] = [RetentionWork(retention or Retention(), self._forget_ids).work]
+        self._tables: list[str] = []
         self._failed: list[Work[bool]] = []
         """Work behind that failed by a mistake: said once."""
         self._readers = ThreadPoolExecutor(_READERS, "telemetry-reader")
         self._local = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
         self._closed = False
-        self._connection = _connect(path)
-        _prepare(self._connection, path)
+        self._life = 0
+        """How many files were set aside since the start."""
+        self._connection = _opened(path)
         self._thread = threading.Thread(target=self._write, name="telemetry-writer", daemon=True)
         self._thread.start()
 
     def behind(self, work: Work[bool]) -> None:
         """Add work done while nothing waits (indexing, rollups); it returns True if there is more."""
         self._behind.append(work)
+
+    def table(self, statement: str) -> None:
+        """Add a table of a store's own (`CREATE TABLE IF NOT EXISTS ...`) to any file begun from now on."""
+        if statement not in self._tables:
+            self._tables.append(statement)
 
     def forget_on_rollback(self, forget: Callable[[], None]) -> None:
         """Add what is called, by the writer, where row ids that it handed out are not true any more."""
@@ -90,7 +99,8 @@ class TelemetryDatabase:
 
     def _read(self, work: Work[Result]) -> Result:
         connection = getattr(self._local, "connection", None)
-        if connection is None:
+        if connection is None or self._local.life != self._life:
+            self._local.life = self._life
             connection = self._local.connection = _connect(self.path)
             connection.execute("PRAGMA query_only = 1")
             self._open_readers.append(connection)
@@ -150,6 +160,9 @@ class TelemetryDatabase:
             with self._transaction():
                 results = [work(self._connection) for work, _ in jobs]
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the asker's to see
+            if is_damage(error) and self._begin_anew(error):
+                self._run(jobs)
+                return
             if len(jobs) > 1:
                 for job in jobs:
                     self._run([job])
@@ -176,9 +189,57 @@ class TelemetryDatabase:
             self._forget_ids()
             raise
 
+    def _begin_anew(self, error: Exception) -> bool:
+        """Set the damaged file aside and write on into a new one; False where that is not possible."""
+        self._connection.close()
+        try:
+            _set_aside(self.path, error)
+            self._connection = _opened(self.path)
+            for statement in self._tables:
+                self._connection.execute(statement)
+        except (OSError, StoreUnavailable):
+            _log.exception("%s is damaged and cannot be set aside", self.path)
+            self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            return False
+        self._life += 1
+        self._forget_ids()
+        return True
+
     def _forget_ids(self) -> None:
         for forget in self._forget:
             forget()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open a file with its tables; one that is damaged is set aside first."""
+    try:
+        return _prepared(path)
+    except StoreUnavailable as error:
+        if error.__cause__ is None or not is_damage(error.__cause__):
+            raise
+        _set_aside(path, error.__cause__)
+        return _prepared(path)
+
+
+def _prepared(path: Path) -> sqlite3.Connection:
+    connection = _connect(path)
+    try:
+        _prepare(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreUnavailable(f"the embedded store {path} cannot be opened: {error}") from error
+    return connection
+
+
+def _set_aside(path: Path, error: BaseException) -> None:
+    away = set_aside(path)
+    _log.critical(
+        "the embedded store %s is damaged (%s): it is set aside as %s, and a new one is begun. What bots "
+        "printed until now is in that file: sqlite3 FILE .recover reads what is left of it",
+        path,
+        error,
+        away,
+    )
 
 
 def _foreign(path: Path, error: Exception) -> Exception:

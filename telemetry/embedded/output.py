@@ -4,6 +4,7 @@ Where the series live in a server of their own, the samples wait in an outbox be
 server has lived on for so long after it took them that it cannot forget them any more.
 """
 
+import asyncio
 import math
 import sqlite3
 import time
@@ -58,10 +59,11 @@ class Outbox:
         self._events = events
         self._series = series
         self._waiting: dict[int, Sequence[Sample]] = {}
-        """By row: kept, and not given to the server yet. Put there by the writer's thread."""
+        """By row: kept, and not given to the server yet."""
         self._given: deque[tuple[int, float]] = deque()
         """Rows, and when (monotonic) the server had taken them."""
         self._safe = 0
+        database.table(_TABLE)
 
     async def open(self) -> None:
         """Let the server be given again what an earlier process was not sure of. Raises StoreUnavailable."""
@@ -75,13 +77,20 @@ class Outbox:
         """Store events, and samples to be delivered, or neither. Raises StoreUnavailable."""
         packed = _pack(samples) if samples else b""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> int:
             self._events.insert(connection, events)
-            if packed:
-                row = connection.execute("INSERT INTO outbox (samples) VALUES (?)", (packed,)).lastrowid
-                self._waiting[row or 0] = samples
+            if not packed:
+                return 0
+            return connection.execute("INSERT INTO outbox (samples) VALUES (?)", (packed,)).lastrowid or 0
 
-        await self._database.write(work)
+        def note(done: "asyncio.Future[int]") -> None:
+            if not done.cancelled() and done.exception() is None and done.result():
+                self._waiting[done.result()] = samples
+
+        # It is to be delivered once it is committed, and not before: also where nobody waits for us any more.
+        writing = asyncio.ensure_future(self._database.write(work))
+        writing.add_done_callback(note)
+        await asyncio.shield(writing)
 
     async def deliver(self) -> None:
         """Give the server what waits. Raises StoreUnavailable; then it waits on."""

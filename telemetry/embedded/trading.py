@@ -14,6 +14,7 @@ class EmbeddedTradingStore:
 
     def __init__(self, database: TelemetryDatabase) -> None:
         self._database = database
+        database.table(_TABLE)
 
     async def load(self) -> tuple[int, list[bytes]]:
         """Return the number of the last event in it, and each bot's state."""

@@ -298,6 +298,21 @@ async def test_a_damaged_checkpoint_is_no_obstacle(node: Node) -> None:
     assert [event.message for event in await node.stored()] == ["hello"]
 
 
+async def test_a_damaged_checkpoint_loses_no_line_of_a_file_that_was_cut(node: Node) -> None:
+    """The checkpoint before it still knows that the file has had another life."""
+    bot = node.bot()
+    bot.print("one\ntwo\nthree\n")
+    await node.read_out()
+    os.truncate(bot.path(), 0)
+    bot.print("four\n")
+    await node.read_out()
+    node.checkpoint.write_bytes(b"\x93rubbish")
+    bot.print("five\n")
+    await node.read_out()
+    messages = [event.message for event in await node.stored() if not event.data]
+    assert messages == ["one", "two", "three", "four", "five"]
+
+
 async def test_files_deleted_while_no_agent_ran_are_reported(node: Node) -> None:
     """Rotated files that are gone before they were read leave an event that says so."""
     bot = node.bot()

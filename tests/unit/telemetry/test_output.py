@@ -9,7 +9,9 @@ import pytest
 
 from schemas.errors import StoreUnavailable
 from telemetry.embedded import EmbeddedEventStore, TelemetryDatabase
+from telemetry.embedded.damage import damaged_files
 from telemetry.embedded.output import Outbox
+from telemetry.embedded.trading import EmbeddedTradingStore
 from telemetry.intake import Intake
 from telemetry.records import Event, Sample
 from telemetry.stores import EventQuery, SeriesQuery
@@ -175,3 +177,66 @@ async def test_a_mistake_behind_the_writes_does_not_end_the_writer(
     async with asyncio.timeout(20):
         assert await node.database.write(lambda connection: 5) == 5
     assert caplog.text.count("work behind the writes of") == 1
+
+
+def damage(path: Path, offset: int) -> None:
+    """Write over a file from a place on, as a broken disk does."""
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(b"\xa5" * (path.stat().st_size - offset))
+
+
+async def damage_all(database: TelemetryDatabase) -> None:
+    """Have everything in the file and nothing in memory, and damage all but its first page."""
+
+    def settle(connection: sqlite3.Connection) -> None:
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        connection.execute("PRAGMA cache_size = 0")
+        connection.execute("BEGIN")
+
+    await database.write(settle)
+    damage(database.path, 4096)
+
+
+@pytest.mark.parametrize("offset", [0, 100])
+async def test_a_damaged_file_is_set_aside_and_output_goes_on(
+    tmp_path: Path, offset: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A store whose file is damaged opens all the same, takes what comes, and says where the old one is."""
+    before = Node(tmp_path)
+    await before.output.keep([event(0)], samples(1))
+    await before.close()
+    damage(before.database.path, offset)
+    after = Node(tmp_path)
+    await after.output.keep([event(1)], samples(2))
+    assert [one.id for one in await after.stored()] == ["a1/stdout/0/1"]
+    (away,) = damaged_files(after.database.path)
+    assert str(away) in caplog.text
+    assert (await after.series.query(SeriesQuery("alpha", "bot_price", 0, 4e9)))[0].points == [(1002.0, 2.0)]
+    await after.close()
+
+
+async def test_a_file_that_is_damaged_while_it_is_written_is_set_aside(node: Node) -> None:
+    """The write that finds the damage is carried out on a new file, and readers read that one."""
+    await node.output.keep([event(number, "x" * 500) for number in range(2000)], samples(1))
+    assert len(await node.stored()) == 2000
+    await damage_all(node.database)
+    await node.output.keep([event(9999)], samples(2))
+    assert [one.id for one in await node.stored()] == ["a1/stdout/0/9999"]
+    assert len(damaged_files(node.database.path)) == 1
+
+
+async def test_an_outbox_goes_on_in_the_file_that_takes_a_damaged_ones_place(tmp_path: Path) -> None:
+    """Its table is in the new file as well, so that no batch is held up."""
+    series = Forgetful()
+    database, outbox = await opened(tmp_path, series)
+    trading = EmbeddedTradingStore(database)
+    await trading.load()
+    await outbox.keep([event(number, "x" * 500) for number in range(2000)], [])
+    await damage_all(database)
+    await outbox.keep([event(0)], samples(1))
+    await outbox.deliver()
+    assert series.written == samples(1)
+    await trading.save(1, {"alpha": b"state"})
+    await database.close()

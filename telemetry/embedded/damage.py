@@ -1,0 +1,31 @@
+"""A file that SQLite finds damaged: it is set aside whole, so that what bots print goes on into a new one."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+_SIGNS = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_MARK = ".damaged-"
+_BESIDE = ("", "-wal", "-shm")
+
+
+def is_damage(error: BaseException) -> bool:
+    """Say whether an error means that the file itself is damaged, and not that the disk is full, say."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _SIGNS
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, with what SQLite keeps beside it; return its new name. Raises OSError."""
+    away = path.with_name(f"{path.name}{_MARK}{time.time_ns() // 1_000_000}")
+    for end in _BESIDE:
+        beside = path.with_name(path.name + end)
+        if beside.exists():
+            beside.rename(away.with_name(away.name + end))
+    return away
+
+
+def damaged_files(path: Path) -> list[Path]:
+    """Return the files that were set aside and are there still, oldest first."""
+    found = path.parent.glob(f"{path.name}{_MARK}*")
+    return sorted(file for file in found if not file.name.endswith(_BESIDE[1:]))

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from tests.faults.runs.drawing import Kind, draw
+from tests.faults.runs.forking import nursery
 from tests.faults.runs.publishing import row, section
 from tests.faults.runs.running import Outcome, make_run
 
@@ -19,8 +20,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 @pytest.fixture(scope="module")
 def runs() -> Iterator[dict[int, "Future[Outcome]"]]:
     """Make the runs, a few at a time: most of their time is waiting."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {seed: pool.submit(make_run, seed, BOTS, STEPS) for seed in SEEDS}
+    with nursery() as processes, ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {seed: pool.submit(make_run, seed, processes, BOTS, STEPS) for seed in SEEDS}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

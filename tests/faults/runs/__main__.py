@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.engines.nomad import nomad_agent
 from tests.engines.postgresql import postgresql
+from tests.faults.runs.forking import Nursery, nursery
 from tests.faults.runs.on_nomad import make_nomad_run
 from tests.faults.runs.publishing import commit, publish, read, row
 from tests.faults.runs.running import Outcome, make_run
@@ -19,12 +20,13 @@ MOST_ON_NOMAD = 10
 def main() -> int:
     """Make the runs that the command line asks for."""
     asked, of, failed = _arguments(), commit(), 0
-    for outcome in _made(asked):
-        failed += bool(outcome.failure)
-        print(_line(outcome), flush=True)
-        if asked.keep:
-            with asked.keep.open("a") as file:
-                file.write(json.dumps(row(outcome, of)) + "\n")
+    with nursery() as processes:
+        for outcome in _made(asked, processes):
+            failed += bool(outcome.failure)
+            print(_line(outcome), flush=True)
+            if asked.keep:
+                with asked.keep.open("a") as file:
+                    file.write(json.dumps(row(outcome, of)) + "\n")
     if asked.publish:
         publish(read(asked.keep))
     return 1 if failed else 0
@@ -48,18 +50,19 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _made(asked: argparse.Namespace) -> Iterator[Outcome]:
+def _made(asked: argparse.Namespace, processes: Nursery) -> Iterator[Outcome]:
     """Make the runs on this machine, some at once, and then those on Nomad, one after the other."""
     seeds = [asked.seed] if asked.seed is not None else range(asked.first, asked.first + asked.runs)
     if not (asked.seed is not None and asked.on_nomad):
         with ThreadPoolExecutor(asked.at_once) as pool:
-            for run in as_completed([pool.submit(make_run, seed, asked.bots, asked.steps) for seed in seeds]):
+            made = [pool.submit(make_run, seed, processes, asked.bots, asked.steps) for seed in seeds]
+            for run in as_completed(made):
                 yield run.result()
     if asked.on_nomad:
         with nomad_agent(lasting=True) as nomad, postgresql() as server:
-            first = asked.first
+            first, bots = asked.first, min(asked.bots, MOST_ON_NOMAD)
             for seed in [asked.seed] if asked.seed is not None else range(first, first + asked.on_nomad):
-                yield make_nomad_run(seed, nomad, server, min(asked.bots, MOST_ON_NOMAD), asked.steps)
+                yield make_nomad_run(seed, processes, nomad, server, bots, asked.steps)
 
 
 def _line(outcome: Outcome) -> str:

@@ -14,6 +14,7 @@ from tests.e2e.service import COMMAND, wait_for
 from tests.engines.nomad import NomadAgent
 from tests.engines.postgresql import PostgreSQL
 from tests.faults.runs.drawing import Run, draw
+from tests.faults.runs.forking import Nursery
 from tests.faults.runs.judging import judge
 from tests.faults.runs.proxy import proxy
 from tests.faults.runs.records import end_all
@@ -34,13 +35,13 @@ STRANGER = {
 
 
 def make_nomad_run(
-    seed: int, nomad: NomadAgent, server: PostgreSQL, most_bots: int, most_steps: int
+    seed: int, nursery: Nursery, nomad: NomadAgent, server: PostgreSQL, most_bots: int, most_steps: int
 ) -> Outcome:
     """Make the run of a seed on this Nomad and PostgreSQL, and leave them as they were."""
     run, began = draw(seed, most_bots, most_steps, on_nomad=True), time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix=f"herdsman-faults-nomad-{seed}-"))
     folder.chmod(0o755)
-    lives, failure = _between(run, nomad, server.new_database() if run.several else "", folder)
+    lives, failure = _between(run, nursery, nomad, server.new_database() if run.several else "", folder)
     if not failure:
         shutil.rmtree(folder)
     names = tuple(step.kind.value for step in run.steps)
@@ -49,12 +50,12 @@ def make_nomad_run(
     return replace(made, on_nomad=True, several=run.several)
 
 
-def _between(run: Run, nomad: NomadAgent, database: str, folder: Path) -> tuple[int, str]:
+def _between(run: Run, nursery: Nursery, nomad: NomadAgent, database: str, folder: Path) -> tuple[int, str]:
     """Play a run with a proxy between herdsman and Nomad; return the bots' lives and what failed."""
     target, world, at = urlsplit(nomad.address), None, ["the first push"]
     with proxy((target.hostname or "", target.port or 0)) as between:
         try:
-            world = new_world(folder / "home", run.bots, between, nomad, database)
+            world = new_world(folder / "home", run.bots, nursery, between, nomad, database)
             _play(run, world, nomad, folder, at)
         except Exception as error:  # noqa: BLE001 - any failure is the outcome
             return count_lives(world), f"at {at[-1]}\n{type(error).__name__}: {error}\nkept: {folder}"

@@ -1,12 +1,16 @@
 """What the bots themselves wrote of their lives, and which processes of a run are alive."""
 
 import contextlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from tests.engines.launching import Life, lives, overlaps
+
+_LINE = 64
+"""More bytes than a record's last line has."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,19 @@ class Record:
         """Return the processes of this bot that live now, with the spec each was started with."""
         found = {}
         for path in self.folder.glob("*.log"):
-            pid, lines = int(path.name.split("-")[0]), path.read_text().splitlines()
-            if lines and not lines[-1].startswith("end") and _lives(pid):
-                found[pid] = lines[0].split()[2]
+            pid = int(path.name.split("-")[0])
+            if _lives(pid) and (spec := _running(path)):
+                found[pid] = spec
         return found
+
+
+def _running(path: Path) -> str:
+    """Return the spec in a record that says no end, "" where it does; only its ends are read, often."""
+    with path.open("rb") as file:
+        first = file.readline().split()
+        file.seek(-min(_LINE, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        over = file.read().splitlines()[-1:]
+    return first[2].decode() if len(first) > 2 and not over[0].startswith(b"end") else ""
 
 
 def _lives(pid: int) -> bool:

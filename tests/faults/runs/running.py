@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.runs.drawing import Kind, Run, draw
+from tests.faults.runs.forking import Nursery
 from tests.faults.runs.judging import judge, judge_ended
 from tests.faults.runs.records import end_all
 from tests.faults.runs.steps import play
@@ -38,12 +39,12 @@ class Outcome:
     """herdsman ran as several processes."""
 
 
-def make_run(seed: int, most_bots: int = 30, most_steps: int = 7) -> Outcome:
+def make_run(seed: int, nursery: Nursery, most_bots: int = 30, most_steps: int = 7) -> Outcome:
     """Make the run of a seed; whatever goes wrong in it is its failure."""
     run, began = draw(seed, most_bots, most_steps), time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix=f"herdsman-faults-{seed}-"))
     with disk(folder / "home"):
-        lives, failure = _played(run, folder / "home")
+        lives, failure = _played(run, folder / "home", nursery)
         if failure:  # what the disk holds goes with it
             shutil.copytree(folder / "home", folder / "kept", symlinks=True, dirs_exist_ok=True)
     if not failure:
@@ -54,10 +55,10 @@ def make_run(seed: int, most_bots: int = 30, most_steps: int = 7) -> Outcome:
     )
 
 
-def _played(run: Run, home: Path) -> tuple[int, str]:
+def _played(run: Run, home: Path, nursery: Nursery) -> tuple[int, str]:
     stranger, world, at = None, None, "the first push"
     try:
-        world = new_world(home, run.bots)
+        world = new_world(home, run.bots, nursery)
         stranger, job, text = plant_stranger(world.service.data)
         world.settle()
         for number, step in enumerate(run.steps, 1):

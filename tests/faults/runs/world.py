@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ from tests.e2e.service import CHECKOUT, Service, wait_for
 from tests.engines.launching import RECORDING_BOT
 from tests.engines.nomad import NomadAgent
 from tests.faults.runs.dying import install
+from tests.faults.runs.forking import ForkedService, Nursery
 from tests.faults.runs.proxy import Proxy
 from tests.faults.runs.records import Record
 
@@ -222,6 +224,7 @@ def _ended(part: Service) -> bool:
 def new_world(
     home: Path,
     bots: int,
+    nursery: Nursery,
     nomad: Proxy | None = None,
     engine: NomadAgent | None = None,
     database: str = "",
@@ -229,7 +232,7 @@ def new_world(
     """Start herdsman with an empty home, and push a first fleet; with a `database` as several processes."""
     home.mkdir(parents=True, exist_ok=True)
     (home.parent / "records").mkdir()
-    controller, service = _processes(home, nomad, database)
+    controller, service = _processes(home, nursery, nomad, database)
     folder = home.parent / "fleet"
     folder.mkdir()
     world = World(home, service, Fleet(folder, service), nomad=nomad, engine=engine, controller=controller)
@@ -242,21 +245,23 @@ def new_world(
     return world
 
 
-def _processes(home: Path, nomad: Proxy | None, database: str) -> tuple[Service | None, Service]:
+def _processes(
+    home: Path, nursery: Nursery, nomad: Proxy | None, database: str
+) -> tuple[Service | None, Service]:
     """Return the controller, where it is a process of its own, and what is talked to."""
-    command, polled = install(home, CHECKOUT), ("--poll-interval", "5")
+    polled = ("--poll-interval", "5")
+    made = partial(ForkedService, command=install(home, CHECKOUT), patience=PATIENCE, nursery=nursery)
     options = (*polled, "--nomad-address", nomad.url) if nomad else polled
     if not database:
         options += ("--scheduler", "nomad") if nomad else ()
-        return None, Service(home, options, command=command, patience=PATIENCE)
+        return None, made(home, options)
     file = home / "database-url"
     file.write_text(f"{database}\n")
     file.chmod(0o600)
     shared = ("--database-file", str(file))
-    web = Service(home / "web", shared, command=command, process_kind="web", patience=PATIENCE)
+    web = made(home / "web", shared, process_kind="web")
     options += (*shared, "--fleet", "desk", "--advertise-url", web.url, "--web-url", web.url)
-    kind = "controller"
-    return Service(home / kind, options, command=command, process_kind=kind, patience=PATIENCE), web
+    return made(home / "controller", options, process_kind="controller"), web
 
 
 def _first_fleet(world: World, bots: int) -> None:

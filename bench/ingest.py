@@ -15,18 +15,22 @@ import msgspec
 
 from bench.figures import Figure, quantile
 from schemas.labels import LABELS_FILE, AllocationLabels
+from schemas.log_rules import FieldKind, LogRule, RuleField
 from schemas.reports import LauncherReport
 from telemetry.agent import Agent, DirectSink
 from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
+from telemetry.embedded.kept import EmbeddedKeptStates
 from telemetry.embedded.output import EmbeddedOutput
 from telemetry.embedded.trading import EmbeddedTradingStore
 from telemetry.intake import Intake
 from telemetry.records import Event, Sample
+from telemetry.rules_desk import BotFacts, RulesDesk
 from telemetry.trading_desk import TradingDesk
 
 LINES = 200_000
 BOTS = 1000
 SECONDS = 10
+RULES = 50
 SHAPES = (
     '{{"_metric": "equity", "equity": {n}.5, "currency": "USDT", "timestamp": "{at}"}}',
     '{{"level": "INFO", "message": "tick {n} done in 3 ms", "timestamp": "{at}", "logger": "main"}}',
@@ -51,9 +55,10 @@ while time.time() < started + seconds:
 class Listener:
     """Notes how long after its printing each line was told; follows the bots' trading as the service does."""
 
-    def __init__(self, trading: TradingDesk) -> None:
+    def __init__(self, trading: TradingDesk, rules: RulesDesk) -> None:
         self.delays: list[float] = []
         self._trading = trading
+        self.rules = rules
         self.told = 0
 
     def samples(self, bot: str, samples: Sequence[Sample]) -> None:
@@ -62,6 +67,7 @@ class Listener:
     def events(self, bot: str, events: Sequence[Event]) -> None:
         now = time.time()
         self._trading.events(bot, events)
+        self.rules.events(bot, events)
         self.told += len(events)
         self.delays += [now - event.data["printed"] for event in events if "printed" in event.data]
 
@@ -71,10 +77,7 @@ class Listener:
 
 def measure() -> list[Figure]:
     """Return the figures; the lines run in a process of their own, on one core."""
-    child = subprocess.run(
-        [sys.executable, "-m", "bench.ingest"], check=True, capture_output=True, text=True, timeout=300
-    )
-    found = json.loads(child.stdout)
+    found, ruled = (_in_child(rules) for rules in (0, RULES))
     with tempfile.TemporaryDirectory() as folder:
         delays = asyncio.run(publish_delays(Path(folder)))
     milliseconds = [delay * 1000 for delay in delays]
@@ -89,6 +92,15 @@ def measure() -> list[Figure]:
             f"{LINES} lines, half of them metrics, {found['told']} told, {found['wall']:.0f}/s by the clock",
         ),
         Figure(
+            f"the same with {RULES} log rules",
+            ruled["lines"],
+            "lines per second of one core",
+            found["lines"],
+            "without rules",
+            ">= 50,000",
+            f"{ruled['matched']:.0f} lines matched a rule",
+        ),
+        Figure(
             f"bot prints -> published, {BOTS} bots",
             quantile(milliseconds, 0.5),
             "ms",
@@ -96,6 +108,13 @@ def measure() -> list[Figure]:
             detail=f"n={len(delays)} p99 {quantile(milliseconds, 0.99):.0f} max {max(milliseconds):.0f} ms",
         ),
     ]
+
+
+def _in_child(rules: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "bench.ingest", str(rules)]
+    child = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+    figures: dict[str, float] = json.loads(child.stdout)
+    return figures
 
 
 def make_log(root: Path, number: int, fleet: str = "bench-abc123") -> Path:
@@ -108,19 +127,32 @@ def make_log(root: Path, number: int, fleet: str = "bench-abc123") -> Path:
     return logs / "bot.stdout.0"
 
 
-async def open_node(folder: Path) -> tuple[Agent, Intake, Listener, TelemetryDatabase]:
+def log_rules(count: int) -> tuple[LogRule, ...]:
+    """Return so many rules, the first of which matches a hundredth of the lines."""
+    matching = LogRule("round", r"number (?P<n>\d+)50$", (RuleField("n", FieldKind.HISTOGRAM),))
+    fills = r"order {} (?P<symbol>\S+) filled in (?P<ms>[\d.]+) ?ms"
+    others = [LogRule(f"fill_{number}", fills.format(number)) for number in range(1, count)]
+    return (matching, *others)[:count]
+
+
+async def open_node(
+    folder: Path, rules: tuple[LogRule, ...] = ()
+) -> tuple[Agent, Intake, Listener, TelemetryDatabase]:
     """Return an agent on an intake with embedded stores."""
     database = TelemetryDatabase(folder / "telemetry.db")
     events, series = EmbeddedEventStore(database), EmbeddedSeriesStore(database)
     trading = TradingDesk(events, EmbeddedTradingStore(database), series)
     await trading.catch_up()
-    listener = Listener(trading)
+    desk = RulesDesk(events, EmbeddedKeptStates(database, "rules"), series)
+    desk.rules, desk.about = lambda: rules, lambda _: BotFacts("bench-abc123", "sma")
+    await desk.work()
+    listener = Listener(trading, desk)
     intake = Intake(series, events, listener, output=EmbeddedOutput(database, events, series))
     agent = Agent(folder / "alloc", DirectSink(intake), folder / "checkpoint")
     return agent, intake, listener, database
 
 
-async def lines_per_second(folder: Path) -> dict[str, float]:
+async def lines_per_second(folder: Path, rules: int) -> dict[str, float]:
     """Read prepared files of 20 bots to their ends, on one core."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     text = []
@@ -139,15 +171,26 @@ async def lines_per_second(folder: Path) -> dict[str, float]:
         if line[:1] == b"{":
             msgspec.json.decode(line)
     floor = LINES / (time.process_time() - started)
-    agent, intake, listener, database = await open_node(folder)
+    agent, intake, listener, database = await open_node(folder, log_rules(rules))
+    working = asyncio.create_task(listener.rules.run())
     cpu, wall = time.process_time(), time.perf_counter()
     running = asyncio.create_task(agent.run())
     await agent.finish()
+    await listener.rules.work()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     await running
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    matched = sum(one.matches for one in listener.rules.counts.values())
     assert intake.health.value("herdsman_intake_lines_total") == LINES, "lines were lost"
     await database.close()
-    return {"lines": LINES / cpu, "wall": LINES / wall, "floor": floor, "told": listener.told}
+    return {
+        "lines": LINES / cpu,
+        "wall": LINES / wall,
+        "floor": floor,
+        "told": listener.told,
+        "matched": matched,
+    }
 
 
 async def publish_delays(folder: Path) -> list[float]:
@@ -171,4 +214,4 @@ async def publish_delays(folder: Path) -> list[float]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
-        print(json.dumps(asyncio.run(lines_per_second(Path(place)))))
+        print(json.dumps(asyncio.run(lines_per_second(Path(place), int(sys.argv[1])))))

@@ -104,7 +104,7 @@ class Client:
         ask(self._service, changes)
         self._approved = True
 
-    def get(self, path: str, kind: type[T], **query: Any) -> T:
+    def get(self, path: str, kind: type[T], /, **query: Any) -> T:
         """Return a document of the API."""
         return self._decode(self._request("GET", path, params=clean(query)), kind)
 

@@ -76,6 +76,7 @@ from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.errors import ManifestError, NotFound, SchedulerRefused, SchedulerUnavailable, UsageError
 from schemas.fleet import Watching
+from schemas.log_rules import LogRule
 from schemas.state import StateVersion
 
 _LOG = logging.getLogger(__name__)
@@ -433,6 +434,11 @@ class Controller:
     def desired(self) -> DesiredState | None:
         """Return the desired state that holds now, None before the first revision was read."""
         return self._fleet.desired
+
+    @property
+    def log_rules(self) -> tuple[LogRule, ...] | None:
+        """Return the log rules that hold now, None before the first revision was read."""
+        return self._fleet.desired.log_rules if self._fleet.desired else None
 
     def spec(self, name: str) -> BotSpec | None:
         """Return what a bot should be, else what was applied last; None where neither is known."""

@@ -27,6 +27,7 @@ FILES = {
     "program": "bot-config.yaml",
     "bot": "bots/**/*.yaml",
     "fleet": "herdsman.yaml",
+    "rules": "rules/**/*.yaml",
     "sources": "herdsman up --sources FILE",
     "trust": "herdsman up --trust-policy FILE",
 }

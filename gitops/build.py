@@ -15,6 +15,7 @@ from gitops.links import hides_instances, link_errors
 from gitops.majors import major_errors
 from gitops.programs import megabytes, read_program
 from gitops.resolving import Resolver
+from gitops.rule_files import read_rule_files, with_rules
 from gitops.survey import FLEET_FILE, survey_changes, survey_listing
 from gitops.tree import History, TreeReader
 from gitops.verdict import assemble
@@ -46,15 +47,25 @@ def build_desired_state(
         survey, unreadable = _survey(reader, previous, known)
         programs = _programs(reader, survey, known)
         settings, fleet_errors = _settings(reader, survey, known)
+        rule_files = read_rule_files(reader, survey, known)
+        settings, clashing = with_rules(settings, posixpath.join(reader.subfolder, FLEET_FILE), rule_files)
         resolver = Resolver(reader, programs, known, history, ran or {}, development)
         instances = read_instances(reader, survey, known, settings, resolver)
         majors = major_errors(reader, instances, applied or {})
         doubles = majors | dependency_errors(reader, instances) | double_names(reader, instances)
-        errors = (*fleet_errors, *link_errors(reader, survey), *resolver.errors)
+        of_rules = [error for one in rule_files.values() for error in one.errors]
+        errors = (*fleet_errors, *of_rules, *clashing, *link_errors(reader, survey), *resolver.errors)
     except SourceUnavailable as error:
         return _incomplete(reader, previous, str(error))
     index = FleetIndex(
-        survey, settings, fleet_errors, programs, resolver.past, resolver.resolutions, instances
+        survey,
+        settings,
+        fleet_errors,
+        programs,
+        resolver.past,
+        resolver.resolutions,
+        instances,
+        rule_files,
     )
     whole = not unreadable and not hides_instances(survey, reader.subfolder)
     return assemble(reader.revision, index, errors, doubles, unreadable, whole)

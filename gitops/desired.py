@@ -1,13 +1,14 @@
 """The desired state: everything that one revision asks for, and everything that is wrong with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitops.index import FleetIndex
 from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.errors import ManifestError
 from schemas.fleet import FleetSettings
+from schemas.log_rules import LogRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,15 @@ class DesiredState:
     unread: Mapping[str, str] = field(default_factory=dict)
     overlaid: Mapping[str, Revision] = field(default_factory=dict, repr=False)
     held_at: Revision | None = None
+
+    @property
+    def log_rules(self) -> tuple[LogRule, ...]:
+        """Return the log rules of all sources; each is for the bots of its own source."""
+        if not self.several:
+            return self.settings.rules
+        return tuple(
+            replace(rule, source=name) for name, part in self.parts.items() for rule in part.settings.rules
+        )
 
     @property
     def several(self) -> bool:

@@ -7,6 +7,7 @@ from gitops.tree import TreeEntry
 from schemas.bot import BotSpec, ProgramVersion
 from schemas.errors import ManifestError
 from schemas.fleet import FleetSettings
+from schemas.log_rules import LogRule
 from schemas.parameters import ParameterSchema
 
 ProgramKey = tuple[str, str]
@@ -25,7 +26,17 @@ class Survey:
     instances: Mapping[str, TreeEntry] = field(default_factory=dict)
     links: Mapping[str, TreeEntry] = field(default_factory=dict)
     fleet: TreeEntry | None = None
+    rules: Mapping[str, TreeEntry] = field(default_factory=dict)
     swallowed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFile:
+    """A file of log rules: its rules (the last good ones where it does not load), what is wrong with it."""
+
+    oid: str
+    rules: tuple[LogRule, ...] = ()
+    errors: tuple[ManifestError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +110,7 @@ class FleetIndex:
     past: Mapping[tuple[str, str], ProgramRecord] = field(default_factory=dict)
     resolutions: Mapping[ProgramKey, Resolution] = field(default_factory=dict)
     instances: Mapping[str, InstanceRecord] = field(default_factory=dict)
+    rule_files: Mapping[str, RuleFile] = field(default_factory=dict)
 
 
 def any_error(errors: tuple[ManifestError, ...]) -> bool:

@@ -9,9 +9,11 @@ from gitops.tree import TreeChange, TreeEntry
 PROGRAM_FILE = "bot-config.yaml"
 FLEET_FILE = "herdsman.yaml"
 INSTANCE_FOLDER = "bots"
+RULE_FOLDER = "rules"
 PROGRAM_FOLDER = "programs"
 """Where programs usually lie: a submodule there was meant to be one."""
 _INSTANCE_ENDINGS = (".yaml", ".yml", ".json")
+_RULE_ENDINGS = (".yaml", ".yml")
 
 
 def survey_listing(entries: Sequence[TreeEntry], subfolder: str) -> Survey:
@@ -28,6 +30,7 @@ def survey_listing(entries: Sequence[TreeEntry], subfolder: str) -> Survey:
         {e.path: e for e in entries if e.is_file and is_instance(e.path, subfolder, programs)},
         {e.path: e for e in entries if e.is_link or e.is_submodule},
         next((e for e in entries if e.path == settings_path and e.is_file), None),
+        {e.path: e for e in entries if e.is_file and is_rule_file(e.path, subfolder, programs)},
         frozenset(e.path for e in entries if e.is_file and _is_swallowed(e.path, subfolder, programs)),
     )
 
@@ -39,16 +42,18 @@ def survey_changes(before: Survey, changes: Sequence[TreeChange], subfolder: str
     programs = _changed_programs(before.programs, changes)
     bots = posixpath.join(subfolder, INSTANCE_FOLDER) + "/"
     moved = programs.keys() ^ before.programs.keys()
-    if any(f"{folder}/".startswith(bots) for folder in moved):
+    rules_folder = posixpath.join(subfolder, RULE_FOLDER) + "/"
+    if any(f"{folder}/".startswith((bots, rules_folder)) for folder in moved):
         return None  # what lies around them is now an instance, or is one no more
     instances = dict(before.instances)
-    links, swallowed = dict(before.links), set(before.swallowed)
+    links, swallowed, rules = dict(before.links), set(before.swallowed), dict(before.rules)
     fleet = before.fleet
     settings_path = posixpath.join(subfolder, FLEET_FILE)
     for change in changes:
         entry = change.entry
         instances.pop(change.path, None)
         links.pop(change.path, None)
+        rules.pop(change.path, None)
         swallowed.discard(change.path)
         if entry and (entry.is_link or entry.is_submodule):
             links[change.path] = entry
@@ -56,9 +61,11 @@ def survey_changes(before: Survey, changes: Sequence[TreeChange], subfolder: str
             instances[change.path] = entry
         elif entry and entry.is_file and _is_swallowed(change.path, subfolder, programs):
             swallowed.add(change.path)
+        elif entry and entry.is_file and is_rule_file(change.path, subfolder, programs):
+            rules[change.path] = entry
         if change.path == settings_path:
             fleet = entry if entry and entry.is_file else None
-    return Survey(programs, instances, links, fleet, frozenset(swallowed))
+    return Survey(programs, instances, links, fleet, rules, frozenset(swallowed))
 
 
 def _changed_programs(before: Mapping[str, str], changes: Iterable[TreeChange]) -> dict[str, str]:
@@ -80,6 +87,13 @@ def program_folder(path: str) -> str | None:
     """Return the folder that a program's manifest makes a program; None for any other file."""
     folder, _, name = path.rpartition("/")
     return folder if name == PROGRAM_FILE else None
+
+
+def is_rule_file(path: str, subfolder: str, programs: Mapping[str, str]) -> bool:
+    """Return whether a file holds log rules: a document under `rules/` that is no part of a program."""
+    if not (path.startswith(posixpath.join(subfolder, RULE_FOLDER) + "/") and path.endswith(_RULE_ENDINGS)):
+        return False
+    return not any(path.startswith(f"{folder}/") for folder in programs)
 
 
 def is_instance(path: str, subfolder: str, programs: Mapping[str, str]) -> bool:

@@ -10,8 +10,8 @@ from jsonschema.protocols import Validator
 from schemas.errors import NotFound
 from schemas.validation import draft202012
 
-NAMES = ("program", "bot", "fleet", "sources", "trust")
-_OF_BOT = "urn:herdsman:schema:bot#/$defs/"
+NAMES = ("program", "bot", "fleet", "rules", "sources", "trust")
+_OF = {name: f"urn:herdsman:schema:{name}#/$defs/" for name in ("bot", "rules")}
 
 
 @lru_cache(maxsize=len(NAMES))
@@ -23,10 +23,11 @@ def schema_text(name: str) -> str:
     if name not in NAMES:
         raise NotFound(f'there is no schema "{name}"; there are {", ".join(NAMES)}')
     text = files("schemas").joinpath("json", f"{name}.schema.json").read_text(encoding="utf-8")
-    if _OF_BOT in text:
-        schema = json.loads(text.replace(_OF_BOT, "#/$defs/"))
-        schema["$defs"] = {**json.loads(schema_text("bot"))["$defs"], **schema.get("$defs", {})}
-        text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    for other, place in _OF.items():
+        if place in text:
+            schema = json.loads(text.replace(place, "#/$defs/"))
+            schema["$defs"] = {**json.loads(schema_text(other))["$defs"], **schema.get("$defs", {})}
+            text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
     return text
 
 

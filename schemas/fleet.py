@@ -1,7 +1,7 @@
 """The fleet's own settings, from `herdsman.yaml`; a fleet without the file gets the defaults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from schemas.alert_rules import rule_errors
@@ -10,6 +10,7 @@ from schemas.catalog import validator
 from schemas.document import Document, Path
 from schemas.errors import ManifestError
 from schemas.explain import named
+from schemas.log_rules import LogRule, log_rule_errors, read_log_rules
 from schemas.placed import document_errors, place_violations
 from schemas.policy import check_policy, check_resources, merged
 from schemas.risk import risk_errors
@@ -76,6 +77,8 @@ class FleetSettings:
     rollout: Rollout = Rollout()
     allowed_plain: tuple[AllowedPlain, ...] = ()
     age_recipients: tuple[str, ...] = ()
+    rules: tuple[LogRule, ...] = field(default=(), compare=False)
+    """Log rules, those of the files under `rules/` among them; they change nothing about a bot."""
 
     def environment(self, name: str) -> Environment:
         """Return an environment, an empty one where it is not declared."""
@@ -88,16 +91,17 @@ class FleetSettings:
 
 
 def parse_fleet(file: str, content: bytes) -> tuple[FleetSettings | None, list[ManifestError]]:
-    """Return the fleet's settings, or None with everything that is wrong with them."""
+    """Return the fleet's settings with their warnings, or None with everything that is wrong with them."""
     document, errors = load_document(file, content)
     if document is None:
         return None, errors
     errors += place_violations(document, violations(validator("fleet"), document.value, document.conceals))
     if not errors and document.value is not None:
         errors += _quantity_errors(document)
-    if errors:
+    if any(not error.warning for error in errors):
         return None, document_errors(errors)
-    return _settings(document.value or {}), []
+    value = document.value or {}
+    return replace(_settings(value), rules=read_log_rules(document, value)), document_errors(errors)
 
 
 def _quantity_errors(document: Document) -> list[ManifestError]:
@@ -110,6 +114,7 @@ def _quantity_errors(document: Document) -> list[ManifestError]:
     errors += rule_errors(document, ("alerts", "rules"), value.get("alerts", {}).get("rules"))
     for name, limits in value.get("risk", {}).get("accounts", {}).items():
         errors += risk_errors(document, ("risk", "accounts", name), limits)
+    errors += log_rule_errors(document, value)
     for index, window in enumerate(value.get("sync_windows", ())):
         errors += window_errors(document, ("sync_windows", index), window, environments)
     for name, environment in environments.items():

@@ -144,8 +144,8 @@ class EventStore(Protocol):
         ...
 
 
-class TradingStore(Protocol):
-    """Keeps what was made of bots' events: each bot's trading, and up to which event that goes."""
+class KeptStates(Protocol):
+    """Keeps what was made of bots' events: each bot's state, and up to which event that goes."""
 
     async def load(self) -> tuple[int, list[bytes]]:
         """Return the number of the last event in it (0: none), and each bot's state."""
@@ -166,3 +166,7 @@ class LivenessStore(Protocol):
     async def save(self, states: Mapping[str, bytes], gone: Sequence[str] = ()) -> None:
         """Keep states by bot and forget others. Raises StoreUnavailable."""
         ...
+
+
+class TradingStore(KeptStates, Protocol):
+    """Keeps each bot's trading."""

@@ -54,7 +54,12 @@ FIGURES_EVERY = 2.0
 HEADER_AGAIN = 10.0
 """Seconds after which the header is sent though nothing changed: when the source was last seen moves on."""
 _encode = msgspec.json.Encoder().encode
+Lines = Callable[[str, Sequence[Event]], None]
 Reports = Sequence[tuple[AllocationLabels, LauncherReport]]
+
+
+def _nobody(_bot: str, _events: Sequence[Event]) -> None:
+    """Tell nobody."""
 
 
 def topic_of(bot: str) -> str:
@@ -143,6 +148,8 @@ class LivePublisher:
         """Hears what the intake tells, and tells of alerts."""
         self._errors: dict[str, ErrorGroup] = {}
         """The groups that wait to be told."""
+        self.lines: Lines = _nobody
+        """Hears what bots print as well: the log rules."""
         self._paced_errors = Paced(self._emit_error)
 
     def status_changed(self, status: BotStatus) -> None:
@@ -191,6 +198,12 @@ class LivePublisher:
             self.alerts.samples(bot, samples)
         self._paced.touch(bot, self._rows_every)
 
+    def made(self, bot: str, samples: Sequence[Sample]) -> None:
+        """Send samples that rules made of a bot's lines; alerts look at them as at its own."""
+        if self.alerts is not None:
+            self.alerts.samples(bot, samples)
+        self.derived(bot, samples)
+
     def derived(self, bot: str, samples: Sequence[Sample]) -> None:
         """Send samples that are no word of the bot itself, and so move no row."""
         self._publish(
@@ -215,6 +228,7 @@ class LivePublisher:
                 self.alerts.traded(bot)
             self._paced_trading.touch(bot, TRADING_EVERY)
             self._paced_figures.touch(TRADING, FIGURES_EVERY)
+        self.lines(bot, events)
         self._paced.touch(bot, self._rows_every)
 
     def lives(self, view: LivenessView) -> None:

@@ -31,11 +31,13 @@ from gitops.desired import DesiredState
 from gitops.source_code import Asked, SourceCode, SourceCodes
 from schemas.bot import BotSpec
 from schemas.fleet import Watching
+from schemas.log_rules import LogRule
 from schemas.state import SaveAnswer, StateClaim, StateSave, StateVersion
 from telemetry.intake import IngestAnswer
 from telemetry.live import Broadcaster
 from telemetry.liveness_desk import LivenessDesk
 from telemetry.prometheus import Registry
+from telemetry.rules_desk import RulesDesk
 from telemetry.stores import EventStore, SeriesStore
 from telemetry.trading_desk import TradingDesk
 from web.access.gate import Access
@@ -83,6 +85,11 @@ class FleetController(Protocol):
 
     def desired(self) -> DesiredState | None:
         """Return the desired state that holds now, None before the first."""
+        ...
+
+    @property
+    def log_rules(self) -> tuple[LogRule, ...] | None:
+        """Return the log rules that hold now, None before they are known."""
         ...
 
     def spec(self, name: str) -> BotSpec | None:
@@ -332,6 +339,7 @@ class Services:
     events: EventStore
     trading: TradingDesk
     liveness: LivenessDesk
+    rules: RulesDesk
     live: Broadcaster
     rows: Rows
     intake: TelemetryIntake

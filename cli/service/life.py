@@ -88,6 +88,7 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
     trading = asyncio.create_task(parts.telemetry.trading.run())
     liveness = asyncio.create_task(parts.liveness.run())
     alerting = start_alerts(parts.services.alerts, parts.hours)
+    rules = asyncio.create_task(parts.telemetry.rules.run())
     reporting = asyncio.create_task(parts.statuses.run()) if parts.statuses else None
     try:
         await parts.controller.ready()
@@ -108,7 +109,8 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
             await parts.git.close()
         trading.cancel()
         liveness.cancel()
-        await asyncio.gather(trading, liveness, return_exceptions=True)
+        rules.cancel()
+        await asyncio.gather(trading, liveness, rules, return_exceptions=True)
         await end_alerts(parts.services.alerts, alerting)
         parts.publisher.close()
         await parts.telemetry.close()

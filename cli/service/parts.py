@@ -15,6 +15,7 @@ from cli.service.liveness_parts import Liveness
 from cli.service.notifying import make_herald, started_event
 from cli.service.options import UpOptions
 from cli.service.relay import Relay
+from cli.service.rule_parts import connect_rules
 from cli.service.scheduling import make_scheduler, python_version
 from cli.service.secret_parts import make_handing, make_secrets
 from cli.service.sources import make_codes, make_plans, open_origin
@@ -161,6 +162,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     relay.target = publisher
     telemetry.trading.profile, telemetry.trading.told = profiles(controller), publisher.derived
     liveness = Liveness(telemetry.liveness, controller, publisher)
+    connect_rules(telemetry.rules, controller, publisher, fleet)
     statuses = make_reports(origin.forges, options)
     relay.revisions = telling(statuses, url, options.fleet)
     alerts, hours = make_alerts(telemetry, database, controller)
@@ -193,6 +195,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         events=telemetry.events,
         trading=telemetry.trading,
         liveness=telemetry.liveness,
+        rules=telemetry.rules,
         live=telemetry.live,
         rows=rows,
         intake=intake,

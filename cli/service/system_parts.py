@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from cli.service.bot_series import count_drifts, count_statuses
 from cli.service.options import UpOptions
+from cli.service.rule_parts import rules_probe
 from cli.service.sources import Origin
 from cli.service.telemetry_parts import Telemetry
 from controller.loop import Controller
@@ -78,6 +79,7 @@ def make_system(
             "agents": agents_probe(intake),
             "series": series_probe(telemetry),
             "events": events_probe(telemetry),
+            "rules": rules_probe(telemetry.rules),
             "database": database_probe(options.data),
             "notifications": notifications_probe(notifications),
             "live": live_probe(telemetry.health),

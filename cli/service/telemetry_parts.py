@@ -9,6 +9,7 @@ from schemas.errors import StoreUnavailable
 from telemetry.embedded.database import TelemetryDatabase
 from telemetry.embedded.errors import EmbeddedErrorStore
 from telemetry.embedded.events import EmbeddedEventStore
+from telemetry.embedded.kept import EmbeddedKeptStates
 from telemetry.embedded.liveness import EmbeddedLivenessStore
 from telemetry.embedded.output import EmbeddedOutput, Outbox
 from telemetry.embedded.series import EmbeddedSeriesStore
@@ -17,6 +18,7 @@ from telemetry.latest import Latest
 from telemetry.live import Broadcaster
 from telemetry.liveness_desk import LivenessDesk
 from telemetry.names import Health
+from telemetry.rules_desk import RulesDesk
 from telemetry.stores import OutputStore, SeriesStore
 from telemetry.trading_desk import TradingDesk
 from telemetry.victoriametrics import VictoriaMetricsStore
@@ -37,6 +39,7 @@ class Telemetry:
     health: Health
     trading: TradingDesk
     liveness: LivenessDesk
+    rules: RulesDesk
 
     async def check(self) -> str:
         """Return "ok", or why the series store cannot be used."""
@@ -53,6 +56,8 @@ class Telemetry:
             await self.trading.keep()
         with contextlib.suppress(StoreUnavailable):  # a minute of it is lost
             await self.liveness.keep()
+        with contextlib.suppress(StoreUnavailable):
+            await self.rules.keep()
         await self.series.close()
         await self.events.close()
         await self.database.close()
@@ -74,7 +79,8 @@ async def open_telemetry(options: UpOptions, fleet: str) -> Telemetry:
     trading = TradingDesk(events, EmbeddedTradingStore(database), series, health)
     liveness = LivenessDesk(EmbeddedLivenessStore(database), series, health)
     live = Broadcaster(health)
-    return Telemetry(database, series, events, errors, output, live, latest, health, trading, liveness)
+    rules = RulesDesk(events, EmbeddedKeptStates(database, "rules"), series, health)
+    return Telemetry(database, series, events, errors, output, live, latest, health, trading, liveness, rules)
 
 
 async def _open_series(

@@ -42,9 +42,12 @@ async def serve_until(parts: WebParts, sock: socket.socket, stop: asyncio.Event)
     ]
     for task in background:
         task.add_done_callback(lambda _: stop.set())
-    trading = asyncio.create_task(parts.telemetry.trading.run())
-    liveness = asyncio.create_task(parts.liveness.run())
     alerting = start_alerts(parts.services.alerts, parts.hours)
+    telemetry = parts.telemetry
+    beside = [
+        asyncio.create_task(part)
+        for part in (telemetry.trading.run(), parts.liveness.run(), telemetry.rules.run())
+    ]
     announce(parts.options.up.data, parts.url, parts.fleet)
     click.echo(greeting(parts))
     try:
@@ -57,9 +60,9 @@ async def serve_until(parts: WebParts, sock: socket.socket, stop: asyncio.Event)
         )
     finally:
         failed = [task for task in background if task.done()]
-        for task in (*background, trading, liveness):
+        for task in (*background, *beside):
             task.cancel()
-        await asyncio.gather(*background, trading, liveness, return_exceptions=True)
+        await asyncio.gather(*background, *beside, return_exceptions=True)
         await end_alerts(parts.services.alerts, alerting)
         await parts.controller.close()
         await parts.leader.close()

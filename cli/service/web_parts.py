@@ -11,6 +11,7 @@ from cli.service.error_parts import make_error_book
 from cli.service.liveness_parts import Liveness
 from cli.service.parts import find_status, make_access, web_settings
 from cli.service.process_options import WebOptions
+from cli.service.rule_parts import connect_rules
 from cli.service.state_store import open_states
 from cli.service.telemetry_parts import Telemetry, open_telemetry
 from cli.service.web_system import make_web_system
@@ -108,6 +109,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
     liveness = Liveness(telemetry.liveness, controller, publisher)
     alerts, hours = make_alerts(telemetry, database, controller)
     publisher.alerts, alerts.desk.told = alerts.desk, publisher.alerts_moved
+    connect_rules(telemetry.rules, controller, publisher, fleet)
     desk = ErrorDesk(telemetry.errors, publisher.errors)
     intake = Intake(
         telemetry.series,
@@ -130,6 +132,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         events=telemetry.events,
         trading=telemetry.trading,
         liveness=telemetry.liveness,
+        rules=telemetry.rules,
         live=telemetry.live,
         rows=rows,
         intake=intake,

@@ -3,6 +3,7 @@
 import logging
 import time
 
+from cli.service.rule_parts import rules_probe
 from cli.service.system_parts import (
     agents_probe,
     events_probe,
@@ -41,6 +42,7 @@ def make_web_system(
             "agents": agents_probe(intake),
             "series": series_probe(telemetry),
             "events": events_probe(telemetry),
+            "rules": rules_probe(telemetry.rules),
             "database": database_probe(mirror),
             "notifications": notifications_probe(notifications),
             "live": live_probe(telemetry.health),

@@ -42,6 +42,7 @@ from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.errors import HerdsmanError, NotFound
 from schemas.fleet import Watching
+from schemas.log_rules import LogRule
 from schemas.state import StateVersion
 
 
@@ -92,6 +93,11 @@ class RemoteController:
             return None
         specs = {name: one.spec for name, one in self._mirror.bots.items() if one.spec is not None}
         return DesiredState(Revision(record.revision.id), bots=specs)
+
+    @property
+    def log_rules(self) -> tuple[LogRule, ...] | None:
+        """Return the log rules that the leader showed, None before it showed any."""
+        return self._mirror.rules
 
     def spec(self, name: str) -> BotSpec | None:
         """Return what a bot should be, else what was applied last."""

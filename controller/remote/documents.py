@@ -34,6 +34,7 @@ from schemas.errors import (
 )
 from schemas.fleet import Watching
 from schemas.labels import AllocationLabels
+from schemas.log_rules import LogRule
 from schemas.reports import LauncherReport
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ class ViewKind(StrEnum):
 
     BOT = "bot"
     FLEET = "fleet"
+    RULES = "rules"
     REVISION = "revision"
     CHANGE = "change"
     RUN = "run"
@@ -90,6 +92,13 @@ class FleetView:
     suspensions: tuple[Suspension, ...] = ()
     environments: tuple[str, ...] = ()
     watching: Watching | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RulesView:
+    """The log rules that hold now."""
+
+    rules: tuple[LogRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from controller.database.views import View, last_view, load_views
 from controller.ports import ControllerListener, NoListener
 from controller.records import Change, RevisionRecord, RunRecord
 from controller.remote.bell import Bell, rung
-from controller.remote.documents import BotView, ChangeView, FleetView, ViewKind, decode
+from controller.remote.documents import BotView, ChangeView, FleetView, RulesView, ViewKind, decode
 from schemas.errors import HerdsmanError
+from schemas.log_rules import LogRule
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ class Mirror:
         self.listener: ControllerListener = NoListener()
         self.bots: dict[str, BotView] = {}
         self.fleet = FleetView()
+        self.rules: tuple[LogRule, ...] | None = None
+        """The log rules, None before the leader showed any."""
         self.leader: Leader | None = None
         self.problem = ""
         """Why the database cannot be read now, "" where it can."""
@@ -123,6 +126,8 @@ class Mirror:
             self._take_bot(view)
         elif view.kind == ViewKind.FLEET:
             self.fleet = decode(view.document, FleetView)
+        elif view.kind == ViewKind.RULES:
+            self.rules = decode(view.document, RulesView).rules
         elif view.kind == ViewKind.REVISION:
             self._take_revision(decode(view.document, RevisionRecord))
         elif view.kind == ViewKind.CHANGE:

@@ -19,12 +19,13 @@ from controller.database.requests import trim_requests
 from controller.database.views import View, last_view, load_views, save_views, trim_views
 from controller.records import Change, KillProgress, RevisionRecord, RunRecord, Suspension
 from controller.remote.bell import rung
-from controller.remote.documents import BotView, ChangeView, FleetView, ViewKind, encode
+from controller.remote.documents import BotView, ChangeView, FleetView, RulesView, ViewKind, encode
 from controller.remote.rollbacks import Rolling
 from controller.status import BotStatus
 from schemas.bot import BotSpec
 from schemas.errors import HerdsmanError
 from schemas.fleet import Watching
+from schemas.log_rules import LogRule
 
 _LOG = logging.getLogger(__name__)
 _TOGETHER = 0.03
@@ -73,6 +74,11 @@ class Shown(Protocol):
 
     def spec(self, name: str) -> BotSpec | None:
         """Return what a bot should be."""
+        ...
+
+    @property
+    def log_rules(self) -> tuple[LogRule, ...] | None:
+        """Return the log rules that hold now, None before the first revision was read."""
         ...
 
     def problems(self) -> list[str]:
@@ -198,6 +204,9 @@ class Showing:
         found |= {(ViewKind.RUN.value, bot): encode(run) for bot, run in runs.items()}
         found |= self._moved()
         found[ViewKind.FLEET.value, ""] = encode(self._fleet())
+        rules = self._controller.log_rules
+        if rules is not None:
+            found[ViewKind.RULES.value, ""] = encode(RulesView(rules))
         return {key: text for key, text in found.items() if self._shown.get(key, _GONE) != hash(text)}
 
     def _bot(self, name: str, status: BotStatus | None) -> str:

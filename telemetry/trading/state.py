@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from telemetry.bot_lines import MOST_IDS
 from telemetry.records import Event
+from telemetry.taken import untaken
 from telemetry.trading.belonging import belonging
 from telemetry.trading.currencies import account_of, currency_of, number_of, text_of
 from telemetry.trading.ledger import Ledger
@@ -20,9 +21,7 @@ _LONGEST_ID = 1 << 16
 _MOST_LEDGERS = 100
 """Accounts and currencies of one bot; lines of more are passed over."""
 _MOST_MARKS = 5000
-_MOST_STREAMS = 64
 _MOST_BALANCES = 1000
-_NOWHERE = (-1, -1)
 
 
 class Balance(Struct):
@@ -63,24 +62,10 @@ class BotTrading(Struct):
     def take(self, events: Sequence[Event]) -> bool:
         """Take events of one stream, in its order, without those taken before; say whether anything moved."""
         wanted = [event for event in events if event.kind in KINDS]
-        new = self._new(wanted) if wanted else wanted
+        new = untaken(self.read, wanted) if wanted else wanted
         for event in new:
             self._apply(event.kind, event.data, event.time, event.mode)
         return bool(new)
-
-    def _new(self, events: list[Event]) -> list[Event]:
-        """Return the events that come after all that were taken of their stream; note that they are taken."""
-        stream, first = _place(events[0].id)
-        _, newest = _place(events[-1].id)
-        last = self.read.get(stream, _NOWHERE)
-        if newest <= last:
-            return []
-        if first <= last:
-            events = [event for event in events if _place(event.id)[1] > last]
-        if last is _NOWHERE and len(self.read) >= _MOST_STREAMS:
-            del self.read[next(iter(self.read))]
-        self.read[stream] = newest
-        return events
 
     def _apply(self, kind: str, line: Mapping[str, Any], at: float, mode: str) -> None:
         if at >= self.newest_at:
@@ -175,12 +160,3 @@ class BotTrading(Struct):
 
     def _belonging(self, ledger: Ledger) -> tuple[str, str]:
         return belonging(ledger, self.ledgers.values(), self.account, self.currency)
-
-
-def _place(identity: str) -> tuple[str, tuple[int, int]]:
-    """Return the stream of an event's id (`allocation/stream/index/offset`), and its place in it."""
-    rest, _, offset = identity.rpartition("/")
-    stream, _, index = rest.rpartition("/")
-    if not (index.isdigit() and offset.isdigit()):
-        return identity, (0, 0)
-    return stream, (int(index), int(offset))

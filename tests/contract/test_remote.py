@@ -46,11 +46,14 @@ from controller.state.folder import FolderStore
 from controller.state.saved import SavedStates
 from controller.status import Health, HeldBy, Hold
 from schemas.errors import Conflict, HerdsmanError, NotFound, QueryFailed, SchedulerUnavailable
+from schemas.fleet import FleetSettings
+from schemas.log_rules import FieldKind, LogRule, RuleField
 from schemas.state import StateFile
 from tests.fakes.controller import FakeController, bot_status
 from tests.unit.controller.examples import NOW, desired, entry, exited, labels, revision, spec, started
 
 BOT = spec("sma-btc")
+RULES = (LogRule("fill", "filled (?P<ms>.+)", (RuleField("ms", FieldKind.HISTOGRAM, "ms"),), file="a.yaml"),)
 
 
 class Heard:
@@ -83,7 +86,8 @@ class Pair:
 
     def __init__(self, address, leaders, webs):
         self.address, self.leaders, self.webs = address, leaders, webs
-        self.controller = FakeController({"sma-btc": bot_status()}, state=desired([BOT]))
+        state = replace(desired([BOT]), settings=FleetSettings(rules=RULES))
+        self.controller = FakeController({"sma-btc": bot_status()}, state=state)
         self.bells = (Bell(address), Bell(address))
         self.heard = Heard()
         self.mirror = Mirror(webs, self.bells[1])
@@ -161,6 +165,7 @@ async def test_what_the_leader_shows_the_web_says(pair):
         await pair.heard.next("revision")
         assert pair.web.statuses() == pair.controller.statuses()
         assert pair.web.spec("sma-btc") == BOT
+        assert pair.web.log_rules == RULES
         assert pair.web.suspended("sma-btc")[0].reason == "maintenance"
         assert pair.web.revision() == record
         assert pair.web.desired().bots.keys() == {"sma-btc"}

@@ -31,6 +31,7 @@ from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.errors import ManifestError, NotFound
 from schemas.fleet import Watching
+from schemas.log_rules import LogRule
 from schemas.state import StateVersion
 from tests.fakes.scheduler import FakeScheduler
 
@@ -184,6 +185,10 @@ class FakeController:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    @property
+    def log_rules(self) -> tuple[LogRule, ...] | None:
+        return self.state.log_rules if self.state else None
 
     def spec(self, name: str) -> BotSpec | None:
         return self.state.bots.get(name) if self.state else None

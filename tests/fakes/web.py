@@ -19,6 +19,7 @@ from telemetry.latest import Latest
 from telemetry.live import Broadcaster
 from telemetry.liveness_desk import LivenessDesk
 from telemetry.prometheus import Registry
+from telemetry.rules_desk import RulesDesk
 from telemetry.trading_desk import TradingDesk
 from tests.fakes.controller import FakeController, bot_status
 from tests.fakes.telemetry import FakeIntake, MemoryEvents, MemoryLiveness, MemorySeries, MemoryTrading
@@ -104,6 +105,7 @@ async def make_services(folder: Path, url: str, **changes: Any) -> tuple[Service
         events=MemoryEvents(),
         trading=TradingDesk(MemoryEvents(), MemoryTrading(), MemorySeries()),
         liveness=liveness,
+        rules=RulesDesk(MemoryEvents(), MemoryTrading(), MemorySeries()),
         live=Broadcaster(heartbeat=0.05),
         rows=Rows(Latest(), liveness),
         intake=FakeIntake(),

@@ -18,13 +18,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from tests.e2e.service import CHECKOUT, Service
 from tests.faults.runs import dying
 
 PARTS = (
-    *("cli.entry", "cli.up", "cli.controller", "cli.web"),
+    *("cli.entry", "cli.up", "cli.controller", "cli.web", "cli.init", "cli.token", "cli.agent", "cli.backup"),
+    "cli.restore",
     *("cli.service.life", "cli.service.controller_life", "cli.service.web_life", "uvicorn"),
 )
 _DIE_WITH_PARENT = 1
@@ -73,16 +75,14 @@ class Nursery:
 
     address: str
 
-    def begin(self, arguments: list[str], service: Service) -> Forked:
-        """Fork it, as one that runs this command line of herdsman in a service's home."""
+    def begin(
+        self, arguments: list[str], environment: dict[str, str], folder: Path, output: Path, errors: Path
+    ) -> Forked:
+        """Fork it, as one that runs this command line of herdsman; what it prints is added to two files."""
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(self.address)
-        asked = {
-            "arguments": arguments,
-            "environment": service.environment(),
-            "folder": str(service.home),
-            "log": str(service.log),
-        }
+        places = {"folder": str(folder), "output": str(output), "errors": str(errors)}
+        asked = {"arguments": arguments, "environment": environment, **places}
         connection.sendall(json.dumps(asked).encode() + b"\n")
         return Forked(connection)
 
@@ -97,8 +97,23 @@ class ForkedService(Service):
         """Start it."""
         assert self.nursery is not None
         self.home.mkdir(parents=True, exist_ok=True)
-        forked = self.nursery.begin(self.arguments(), self)
+        places = self.home, self.log, self.log
+        forked = self.nursery.begin(self.arguments(), self.environment(), *places)
         self.process = cast("subprocess.Popen[bytes]", forked)
+
+    def run(
+        self, *arguments: str, check: bool = True, cwd: Path | None = None, **extra: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run another command as the same person."""
+        assert self.nursery is not None
+        with tempfile.TemporaryDirectory(prefix="herdsman-command-") as folder:
+            files = Path(folder, "output"), Path(folder, "errors")
+            environment, home = self.environment() | extra, cwd or self.home
+            forked = self.nursery.begin([*arguments], environment, home, *files)
+            code = forked.wait(max(90.0, self.patience))
+            output, errors = (file.read_text() for file in files)
+        assert not check or code == 0, output + errors
+        return subprocess.CompletedProcess([*arguments], code, output, errors)
 
 
 @contextmanager
@@ -164,9 +179,12 @@ def become(asked: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(asked["environment"])
     os.chdir(asked["folder"])
-    log = os.open(asked["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for descriptor, target in ((nothing, 0), (log, 1), (log, 2)):
+    adding = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    opened = [
+        os.open(os.devnull, os.O_RDONLY),
+        *(os.open(asked[key], adding) for key in ("output", "errors")),
+    ]
+    for target, descriptor in enumerate(opened):
         os.dup2(descriptor, target)
     os.closerange(3, _LAST_DESCRIPTOR)
     sys.argv = ["herdsman", *asked["arguments"]]

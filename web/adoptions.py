@@ -1,6 +1,6 @@
 """Jobs that are not this fleet's, and adoptions under way, in words: whose, how far, and what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from controller.records import STOPPED, Adoptable, Adoption, OtherJob
 from controller.status import BotStatus, Health
@@ -13,13 +13,14 @@ def adoptable_document(
     """Return what the API tells. `fleet` is our id, `known` returns the status of a bot that git has."""
     jobs = {one.id: one for one in found.jobs}
     return AdoptableDocument(
-        [_job(one, fleet) for one in found.jobs],
+        [_job(one, fleet, {one.job for one in found.waiting}) for one in found.jobs],
         [_waiting(one, jobs.get(one.job), known(one.bot)) for one in found.waiting],
     )
 
 
-def _job(one: OtherJob, fleet: str) -> AdoptableJob:
+def _job(one: OtherJob, fleet: str, taken: Collection[str]) -> AdoptableJob:
     whose, step = _belonging(one, fleet)
+    step = "" if one.id in taken else step  # what is under way says itself what to do
     return AdoptableJob(
         one.id,
         one.kind,

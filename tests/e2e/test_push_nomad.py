@@ -19,7 +19,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.browser import open_browser, shoot, sign_in_link
+from tests.e2e.browser import open_browser, shoot, shoot_all, sign_in_link
 from tests.e2e.cluster import agent_said, start_agent
 from tests.e2e.fleet import Fleet, add_program, bot_text, new_fleet
 from tests.e2e.lives import assert_never_two, by_bot, read_lives
@@ -468,10 +468,23 @@ def test_a_job_of_somebody_else_is_adopted_and_never_lives_beside_its_bot(
     assert "until then that runs on" in service.run(*asked, "--yes").stdout
     assert "adopted and momentum: the job runs on" in service.run("adopt").stdout
     assert copies("running")
-    fleet.write("bots/adopted.yaml", bot_text("adopted", record))
-    fleet.commit("in the place of momentum")
-    fleet.push()
-    service.wait_health("adopted", "Healthy")
+    with open_browser() as page:
+        page.goto(service.run("sign-in").stdout.strip())
+        page.goto(f"{service.url}/system")
+        waiting = page.get_by_test_id("adoption-adopted")
+        expect(waiting).to_contain_text("the job runs on until git has adopted", timeout=60_000)
+        expect(waiting).to_contain_text("herdsman adopt adopted --cancel")
+        expect(page.get_by_test_id("other-job-momentum")).to_contain_text("service, running, 1 copy")
+        waiting.scroll_into_view_if_needed()
+        shoot_all(page, "adoption")
+        page.set_viewport_size({"width": 390, "height": 844})
+        waiting.scroll_into_view_if_needed()
+        shoot(page, "adoption-narrow")
+        fleet.write("bots/adopted.yaml", bot_text("adopted", record))
+        fleet.commit("in the place of momentum")
+        fleet.push()
+        service.wait_health("adopted", "Healthy")
+        expect(waiting).to_have_count(0, timeout=60_000)
     (ended,) = [*copies("complete"), *copies("failed")]
     finished = datetime.fromisoformat(ended["TaskStates"]["t"]["FinishedAt"][:19] + "+00:00").timestamp()
     assert by_bot(read_lives(record))["adopted"][0].start >= finished

@@ -103,7 +103,8 @@ test("jobs of others are told of with what to do, and how far an adoption is", a
     "/api/v1/system": systemDocument(),
     "/api/v1/adoptable": {
       jobs: [
-        { ...momentum, id: "desk-agent", whose: "herdsman's agent" },
+        { ...momentum, id: "desk-agent", component: "agent", whose: "herdsman's agent" },
+        { ...momentum, id: "lab-x", fleet: "lab-1", whose: "the fleet lab-1" },
         {
           ...momentum,
           submitted_at: now() - 7300,
@@ -119,7 +120,7 @@ test("jobs of others are told of with what to do, and how far an adoption is", a
   FakeEventSource.last.open();
   const panel = await screen.findByTestId("adoption");
   expect([...panel.querySelectorAll(".other-jobs li")].map((one) => one.getAttribute("data-testid"))).toEqual(
-    ["other-job-momentum", "other-job-desk-agent"],
+    ["other-job-momentum", "other-job-lab-x"],
   );
   expect(screen.getByTestId("other-job-momentum").textContent).toContain(
     "service, running, 1 copy, for 2 h (nobody's we know)",

@@ -22,7 +22,10 @@ const OUTCOMES: Record<string, Outcome> = {
   apart: "warn",
 };
 
-/** Nothing, until there is a job or an adoption to tell of; read anew while the page is looked at. */
+/**
+ * Nothing, until there is a job or an adoption to tell of; read anew while the page is looked at. herdsman's own
+ * parts are left out.
+ */
 export function AdoptionPanel() {
   const [found, show] = useState<Adoptable | null>(null);
   const may = whyNot(viewer.value, "admin") === "";
@@ -40,12 +43,13 @@ export function AdoptionPanel() {
       abort.abort();
     };
   }, [may]);
-  if (found === null || (found.jobs.length === 0 && found.waiting.length === 0)) return null;
+  const jobs = found?.jobs.filter((one) => one.component === "") ?? [];
+  if (found === null || (jobs.length === 0 && found.waiting.length === 0)) return null;
   return (
     <section class="adoption" aria-label="Jobs of others" data-testid="adoption">
       <h2>Jobs that herdsman did not start</h2>
       <Waiting waiting={found.waiting} />
-      <Jobs jobs={found.jobs} />
+      <Jobs jobs={jobs} />
     </section>
   );
 }

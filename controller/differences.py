@@ -9,6 +9,10 @@ from schemas.bot import BotSpec, BotType
 SHOWN = 3
 """Differences named in a summary; the rest is counted."""
 _LONGEST = 40
+_MOST_KEPT = 1024
+_kept: dict[tuple[int, int], tuple[BotSpec, BotSpec, str]] = {}
+"""Summaries by the identities of both specs, which the entry keeps. A bot is compared dozens of times on its
+way from the one to the other, and finding the words costs more than all the rest of a comparison."""
 _ONLY_NAMED = frozenset({"restart", "lease", "labels", "alerts", "risk"})
 """Fields whose values are too long to be read in a line."""
 
@@ -24,6 +28,17 @@ def describe_update(old: BotSpec | None, new: BotSpec) -> str:
     """Return the summary of an update: its first differences, and how many more there are."""
     if old is None:
         return describe_new(new)
+    kept = _kept.get((id(old), id(new)))
+    if kept is not None:
+        return kept[2]
+    if len(_kept) >= _MOST_KEPT:
+        _kept.clear()
+    text = _summary(old, new)
+    _kept[id(old), id(new)] = old, new, text
+    return text
+
+
+def _summary(old: BotSpec, new: BotSpec) -> str:
     texts = list(spec_changes(old, new))
     if not texts:
         return "settings changed"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.differences import describe_new, describe_update, spec_changes
+from controller.differences import _kept, describe_new, describe_update, spec_changes
 from controller.field_changes import field_changes
 from schemas.bot import BotType, Mode, Resources, SecretReference
 from tests.unit.controller.examples import spec
@@ -130,3 +130,12 @@ def test_long_values_and_many_fields_are_cut():
 def test_a_removed_bot_has_no_fields():
     """What is gone differs in nothing."""
     assert field_changes(spec(), None) == ()
+
+
+def test_a_summary_is_kept_for_exactly_its_two_specs():
+    """The words of one pair are never told of another, also of the same digests, and few pairs are kept."""
+    old = spec(parameters={"fast": 0})
+    for number in range(1, 3000):
+        new = spec(parameters={"fast": number})
+        assert describe_update(old, new) == describe_update(old, new) == f"fast 0 -> {number}"
+    assert len(_kept) <= 1024

@@ -71,7 +71,8 @@ def promote(
     service = _service(url, token_file, data)
     clone = clone_of(folder, service, token_file, data)
     found = find_promotion(clone.root, source, target, what, None if all_params else parameters)
-    if output == "table":
+    documented = output in ("json", "yaml")
+    if not documented:
         click.echo("\n".join(lines_of(found)))
     revision = ""
     if found.carried:
@@ -79,13 +80,13 @@ def promote(
             consider(found, service)
             if not dry_run:
                 agree(found)
-                revision = clone.commit(message or found.subject, [clone.root / name for name in found.texts])
+                revision = commit(found, clone, message or found.subject)
                 keep()
     if revision:
-        click.echo(f"committed  {revision[:7]} {message or found.subject}", err=output != "table")
+        click.echo(f"committed  {revision[:7]} {message or found.subject}", err=documented)
     if pushes and revision:
         push(clone)
-    if output in ("json", "yaml"):
+    if documented:
         print_data(document(found, revision, pushed=bool(pushes and revision)), output)
 
 
@@ -156,6 +157,15 @@ def agree(found: Promotion) -> None:
         )
     if not click.confirm(f"Commit this promotion to {found.target}?", err=True):
         raise Declined("nothing was changed")
+
+
+def commit(found: Promotion, clone: Repository, message: str) -> str:
+    """Commit the manifests alone and return the commit; where a hook of the clone refuses, nothing stays."""
+    try:
+        return clone.commit(message, [clone.root / name for name in found.texts])
+    except HerdsmanError:
+        clone.git("reset", "--quiet", "--", *found.texts, check=False)
+        raise
 
 
 def push(clone: Repository) -> None:

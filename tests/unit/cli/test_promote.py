@@ -195,6 +195,18 @@ def test_the_commit_is_pushed_to_where_the_branch_comes_from(fleet: Path, tmp_pa
     assert git(tmp_path / "elsewhere.git", "rev-parse", "main") == git(fleet, "rev-parse", "HEAD")
 
 
+def test_a_commit_that_a_hook_refuses_leaves_nothing(fleet: Path) -> None:
+    """The manifests and git's index are as they were, and the hook's words are told."""
+    hook = fleet / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'not on a Friday' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    refused = promote("staging", "prod", "--yes")
+    assert "not on a Friday" in str(refused.exception)
+    assert git(fleet, "status", "--porcelain") == ""
+    assert (fleet / "bots/prod/maker.yaml").read_text() == PROD
+
+
 def loaded(file: str, text: str) -> Document:
     document, errors = load_document(file, text.encode())
     assert document is not None

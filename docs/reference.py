@@ -18,7 +18,7 @@ from controller.settings import Settings
 from schemas.catalog import NAMES, schema_text
 from telemetry.liveness.series import LIVENESS
 from telemetry.metric_types import LABEL_FIELDS
-from telemetry.names import HEALTH, RESOURCES, bot_series
+from telemetry.names import FORECASTS, HEALTH, RESOURCES, bot_series
 from telemetry.trading.derived import DERIVED
 from web.settings import WebSettings
 
@@ -221,7 +221,7 @@ def series_page() -> str:
         f"Labels: `fleet`, `bot`, `program`, `env`, and of a bot's own line {labels}. A metric of a type "
         "that is not listed gives one series for each of its numbers, `bot_<type>_<field>`; what a bot can "
         "print stands in [events.md](events.md).",
-        "## What a bot uses\n\n" + table(("series", "what"), named(RESOURCES)),
+        "## What a bot uses\n\n" + table(("series", "what"), named({**RESOURCES, **FORECASTS})),
         "## What a bot prints\n\n" + table(("series", "what"), named(bot_series())),
         "## What is derived of a bot's trading\n\n"
         "With the labels `account` and `currency`; what each means stands in [trading.md](trading.md).\n\n"

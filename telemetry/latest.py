@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from schemas.reports import LAUNCHER_STREAM
 from telemetry.liveness.series import LIVENESS
-from telemetry.names import RESOURCES
+from telemetry.names import FORECASTS, RESOURCES
 from telemetry.records import Event, Sample
 from telemetry.series_key import SeriesKeys
 from telemetry.stores import EventQuery, EventStore, SeriesQuery, SeriesStore
@@ -15,7 +15,7 @@ from telemetry.trading.derived import DERIVED
 _DAY = 86400
 _RESTORE_SECONDS = 7 * _DAY
 _MOST_SERIES = 2000
-_OF_OURS = DERIVED.keys() | LIVENESS.keys()
+_OF_OURS = DERIVED.keys() | LIVENESS.keys() | FORECASTS.keys()
 """Series that are no word of the bot itself."""
 
 

@@ -28,6 +28,13 @@ RESOURCES: Mapping[str, str] = {
 }
 """Measured by the agent for each bot."""
 
+FORECASTS: Mapping[str, str] = {
+    "bot_memory_seconds_to_limit": "Seconds until the bot's memory reaches its limit, while it truly rises",
+    "bot_open_files_seconds_to_limit": "Seconds until it holds all descriptors it may, while they truly rise",
+    "bot_disk_seconds_to_limit": "Seconds until its state fills the disk, while it truly grows",
+}
+"""Foretold for each bot that truly comes nearer to a limit; else there is no sample."""
+
 HEALTH: Mapping[str, str] = {
     "herdsman_intake_lines_total": "Lines that agents sent and the stores acknowledged",
     "herdsman_intake_batches_total": "Requests of agents, by answer",
@@ -103,7 +110,7 @@ def bot_series() -> dict[str, str]:
 
 def all_series() -> dict[str, str]:
     """Return every documented series, with its text."""
-    return {**bot_series(), **RESOURCES, **DERIVED, **LIVENESS, **HEALTH}
+    return {**bot_series(), **RESOURCES, **DERIVED, **LIVENESS, **FORECASTS, **HEALTH}
 
 
 class Health:

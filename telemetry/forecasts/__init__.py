@@ -1,0 +1,1 @@
+"""When a bot will run into a limit, pure; `telemetry/resources_desk.py` keeps it."""

@@ -35,7 +35,10 @@ def liveness_facts(found: LivenessDocument, now: float) -> dict[str, str]:
     colour = "yellow" if found.bad else None
     verdict = f"{paint(worded(found.verdict), colour)}, for {ago(now - found.since)}{text}"
     ages = [_age(name, found, now) for name in _NAMES]
-    return {"liveness": verdict, "ages": ", ".join(filter(None, ages)) or "-"}
+    facts = {"liveness": verdict, "ages": ", ".join(filter(None, ages)) or "-"}
+    if found.left_open:
+        facts["left open"] = paint("; ".join(map(printable, found.left_open)), "yellow")
+    return facts
 
 
 def worded(verdict: str) -> str:

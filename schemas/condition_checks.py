@@ -8,6 +8,7 @@ from schemas.conditions import FIGURES, LIMITED, RISKY, SHARES, read_level
 from schemas.document import Document, Path
 from schemas.errors import ManifestError
 from schemas.explain import named
+from schemas.liveness import VERDICTS
 from schemas.quantities import InvalidQuantity, format_duration, parse_duration
 from schemas.regular_expressions import InvalidPattern, compiled
 from schemas.suggestions import nearest
@@ -181,13 +182,12 @@ def _mapping(place: Path, given: object) -> Said:
 
 def _verdict(place: Path, given: object) -> Said:
     words = [given] if isinstance(given, str) else given
-    if (
-        isinstance(words, list)
-        and words
-        and all(isinstance(one, str) and 0 < len(one) <= 60 for one in words)
-    ):
+    if not isinstance(words, list) or not words or not all(isinstance(one, str) for one in words):
+        return f"{named(place)} must be a verdict, or a list of them, not {shown(given)}", None
+    unknown = next((one for one in words if one not in VERDICTS), None)
+    if unknown is None:
         return _NOTHING
-    return f"{named(place)} must be a verdict, or a list of them, not {shown(given)}", None
+    return f"{named(place)}: {shown(unknown)} is no verdict", nearest(unknown, VERDICTS)
 
 
 _CHECKS: Mapping[str, Callable[[Path, object], Said]] = {

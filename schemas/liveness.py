@@ -9,6 +9,11 @@ from schemas.errors import ManifestError
 from schemas.market_calendars import calendar_error
 from schemas.quantities import parse_duration
 
+VERDICTS = (
+    *("healthy", "not_trading", "hung", "stream_lost", "unheard", "crashed", "finished", "suspended"),
+    *("market_closed", "waiting", "starting", "left_open"),
+)
+"""What alert rules may ask for; `docs/liveness.md` describes each."""
 SIGNS = ("market_data", "loop", "output", "orders", "stream")
 """What a bot gives, in the words of its manifest; each may have its own longest silence."""
 

@@ -17,12 +17,12 @@ from schemas.alert_rules import AlertRule
 from schemas.errors import HerdsmanError
 from schemas.risk import Action
 from telemetry.alert_actions import Acting
-from telemetry.alerts.builtin import BUILT_IN
+from telemetry.alerts.builtin import BUILT_IN, LEFT_OPEN
 from telemetry.alerts.engine import Engine, Moved
 from telemetry.alerts.figures import figures_of, labels_of
 from telemetry.alerts.ports import AlertBook, Hands, Kept, Muting, Setup, What
 from telemetry.alerts.states import AlertState, Doing, State
-from telemetry.alerts.watch import rules_of
+from telemetry.alerts.watch import BotProfile, rules_of
 from telemetry.errors.groups import ErrorGroup
 from telemetry.names import Health
 from telemetry.records import Event, Sample
@@ -33,6 +33,8 @@ LOOK_EVERY = 1.0
 """Most seconds between two looks at what is due."""
 REFRESH_EVERY = 30.0
 """Seconds between two looks at who the bots are, beside those that their changes cause."""
+_LEFT_FOR = 7 * 86400.0
+"""Seconds for which it is told what a bot that is gone left open."""
 _AT_ONCE = 200
 """Bots or rules that are looked at before others have their turn."""
 _FIGURES_AT_ONCE = 20
@@ -113,9 +115,26 @@ class AlertDesk:
             if group.bot in self.engine.watches and group.resolution is None:
                 self._try(group.bot, lambda group=group: self._error(group))  # type: ignore[misc]
 
-    def verdict(self, bot: str, verdict: str, text: str = "") -> None:
-        """Take how herdsman judges a bot's life: one word such as "stream_lost", and why. Raises nothing."""
-        self._try(bot, lambda: self.engine.verdict(bot, verdict, text, self._clock()))
+    def verdicts(self, bot: str, judged: Mapping[str, str]) -> None:
+        """Take how herdsman judges a bot's life: words such as "hung", each with why. Raises nothing."""
+        self._try(bot, lambda: self.engine.verdicts(bot, judged, self._clock()))
+
+    def setup_of(self, bot: str) -> Setup | None:
+        """Return who a bot was when it was put under its rules last, None where it never was."""
+        known = self._setups.get(bot)
+        return known[0] if known is not None else None
+
+    def knows(self, bot: str) -> bool:
+        """Say whether a bot is under rules now."""
+        return bot in self.engine.watches
+
+    def left(self, profile: BotProfile, rule: AlertRule, text: str) -> None:
+        """Have a rule fire for a bot that is gone; it is over once the bot is back, or after a week."""
+        now = self._clock()
+        firing = AlertState(State.FIRING, now, text)
+        kept = self._kept(Moved(rule, profile, AlertState(), firing, now), What.FIRED, text)
+        self._known.setdefault(profile.bot, {})[rule.name] = kept
+        self._put(kept)
 
     def muted(self, bot: str, rule: AlertRule, now: float) -> bool:
         """Say whether nobody is told of an alert now."""
@@ -279,8 +298,12 @@ class AlertDesk:
         """End the alerts of an earlier life whose bots are gone."""
         now = self._clock()
         for bot in [bot for bot in self._known if bot and self.setup(bot) is None]:
-            for name, one in self._known.pop(bot).items():
-                self._put(_ended(bot, name, one.state, "the bot is gone", now))
+            known = self._known.pop(bot)
+            for name, one in known.items():
+                if name == LEFT_OPEN.name and now < one.state.since + _LEFT_FOR:
+                    self._known.setdefault(bot, {})[name] = one
+                else:
+                    self._put(_ended(bot, name, one.state, "the bot is gone", now))
 
     def look_at_mutes(self) -> None:
         """Look anew at which alerts that fire are muted."""

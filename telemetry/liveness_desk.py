@@ -81,6 +81,8 @@ class LivenessDesk:
         self.ready = False
         self.standing: Callable[[str], Standing | None] = _unknown
         self.told: Callable[[LivenessView], None] = _nobody
+        self.gone: Callable[[str], None] = lambda _bot: None
+        """Hears of every bot that is removed."""
 
     def samples(self, bot: str, samples: Sequence[Sample]) -> None:
         """Take new samples of a bot: a measurement of it shows that its process lives. Raises nothing."""
@@ -110,6 +112,7 @@ class LivenessDesk:
         self._watches.pop(bot, None)
         self._unkept.discard(bot)
         self._gone.add(bot)
+        self.gone(bot)
 
     def view(self, bot: str) -> LivenessView | None:
         """Return how a bot lives, None where nothing is known of it yet."""
@@ -120,6 +123,10 @@ class LivenessDesk:
         """Return what was found of a bot, None where it was not judged yet."""
         watch = self._watches.get(bot)
         return watch.told(self._set()) if watch is not None and watch.since else None
+
+    def bots(self) -> list[str]:
+        """Return the bots that it watches."""
+        return list(self._watches)
 
     def views(self) -> Iterable[LivenessView]:
         """Yield how each bot lives, by name."""

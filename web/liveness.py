@@ -1,6 +1,6 @@
 """From the controller's status of a bot to how it stands for its liveness, and from that to documents."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,16 +9,24 @@ from controller.windows import Sessions
 from schemas.bot import BotSpec, BotType
 from schemas.errors import NotFound
 from schemas.liveness import LivenessSettings
+from telemetry.liveness.left_open import ENDED, LEFT_OPEN, alert_text, left_open
 from telemetry.liveness.standing import Life, Standing
-from telemetry.liveness.verdict import BAD
+from telemetry.liveness.verdict import BAD, Verdict
 from telemetry.liveness.watch import Found, LivenessView, SignView
+from telemetry.liveness_desk import LivenessDesk
+from telemetry.resources_desk import ResourceView
+from telemetry.trading_desk import TradingDesk
 from web.documents.liveness import LivenessDocument, SignDocument
+from web.documents.resources import ForecastDocument, ResourcesDocument
 
 _SUSPENDED = frozenset({Reason.SUSPENDED, Reason.KILL_SWITCH, Reason.DISABLED})
 _CRASHED = frozenset(
     {Reason.CRASH_LOOP, Reason.RESTARTING, Reason.LAUNCH_FAILED, Reason.LAST_RUN_FAILED, Reason.OUT_OF_MEMORY}
 )
+_FINAL = frozenset({Reason.CRASH_LOOP, Reason.LAUNCH_FAILED})
 _UNSEEN = frozenset({Reason.SCHEDULER_UNAVAILABLE, Reason.SOURCE_UNREAD, Reason.RECOVERY_NEEDED})
+_LONGEST = 300
+"""Characters of why a bot ended that an alert repeats."""
 _LOST = frozenset({Reason.NODE_LOST, Reason.AWAITING_REPORT})
 
 
@@ -75,6 +83,7 @@ def standing_of(
         status.started_at,
         status.message,
         status.type == BotType.SCHEDULED.value,
+        status.reason in _FINAL,
         status.next_run,
         settings,
         market.is_open,
@@ -97,6 +106,8 @@ def _life(status: BotStatus) -> Life:
         return Life.WAITING
     if reason is Reason.WAITING_FOR_SLOT:
         return Life.WAITING
+    if reason is Reason.REMOVED:
+        return Life.ENDED
     coming = status.health in (Health.PROGRESSING, Health.DEGRADED) or reason in _UNSEEN
     return Life.STARTING if coming else Life.ENDED
 
@@ -110,8 +121,27 @@ def market_at(calendar: str, sessions: Callable[[str], Sessions], now: float) ->
     return Market(opened is not None, opened, next((start for start, _ in known if start > now), None))
 
 
-def liveness_document(view: LivenessView) -> LivenessDocument:
-    """Return how a bot lives."""
+def judged_of(desk: LivenessDesk, trading: TradingDesk, bot: str) -> dict[str, str]:
+    """Return what alert rules hear of how a bot lives: each word that holds, with why; none while unknown."""
+    found = desk.found(bot)
+    if found is None:
+        return {}
+    judged = {found.verdict.value: found.text}
+    if found.verdict is Verdict.STREAM_LOST and found.sign:
+        judged["unheard"] = found.text  # of a lost node the status tells already
+    if left := open_at_end(found, trading, bot):
+        judged[LEFT_OPEN] = alert_text(f"{found.verdict.value}: {found.text}"[:_LONGEST], left)
+    return judged
+
+
+def open_at_end(found: Found, trading: TradingDesk, bot: str) -> list[str]:
+    """Return what a bot that ended has left open, in words; nothing of one that lives or comes back."""
+    ended = found.verdict in ENDED or (found.verdict is Verdict.CRASHED and found.final)
+    return left_open(trading.accounts(bot)) if ended and trading.ready else []
+
+
+def liveness_document(view: LivenessView, left: Sequence[str] = ()) -> LivenessDocument:
+    """Return how a bot lives; `left` is what it left open at its end."""
     return LivenessDocument(
         bot=view.bot,
         verdict=view.verdict.value,
@@ -119,6 +149,7 @@ def liveness_document(view: LivenessView) -> LivenessDocument:
         text=view.text,
         since=view.since,
         signs={name: _sign(one) for name, one in view.signs.items()},
+        left_open=list(left),
     )
 
 
@@ -127,6 +158,16 @@ def short_document(found: Found | None) -> dict[str, Any] | None:
     if found is None or found.verdict not in BAD:
         return None
     return {"verdict": found.verdict.value, "text": found.text, "since": found.since}
+
+
+def resources_document(view: ResourceView) -> ResourcesDocument:
+    """Return what a bot uses, and its forecasts."""
+    return ResourcesDocument(
+        view.bot,
+        view.at,
+        dict(view.values),
+        [ForecastDocument(one.resource, one.use, one.limit, one.seconds) for one in view.forecasts],
+    )
 
 
 def _sign(one: SignView) -> SignDocument:

@@ -25,11 +25,12 @@ from telemetry.live import Broadcaster
 from telemetry.liveness.watch import LivenessView
 from telemetry.liveness_desk import LivenessDesk
 from telemetry.records import Event, Sample
+from telemetry.resources_desk import ResourcesDesk
 from telemetry.trading_desk import TradingDesk
 from web.alert_documents import alert_document
 from web.error_presentation import error_summary
 from web.fleet_header import FleetHeader
-from web.liveness import liveness_document
+from web.liveness import liveness_document, resources_document
 from web.presentation import event_document, moved_revision_document, run_document, sample_document
 from web.rows import Rows
 from web.trading import figures_document, trading_document
@@ -47,8 +48,8 @@ HEADER_EVERY = 1.0
 """Least seconds between two sendings of the fleet's header."""
 TRADING_EVERY = 1.0
 """Least seconds between two sendings of a bot's trading."""
-LIVENESS_EVERY = 1.0
-"""Least seconds between two tellings of a bot's ages."""
+VITALS_EVERY = 1.0
+"""Least seconds between two tellings of a bot's ages and use."""
 FIGURES_EVERY = 2.0
 """Least seconds between two sendings of the figures of all accounts."""
 HEADER_AGAIN = 10.0
@@ -119,6 +120,7 @@ class LivePublisher:
         latest: Latest,
         trading: TradingDesk,
         liveness: LivenessDesk,
+        resources: ResourcesDesk,
         rows: Rows,
         header: FleetHeader,
         find: Callable[[str], BotStatus | None],
@@ -130,6 +132,7 @@ class LivePublisher:
         self._latest = latest
         self._trading = trading
         self._liveness = liveness
+        self._resources = resources
         self._rows = rows
         self._header = header
         self._find = find
@@ -167,6 +170,7 @@ class LivePublisher:
         self._paced_liveness.forget(name)
         self._latest.forget(name)
         self._liveness.removed(name)
+        self._resources.removed(name)
         self._live.publish(FLEET, "status", _encode({"name": name, "removed": True}))
         self._live.forget(topic_of(name))
         if self.alerts is not None:
@@ -192,6 +196,7 @@ class LivePublisher:
         self._latest.samples(bot, samples)
         self._trading.samples(bot, samples)
         self._liveness.samples(bot, samples)
+        self._resources.samples(bot, samples)
         self._shows_signs(bot)
         self.derived(bot, samples)
         if self.alerts is not None:
@@ -278,12 +283,15 @@ class LivePublisher:
     def _shows_signs(self, bot: str) -> None:
         """Have the ages of a bot told to those who look at it."""
         if self._live.has_readers(topic_of(bot)):
-            self._paced_liveness.touch(bot, LIVENESS_EVERY)
+            self._paced_liveness.touch(bot, VITALS_EVERY)
 
     def _emit_liveness(self, bot: str) -> None:
         view = self._liveness.view(bot)
         if view is not None:
             self._publish(topic_of(bot), "liveness", partial(liveness_document, view))
+        use = self._resources.view(bot)
+        if use is not None:
+            self._publish(topic_of(bot), "resources", partial(resources_document, use))
 
     def _emit_trading(self, bot: str) -> None:
         self._publish(topic_of(bot), "trading", partial(trading_document, self._trading, bot))

@@ -37,6 +37,7 @@ from telemetry.intake import IngestAnswer
 from telemetry.live import Broadcaster
 from telemetry.liveness_desk import LivenessDesk
 from telemetry.prometheus import Registry
+from telemetry.resources_desk import ResourcesDesk
 from telemetry.rules_desk import RulesDesk
 from telemetry.stores import EventStore, SeriesStore
 from telemetry.trading_desk import TradingDesk
@@ -340,6 +341,7 @@ class Services:
     trading: TradingDesk
     liveness: LivenessDesk
     rules: RulesDesk
+    resources: ResourcesDesk
     live: Broadcaster
     rows: Rows
     intake: TelemetryIntake

@@ -9,6 +9,7 @@ from cli.service.telemetry_parts import Telemetry
 from controller.clock import SystemClock
 from controller.database import Database
 from controller.markets import Markets
+from controller.windows import Sessions
 from schemas.errors import HerdsmanError
 from telemetry.alert_desk import AlertDesk
 from web.alerts import Alerts, Bots, ControllersHands, DatabaseAlerts, Watched
@@ -23,12 +24,16 @@ class MarketHours:
         self._wanted: frozenset[str] = frozenset()
         self.markets = Markets(SystemClock(), lambda: None)
 
-    def is_open(self, calendar: str, now: float) -> bool:
-        """Say whether a market is open; where its hours are not known, as if it were."""
+    def sessions(self, calendar: str) -> Sessions:
+        """Return when markets are open, as far as that was read; from now on also this one."""
         if calendar not in self._wanted:
             self._wanted |= {calendar}
             self.markets.want(self._wanted)
-        spans = self.markets.sessions.get(calendar)
+        return self.markets.sessions
+
+    def is_open(self, calendar: str, now: float) -> bool:
+        """Say whether a market is open; where its hours are not known, as if it were."""
+        spans = self.sessions(calendar).get(calendar)
         return spans is None or any(start <= now < end for start, end in spans)
 
 

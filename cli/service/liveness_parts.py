@@ -1,35 +1,91 @@
-"""The liveness of bots, put together: its desk, what the controller knows of them, and market calendars."""
+"""The liveness of bots, put together: its desk, what the controller knows of them, and what alerts hear."""
 
 import asyncio
+import logging
 import time
+from collections.abc import Callable
 
-from controller.clock import SystemClock
-from controller.markets import Markets
+from cli.service.telemetry_parts import Telemetry
 from controller.windows import Sessions
-from telemetry.liveness_desk import LivenessDesk
-from web.liveness import Asked, standings
+from telemetry.alert_desk import AlertDesk
+from telemetry.alerts.builtin import LEFT_OPEN
+from telemetry.alerts.watch import BotProfile
+from telemetry.liveness.left_open import alert_text, left_open
+from telemetry.liveness.watch import LivenessView
+from web.alerts import Watched
+from web.liveness import judged_of, standings
 from web.publishing import LivePublisher
+
+_LOG = logging.getLogger(__name__)
+_EVERY = 2.0
+"""Seconds between two tellings of all verdicts to the alerts, which may have been set up meanwhile."""
+_AT_ONCE = 200
+_LAST_LINES = 10.0
+"""Seconds in which the last lines of a bot that was removed may still come."""
 
 
 class Liveness:
-    """Runs the desk beside the calendars that bots' manifests name."""
+    """Runs the desk, and tells alerts how bots live and what those leave open that end."""
 
-    def __init__(self, desk: LivenessDesk, controller: Asked, publisher: LivePublisher) -> None:
-        self._desk = desk
-        self._wanted = frozenset[str]()
-        self._markets = Markets(SystemClock(), lambda: None)
-        desk.standing = standings(controller, self._sessions, time.time)
-        desk.told = publisher.lives
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        controller: Watched,
+        publisher: LivePublisher,
+        alerts: AlertDesk,
+        sessions: Callable[[str], Sessions],
+    ) -> None:
+        self._desk = telemetry.liveness
+        self._resources = telemetry.resources
+        self._trading = telemetry.trading
+        self._publisher = publisher
+        self._alerts = alerts
+        self._gone: dict[str, tuple[float, BotProfile]] = {}
+        """Bots that were removed: when, by our steady clock, and who they were."""
+        self._desk.standing = standings(controller, sessions, time.time)
+        self._desk.told = self._told
+        self._desk.gone = self._removed
+        self._resources.told = publisher.derived
 
     async def run(self) -> None:
         """Run until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._desk.run())
-            group.create_task(self._markets.run())
+            group.create_task(self._resources.run())
+            group.create_task(self._tell_alerts())
 
-    def _sessions(self, calendar: str) -> Sessions:
-        """Return when markets are open, as far as it was read; a calendar not asked for before is read."""
-        if calendar not in self._wanted:
-            self._wanted |= {calendar}
-            self._markets.want(self._wanted)
-        return self._markets.sessions
+    def _told(self, view: LivenessView) -> None:
+        self._publisher.lives(view)
+        self._judge(view.bot)
+
+    def _removed(self, bot: str) -> None:
+        setup = self._alerts.setup_of(bot)
+        if setup is not None and bot not in self._gone:
+            self._gone[bot] = (time.monotonic(), setup.profile)
+
+    async def _tell_alerts(self) -> None:
+        while True:
+            await asyncio.sleep(_EVERY)
+            try:
+                await self._tell_all()
+            except Exception:  # noqa: BLE001 - nobody would begin this task again
+                _LOG.exception("alerts could not be told how bots live")
+
+    async def _tell_all(self) -> None:
+        for number, bot in enumerate(self._desk.bots()):
+            self._judge(bot)
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+        now = time.monotonic()
+        for bot, (at, profile) in list(self._gone.items()):
+            if self._desk.found(bot) is not None:
+                del self._gone[bot]  # it is back
+            elif now >= at + _LAST_LINES and not self._alerts.knows(bot):
+                del self._gone[bot]
+                if found := left_open(self._trading.accounts(bot)):
+                    self._alerts.left(profile, LEFT_OPEN, alert_text("removed from git", found))
+
+    def _judge(self, bot: str) -> None:
+        judged = judged_of(self._desk, self._trading, bot)
+        if judged:
+            self._alerts.verdicts(bot, judged)

@@ -153,6 +153,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         telemetry.latest,
         telemetry.trading,
         telemetry.liveness,
+        telemetry.resources,
         rows,
         header,
         find=lambda name: find_status(controller, name),
@@ -161,12 +162,12 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     )
     relay.target = publisher
     telemetry.trading.profile, telemetry.trading.told = profiles(controller), publisher.derived
-    liveness = Liveness(telemetry.liveness, controller, publisher)
     connect_rules(telemetry.rules, controller, publisher, fleet)
     statuses = make_reports(origin.forges, options)
     relay.revisions = telling(statuses, url, options.fleet)
     alerts, hours = make_alerts(telemetry, database, controller)
     publisher.alerts, alerts.desk.told = alerts.desk, publisher.alerts_moved
+    liveness = Liveness(telemetry, controller, publisher, alerts.desk, hours.sessions)
     desk = ErrorDesk(telemetry.errors, publisher.errors)
     intake = Intake(
         telemetry.series,
@@ -196,6 +197,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         trading=telemetry.trading,
         liveness=telemetry.liveness,
         rules=telemetry.rules,
+        resources=telemetry.resources,
         live=telemetry.live,
         rows=rows,
         intake=intake,

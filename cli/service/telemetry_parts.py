@@ -18,6 +18,7 @@ from telemetry.latest import Latest
 from telemetry.live import Broadcaster
 from telemetry.liveness_desk import LivenessDesk
 from telemetry.names import Health
+from telemetry.resources_desk import ResourcesDesk
 from telemetry.rules_desk import RulesDesk
 from telemetry.stores import OutputStore, SeriesStore
 from telemetry.trading_desk import TradingDesk
@@ -40,6 +41,7 @@ class Telemetry:
     trading: TradingDesk
     liveness: LivenessDesk
     rules: RulesDesk
+    resources: ResourcesDesk
 
     async def check(self) -> str:
         """Return "ok", or why the series store cannot be used."""
@@ -80,7 +82,20 @@ async def open_telemetry(options: UpOptions, fleet: str) -> Telemetry:
     liveness = LivenessDesk(EmbeddedLivenessStore(database), series, health)
     live = Broadcaster(health)
     rules = RulesDesk(events, EmbeddedKeptStates(database, "rules"), series, health)
-    return Telemetry(database, series, events, errors, output, live, latest, health, trading, liveness, rules)
+    return Telemetry(
+        database,
+        series,
+        events,
+        errors,
+        output,
+        live,
+        latest,
+        health,
+        trading,
+        liveness,
+        rules,
+        ResourcesDesk(series, health),
+    )
 
 
 async def _open_series(

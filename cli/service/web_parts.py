@@ -98,6 +98,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         telemetry.latest,
         telemetry.trading,
         telemetry.liveness,
+        telemetry.resources,
         rows,
         header,
         find=lambda name: find_status(controller, name),
@@ -106,10 +107,10 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
     )
     mirror.listener = publisher
     telemetry.trading.profile, telemetry.trading.told = profiles(controller), publisher.derived
-    liveness = Liveness(telemetry.liveness, controller, publisher)
     alerts, hours = make_alerts(telemetry, database, controller)
     publisher.alerts, alerts.desk.told = alerts.desk, publisher.alerts_moved
     connect_rules(telemetry.rules, controller, publisher, fleet)
+    liveness = Liveness(telemetry, controller, publisher, alerts.desk, hours.sessions)
     desk = ErrorDesk(telemetry.errors, publisher.errors)
     intake = Intake(
         telemetry.series,
@@ -133,6 +134,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         trading=telemetry.trading,
         liveness=telemetry.liveness,
         rules=telemetry.rules,
+        resources=telemetry.resources,
         live=telemetry.live,
         rows=rows,
         intake=intake,

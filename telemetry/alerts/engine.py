@@ -180,12 +180,12 @@ class Engine:
         watch.note_error(identity, at, what, text)
         self._judge_all(watch, set(watch.places_of(Errs)), now)
 
-    def verdict(self, bot: str, verdict: str, text: str, now: float) -> None:
-        """Take how herdsman judges a bot's life now."""
+    def verdicts(self, bot: str, judged: Mapping[str, str], now: float) -> None:
+        """Take how herdsman judges a bot's life now: each word that holds, and why."""
         watch = self.watches.get(bot)
-        if watch is None or (watch.judged_as, watch.judged_text) == (verdict, text):
+        if watch is None or watch.judged == judged:
             return
-        watch.judged_as, watch.judged_text = verdict, text
+        watch.judged = judged
         self._judge_all(watch, set(watch.places_of(IsJudged)), now)
 
     def due(self, now: float, most: int = 200) -> bool:

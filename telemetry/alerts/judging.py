@@ -227,9 +227,12 @@ def _errors(leaf: Errs, watch: Watch, now: float) -> Found:
 
 
 def _verdict(leaf: IsJudged, watch: Watch) -> Found:
-    if not watch.judged_as:
+    if not watch.judged:
         return UNKNOWN
-    return Found(watch.judged_as in leaf.verdicts, watch.judged_text or watch.judged_as)
+    found = next((word for word in watch.judged if word in leaf.verdicts), None)
+    if found is None:
+        return Found(False, next(iter(watch.judged)).replace("_", " "))
+    return Found(True, watch.judged[found] or found.replace("_", " "))
 
 
 def _recent(of: Subject, watch: Watch) -> tuple[Point, ...]:

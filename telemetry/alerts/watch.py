@@ -79,8 +79,7 @@ class Watch:
         "due",
         "figures",
         "happened",
-        "judged_as",
-        "judged_text",
+        "judged",
         "kinds",
         "news",
         "profile",
@@ -114,8 +113,8 @@ class Watch:
         self.news: dict[str, tuple[float, str, str]] = {}
         """Error groups that are new or regressed: when, which of the two, what in words."""
         self.wants_errors = False
-        self.judged_as = ""
-        self.judged_text = ""
+        self.judged: Mapping[str, str] = {}
+        """How the bot's life is judged now: word -> why. Empty while that is not known."""
         self.seen_at: dict[str, float] = {}
         """When the newest event of a kind came ("" any output)."""
         self.started_at = now
@@ -170,7 +169,7 @@ class Watch:
                     self._adopt_counts(found[0], rule, before)
             self.note_waiting(place)
         self.seen_at, self.started_at = before.seen_at, before.started_at
-        self.judged_as, self.judged_text, self.news = before.judged_as, before.judged_text, before.news
+        self.judged, self.news = before.judged, before.news
         for name, slot in self.slots.items():
             old = before.slots.get(name)
             if old is not None:

@@ -29,6 +29,8 @@ class Standing:
     started_at: float | None = None
     message: str = ""
     scheduled: bool = False
+    final: bool = False
+    """Of one that crashed: it will hardly come back by itself."""
     next_run: float | None = None
     settings: LivenessSettings = LivenessSettings()
     market_open: bool | None = None

@@ -71,6 +71,10 @@ class Found:
     verdict: Verdict
     text: str
     since: float
+    sign: str = ""
+    """The sign whose silence led to it, "" where none did."""
+    final: bool = False
+    """Of a bot that crashed: it will hardly come back by itself."""
 
 
 @dataclass(slots=True)
@@ -129,7 +133,9 @@ class BotWatch:
 
     def told(self, ahead: float = 0.0) -> Found:
         """Return what was found, without the signs behind it; `ahead` is added to its moment."""
-        return Found(self.finding.verdict, self.finding.text, self.since + ahead)
+        found = self.finding
+        final = self.standing is not None and self.standing.final
+        return Found(found.verdict, found.text, self.since + ahead, found.sign, final)
 
     def view(self, ahead: float = 0.0) -> LivenessView:
         """Return how it lives; `ahead` is added to all moments."""

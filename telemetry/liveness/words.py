@@ -13,4 +13,7 @@ def span(seconds: float) -> str:
 
 def clock_text(at: float) -> str:
     """Return a moment, `2026-11-23 14:30 UTC`."""
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+    try:
+        return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+    except (OverflowError, ValueError, OSError):  # a bot's own clock may say anything
+        return "an unknown time"

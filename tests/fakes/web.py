@@ -19,6 +19,7 @@ from telemetry.latest import Latest
 from telemetry.live import Broadcaster
 from telemetry.liveness_desk import LivenessDesk
 from telemetry.prometheus import Registry
+from telemetry.resources_desk import ResourcesDesk
 from telemetry.rules_desk import RulesDesk
 from telemetry.trading_desk import TradingDesk
 from tests.fakes.controller import FakeController, bot_status
@@ -106,6 +107,7 @@ async def make_services(folder: Path, url: str, **changes: Any) -> tuple[Service
         trading=TradingDesk(MemoryEvents(), MemoryTrading(), MemorySeries()),
         liveness=liveness,
         rules=RulesDesk(MemoryEvents(), MemoryTrading(), MemorySeries()),
+        resources=ResourcesDesk(MemorySeries()),
         live=Broadcaster(heartbeat=0.05),
         rows=Rows(Latest(), liveness),
         intake=FakeIntake(),

@@ -27,3 +27,5 @@ class LivenessDocument(Struct):
     """When that was found, in Unix seconds."""
     signs: dict[str, SignDocument]
     """`process`, `loop`, `output`, `market_data`, `orders`."""
+    left_open: list[str] = []
+    """Of a bot that ended: the positions and orders that it left open, in words."""

@@ -15,7 +15,7 @@ from web.access.scopes import Scope
 from web.documents import STREAM_POSITION
 from web.documents.bots import Bot, BotDetail, Run
 from web.documents.series import EventsAnswer, SeriesAnswer
-from web.liveness import liveness_document
+from web.liveness import liveness_document, open_at_end
 from web.moments import optional_moment
 from web.presentation import (
     attempt_document,
@@ -162,7 +162,8 @@ async def _detail(services: Wired, status: BotStatus) -> BotDetail:
         controller.inventory(status.name),
     )
     spec = controller.spec(status.name)
-    view = services.liveness.view(status.name)
+    view, found = services.liveness.view(status.name), services.liveness.found(status.name)
+    left = open_at_end(found, services.trading, status.name) if found else []
     suspended = [suspension_document(one) for one in controller.suspended(status.name)]
     return BotDetail(
         bot=services.rows.of(status),
@@ -176,7 +177,7 @@ async def _detail(services: Wired, status: BotStatus) -> BotDetail:
         suspensions=suspended,
         revision=await _revision(services, status.applied_revision),
         operation_message=status.operation_message,
-        liveness=liveness_document(view) if view else None,
+        liveness=liveness_document(view, left) if view else None,
         inventory=inventory_document(entry),
     )
 

@@ -12,7 +12,7 @@ from telemetry.liveness.watch import LivenessView
 from web.access.scopes import Scope
 from web.documents import STREAM_POSITION
 from web.documents.liveness import LivenessDocument
-from web.liveness import liveness_document
+from web.liveness import liveness_document, open_at_end
 from web.routes.bots import known_bot
 from web.routes.parameters import BotName, Wired
 
@@ -27,7 +27,9 @@ async def bot_liveness(services: Wired, name: BotName) -> Response[LivenessDocum
     view = services.liveness.view(name) or LivenessView(
         name, Verdict.STARTING, "not looked at yet", services.clock(), {}
     )
-    return Response(liveness_document(view), headers={STREAM_POSITION: position})
+    found = services.liveness.found(name)
+    left = open_at_end(found, services.trading, name) if found else []
+    return Response(liveness_document(view, left), headers={STREAM_POSITION: position})
 
 
 @get("/api/v1/liveness", opt={"access": Scope.READ}, tags=["bots"])

@@ -34,6 +34,8 @@ MATRIX = {
     ("GET", "/api/v1/bots/{name}/trading"): Scope.READ,
     ("GET", "/api/v1/bots/{name}/liveness"): Scope.READ,
     ("GET", "/api/v1/liveness"): Scope.READ,
+    ("GET", "/api/v1/bots/{name}/resources"): Scope.READ,
+    ("GET", "/api/v1/resources"): Scope.READ,
     ("GET", "/api/v1/positions"): Scope.READ,
     ("GET", "/api/v1/trades"): Scope.READ,
     ("GET", "/api/v1/figures"): Scope.READ,

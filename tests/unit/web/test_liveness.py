@@ -77,3 +77,18 @@ async def test_the_manifest_of_a_bot_says_what_is_watched(web: Running):
     assert found is not None
     assert found.settings == LivenessSettings()
     assert standing("nobody") is None
+
+
+async def test_what_bots_use_is_told_over_http(web: Running):
+    """The newest values with their forecasts, of one bot and of all; a bot that is not measured has none."""
+    desk = web.services.resources
+    async with web.client(Scope.READ) as client:
+        nothing = (await client.get("/api/v1/bots/sma-btc/resources")).json()
+        now = web.services.clock()
+        leak = [("bot_up", 1.0), ("bot_memory_bytes", 5e6), ("bot_memory_limit_bytes", 1e7)]
+        desk.samples("sma-btc", [Sample(name, {"bot": "sma-btc"}, now, value) for name, value in leak])
+        one = (await client.get("/api/v1/bots/sma-btc/resources")).json()
+        every = (await client.get("/api/v1/resources")).json()
+    assert nothing == {"bot": "sma-btc", "at": None, "values": {}, "forecasts": []}
+    assert one["values"] == dict(leak)
+    assert every == [one]

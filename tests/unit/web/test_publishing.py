@@ -13,6 +13,7 @@ from telemetry.latest import Latest
 from telemetry.live import Broadcaster, Subscription
 from telemetry.liveness_desk import LivenessDesk
 from telemetry.records import Event, Sample
+from telemetry.resources_desk import ResourcesDesk
 from telemetry.trading_desk import TradingDesk
 from tests.fakes.controller import REVISION, FakeController, bot_status
 from tests.fakes.telemetry import MemoryEvents, MemoryLiveness, MemorySeries, MemoryTrading
@@ -38,6 +39,7 @@ class Channel:
             latest,
             self.trading,
             self.liveness,
+            ResourcesDesk(MemorySeries()),
             Rows(latest, self.liveness),
             FleetHeader(self.controller, "local", "0.0.1", lambda: 1.0),
             find=self.controller.bots.get,

@@ -260,9 +260,9 @@ def test_new_errors_fire_and_are_over_after_their_time():
 def test_verdict_fires_for_as_long_as_it_holds():
     """A bot that is judged as one of the rule's words fires with what was said of it."""
     judge = Judge(rule({"verdict": ["stream_lost", "not_trading"]}))
-    judge.engine.verdict("sma", "well", "", judge.now)
-    judge.engine.verdict("sma", "stream_lost", "no market data for 40 s", judge.now)
-    judge.engine.verdict("sma", "well", "", judge.now)
+    judge.engine.verdicts("sma", {"well": ""}, judge.now)
+    judge.engine.verdicts("sma", {"crashed": "", "stream_lost": "no market data for 40 s"}, judge.now)
+    judge.engine.verdicts("sma", {"well": ""}, judge.now)
     assert judge.moves == [("firing", "no market data for 40 s"), ("ok", "well")]
 
 

@@ -21,6 +21,7 @@ from cli.process_flags import database_options, like_up, typed
             "scheduler",
             "seed",
             "victoriametrics",
+            "keep",
             "sign_in_link",
             "explain_url",
             "explain_model",

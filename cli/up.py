@@ -99,6 +99,13 @@ from cli.known_service import default_data
 @click.option("--advertise-url", default="", help="How Nomad's nodes reach this service.")
 @click.option("--victoriametrics", default="", help="Keep series in the VictoriaMetrics at this URL.")
 @click.option(
+    "--keep",
+    multiple=True,
+    envvar="HERDSMAN_KEEP",
+    metavar="NAME=HOW",
+    help="How long something is kept, such as events=30d or size=8GiB (docs/retention.md); repeatable.",
+)
+@click.option(
     "--state-store",
     envvar="HERDSMAN_STATE_STORE",
     default="",

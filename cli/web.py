@@ -11,7 +11,7 @@ from cli.process_flags import database_options, like_up, typed
 
 _SHARED = frozenset(
     {
-        *("data", "listen", "victoriametrics", "state_store", "tls_cert", "tls_key", "insecure"),
+        *("data", "listen", "victoriametrics", "keep", "state_store", "tls_cert", "tls_key", "insecure"),
         *("allowed_host", "verbose", "sign_in_link"),
         *("explain_url", "explain_model", "explain_key_file"),
     }

@@ -32,6 +32,7 @@ _MOST_WAITING = 200_000
 """Events that wait for the past to be read. The intake tells of at most 32 MiB of lines that are not stored
 yet, which is fewer; what went before those will be read from the store."""
 _FORGET_AFTER = 730 * 86400.0
+"""Seconds without any trading after which that of a bot without a manifest is forgotten."""
 _ROWS = 5000
 """Events that are read at a time: taking them holds up everything else for some 20 ms."""
 _KEPT_AT_ONCE = 100
@@ -57,7 +58,9 @@ class TradingDesk:
         series: SeriesStore,
         health: Health | None = None,
         clock: Callable[[], float] = time.time,
+        forget_after: float = _FORGET_AFTER,
     ) -> None:
+        self._forget_after = forget_after
         self._events = events
         self._store = store
         self._series = series
@@ -273,7 +276,13 @@ class TradingDesk:
         self._bots[known.bot] = known
 
     def _is_past(self, known: BotTrading) -> bool:
-        return known.newest_at < self._clock() - _FORGET_AFTER
+        """Say whether a bot's trading may be forgotten: never that of a bot that there is."""
+        if known.newest_at >= self._clock() - self._forget_after:
+            return False
+        try:
+            return not self.profile(known.bot).program
+        except Exception:  # noqa: BLE001 - what cannot be looked up is kept
+            return False
 
     def _labels_of(self, bot: str, base: Mapping[str, str], view: AccountView) -> dict[str, str]:
         """Return the labels of a view's series: one mapping for all of their samples."""

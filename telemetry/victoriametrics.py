@@ -39,6 +39,8 @@ _STARTED = re.compile(r"^(?:process_start_time_seconds|vm_app_start_timestamp) (
 _DROPPED = re.compile(
     r"^(?:vm_rows_ignored_total|vm_rows_invalid_total|vm_too_long_item\w*)(?:\{[^}]*\})? (\S+)", re.MULTILINE
 )
+_SIZE = re.compile(r"^vm_data_size_bytes(?:\{[^}]*\})? (\S+)", re.MULTILINE)
+_FREE = re.compile(r"^vm_free_disk_space_bytes(?:\{[^}]*\})? (\S+)", re.MULTILINE)
 _log = logging.getLogger("herdsman.series")
 
 
@@ -67,6 +69,10 @@ class VictoriaMetricsStore:
         self._writer: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._started = ""
+        self.size: float | None = None
+        """Bytes of its data, as it said last; None before it was asked."""
+        self.free: float | None = None
+        """Bytes free on its disk."""
         self._sound_since = time.monotonic()
         """Since when it has not been given anything again."""
         self._safe_before = -math.inf
@@ -162,6 +168,8 @@ class VictoriaMetricsStore:
         elif (now := time.monotonic()) >= self._sound_since + self._keep:
             self._safe_before = now - self._keep
             self._recent.drop_before(self._safe_before)
+        self.size = sum(map(float, _SIZE.findall(text)))
+        self.free = min(map(float, _FREE.findall(text)), default=None)
         self._count_dropped(sum(float(number) for number in _DROPPED.findall(text)))
 
     def _is_sound(self, sample: Sample) -> bool:

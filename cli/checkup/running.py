@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Set
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from cli.checkup.finding import Finding, State
 from cli.connection import Client, reason_of, trust
 from cli.known_service import Service
-from cli.output import ago
+from cli.output import ago, sized
 from schemas.errors import HerdsmanError
 from web.documents.system import SystemDocument
 
@@ -57,10 +58,34 @@ def system_findings(service: Service, told: Set[str]) -> Iterator[Finding]:
         return
     yield skew("clock", found.time - time.time(), "this machine's and the service's")
     for part in found.parts:
-        if part.name not in told and (part.state != "ok" or part.name == "agents"):
+        if part.name not in (*told, "storage") and (part.state != "ok" or part.name == "agents"):
             state = PART_STATES.get(part.state, State.WARNING)
             yield Finding(f"service {part.name}", state, part.message, part.next)
     yield from agent_findings(found)
+    yield from storage_findings(found)
+
+
+def storage_findings(found: SystemDocument) -> Iterator[Finding]:
+    """Tell what herdsman keeps: how much it is, how fast it grows, and when there is no more room."""
+    part = next((part for part in found.parts if part.name == "storage"), None)
+    if part is None:
+        return
+    facts = {fact.name: fact.value for fact in part.facts}
+    free = f"{part.message}; {sized(float(facts.get('disk free') or 0.0))} free"
+    disk = _grows(free, facts.get("disk grows a day"), facts.get("disk full"))
+    yield Finding("service storage", PART_STATES.get(part.state, State.WARNING), disk, part.next)
+    for row in part.table.rows if part.table else []:
+        what, size, per_day, full, kept = row
+        said = _grows(sized(float(size or 0.0)), per_day, full)
+        yield Finding(f"storage {what}", State.OK, f"{said}; kept {kept}" if kept else said)
+
+
+def _grows(said: str, per_day: float | str | None, full: float | str | None) -> str:
+    if isinstance(per_day, float):
+        said += f", {'grows' if per_day >= 0 else 'shrinks'} {sized(abs(per_day))} a day"
+    if isinstance(full, float):
+        said += f", full on {datetime.fromtimestamp(full, UTC):%Y-%m-%d}"
+    return said
 
 
 def agent_findings(found: SystemDocument) -> Iterator[Finding]:

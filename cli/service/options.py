@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cli.service.keeping import parse_keep
 from schemas.errors import UsageError
+from telemetry.embedded.retention import Retention
 from web.access.hosts import is_loopback
 from web.access.listen import Listen, Tls, check_listen, parse_listen, tls_files
 
@@ -57,6 +59,7 @@ class UpOptions:
     nomad_driver: str = "raw_exec"
     advertise_url: str = ""
     victoriametrics: str = ""
+    keep: tuple[str, ...] = ()
     state_store: str = ""
     age_identity_files: tuple[Path, ...] = ()
     secrets_interval: float = 60.0
@@ -73,6 +76,11 @@ class UpOptions:
     insecure: bool = False
     allowed_hosts: frozenset[str] = frozenset()
     sign_in_link: bool = True
+
+    @property
+    def retention(self) -> Retention:
+        """How long the embedded stores keep what they hold."""
+        return parse_keep(self.keep)
 
     def __post_init__(self) -> None:
         check_listen(self.listen, self.tls, insecure=self.insecure)
@@ -99,6 +107,7 @@ class UpOptions:
         ):
             if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
                 raise UsageError(f'{option} "{url}" is no address: give http://HOST:PORT')
+        parse_keep(self.keep)
         if (self.explain_model or self.explain_key_file) and not self.explain_url:
             raise UsageError("--explain-model and --explain-key-file belong to --explain-url URL")
         if self.build_timeout <= 0 or self.build_memory < LEAST_BUILD_MEMORY or self.build_jobs < 1:

@@ -14,6 +14,7 @@ from cli.service.bot_series import count_drifts, count_statuses
 from cli.service.options import UpOptions
 from cli.service.rule_parts import rules_probe
 from cli.service.sources import Origin
+from cli.service.storage import storage_probe
 from cli.service.telemetry_parts import Telemetry
 from controller.loop import Controller
 from controller.notifications.desk import NotificationDesk
@@ -23,7 +24,6 @@ from controller.schedulers.protocol import NodeReport
 from gitops.source_set import SourceSet
 from schemas.errors import HerdsmanError
 from telemetry.embedded.damage import damaged_files
-from telemetry.embedded.retention import Retention
 from telemetry.intake import AgentHeard, Intake
 from telemetry.names import Health
 from telemetry.victoriametrics import VictoriaMetricsStore
@@ -80,6 +80,7 @@ def make_system(
             "series": series_probe(telemetry),
             "events": events_probe(telemetry),
             "rules": rules_probe(telemetry.rules),
+            "storage": storage_probe(telemetry.storage, telemetry.database),
             "database": database_probe(options.data),
             "notifications": notifications_probe(notifications),
             "live": live_probe(telemetry.health),
@@ -295,7 +296,7 @@ def series_probe(telemetry: Telemetry) -> Probe:
     async def probe() -> SystemPart:
         said = await telemetry.check()
         away = isinstance(telemetry.series, VictoriaMetricsStore)
-        kept = Retention()
+        kept = telemetry.database.retention
         facts = [
             SystemFact("kind", "VictoriaMetrics" if away else "embedded"),
             SystemFact("waiting samples", health.value("herdsman_store_waiting_samples")),
@@ -325,7 +326,7 @@ def events_probe(telemetry: Telemetry) -> Probe:
     health = telemetry.health
 
     async def probe() -> SystemPart:
-        kept, path = Retention(), telemetry.database.path
+        kept, path = telemetry.database.retention, telemetry.database.path
         size = await asyncio.to_thread(telemetry.database.size)
         free = (await asyncio.to_thread(shutil.disk_usage, path.parent)).free
         said, to_do = "it takes and answers", ""
@@ -342,7 +343,7 @@ def events_probe(telemetry: Telemetry) -> Probe:
             said,
             to_do,
             facts=[
-                SystemFact("size", float(size), "bytes", f"at most {kept.most_bytes >> 30} GiB"),
+                SystemFact("size", float(size), "bytes", f"at most {kept.most_bytes / (1 << 30):g} GiB"),
                 SystemFact("disk free", float(free), "bytes"),
                 SystemFact("kept", f"{kept.events_days:g} d"),
                 SystemFact("not indexed yet", health.value("herdsman_events_unindexed")),

@@ -5,6 +5,7 @@ import contextlib
 from dataclasses import dataclass
 
 from cli.service.options import UpOptions
+from cli.service.storage import StorageWatch
 from schemas.errors import StoreUnavailable
 from telemetry.embedded.database import TelemetryDatabase
 from telemetry.embedded.errors import EmbeddedErrorStore
@@ -24,6 +25,8 @@ from telemetry.stores import OutputStore, SeriesStore
 from telemetry.trading_desk import TradingDesk
 from telemetry.victoriametrics import VictoriaMetricsStore
 
+_DAY = 86400.0
+
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
@@ -42,6 +45,9 @@ class Telemetry:
     liveness: LivenessDesk
     rules: RulesDesk
     resources: ResourcesDesk
+    storage: StorageWatch
+    measuring: asyncio.Task[None]
+    """Runs the watch over what is kept."""
 
     async def check(self) -> str:
         """Return "ok", or why the series store cannot be used."""
@@ -60,6 +66,8 @@ class Telemetry:
             await self.liveness.keep()
         with contextlib.suppress(StoreUnavailable):
             await self.rules.keep()
+        self.measuring.cancel()
+        await asyncio.gather(self.measuring, return_exceptions=True)
         await self.series.close()
         await self.events.close()
         await self.database.close()
@@ -68,7 +76,7 @@ class Telemetry:
 async def open_telemetry(options: UpOptions, fleet: str) -> Telemetry:
     """Open the stores and learn from them what was known before."""
     health = Health()
-    database = await asyncio.to_thread(TelemetryDatabase, options.data / "telemetry.db")
+    database = await asyncio.to_thread(TelemetryDatabase, options.data / "telemetry.db", options.retention)
     events = EmbeddedEventStore(database, health)
     series, output = await _open_series(options, fleet, health, database, events)
     latest = Latest()
@@ -78,10 +86,13 @@ async def open_telemetry(options: UpOptions, fleet: str) -> Telemetry:
     except StoreUnavailable:
         health.count("herdsman_store_errors_total", store="restore")
     errors = EmbeddedErrorStore(database)
-    trading = TradingDesk(events, EmbeddedTradingStore(database), series, health)
+    forget_after = options.retention.trading_days * _DAY
+    trading = TradingDesk(events, EmbeddedTradingStore(database), series, health, forget_after=forget_after)
     liveness = LivenessDesk(EmbeddedLivenessStore(database), series, health)
     live = Broadcaster(health)
     rules = RulesDesk(events, EmbeddedKeptStates(database, "rules"), series, health)
+    away = series if isinstance(series, VictoriaMetricsStore) else None
+    storage = StorageWatch(options.data, database, away)
     return Telemetry(
         database,
         series,
@@ -95,6 +106,8 @@ async def open_telemetry(options: UpOptions, fleet: str) -> Telemetry:
         liveness,
         rules,
         ResourcesDesk(series, health),
+        storage,
+        asyncio.create_task(storage.run(), name="storage"),
     )
 
 

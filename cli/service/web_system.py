@@ -4,6 +4,7 @@ import logging
 import time
 
 from cli.service.rule_parts import rules_probe
+from cli.service.storage import storage_probe
 from cli.service.system_parts import (
     agents_probe,
     events_probe,
@@ -43,6 +44,7 @@ def make_web_system(
             "series": series_probe(telemetry),
             "events": events_probe(telemetry),
             "rules": rules_probe(telemetry.rules),
+            "storage": storage_probe(telemetry.storage, telemetry.database),
             "database": database_probe(mirror),
             "notifications": notifications_probe(notifications),
             "live": live_probe(telemetry.health),

@@ -40,7 +40,8 @@ class TelemetryDatabase:
         self.path = path
         self._jobs: queue.SimpleQueue[tuple[Work[object], Future[object]] | None] = queue.SimpleQueue()
         self._forget: list[Callable[[], None]] = []
-        self._behind: list[Work[bool]] = [RetentionWork(retention or Retention(), self._forget_ids).work]
+        self.retention = retention or Retention()
+        self._behind: list[Work[bool]] = [RetentionWork(self.retention, self._forget_ids).work]
         self._tables: list[str] = []
         self._failed: list[Work[bool]] = []
         """Work behind that failed by a mistake: said once."""

@@ -17,7 +17,6 @@ from telemetry.errors.store import GroupQuery
 
 MOST_GROUPS = 500
 """Groups of one bot; further kinds of errors are counted together."""
-GROUP_DAYS = 90.0
 MARK_DAYS = 30.0
 """How long after its last error was counted a stream's mark is kept: its lines come again within minutes."""
 _EVERY = 3600.0
@@ -124,7 +123,10 @@ class EmbeddedErrorStore:
             return False
         self._clean_at = now + _EVERY
         self._make_tables(connection)
-        connection.execute("DELETE FROM error_groups WHERE last_seen < ?", (now - GROUP_DAYS * 86400,))
+        connection.execute(
+            "DELETE FROM error_groups WHERE last_seen < ?",
+            (now - self._database.retention.errors_days * 86400,),
+        )
         connection.execute("DELETE FROM error_marks WHERE time < ?", (now - MARK_DAYS * 86400,))
         return False
 

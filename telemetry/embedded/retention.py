@@ -27,6 +27,10 @@ class Retention:
     rollup_10s_days: float = 60
     rollup_1m_days: float = 730
     events_days: float = 30
+    errors_days: float = 90
+    """Kinds of errors that were not seen for so long."""
+    trading_days: float = 730
+    """The trading of bots that are no more, and printed none of it for so long."""
     most_bytes: int = 8 << 30
     """Above it the oldest events of the bot that has the most go, however young they are: a bot that floods
     its log loses its own past and nobody else's."""

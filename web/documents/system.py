@@ -51,7 +51,8 @@ class SystemPart(Struct):
     """One part of herdsman, wherever it runs."""
 
     name: str
-    """controller, source, scheduler, intake, agents, series, events, rules, live, database, web, process."""
+    """controller, source, scheduler, intake, agents, series, events, rules, storage, live, database, web, or
+    process."""
     state: str
     """ok, warning, failing."""
     message: str

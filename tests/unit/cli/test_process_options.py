@@ -75,7 +75,7 @@ def test_a_controller_on_every_address_must_say_its_own(tmp_path):
 
 def test_what_up_takes_the_controller_takes():
     """A new option of `herdsman up` about sources, Nomad or builds is one of the controller by itself."""
-    of_the_web = {"victoriametrics", "explain_url", "explain_model", "explain_key_file"}
+    of_the_web = {"victoriametrics", "keep", "explain_url", "explain_model", "explain_key_file"}
     names = {one.name for one in up.params} - {"scheduler", "seed", "sign_in_link"} - of_the_web
     assert names <= {one.name for one in controller.params}
     assert of_the_web <= {one.name for one in web.params}

@@ -234,3 +234,16 @@ async def test_what_the_manifest_says_decides_whose_transfer_it_was(tmp_path: Pa
         await house.print([says.equity(1500, 3, **account) for account in both])
         found = {view.account: view.change_today for view in house.desk.accounts("sma")}
     assert found == {"main": 0.0, "sub": 500.0}
+
+
+async def test_old_trading_goes_with_its_bot_and_never_before(tmp_path: Path) -> None:
+    """A bot that there is keeps its position, however long ago it traded; one that is gone is forgotten."""
+    async with living(tmp_path) as house:
+        await house.print([Printer().fill("buy", 1, 100)])
+        house.desk._forget_after = 3600.0
+        house.desk._clock = lambda: START + 30 * DAY
+        await house.desk.keep()
+        assert house.fills() == 1
+        house.desk.profile = lambda _: Profile()
+        await house.desk.keep()
+        assert house.desk.bots() == []

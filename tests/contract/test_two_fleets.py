@@ -172,7 +172,10 @@ async def test_an_installation_that_lost_everything_starts_no_second_copy(
 async def test_a_stopped_job_of_another_installation_is_dead_before_its_bot_starts(
     nomad: NomadAgent, tmp_path: Path
 ) -> None:
-    """Whoever stops the old job by hand gets the bot once its last copy has ended, and not before."""
+    """Whoever stops the old job by hand gets the bot once its last copy has ended, and not before.
+
+    That holds as well for a herdsman that starts when the job has been purged, while its copy lives on.
+    """
     name = f"desk-{os.urandom(3).hex()}"
     for folder in ("old", "new"):
         (tmp_path / folder).mkdir()
@@ -190,6 +193,12 @@ async def test_a_stopped_job_of_another_installation_is_dead_before_its_bot_star
             await old._send("POST", "jobs", {"Job": {**job, "Stop": True}})
             with pytest.raises(Conflict, match="a copy of it may still live"):
                 await new.scheduler.apply(launch, None)
+            await old._send("DELETE", f"job/{old.fleet}.alpha?purge=true")
+            later = NomadScheduler(NomadSettings(new.fleet, address=nomad.address), *new.bundles)
+            await later.open()
+            with pytest.raises(Conflict, match="a copy of it may still live"):
+                await later.apply(launch, None)
+            await later.close()
             os.kill(pid, signal.SIGKILL)
 
             async def accepted() -> str:

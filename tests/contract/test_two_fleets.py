@@ -196,7 +196,7 @@ async def test_a_stopped_job_of_another_installation_is_dead_before_its_bot_star
             await old._send("DELETE", f"job/{old.fleet}.alpha?purge=true")
             later = NomadScheduler(NomadSettings(new.fleet, address=nomad.address), *new.bundles)
             await later.open()
-            with pytest.raises(Conflict, match="a copy of it may still live"):
+            with pytest.raises(Conflict, match="a copy of it holds the lease"):
                 await later.apply(launch, None)
             await later.close()
             os.kill(pid, signal.SIGKILL)

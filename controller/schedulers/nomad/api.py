@@ -8,7 +8,6 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
 
@@ -22,6 +21,7 @@ from controller.schedulers.nomad.reading import (
     JobRecord,
     NodeRecord,
     Placement,
+    Variable,
     blockage,
     changed_names,
     job_record,
@@ -49,14 +49,6 @@ _ID = re.compile(r"[^\x00-\x20\x7f]{1,255}")
 
 class KindChanged(SchedulerRefused):
     """Nomad never turns a service job into a batch job, or back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A variable's items, and the index to write it by compare-and-set (0: there is none)."""
-
-    items: Mapping[str, str]
-    index: int
 
 
 class NomadApi:
@@ -227,7 +219,14 @@ class NomadApi:
             )
         except NotFound:
             return Variable({}, 0)
-        return Variable(found.get("Items") or {}, int(found["ModifyIndex"]))
+        return Variable(found.get("Items") or {}, int(found["ModifyIndex"]), bool(found.get("Lock")))
+
+    async def variable_paths(self, prefix: str) -> list[str]:
+        """List the paths of variables that begin so."""
+        listed = await self._call(
+            lambda: self._client.variables.get_variables(prefix, namespace=self._settings.namespace)
+        )
+        return [str(one["Path"]) for one in listed]
 
     async def write_variable(self, path: str, items: Mapping[str, str], index: int) -> Variable:
         """Write a variable if it is as it was read (`index`; 0: if there is none), else raise Conflict."""

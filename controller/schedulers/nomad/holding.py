@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from controller.schedulers.nomad.api import NomadApi, Variable
+from controller.schedulers.nomad.api import NomadApi
+from controller.schedulers.nomad.reading import Variable
 from schemas.errors import BotRuns, Conflict, HerdsmanError
 from schemas.state import StatePlace
 

@@ -76,6 +76,11 @@ def lease_path(fleet: str, bot: str) -> str:
     return f"herdsman/leases/{_path_part(fleet)}/{_path_part(bot)}"
 
 
+def leases_of(fleet: str) -> str:
+    """Return how the paths of the leases of all fleets begin whose id begins so."""
+    return f"herdsman/leases/{_path_part(fleet)}"
+
+
 def state_path(fleet: str, bot: str) -> str:
     """Return the path of the variable that remembers the node of a bot's state folder."""
     return f"herdsman/state/{_path_part(fleet)}/{_path_part(bot)}"

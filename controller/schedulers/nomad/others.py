@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from controller.schedulers.nomad.job import lease_path, leases_of
 from controller.schedulers.nomad.observing import may_live
-from controller.schedulers.nomad.ownership import fleet_name, is_of, purged_jobs, twins
-from controller.schedulers.nomad.reading import META_FLEET, JobRecord, NodeRecord, Placement, parent_of
+from controller.schedulers.nomad.ownership import fleet_name, is_of, others_leases, twins
+from controller.schedulers.nomad.reading import META_FLEET, JobRecord, NodeRecord, Placement, Variable
 from schemas.errors import Conflict, SchedulerRefused
 
 Twins = Mapping[str, tuple[JobRecord, ...]]
@@ -28,6 +29,14 @@ class Listings(Protocol):
         """List the cluster's nodes."""
         ...
 
+    async def variable_paths(self, prefix: str) -> list[str]:
+        """List the paths of variables that begin so."""
+        ...
+
+    async def variable(self, path: str) -> Variable:
+        """Return a variable, an empty one where there is none."""
+        ...
+
 
 async def has_ended(api: Listings, job: str) -> bool:
     """Say whether no copy of a job, or of one of its runs, can live any more: their nodes said so."""
@@ -46,18 +55,15 @@ class OtherInstallations:
         self._api = api
         self._fleet = fleet
         self._twins: Twins = {}
+        self._leases: Mapping[str, tuple[str, ...]] = {}
+        """Their leases, by the last part of the path. Of a purged job Nomad knows nothing else."""
 
     async def open(self) -> None:
-        """List them for the first time, with those that were purged while nobody of us looked."""
+        """List them, and the leases of other installations, whose jobs somebody may have purged."""
         await self.look()
         name = fleet_name(self._fleet)
-        if not name:
-            return
-        placements, nodes = await asyncio.gather(self._api.placements(f"{name}-"), self._api.nodes())
-        known = {node.id: node for node in nodes}
-        alive = {parent_of(item.job) for item in placements if may_live(item, known)}
-        listed = {job.id for job in self._known()}
-        self._twins = twins([*self._known(), *purged_jobs(alive - listed)], self._fleet)
+        if name:
+            self._leases = others_leases(await self._api.variable_paths(leases_of(f"{name}-")), self._fleet)
 
     async def look(self) -> None:
         """List them anew. One that was purged meanwhile counts as stopped: a copy of it may live still."""
@@ -74,8 +80,16 @@ class OtherInstallations:
 
     async def refuse_a_second(self, bot: str) -> None:
         """Raise where one of them may run this bot: SchedulerRefused, or Conflict while its copy ends."""
-        if bot not in self._twins:
-            return
+        if bot in self._twins:
+            await self._refuse_beside_jobs(bot)
+        for lease in self._leases.get(lease_path(self._fleet, bot).rpartition("/")[2], ()):
+            if (await self._api.variable(lease)).locked:
+                raise Conflict(
+                    f"{bot}: a copy of it holds the lease {lease}, of an earlier installation of this fleet, "
+                    f"and two would trade: {bot} starts once that lease is free"
+                )
+
+    async def _refuse_beside_jobs(self, bot: str) -> None:
         await self.look()
         found: Sequence[JobRecord] = self._twins.get(bot, ())
         for twin in sorted(found, key=lambda job: job.stopped):

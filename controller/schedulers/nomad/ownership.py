@@ -9,7 +9,7 @@ from typing import Any
 
 from controller.launcher.order import ORDER_VARIABLE
 from controller.records import STOPPED, OtherJob
-from controller.schedulers.nomad.job import job_id
+from controller.schedulers.nomad.job import job_id, lease_path
 from controller.schedulers.nomad.reading import (
     META_BOT,
     META_COMPONENT,
@@ -23,7 +23,6 @@ from controller.schedulers.protocol import Placed
 from schemas.errors import SchedulerRefused
 
 _FLEET = re.compile(r"(.+)-[a-z2-7]{6}")
-_BOT_JOB = re.compile(r"(?P<fleet>.+?-[a-z2-7]{6})\.(?P<bot>.+)")
 
 
 def fleet_name(fleet: str) -> str:
@@ -46,23 +45,17 @@ def twins(jobs: Iterable[JobRecord], fleet: str) -> dict[str, tuple[JobRecord, .
     return dict(found)
 
 
-def purged_jobs(ids: Iterable[str]) -> list[JobRecord]:
-    """Return as stopped the jobs of bots, in a fleet of whatever name, of which only allocations are left."""
-    return [
-        JobRecord(
-            match[0],
-            parent="",
-            modify_index=0,
-            stopped=True,
-            status="dead",
-            periodic=False,
-            meta={META_FLEET: match["fleet"], META_BOT: match["bot"]},
-            active=0,
-            queued=0,
-        )
-        for match in map(_BOT_JOB.fullmatch, ids)
-        if match is not None
-    ]
+def others_leases(paths: Iterable[str], fleet: str) -> dict[str, tuple[str, ...]]:
+    """Return those of the leases that are of fleets with our name and another id, by the path's last part.
+
+    They outlive their jobs, and are locked while a copy lives: what Nomad says of no purged job otherwise.
+    """
+    own, found = lease_path(fleet, "").split("/")[2], defaultdict[str, tuple[str, ...]](tuple)
+    for path in paths:
+        *_, other, bot = path.split("/")
+        if other != own and fleet_name(other) == fleet_name(own):
+            found[bot] += (path,)
+    return dict(found)
 
 
 def other_job(job: JobRecord) -> OtherJob:

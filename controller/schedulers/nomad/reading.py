@@ -69,6 +69,16 @@ class JobRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable's items, and the index to write it by compare-and-set (0: there is none)."""
+
+    items: Mapping[str, str]
+    index: int
+    locked: bool = False
+    """Whether somebody holds its lock."""
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """One allocation. Times are Unix seconds."""
 

@@ -4,9 +4,17 @@ from dataclasses import replace
 
 import pytest
 
+from controller.schedulers.nomad.job import lease_path
 from controller.schedulers.nomad.others import OtherInstallations
 from controller.schedulers.nomad.ownership import twins
-from controller.schedulers.nomad.reading import META_BOT, META_FLEET, JobRecord, NodeRecord, Placement
+from controller.schedulers.nomad.reading import (
+    META_BOT,
+    META_FLEET,
+    JobRecord,
+    NodeRecord,
+    Placement,
+    Variable,
+)
 from schemas.errors import Conflict, SchedulerRefused
 
 OURS, THEIRS = "desk-aaaaaa", "desk-bbbbbb"
@@ -26,6 +34,7 @@ class FakeListings:
     def __init__(self, *found):
         self.found = list(found)
         self.alive = [ALIVE]
+        self.leases = {}
 
     async def jobs(self, prefix):
         return [one for one in self.found if one.id.startswith(prefix)]
@@ -35,6 +44,12 @@ class FakeListings:
 
     async def nodes(self):
         return [NODE]
+
+    async def variable_paths(self, prefix):
+        return [path for path in self.leases if path.startswith(prefix)]
+
+    async def variable(self, path):
+        return Variable({}, 1, self.leases[path])
 
 
 def test_a_stopped_or_dead_job_of_another_installation_is_still_a_twin():
@@ -63,18 +78,17 @@ async def test_a_bot_waits_until_the_stopped_twin_is_dead(purged):
     await others.refuse_a_second("a")
 
 
-@pytest.mark.parametrize("identity", [f"{THEIRS}.a", f"{THEIRS}.a/periodic-1"])
-async def test_a_twin_that_was_purged_while_nobody_looked_is_seen_by_its_copies(identity):
-    """A start of herdsman after `nomad job stop -purge` still waits until the node has told of the end."""
-    cluster = FakeListings()
-    cluster.alive = [replace(ALIVE, job=identity), replace(ALIVE, job=f"{OURS}.b"), replace(ALIVE, job="x")]
+async def test_a_twin_that_was_purged_while_nobody_looked_is_seen_by_its_lease():
+    """Nomad forgets the copies of a purged job at once, and frees a copy's lease once it is dead."""
+    cluster, lease = FakeListings(), lease_path(THEIRS, "a.b")
+    cluster.leases = {lease: True, lease_path(OURS, "c"): True, lease_path("desk2-bbbbbb", "c"): True}
     others = OtherInstallations(cluster, OURS)
     await others.open()
-    await others.refuse_a_second("b")
-    with pytest.raises(Conflict, match=f"{THEIRS}.a of the fleet {THEIRS} was stopped"):
-        await others.refuse_a_second("a")
-    cluster.alive = [replace(ALIVE, job=identity, client_status="complete")]
-    await others.refuse_a_second("a")
+    await others.refuse_a_second("c")
+    with pytest.raises(Conflict, match="holds the lease herdsman/leases/desk-bbbbbb/a~2eb"):
+        await others.refuse_a_second("a.b")
+    cluster.leases[lease] = False
+    await others.refuse_a_second("a.b")
 
 
 async def test_a_stopped_twin_does_not_hide_one_that_runs():

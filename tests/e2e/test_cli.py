@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.service import Service
+from tests.e2e.fleet import Fleet, bot_text
+from tests.e2e.service import Service, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -200,3 +201,46 @@ def test_a_refresh_stops_at_the_first_bot_that_does_not_get_healthy(service: Ser
     assert "error: b-sick " in done.stderr
     assert "left as they are: c-later" in done.stderr
     assert service.run("refresh").stdout.split() == ["c-later"]
+
+
+@pytest.mark.timeout(600)
+def test_lines_become_series_by_rules_in_git(service: Service, fleet: Fleet, record: Path) -> None:
+    """Tried before they ship, refused where they are wrong, in force with their revision."""
+    fleet.write("bots/one.yaml", bot_text("one", record, text="number 7"))
+    fleet.commit("A bot that prints a line")
+    fleet.push()
+    service.wait_health("one", "Healthy", 90.0)
+    started = service.bots()["one"]["started_at"]
+    rule = "rules:\n  - name: starts\n    pattern: '(?P<who>\\w+) starts with number (?P<number>\\d+)'\n"
+    rule += "    fields: {number: gauge}\n    labels: [who]\n"
+    fleet.write("rules/starts.yaml", rule.replace("number: gauge", "numbr: gauge"))
+    refused = service.run("rules", "test", "--line", "x", cwd=fleet.folder, check=False)
+    assert (refused.returncode, 'did you mean "number"?' in refused.stderr) == (1, True)
+    fleet.commit("A misspelled group")
+    assert "rules/starts.yaml:4" in fleet.push_refused()
+    fleet.write("rules/starts.yaml", rule)
+    tried = json.loads(service.run("rules", "test", "-o", "json", cwd=fleet.folder).stdout)
+    assert [(one["rule"], one["matched"], one["no_number"]) for one in tried] == [("starts", 1, 0)]
+    assert tried[0]["samples"][0]["values"] == {"number": 7.0}
+    fleet.commit("A rule")
+    fleet.push()
+    wait_for(lambda: service.get("/api/v1/rules")["rules"], "the rule to be in force", 90.0)
+    assert service.bots()["one"]["started_at"] == started
+    service.run("restart", "one", "--reason", "to have it print its line")
+    wait_for(lambda: service.get("/api/v1/rules")["rules"][0]["matches"], "the line to be matched", 90.0)
+    name = "bot_log_starts_number"
+    found = wait_for(
+        lambda: json.loads(service.run("metrics", "one", name, "-o", "json", check=False).stdout or "[]"),
+        "its series",
+        90.0,
+    )
+    assert found[0]["labels"] | {"fleet": ""} == {
+        "__name__": name,
+        "fleet": "",
+        "bot": "one",
+        "program": "counter",
+        "who": "one",
+    }
+    assert found[0]["points"][-1][1] == 7.0
+    assert f'{name}{{who="one"}}' in service.run("metrics", "one").stdout
+    assert "rules/starts.yaml:2" in service.run("rules", "list").stdout

@@ -45,6 +45,8 @@ MATRIX = {
     ("POST", "/api/v1/alerts/mutes"): Scope.OPERATE,
     ("DELETE", "/api/v1/alerts/mutes/{mute}"): Scope.OPERATE,
     ("GET", "/api/v1/rules"): Scope.READ,
+    ("GET", "/api/v1/bots/{name}/deploys"): Scope.READ,
+    ("GET", "/api/v1/bots/{name}/compare"): Scope.READ,
     ("GET", "/api/v1/errors"): Scope.READ,
     ("GET", "/api/v1/errors/{error}"): Scope.READ,
     ("POST", "/api/v1/errors/{error}/explain"): Scope.READ,

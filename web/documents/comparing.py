@@ -1,0 +1,81 @@
+"""Two revisions of a bot side by side, as the API gives them."""
+
+from msgspec import Struct
+
+
+class PeriodDocument(Struct):
+    """When a bot ran at a revision: from its first start to its last end, and how long of that."""
+
+    revision: str
+    message: str
+    by: str
+    """Who brought it: the token that pushed it, else the commit's author."""
+    change: str
+    """What it changed about the bot, in words."""
+    start: float
+    end: float
+    seconds: float
+
+
+class NumbersDocument(Struct):
+    """A series under one revision; `per_minute` of a counter, else null."""
+
+    count: int
+    median: float
+    p95: float
+    least: float
+    most: float
+    last: float
+    per_minute: float | None
+
+
+class SeriesChangeDocument(Struct):
+    """A series before and after; null where it was not there."""
+
+    name: str
+    labels: dict[str, str]
+    section: str
+    """metrics, resources or trading."""
+    verdict: str
+    """new, gone, few (too few points to say), same, higher, lower; of trading always "shown"."""
+    before: NumbersDocument | None
+    after: NumbersDocument | None
+
+
+class ErrorChangeDocument(Struct):
+    """An error group before and after, in how often it was seen."""
+
+    id: str
+    type: str
+    message: str
+    verdict: str
+    """new, more, gone, less, same."""
+    before: int
+    after: int
+
+
+class LineChangeDocument(Struct):
+    """A kind of log line (a message without its values) before and after, in lines a minute."""
+
+    template: str
+    example: str
+    verdict: str
+    """new, more, gone, less, same."""
+    before: float
+    after: float
+
+
+class ComparisonDocument(Struct):
+    """`GET /api/v1/bots/{name}/compare`."""
+
+    bot: str
+    before: PeriodDocument
+    after: PeriodDocument
+    cautions: list[str]
+    """Sentences about how much the comparison is worth."""
+    series: list[SeriesChangeDocument]
+    errors: list[ErrorChangeDocument]
+    lines: list[LineChangeDocument]
+    memory_per_hour_before: float | None
+    """Bytes that memory grew an hour, null where that cannot be told."""
+    memory_per_hour_after: float | None

@@ -98,7 +98,7 @@ class ForkedService(Service):
         assert self.nursery is not None
         self.home.mkdir(parents=True, exist_ok=True)
         places = self.home, self.log, self.log
-        forked = self.nursery.begin(self.arguments(), self.environment(), *places)
+        forked = self.nursery.begin([self.command, *self.arguments()], self.environment(), *places)
         self.process = cast("subprocess.Popen[bytes]", forked)
 
     def run(
@@ -109,7 +109,7 @@ class ForkedService(Service):
         with tempfile.TemporaryDirectory(prefix="herdsman-command-") as folder:
             files = Path(folder, "output"), Path(folder, "errors")
             environment, home = self.environment() | extra, cwd or self.home
-            forked = self.nursery.begin([*arguments], environment, home, *files)
+            forked = self.nursery.begin([self.command, *arguments], environment, home, *files)
             code = forked.wait(max(90.0, self.patience))
             output, errors = (file.read_text() for file in files)
         assert not check or code == 0, output + errors
@@ -187,7 +187,7 @@ def become(asked: dict[str, Any]) -> None:
     for target, descriptor in enumerate(opened):
         os.dup2(descriptor, target)
     os.closerange(3, _LAST_DESCRIPTOR)
-    sys.argv = ["herdsman", *asked["arguments"]]
+    sys.argv = asked["arguments"]
 
 
 if __name__ == "__main__":

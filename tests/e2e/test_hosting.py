@@ -157,6 +157,7 @@ def test_the_controllers_policy_opens_nothing_else(hosting: Hosting) -> None:
             allowed.get(path)
 
 
+@pytest.mark.timeout(900)
 def test_a_secret_in_a_nomad_variable_reaches_its_bot_alone(
     root: Path, hosting: Hosting, service: Service, fleet: Fleet
 ) -> None:
@@ -177,7 +178,7 @@ def test_a_secret_in_a_nomad_variable_reaches_its_bot_alone(
     fleet.commit("two bots with a secret, and one without")
     said = fleet.push()
     for name in ("quick", "calm", "none"):
-        service.wait_health(name, "Healthy")
+        service.wait_health(name, "Healthy", 180)
     assert lives("quick") == lives("calm") == [{"API_KEY": digest(CANARY)}]
     bots, fleet_id = hosting.bots(), service.get("/api/v1/fleet")["fleet"]
     for name in ("quick", "none"):
@@ -194,7 +195,7 @@ def test_a_secret_in_a_nomad_variable_reaches_its_bot_alone(
     hosting.run("var", "put", "-force", "desk/binance", f"api_key={SECOND}")
     wait_for(lambda: len(lives("quick")) == 2, "the bot to start with the new key", 120, 0.2)
     assert lives("quick")[1] == {"API_KEY": digest(SECOND)}
-    service.wait_health("quick", "Healthy")
+    service.wait_health("quick", "Healthy", 180)
     assert hosting.bots()["none"] == bots["none"]
     assert hosting.bots()["calm"]["index"] == bots["calm"]["index"]
     hosting.run("var", "put", "-force", "desk/binance", f"other={SECOND}")
@@ -208,7 +209,9 @@ def test_a_secret_in_a_nomad_variable_reaches_its_bot_alone(
     paths = ("bots", "bots/quick", "bots/calm", "revisions", "audit", "plan", "fleet", "errors")
     said += json.dumps([service.get(f"/api/v1/{path}") for path in paths])
     headers = {"Authorization": f"Bearer {service.token}"}
-    said += "".join(httpx.get(f"{service.url}/{path}", headers=headers).text for path in ("metrics", ""))
+    said += "".join(
+        httpx.get(f"{service.url}/{path}", headers=headers, timeout=60).text for path in ("metrics", "")
+    )
     said += hosting.printed("herdsman") + hosting.printed("herdsman-agent")
     told = hosting.everything_told("desk/binance") | {"what was said": said}
     assert not [(place, value) for place, text in told.items() for value in (CANARY, SECOND) if value in text]

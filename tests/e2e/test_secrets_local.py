@@ -148,6 +148,7 @@ def vault() -> Iterator[OpenBao]:
         yield running
 
 
+@pytest.mark.timeout(600)
 def test_a_secret_in_vault_is_rotated_there_and_shown_nowhere(
     vault: OpenBao, tmp_path: Path, record: Path
 ) -> None:
@@ -166,22 +167,22 @@ def test_a_secret_in_vault_is_rotated_there_and_shown_nowhere(
         fleet.commit("two bots with one secret")
         said = fleet.push()
         for name in ("quick", "calm"):
-            service.wait_health(name, "Healthy")
+            service.wait_health(name, "Healthy", 180)
             assert lives(record, name)[-1]["known"] == {"API_KEY": digest(CANARY)}
         vault.put("desk", {"key": SECOND})
-        wait_for(lambda: len(lives(record, "quick")) == 2, "the bot to start with the new key", 90)
+        wait_for(lambda: len(lives(record, "quick")) == 2, "the bot to start with the new key", 120)
         assert lives(record, "quick")[1]["known"] == {"API_KEY": digest(SECOND)}
-        service.wait_health("quick", "Healthy")
+        service.wait_health("quick", "Healthy", 180)
         assert len(lives(record, "calm")) == 1
         said += service.run("refresh", "calm", "--yes").stdout
-        wait_for(lambda: len(lives(record, "calm")) == 2, "the other to start with it, since it was asked to")
+        wait_for(lambda: len(lives(record, "calm")) == 2, "the other to start with it", 120)
         assert lives(record, "calm")[1]["known"] == {"API_KEY": digest(SECOND)}
         with vault.sealed():
             fleet.write("bots/third.yaml", teller("third", record, {"API_KEY": where % ""}))
             fleet.commit("a third while Vault is sealed")
             said += fleet.push()
-            service.wait_health("quick", "Healthy")
-        wait_for(lambda: lives(record, "third"), "the third to start once Vault is open again", 90)
+            service.wait_health("quick", "Healthy", 180)
+        wait_for(lambda: lives(record, "third"), "the third to start once Vault is open again", 120)
         fleet.write(
             "bots/third.yaml",
             teller("third", record, {"API_KEY": where.replace("key: key", "key: kay") % ""}),
@@ -189,7 +190,9 @@ def test_a_secret_in_vault_is_rotated_there_and_shown_nowhere(
         fleet.commit("a key that is not there")
         said += (refused := fleet.push_refused())
         assert 'no key "kay"' in refused
-        wait_for(lambda: service.get("/api/v1/bots/quick/logs", text="key")["events"], "what quick tells")
+        wait_for(
+            lambda: service.get("/api/v1/bots/quick/logs", text="key")["events"], "what quick tells", 120
+        )
         said += service.run("status", "quick").stdout + service.run("logs", "quick").stdout
         said += service.run("plan", check=False).stdout
         said += json.dumps(

@@ -49,7 +49,9 @@ const removedAnswer = {
 
 test("a removed bot's page says so, shows its last quarter of an hour, and offers nothing to do", async () => {
   await openBot({ "/api/v1/bots/sma-btc": removedAnswer });
-  expect(screen.getByTestId("removed").textContent).toContain("removed from the fleet by revision 3f9a2c1");
+  expect((await screen.findByTestId("removed", {}, PATIENCE)).textContent).toContain(
+    "removed from the fleet by revision 3f9a2c1",
+  );
   expect(screen.getByTestId("health-sma-btc").textContent).toContain("removed");
   expect(screen.queryByTestId("restart")).toBeNull();
   await vi.waitFor(() => expect(place.value.query.get("from")).not.toBeNull());

@@ -69,6 +69,8 @@ export interface Bot {
   lastDataAt: number | null;
   /** What holds it at another revision than git's newest: "bot", "fleet" or "guard"; "" where nothing does. */
   heldBy: string;
+  /** What is wrong with how it lives, such as "not_trading"; "" where nothing is. */
+  lives: string;
 }
 
 export interface Run {
@@ -212,6 +214,7 @@ export function decodeBot(value: unknown): Bot {
     lastLog: maybe(it.last_log, decodeLastLine),
     lastDataAt: number(it.last_data_at),
     heldBy: text(object(it.held).by),
+    lives: text(object(it.liveness).verdict),
   };
 }
 

@@ -20,6 +20,8 @@ export const STREAM_EVENTS = [
   "error_group",
   "system",
   "trading",
+  "liveness",
+  "resources",
   "figures",
   "reset",
 ] as const;

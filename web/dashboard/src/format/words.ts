@@ -25,7 +25,7 @@ const SILENT = new Set(["", "Running", "Suspended", "Healthy"]);
 
 /** Why the bot is what it is, in a few words; "" where the health says it all. */
 export function shortReason(bot: Bot): string {
-  return SILENT.has(bot.reason) ? "" : reasonWords(bot.reason);
+  return SILENT.has(bot.reason) ? bot.lives.replace("_", " ") : reasonWords(bot.reason);
 }
 
 const SYNC_WORDS: Record<string, string> = { Synced: "synced", OutOfSync: "out of sync", Unknown: "unknown" };

@@ -41,6 +41,9 @@ const HEADER = " header";
 const RUNS_SHOWN = 200;
 const MARKS_LIMIT = 500;
 
+/** What tabs that are read late show. */
+const LATE = /^(trading|liveness|resources)$/;
+
 const STATE_KEYS = ["health", "reason", "sync", "appliedRevision", "attemptedRevision", "version"] as const;
 
 /** The kinds that the API's list of events holds too: those that a person reads, not numbers in time. */
@@ -57,8 +60,8 @@ export class BotState {
   readonly fills: Signal<readonly Fill[]> = signal([]);
   /** The oldest time in any chart that was read. */
   readonly earliest: Signal<number | null> = signal(null);
-  /** The newest document of its trading that the stream brought, as it came: read where it is shown. */
-  readonly trading: Signal<unknown> = signal(null);
+  /** The newest documents that the stream brought of it, by event, as they came: read where they are shown. */
+  readonly told: Signal<Record<string, unknown>> = signal({});
   readonly logs: EventList;
   readonly events: EventList;
 
@@ -161,7 +164,7 @@ export class BotState {
     if (event === "fleet") this.showFleet(decodeFleet(data));
     else if (event === "status") this.applyStatus(data);
     else if (event === "samples") this.applySamples(data);
-    else if (event === "trading") this.trading.value = data;
+    else if (LATE.test(event)) this.told.value = { ...this.told.value, [event]: data };
     else if (event === "run") this.applyRun(data);
     else if (event === "log") this.applyLog(decodeLogEvent(data));
     else if (event === "event") this.applyEvent(decodeLogEvent(data));

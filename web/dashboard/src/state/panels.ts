@@ -21,7 +21,7 @@ export interface Panel {
 
 /** Metric types that say that something happened once. */
 const MOMENTS = /^bot_(order|trade|signal|transfer|alert|error|risk)(_|$)/;
-const RESOURCE = /^bot_(up|cpu|memory|disk|network|processes|state_bytes)(_|$)/;
+const RESOURCE = /^bot_(up|cpu|memory|disk|network|processes|threads|open_files|state_bytes)(_|$)/;
 const MONEY = /^bot_(equity|balance|pnl|position|portfolio)/;
 const NOT_MONEY = /(quantity|leverage|total|free|used)$/;
 
@@ -71,7 +71,7 @@ function reading(metric: string, currency: string): Pick<Panel, "unit" | "format
 }
 
 /** Series that repeat a limit are the line in its panel; of those derived of trading the tab tells in words. */
-const HIDDEN = /_limit(_bytes|_percent)?$|^bot_trading_(?!drawdown$)/;
+const HIDDEN = /_limit(_bytes|_percent)?$|^bot_(trading_(?!drawdown$)|liveness_|disk_free)/;
 
 /** Where there is no equity, the bot's own metrics say how it does: they come before its resources. */
 function place(metric: string, hasEquity: boolean): number {

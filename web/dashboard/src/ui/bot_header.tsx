@@ -46,7 +46,7 @@ export function BotHeader({
         <span class="spacer" />
         {removed ? null : <operations.Page bot={bot} suspended={suspendedItself} />}
       </div>
-      {removed ? <Removal detail={detail} /> : null}
+      {removed ? <removal.Page detail={detail} /> : null}
       {removed ? null : suspendedItself ? (
         <Suspension suspended={detail?.suspended ?? {}} />
       ) : (
@@ -57,24 +57,15 @@ export function BotHeader({
   );
 }
 
+const late = () => import("./bot_operations");
 const operations = lazyPart(
-  async () => (await import("./bot_operations")).Operations,
+  async () => (await late()).Operations,
   () => null,
 );
-
-/** A bot that is gone: its page is its past. */
-function Removal({ detail }: { detail: BotDetail | null }) {
-  const gone = detail?.removed ?? null;
-  return (
-    <p class="why" data-testid="removed">
-      This bot was removed from the fleet
-      {gone === null ? "" : " by revision "}
-      {gone === null ? null : <RevisionLink id={gone.revision} />}
-      {gone === null || gone.at === null ? "" : `, ${moment(gone.at)}`}. Its charts, output, events and runs
-      stay readable while they are kept.
-    </p>
-  );
-}
+const removal = lazyPart(
+  async () => (await late()).Removal,
+  () => null,
+);
 
 /** A problem is followed by its reason, and by the next command to type. */
 function Why({ bot }: { bot: Bot }) {

@@ -1,6 +1,8 @@
-/** What can be done with a bot: read once its page stands, since nobody presses a button before that. */
+/** What can be done with a bot, and what is said of one that is gone: read once its page stands. */
 
-import type { Bot } from "../api/documents";
+import type { Bot, BotDetail } from "../api/documents";
+import { moment } from "../format/times";
+import { RevisionLink } from "./fleet_row";
 import { Operate, WhyNot } from "./operate";
 import { Back } from "./roll_back";
 
@@ -41,5 +43,19 @@ export function Operations({ bot, suspended }: { bot: Bot; suspended: boolean })
         </>
       )}
     </span>
+  );
+}
+
+/** A bot that is gone: its page is its past. */
+export function Removal({ detail }: { detail: BotDetail | null }) {
+  const gone = detail?.removed ?? null;
+  return (
+    <p class="why" data-testid="removed">
+      This bot was removed from the fleet
+      {gone === null ? "" : " by revision "}
+      {gone === null ? null : <RevisionLink id={gone.revision} />}
+      {gone === null || gone.at === null ? "" : `, ${moment(gone.at)}`}. Its charts, output, events and runs
+      stay readable while they are kept.
+    </p>
   );
 }

@@ -8,7 +8,7 @@ import { lazyPart } from "./lazy";
 import { LogsTab } from "./logs_tab";
 import { Skeleton } from "./notes";
 
-export const TABS = ["logs", "trading", "events", "runs", "status"] as const;
+export const TABS = ["logs", "trading", "vitals", "events", "runs", "status"] as const;
 /** On a phone the charts are one of the tabs, so that the output is not far below them. */
 export const NARROW_TABS = ["charts", ...TABS] as const;
 export type Tab = (typeof NARROW_TABS)[number];

@@ -123,7 +123,7 @@ function HealthCell({ bot }: { bot: Bot }) {
     >
       <HealthShape health={bot.health} />
       <span class={`is-${bot.health}`}>{healthWord(bot.health)}</span>
-      {reason === "" ? null : <span class="muted reason">{reason}</span>}
+      {reason === "" ? null : <span class={`${bot.lives ? "is-Degraded" : "muted"} reason`}>{reason}</span>}
     </span>
   );
 }

@@ -4,9 +4,11 @@ import type { BotState } from "../state/bot";
 import { EventsTab } from "./events_tab";
 import { RunsTab } from "./runs_tab";
 import { StatusTab } from "./status_tab";
+import { VitalsTab } from "./vitals_tab";
 
 export function MoreTabs({ state, tab }: { state: BotState; tab: string }) {
   if (tab === "events") return <EventsTab list={state.events} />;
+  if (tab === "vitals") return <VitalsTab state={state} />;
   if (tab === "runs") return <RunsTab runs={state.runs.value} />;
   return <StatusTab detail={state.detail.value} />;
 }

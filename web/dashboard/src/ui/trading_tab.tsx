@@ -24,8 +24,8 @@ export function TradingTab({ state }: { state: BotState }) {
     });
     return () => reading.abort();
   }, [state]);
-  const told = state.trading.value;
-  const live = useMemo(() => (told === null ? null : decodeTrading(told)), [told]);
+  const told = state.told.value.trading;
+  const live = useMemo(() => (told === undefined ? null : decodeTrading(told)), [told]);
   const trading = live ?? read;
   if (trading === null)
     return problem === null ? <Skeleton page="lines" /> : <ProblemLine problem={problem} />;

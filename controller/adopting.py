@@ -93,14 +93,14 @@ class Adopting:
                 raise NotFound(f"{name} is not to take the place of any job")
             if not one.apart:
                 self._must_not_start(one)
-            lives = await self._lives(one)
+            lives = not beside and await self._lives(one)
             if not one.apart:
                 self._must_not_start(one)
-            elif lives and not beside:
+            elif lives:
                 raise Conflict(f"that was taken back already: {_waits(one)}")
-            now, kept = self._clock.time(), lives and not beside
-            entry = AuditEntry(now, by, CANCEL, name, reason, token, {"job": one.job, "kept_apart": kept})
-            if kept:
+            now = self._clock.time()
+            entry = AuditEntry(now, by, CANCEL, name, reason, token, {"job": one.job, "kept_apart": lives})
+            if lives:
                 await self._keep_apart(replace(one, token="", by=by, at=now), entry)
             else:
                 await self._end(one, entry)

@@ -45,6 +45,26 @@ async def has_ended(api: Listings, job: str) -> bool:
     return not any(may_live(item, known) for item in placements if is_of(item.job, job))
 
 
+class Ends:
+    """Which of nobody's jobs, that were asked to end, had a copy alive when they were looked at last."""
+
+    def __init__(self, api: Listings) -> None:
+        self._api = api
+        self._alive: set[str] = set()
+
+    async def seen(self, job: str, *, purged: bool) -> bool:
+        """Say whether no copy can live any more. Raises Conflict for a purged one: nobody can tell then."""
+        if purged and job in self._alive:
+            raise Conflict(
+                f"the job {job} was purged while a copy of it was ending, and Nomad has forgotten that: look "
+                "at its node yourself. Once nothing of it lives, suspend the bot that is to take its place, "
+                "take that back with herdsman adopt BOT --cancel --beside, and resume the bot"
+            )
+        ended = await has_ended(self._api, job)
+        (self._alive.discard if ended else self._alive.add)(job)
+        return ended
+
+
 class OtherInstallations:
     """The jobs of fleets with our name and another id: an installation that was lost, or one too many.
 

@@ -40,7 +40,7 @@ from controller.schedulers.nomad.observing import (
     out_of_reach,
     schedule_of,
 )
-from controller.schedulers.nomad.others import OtherInstallations, has_ended
+from controller.schedulers.nomad.others import Ends, OtherInstallations
 from controller.schedulers.nomad.ownership import check_nobodys, other_job, placed_by
 from controller.schedulers.nomad.reading import (
     META_BOT,
@@ -102,6 +102,7 @@ class NomadScheduler:
         self._api = NomadApi(settings)
         self._known = Knowledge(settings.prefix)
         self._others = OtherInstallations(self._api, settings.fleet)
+        self._ends = Ends(self._api)
 
     @property
     def kind(self) -> str:
@@ -299,7 +300,7 @@ class NomadScheduler:
                     )
                 await self._api.register({**found, "Stop": True}, int(expected))
             await self._stop_runs(job)
-        return await has_ended(self._api, job)
+        return await self._ends.seen(job, purged=found is None)
 
     async def recall_state(self, name: str, place: StatePlace) -> None:
         """Write it into the bot's variable, where there is none yet."""

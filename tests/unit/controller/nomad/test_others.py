@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from controller.schedulers.nomad.job import lease_path
-from controller.schedulers.nomad.others import OtherInstallations
+from controller.schedulers.nomad.others import Ends, OtherInstallations
 from controller.schedulers.nomad.ownership import twins
 from controller.schedulers.nomad.reading import (
     META_BOT,
@@ -89,6 +89,18 @@ async def test_a_twin_that_was_purged_while_nobody_looked_is_seen_by_its_lease()
         await others.refuse_a_second("a.b")
     cluster.leases[lease] = False
     await others.refuse_a_second("a.b")
+
+
+async def test_nobody_knows_the_end_of_a_copy_whose_job_was_purged_meanwhile():
+    """A job that was purged before it was asked to end, or after its end, holds no bot back."""
+    cluster = FakeListings()
+    ends, job = Ends(cluster), ALIVE.job
+    assert not await ends.seen(job, purged=False)
+    cluster.alive = []
+    with pytest.raises(Conflict, match="--cancel --beside"):
+        await ends.seen(job, purged=True)
+    assert await ends.seen(job, purged=False)
+    assert await ends.seen(job, purged=True)
 
 
 async def test_a_stopped_twin_does_not_hide_one_that_runs():

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DASHBOARD := web/static/index.html
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help setup run test check bench figures engines lock docs screenshots one-copy dist dashboard test-dashboard format faults fuzz clean
+.PHONY: help setup run test check bench figures engines lock docs screenshots one-copy dist dashboard test-dashboard format faults fuzz soak clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
@@ -93,6 +93,10 @@ one-copy: setup engines ## Prove on a 3+3 Nomad cluster that no two copies of a 
 faults: setup engines ## Make 200 seeded runs through faults, 40 of them on Nomad, as root (SEED=n BOTS=n repeats one, NOMAD=1 on Nomad)
 	@$(if $(SEED),,rm -f .fault-runs.jsonl)
 	$(BIN)/python -m tests.faults.runs --bots $(or $(BOTS),30) --steps $(or $(STEPS),7) $(if $(SEED),--seed $(SEED) --on-nomad $(or $(NOMAD),0),--runs 160 --on-nomad 40 --keep .fault-runs.jsonl --publish)
+
+soak: setup engines ## Print 1,000,000 lines of 100 bots through kills and full disks, as root, and count them (SEED=n LINES=n)
+	$(BIN)/python -m tests.soak --seed $(or $(SEED),1) --lines $(or $(LINES),1000000) --publish
+	$(BIN)/python -m tests.soak --seed $(or $(SEED),1) --lines $(or $(LINES),1000000) --publish --embedded
 
 screenshots: setup engines ## Take the pictures of docs/images anew, from the demo fleet
 	@$(BIN)/python -m docs.screenshots

@@ -70,10 +70,13 @@ class Stream:
     """Files that were made anew under the same name: the old one is read to its end first."""
     newest: int | None = None
     missed: str = ""
-    """What is to be told with the next lines: output that is lost, or that is not the bot's own."""
-    gap: Gap | None = None
+    """What is to be told with the next lines: a file that is not the bot's own."""
+    gaps: dict[int, tuple[str, Gap]] = field(default_factory=dict)
+    """Index -> what is to be told with the first lines of that file: output before them that is lost."""
     read_until: float = 0.0
     """Unix seconds of the last output that was read."""
+    whole: int = 0
+    """Bytes of the last file that was seen to be rotated: others were as large, about; 0: none was."""
     claims: Claims = field(default_factory=Claims)
 
     def file_name(self, index: int) -> str:
@@ -98,21 +101,24 @@ class Stream:
             self.read_until = place.time
             if place.offset and tail.sent == place.base + place.offset and not tail.place.offset:
                 self._note_cut(index, place.offset)
-        elif index > expected and not self.missed:
-            self.note_gap(expected, index - 1, index - expected)
+        elif index > expected and index not in self.gaps and not self.missed:
+            self.note_gap(logs, expected, index)
         self.newest = max(index, self.newest or 0)
 
-    def note_gap(self, first: int, last: int, files: int, size: int = 0) -> None:
-        """Note that files are gone that held output which was not read, about `size` bytes (0: unknown)."""
-        self.missed = _missed(first, last)
-        self.gap = Gap(files, size, self.read_until)
+    def note_gap(self, logs: int, first: int, index: int, read: int = 0) -> None:
+        """Note that files from `first` to before `index` are gone, `read` bytes of the first were read."""
+        with contextlib.suppress(OSError):
+            os.stat(self.file_name(index + 1), dir_fd=logs, follow_symlinks=False)
+            self.whole = os.stat(self.file_name(index), dir_fd=logs, follow_symlinks=False).st_size
+        size = max(self.whole * (index - first) - read, 0)
+        self.gaps[index] = (_missed(first, index - 1), Gap(index - first, size, self.read_until))
 
     def _note_cut(self, index: int, read: int) -> None:
-        self.missed = (
+        text = (
             f"the log file {self.file_name(index)} was cut short, or made anew, after {read} bytes of it had "
             "been read: what was printed into it after those is lost"
         )
-        self.gap = Gap(0, 0, self.read_until)
+        self.gaps[index] = (text, Gap(0, 0, self.read_until))
 
     def _is_anothers(self, logs: int, index: int) -> bool:
         """Say whether a file is another bot's under a second name; that is told with the next lines."""
@@ -150,9 +156,11 @@ class Stream:
                 self._note_cut(index, tail.cut_after)
                 tail.cut_after = 0
             if piece is not None:
-                told, self.missed, self.gap = (self.missed, self.gap), "", None
+                missed, gap = self.gaps.pop(index, ("", None))
+                if not missed:
+                    missed, self.missed = self.missed, ""
                 self.read_until = max(self.read_until, piece.time)
-                return Ready(self.name, index, self.file_name(index), piece, *told)
+                return Ready(self.name, index, self.file_name(index), piece, missed, gap)
             if tail.more:
                 continue
             if not ended or tail.unread():
@@ -162,6 +170,7 @@ class Stream:
 
     def _leave(self, index: int, tail: Tail) -> None:
         """Go on to the next file, or to the new one of the same name."""
+        self.whole = tail.place.offset
         tail.close()
         del self.tails[index]
         if index in self.renewed:
@@ -269,8 +278,11 @@ class Allocation:
         if stream is None:
             stream = self.streams[name] = Stream(self.folder, self.labels.task, name, claims=self._claims)
             done = [index for one in self.acknowledged if (index := _index_in(one, stream)) is not None]
-            if done and max(done) not in indexes and max(done) < indexes[0]:
-                self._note_gap(logs, stream, max(done), indexes)
+            if indexes[0] > max(done, default=0):
+                last = max(done, default=0)
+                place = self.acknowledged.get(stream.file_name(last), Place(0, 0, 0))
+                stream.read_until = place.time
+                stream.note_gap(logs, last, indexes[0], place.offset)
             stream.newest = max(done) - 1 if done and max(done) in indexes else max(done, default=None)
             indexes = [index for index in indexes if index >= max(done, default=0)]
         try:
@@ -281,21 +293,6 @@ class Allocation:
                     stream.open(logs, index, self.acknowledged.get(stream.file_name(index)))
         except OSError as error:  # the rest is opened, in its order, once there is room
             _log.warning("%s: no log file can be opened now: %s", self.folder, error.strerror)
-
-    def _note_gap(self, logs: int, stream: Stream, read: int, indexes: list[int]) -> None:
-        """Note that the file that was read last is gone, and those after it up to the first that is left.
-
-        A file that was rotated since tells how large the others were.
-        """
-        place = self.acknowledged[stream.file_name(read)]
-        stream.read_until = place.time
-        size = 0
-        if len(indexes) > 1:
-            with contextlib.suppress(OSError):
-                name = stream.file_name(indexes[0])
-                whole = os.stat(name, dir_fd=logs, follow_symlinks=False).st_size
-                size = whole * (indexes[0] - read) - min(place.offset, whole)
-        stream.note_gap(read, indexes[0] - 1, indexes[0] - read, size)
 
     def _recall(self) -> None:
         """Read what the launcher said before this agent began to follow it."""

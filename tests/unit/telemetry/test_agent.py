@@ -359,6 +359,38 @@ async def test_a_gap_tells_how_much_is_lost_and_from_when_to_when(node: Node, ag
     assert len(await node.stored()) == 22
 
 
+async def test_a_gap_before_anything_was_read_tells_how_much_is_lost(node: Node) -> None:
+    """An agent that comes to a bot whose first files are gone tells how large they were, about."""
+    bot = node.bot()
+    for index in (3, 4):
+        bot.print(("y" * 99 + "\n") * 10, index=index)
+    await node.read_out()
+    gap, *lines = await node.stored()
+    assert (gap.data["files"], gap.data["bytes"], gap.data["since"]) == (3, 3000, None)
+    assert "log files 0 to 2 had been deleted" in gap.message
+    assert len(lines) == 20
+
+
+def test_a_gap_is_told_after_what_was_left_to_read_before_it(node: Node) -> None:
+    """Files that go while one before them is still being read are told of at their place, with their size."""
+    bot = node.bot()
+    bot.print(("y" * 99 + "\n") * 2000)
+    stream = Stream(bot.folder, "bot", "stdout")
+    with opened(bot.folder, "alloc", "logs") as logs:
+        stream.open(logs, 0, None)
+        first = stream.next(100.0)
+        bot.print(("y" * 99 + "\n") * 10, index=4)
+        bot.print("last\n", index=5)
+        for index in (4, 5):
+            stream.open(logs, index, None)
+    pieces = [stream.next(100.0, last=True) for _ in range(3)]
+    assert [piece.index for piece in (first, *pieces) if piece] == [0, 0, 4, 5]
+    gaps = [piece.gap for piece in (first, *pieces) if piece]
+    assert [gap and (gap.files, gap.size) for gap in gaps] == [None, None, (3, 3000), None]
+    assert stream.whole == 1000
+    stream.close()
+
+
 def test_a_file_for_which_there_is_no_room_is_not_passed_over(node: Node) -> None:
     """Where no more files may be open, following stops at the first, and goes on there once there is room."""
     bot = node.bot()

@@ -20,6 +20,7 @@ from controller.scopes import scope_words
 from controller.settings import Settings
 from controller.status import BotStatus, Drift, Health, HeldBy, Hold, OperationState, Reason, Sync
 from schemas.bot import BotSpec, BotType
+from schemas.risk import AUTHOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,9 @@ def sync_of(standing: Standing) -> Sync:
 def _judgement(standing: Standing, now: float, settings: Settings) -> Judgement:
     seen, suspended = standing.seen, standing.suspended
     if suspended:
-        reason = Reason.KILL_SWITCH if suspended[0].kill else Reason.SUSPENDED
+        limited = suspended[0].by == AUTHOR and not suspended[0].scope
+        reason = Reason.RISK_LIMIT if limited else Reason.SUSPENDED
+        reason = Reason.KILL_SWITCH if suspended[0].kill else reason
         return judge_stopped(seen, reason, "; also ".join(suspension_text(one) for one in suspended))
     if standing.difference.kind is Kind.REMOVE and not standing.held and not standing.delay:
         return judge_stopped(seen, Reason.REMOVED, "removed from git")

@@ -62,6 +62,7 @@ class Reason(StrEnum):
     DISABLED = "Disabled"
     SUSPENDED = "Suspended"
     KILL_SWITCH = "KillSwitch"
+    RISK_LIMIT = "RiskLimit"
     NOT_APPLIED = "NotApplied"
     APPLY_FAILED = "ApplyFailed"
     BUILDING = "Building"

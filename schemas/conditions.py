@@ -135,6 +135,13 @@ class IsJudged:
 
 
 @dataclass(frozen=True, slots=True)
+class Breaks:
+    """True once a risk limit was broken; people write the limit, and herdsman this condition."""
+
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
 class AllOf:
     """True where every part is."""
 
@@ -155,7 +162,7 @@ class Not:
     part: "Condition"
 
 
-Leaf = Threshold | Change | Anomaly | NoData | Happens | Errs | IsJudged
+Leaf = Threshold | Change | Anomaly | NoData | Happens | Errs | IsJudged | Breaks
 Condition = Leaf | AllOf | AnyOf | Not
 
 

@@ -62,6 +62,8 @@ class RiskLimits:
         return any((self.daily_loss, self.drawdown, self.exposure, self.order_rate))
 
 
+AUTHOR = "risk limit"
+"""By whose word a bot is stopped that broke a limit."""
 NO_LIMITS = RiskLimits()
 KINDS = ("daily_loss", "drawdown", "exposure", "order_rate")
 

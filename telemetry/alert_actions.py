@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from schemas.errors import HerdsmanError, NotFound
-from schemas.risk import Action
+from schemas.risk import AUTHOR, Action
 from telemetry.alerts.ports import Hands, Kept, What
 from telemetry.alerts.states import AlertState, Doing
 
 _log = logging.getLogger("herdsman.alerts")
-RISK_LIMIT = "risk limit"
-"""The author of what a risk limit does."""
 _FIRST_RETRY, _LAST_RETRY = 1.0, 30.0
 Note = Callable[[str, str, AlertState, What, str], Kept | None]
 Still = Callable[[str, str], AlertState | None]
@@ -29,7 +27,7 @@ class _Wanted:
 
 def author_of(kept: Kept) -> str:
     """Return by whose word an alert acts."""
-    return RISK_LIMIT if kept.risk else f"alert {kept.rule}"
+    return AUTHOR if kept.risk else f"alert {kept.rule}"
 
 
 class Acting:

@@ -15,18 +15,22 @@ from msgspec import structs
 
 from schemas.alert_rules import AlertRule
 from schemas.errors import HerdsmanError
-from schemas.risk import Action
+from schemas.risk import NO_LIMITS, Action, RiskLimits
 from telemetry.alert_actions import Acting
 from telemetry.alerts.builtin import BUILT_IN, LEFT_OPEN
 from telemetry.alerts.engine import Engine, Moved
 from telemetry.alerts.figures import figures_of, labels_of
-from telemetry.alerts.ports import AlertBook, Hands, Kept, Muting, Setup, What
+from telemetry.alerts.limits.book import RiskBook
+from telemetry.alerts.limits.breaches import OF_ACCOUNT, OF_BOT, limit_rules
+from telemetry.alerts.limits.guard import Guard
+from telemetry.alerts.ports import AlertBook, Hands, Kept, Muting, RiskStore, Setup, What
 from telemetry.alerts.states import AlertState, Doing, State
 from telemetry.alerts.watch import BotProfile, rules_of
 from telemetry.errors.groups import ErrorGroup
 from telemetry.names import Health
 from telemetry.records import Event, Sample
-from telemetry.trading.views import AccountView
+from telemetry.trading.state import BotTrading
+from telemetry.trading.views import AccountView, Profile
 
 _log = logging.getLogger("herdsman.alerts")
 LOOK_EVERY = 1.0
@@ -38,6 +42,12 @@ _LEFT_FOR = 7 * 86400.0
 _AT_ONCE = 200
 """Bots or rules that are looked at before others have their turn."""
 _FIGURES_AT_ONCE = 20
+_KEEP_EVERY = 15.0
+"""Seconds between two keepings of what is known for limits."""
+_SEEN_WITHIN = 30.0
+"""Seconds within which a bot that was stopped is seen to be so, in whichever process."""
+_LEAST = 0.05
+"""Least seconds between two looks at all that moved."""
 Told = Callable[[Sequence[Kept]], None]
 
 
@@ -52,6 +62,7 @@ class AlertDesk:
         self,
         book: AlertBook,
         hands: Hands,
+        risks: RiskStore,
         health: Health | None = None,
         clock: Callable[[], float] = time.time,
         is_open: Callable[[str, float], bool] | None = None,
@@ -59,10 +70,21 @@ class AlertDesk:
     ) -> None:
         self._book = book
         self._health = health or Health()
-        self._clock = clock
+        self._clock, self._hands = clock, hands
         self._built_in = tuple(built_in)
         self.acting = Acting(hands, self.note, self._still, clock)
         self.engine = Engine(self._moved, is_open)
+        self.guard = Guard(self.engine.risk)
+        self._risks = risks
+        self.trading: Callable[[str], tuple[BotTrading | None, Profile]] = lambda _bot: (None, Profile())
+        """Returns a bot's trading as its lines left it, and what its manifest says of it."""
+        self.accounts: Callable[[], Mapping[str, RiskLimits]] = dict
+        """Returns the limits of accounts."""
+        self._books: dict[str, RiskBook] = {}
+        """What was kept of bots' limits in an earlier life."""
+        self._keep_at = 0.0
+        self._was_stopped: set[str] = set()
+        """Bots that a limit stopped, and that were seen to be stopped."""
         self.setup: Callable[[str], Setup | None] = lambda _bot: None
         self.fleet: Callable[[], Sequence[AlertRule] | None] = lambda: None
         self.bots: Callable[[], Iterable[str]] = lambda: ()
@@ -99,9 +121,15 @@ class AlertDesk:
             self._try(bot, lambda: self.engine.samples(bot, samples, self._clock()))
 
     def events(self, bot: str, events: Sequence[Event]) -> None:
-        """Take new events of a bot. Raises nothing."""
+        """Take new events of a bot, which its trading has taken already. Raises nothing."""
         if bot in self.engine.watches:
             self._try(bot, lambda: self.engine.events(bot, events, self._clock()))
+        if bot in self.guard.bots:
+            self._try(bot, lambda: self._guard_events(bot, events))
+
+    def _guard_events(self, bot: str, events: Sequence[Event]) -> None:
+        if self.guard.events(bot, events, self._clock()):
+            self._news.set()
 
     def traded(self, bot: str) -> None:
         """Look soon at a bot's trading figures, where a rule is about them."""
@@ -195,13 +223,19 @@ class AlertDesk:
                 if everyone:
                     refresh_at = time.monotonic() + REFRESH_EVERY
                 await self.refresh(everyone=everyone)
+                self._look_at_limits()
+                await self.flush()
                 await self._look_at_figures()
+                if time.monotonic() >= self._keep_at:
+                    self._keep_at = time.monotonic() + _KEEP_EVERY
+                    await self.keep_risks()
                 more = self.engine.due(self._clock(), _AT_ONCE)
                 await self.flush()
             except Exception:  # noqa: BLE001 - nobody would begin this task again
                 _log.exception("a part of following alerts failed")
                 self._health.count("herdsman_alert_failures_total")
                 await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(_LEAST)
             await self._wait(0.0 if more else LOOK_EVERY)
 
     async def load(self) -> None:
@@ -210,6 +244,7 @@ class AlertDesk:
         self.mutings = {one.id: one for one in mutings}
         for one in kept:
             self._known.setdefault(one.bot, {})[one.rule] = one
+        self._books = await self._risks.load()
         self.ready = True
 
     async def refresh(self, *, everyone: bool = False) -> None:
@@ -217,8 +252,10 @@ class AlertDesk:
         fleet = self.fleet()
         if fleet is None:
             return
-        if fleet is not self._fleet_rules:
-            self._fleet_rules, everyone = fleet, True
+        accounts = self.accounts()
+        if fleet is not self._fleet_rules or accounts is not self.guard.accounts:
+            self._fleet_rules, self.guard.accounts, everyone = fleet, accounts, True
+            self._setups.clear()
         names, self._attend = self._attend, set()
         if everyone:
             names = set(self.bots()) | set(self.engine.watches) | names
@@ -247,6 +284,44 @@ class AlertDesk:
                 self.acting.want(one)
             self.told(batch)
 
+    def _look_at_limits(self) -> None:
+        """Hold what bots' lines came to against their limits; what breaks one acts once it is kept."""
+        bots, self.guard.touched = self.guard.touched, set()
+        for bot in bots:
+            self._try(bot, lambda bot=bot: self._look_at_limit(bot))  # type: ignore[misc]
+
+    def _look_at_limit(self, bot: str) -> None:
+        trading, profile = self.trading(bot)
+        if trading is None:  # its past is still being read
+            self.guard.touched.add(bot)
+            return
+        self.guard.look(bot, trading, profile, self._clock())
+
+    def _arm(self, bot: str) -> None:
+        """Count a bot's limits anew, once an operator has resumed what one of them stopped."""
+        found = [self.engine.state_of(bot, rule) for rule in self.guard.latched(bot)]
+        stopped = [state for _, _, state in filter(None, found) if state.action is Doing.DONE]
+        if not stopped:
+            return
+        if self._hands.stopped_by(bot):
+            self._was_stopped.add(bot)
+            return
+        since = max(state.action_at or 0.0 for state in stopped)
+        if bot in self._was_stopped or self._clock() > since + _SEEN_WITHIN:
+            self._was_stopped.discard(bot)
+            self.guard.arm(bot, self._clock())
+            self._keep_at = 0.0
+
+    async def keep_risks(self) -> None:
+        """Keep the books of the limits that moved. Raises StoreUnavailable."""
+        bots, self.guard.unkept = self.guard.unkept, set()
+        books = [self.guard.bots[bot].book for bot in bots if bot in self.guard.bots]
+        try:
+            await self._risks.save(books)
+        except HerdsmanError:
+            self.guard.unkept |= bots
+            raise
+
     async def _look_at_figures(self) -> None:
         bots, self._traded = self._traded, set()
         for count, bot in enumerate(bots, 1):
@@ -267,12 +342,21 @@ class AlertDesk:
         if found is None:
             self._setups.pop(bot, None)
             self.engine.forget(bot, now)
+            self.guard.forget(bot)
             return
         if known is not None and known[0] is found and known[1] is self._fleet_rules:
+            self._arm(bot)
             return
-        rules = rules_of(found.profile, self._built_in, self._fleet_rules or (), found.rules)
+        limits = limit_rules(found.profile.risk, OF_BOT)
+        limits += limit_rules(self.guard.accounts.get(found.profile.account, NO_LIMITS), OF_ACCOUNT)
+        rules = rules_of(found.profile, self._built_in, self._fleet_rules or (), found.rules, limits)
         before = {name: one.state for name, one in self._known.pop(bot, {}).items()}
+        self.guard.set_bot(found.profile, self._books.pop(bot, None))
+        for name, state in before.items():
+            if state.state is State.FIRING:
+                self.guard.latch(bot, name)
         self.engine.set_bot(found.profile, rules, now, before)
+        self._arm(bot)
         self._setups[bot] = (found, self._fleet_rules)
         for kept in self._earlier(bot, before):
             self.acting.want(kept, earlier=True)

@@ -120,6 +120,10 @@ class TradingDesk:
         self._reckoned[known.bot] = (mark, views)
         return views
 
+    def state(self, bot: str) -> BotTrading | None:
+        """Return a bot's trading as its lines left it; None where there is none, or the past is not read."""
+        return self._bots.get(bot) if self.ready else None
+
     def all_accounts(self) -> Iterable[AccountView]:
         """Yield the views of every bot."""
         for bot in self.bots():

@@ -1,7 +1,7 @@
 """Alerts between telemetry, which judges, and the controller: who bots are, who acts, where it is kept."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -26,7 +26,7 @@ from schemas.alert_rules import AlertRule, read_rules
 from schemas.bot import BotSpec
 from schemas.errors import NotFound, UsageError
 from schemas.fleet import Watching
-from schemas.risk import read_risk
+from schemas.risk import RiskLimits, read_risk
 from telemetry.alert_desk import AlertDesk
 from telemetry.alerts.ports import Kept, Muting, Setup, What
 from telemetry.alerts.states import State
@@ -36,7 +36,9 @@ _TRIM_EVERY = 3600.0
 _AUDIT = 500
 MOST_MUTES = 500
 LONGEST_MUTE = 90 * 86400.0
-_NOT_RUNNING = frozenset({Reason.SUSPENDED, Reason.KILL_SWITCH, Reason.DISABLED, Reason.REMOVED})
+_NOT_RUNNING = frozenset(
+    {Reason.SUSPENDED, Reason.KILL_SWITCH, Reason.RISK_LIMIT, Reason.DISABLED, Reason.REMOVED}
+)
 _encode = msgspec.json.Encoder().encode
 _kept = msgspec.json.Decoder(Kept)
 _muting = msgspec.json.Decoder(Muting)
@@ -88,6 +90,7 @@ class Bots:
         self._setups: dict[str, tuple[BotSpec, bool, Setup]] = {}
         self._watching: Watching | None = None
         self._rules: tuple[AlertRule, ...] = ()
+        self._accounts: Mapping[str, RiskLimits] = {}
 
     def names(self) -> list[str]:
         """Return the names of all bots."""
@@ -120,7 +123,12 @@ class Bots:
             return None
         if watching is not self._watching and (self._watching is None or watching != self._watching):
             self._watching, self._rules = watching, tuple(read_rules(watching.rules))
+            self._accounts = {name: read_risk(limits) for name, limits in watching.accounts.items()}
         return self._rules
+
+    def accounts(self) -> Mapping[str, RiskLimits]:
+        """Return the limits of accounts."""
+        return self._accounts
 
 
 def _setup(spec: BotSpec, *, running: bool) -> Setup:

@@ -19,7 +19,7 @@ from telemetry.trading_desk import TradingDesk
 from web.documents.liveness import LivenessDocument, SignDocument
 from web.documents.resources import ForecastDocument, ResourcesDocument
 
-_SUSPENDED = frozenset({Reason.SUSPENDED, Reason.KILL_SWITCH, Reason.DISABLED})
+_SUSPENDED = frozenset({Reason.SUSPENDED, Reason.KILL_SWITCH, Reason.RISK_LIMIT, Reason.DISABLED})
 _CRASHED = frozenset(
     {Reason.CRASH_LOOP, Reason.RESTARTING, Reason.LAUNCH_FAILED, Reason.LAST_RUN_FAILED, Reason.OUT_OF_MEMORY}
 )

@@ -12,6 +12,7 @@ from controller.markets import Markets
 from controller.windows import Sessions
 from schemas.errors import HerdsmanError
 from telemetry.alert_desk import AlertDesk
+from telemetry.embedded.risk import EmbeddedRiskStore
 from web.alerts import Alerts, Bots, ControllersHands, DatabaseAlerts, Watched
 
 _LOG = logging.getLogger(__name__)
@@ -41,9 +42,12 @@ def make_alerts(telemetry: Telemetry, database: Database, controller: Watched) -
     """Return the alerts of all bots, and the market hours that they follow."""
     hours = MarketHours()
     book = DatabaseAlerts(database, time.time)
-    desk = AlertDesk(book, ControllersHands(controller), telemetry.health, time.time, hours.is_open)
+    hands, risks = ControllersHands(controller), EmbeddedRiskStore(telemetry.database)
+    desk = AlertDesk(book, hands, risks, telemetry.health, time.time, hours.is_open)
     bots = Bots(controller)
     desk.setup, desk.fleet, desk.bots = bots.setup, bots.rules, bots.names
+    desk.accounts = bots.accounts
+    desk.trading = lambda bot: (telemetry.trading.state(bot), telemetry.trading.profile(bot))
     desk.figures = lambda bot, mode: [one for one in telemetry.trading.accounts(bot) if one.mode == mode]
     figures = telemetry.health
     figures.reads("herdsman_alerts_firing", lambda: float(len(desk.firing)))
@@ -68,6 +72,8 @@ async def end_alerts(alerts: Alerts | None, tasks: "list[asyncio.Task[None]]") -
     if alerts is not None:
         with contextlib.suppress(HerdsmanError):  # it is judged again after the next start
             await alerts.desk.flush()
+        with contextlib.suppress(HerdsmanError):
+            await alerts.desk.keep_risks()
 
 
 def _report(task: "asyncio.Task[None]") -> None:

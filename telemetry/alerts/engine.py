@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from schemas.alert_rules import AlertRule
 from schemas.conditions import (
     Anomaly,
+    Breaks,
     Change,
     Errs,
     Happens,
@@ -93,9 +94,7 @@ class Engine:
                 watch.started_at = now
             self._drop_gone(before, watch, now)
         elif known:
-            watch.states = [
-                known.get(rule.name, state) for rule, state in zip(rules, watch.states, strict=True)
-            ]
+            watch.restore(known)
         self.watches[profile.bot] = watch
         self._groups.setdefault(_group(profile), set()).add(profile.bot)
         for place in range(len(watch.rules)):
@@ -187,6 +186,15 @@ class Engine:
             return
         watch.judged = judged
         self._judge_all(watch, set(watch.places_of(IsJudged)), now)
+
+    def risk(self, bot: str, limit: str, found: Found, now: float) -> None:
+        """Take what a risk limit of a bot came to."""
+        watch = self.watches.get(bot)
+        if watch is None or watch.broken.get(limit) == found:
+            return
+        watch.broken[limit] = found
+        places = [place for place, rule in enumerate(watch.rules) if rule.when == Breaks(limit)]
+        self._judge_all(watch, places, now)
 
     def due(self, now: float, most: int = 200) -> bool:
         """Judge what time has come for, at most so many rules; say whether there is more to do now."""

@@ -6,6 +6,7 @@ from schemas.conditions import (
     AllOf,
     Anomaly,
     AnyOf,
+    Breaks,
     Change,
     Condition,
     Errs,
@@ -80,6 +81,8 @@ def _leaf(leaf: Leaf, watch: Watch, now: float, latched: bool, siblings: Sibling
         return _happened(leaf, watch, now)
     if isinstance(leaf, Errs):
         return _errors(leaf, watch, now)
+    if isinstance(leaf, Breaks):
+        return watch.broken.get(leaf.limit, Found(False))
     return _verdict(leaf, watch)
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from schemas.alert_rules import AlertRule
+from telemetry.alerts.limits.book import RiskBook
 from telemetry.alerts.states import AlertState
 from telemetry.alerts.watch import BotProfile
 
@@ -83,6 +84,18 @@ class AlertBook(Protocol):
 
     async def keep(self, moved: Sequence[Kept]) -> None:
         """Keep how alerts stand now, in this order, and in the history what happened to them."""
+        ...
+
+
+class RiskStore(Protocol):
+    """Keeps what is known of bots for their limits. Raises StoreUnavailable."""
+
+    async def load(self) -> dict[str, RiskBook]:
+        """Return what was kept, by bot."""
+        ...
+
+    async def save(self, books: Sequence[RiskBook]) -> None:
+        """Keep the books of bots over those of before."""
         ...
 
 

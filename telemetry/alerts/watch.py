@@ -11,6 +11,7 @@ from schemas.conditions import (
     RISKY,
     SHARES,
     Anomaly,
+    Breaks,
     Change,
     Errs,
     Happens,
@@ -21,7 +22,7 @@ from schemas.conditions import (
     leaves,
 )
 from schemas.risk import NO_LIMITS, RiskLimits
-from telemetry.alerts.states import QUIET, AlertState, State
+from telemetry.alerts.states import QUIET, AlertState, Found, State
 from telemetry.alerts.values import History, Labels, Slot
 
 FIGURE = "figure "
@@ -76,6 +77,7 @@ class Watch:
     """One bot under its rules. Only `engine` changes it."""
 
     __slots__ = (
+        "broken",
         "due",
         "figures",
         "happened",
@@ -115,6 +117,8 @@ class Watch:
         self.wants_errors = False
         self.judged: Mapping[str, str] = {}
         """How the bot's life is judged now: word -> why. Empty while that is not known."""
+        self.broken: dict[str, Found] = {}
+        """What each risk limit came to."""
         self.seen_at: dict[str, float] = {}
         """When the newest event of a kind came ("" any output)."""
         self.started_at = now
@@ -158,6 +162,16 @@ class Watch:
         if self.states[place].state is not State.OK and any(isinstance(one, NoData) for one in parts):
             self.waiting.add(place)
 
+    def restore(self, known: Mapping[str, AlertState]) -> None:
+        """Take over how rules stood in an earlier life, by their names."""
+        for place, rule in enumerate(self.rules):
+            state = known.get(rule.name)
+            if state is not None:
+                self.states[place] = state
+                self.note_waiting(place)
+                if isinstance(rule.when, Breaks) and state.state is State.FIRING:
+                    self.broken[rule.when.limit] = Found(True, state.text, state.value)
+
     def adopt(self, before: "Watch") -> None:
         """Take over what an earlier watch of the bot knew: how its rules stand, values, times."""
         known = {rule.name: (rule, state) for rule, state in zip(before.rules, before.states, strict=True)}
@@ -170,6 +184,7 @@ class Watch:
             self.note_waiting(place)
         self.seen_at, self.started_at = before.seen_at, before.started_at
         self.judged, self.news = before.judged, before.news
+        self.broken = before.broken
         for name, slot in self.slots.items():
             old = before.slots.get(name)
             if old is not None:

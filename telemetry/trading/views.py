@@ -113,7 +113,7 @@ class AccountView:
 
 
 @dataclass(slots=True)
-class _Part:
+class Part:
     """The ledgers that belong to one mode, account and currency."""
 
     mode: str
@@ -127,22 +127,22 @@ def accounts_of(
 ) -> list[AccountView]:
     """Return a bot's views, by mode, account and currency; `memory` spares reckoning whole days again."""
     kept = memory or Memory()
-    return [_view(bot, profile, part, now, kept) for part in _parts(bot, profile)]
+    return [_view(bot, profile, part, now, kept) for part in parts_of(bot, profile)]
 
 
-def _parts(bot: BotTrading, profile: Profile) -> list[_Part]:
+def parts_of(bot: BotTrading, profile: Profile) -> list[Part]:
     """Return which ledgers belong together: what a line left out is what the manifest or the others say."""
-    parts: dict[tuple[str, str, str], _Part] = {}
+    parts: dict[tuple[str, str, str], Part] = {}
     ledgers = list(bot.ledgers.values())
     for one in ledgers:
         key = (one.mode, *belonging(one, ledgers, profile.account, profile.currency))
-        parts.setdefault(key, _Part(*key)).ledgers.append(one)
+        parts.setdefault(key, Part(*key)).ledgers.append(one)
     return [parts[key] for key in sorted(parts)]
 
 
-def _view(bot: BotTrading, profile: Profile, part: _Part, now: float, memory: Memory) -> AccountView:
-    positions = list(_positions(bot, part))
-    track = _track(part)
+def _view(bot: BotTrading, profile: Profile, part: Part, now: float, memory: Memory) -> AccountView:
+    positions = list(positions_of(bot, part))
+    track = track_of(part)
     key = (bot.bot, part.mode, part.account, part.currency)
     days, figures = memory.of(key, track, profile.annualization, now)
     closed = RoundTrips()
@@ -186,7 +186,7 @@ def _view(bot: BotTrading, profile: Profile, part: _Part, now: float, memory: Me
     )
 
 
-def _positions(bot: BotTrading, part: _Part) -> Iterator[PositionView]:
+def positions_of(bot: BotTrading, part: Part) -> Iterator[PositionView]:
     """Yield open positions: as the bot tells them, and of symbols that it tells nothing of from its fills."""
     told = {symbol_of(key) for ledger in part.ledgers for key in ledger.told}
     for ledger in part.ledgers:
@@ -204,7 +204,7 @@ def _positions(bot: BotTrading, part: _Part) -> Iterator[PositionView]:
 
 
 def _position(
-    bot: BotTrading, part: _Part, key: str, quantity: float, since: float, source: str, entry: float | None
+    bot: BotTrading, part: Part, key: str, quantity: float, since: float, source: str, entry: float | None
 ) -> PositionView:
     symbol = symbol_of(key)
     mark = bot.marks.get(symbol)
@@ -225,14 +225,14 @@ def _position(
     )
 
 
-def _track(part: _Part) -> EquityTrack | None:
+def track_of(part: Part) -> EquityTrack | None:
     """Return the equity of a part; of several the one with the newest sample."""
     tracks = [one.equity for one in part.ledgers if one.equity is not None]
     return max(tracks, key=lambda one: one.newest_at, default=None)
 
 
 def _pnl(
-    part: _Part, positions: Sequence[PositionView]
+    part: Part, positions: Sequence[PositionView]
 ) -> tuple[float | None, float | None, float | None, str]:
     """Return realised, unrealised, fees and where they come from."""
     own = [one.unrealized_pnl for one in positions if one.unrealized_pnl is not None]
@@ -249,7 +249,7 @@ def _pnl(
     return realized_by_bot, unrealized, said.get("fees"), source
 
 
-def _other_fees(part: _Part) -> dict[str, float]:
+def _other_fees(part: Part) -> dict[str, float]:
     fees: dict[str, float] = {}
     for ledger in part.ledgers:
         for currency, amount in ledger.other_fees.items():
@@ -263,7 +263,7 @@ def _drawdown(track: EquityTrack) -> Drawdown:
     return Drawdown(track.drawdown, track.max_drawdown, track.under_water, track.longest_under)
 
 
-def _reconciled(part: _Part, track: EquityTrack) -> Reconciliation | None:
+def _reconciled(part: Part, track: EquityTrack) -> Reconciliation | None:
     """Return P&L from fills against the equity's change, None where the bot told of no fill."""
     if not any(one.fills for one in part.ledgers):
         return None

@@ -1,16 +1,22 @@
 """The desk: alerts are kept before anybody is told or anything is done; restarts, mutes, actions, faults."""
 
 import asyncio
+import dataclasses
+import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from schemas.alert_rules import AlertRule
 from schemas.errors import NotFound, StoreUnavailable
+from schemas.risk import read_risk
 from telemetry.alert_desk import AlertDesk
+from telemetry.alerts.limits.book import RiskBook
 from telemetry.alerts.ports import Kept, Muting, Setup, What
 from telemetry.alerts.states import Doing, State
 from telemetry.alerts.watch import BotProfile
-from telemetry.records import Sample
+from telemetry.records import Event, Sample
+from telemetry.trading.state import BotTrading
+from telemetry.trading.views import Profile
 from tests.unit.telemetry.alerts.desk import NOW, PROFILE, rule
 
 HIGH = {"metric": "bot_x", "above": 1}
@@ -33,6 +39,19 @@ class Book:
             raise StoreUnavailable("the database is away")
         self.rows |= {(one.bot, one.rule): one for one in moved}
         self.past += [one for one in moved if one.what]
+
+
+class Risks:
+    """A `RiskStore` in memory."""
+
+    def __init__(self) -> None:
+        self.books: dict[str, RiskBook] = {}
+
+    async def load(self) -> dict[str, RiskBook]:
+        return dict(self.books)
+
+    async def save(self, books: Sequence[RiskBook]) -> None:
+        self.books |= {one.bot: one for one in books}
 
 
 class FakeHands:
@@ -71,7 +90,7 @@ class Service:
         self.now = NOW
         self.told: list[Kept] = []
         self.setups = {"sma": Setup(PROFILE, rules)}
-        self.desk = AlertDesk(book, hands, clock=lambda: self.now, built_in=())
+        self.desk = AlertDesk(book, hands, Risks(), clock=lambda: self.now, built_in=())
         self.desk.setup, self.desk.fleet, self.desk.bots = (
             self.setups.get,
             lambda: fleet,
@@ -263,3 +282,100 @@ async def test_fault_with_one_bot_harms_no_other() -> None:
         service.value(2, bot="bad")
         service.value(2)
         assert [one.bot for one in service.desk.standing()] == ["sma"]
+
+
+class Trader(Service):
+    """A life with one bot under a limit, whose lines are followed as the trading desk does."""
+
+    def __init__(self, book: Book, hands: FakeHands, trading: BotTrading, action: str = "suspend") -> None:
+        super().__init__(book, hands)
+        limits = read_risk({"daily_loss": 500, "action": action})
+        self.setups["sma"] = Setup(dataclasses.replace(PROFILE, risk=limits))
+        self.trading = trading
+        self.desk.trading = lambda _bot: (self.trading, Profile())
+
+    def equity(self, value: float, at: float | None = None) -> None:
+        """Have the bot print its equity."""
+        place = f"a/stdout/0/{next(OFFSETS)}"
+        data = {"equity": value, "currency": "USDT"}
+        event = Event(
+            place, "sma", self.now if at is None else at, "equity", "info", "", mode="live", data=data
+        )
+        self.trading.take([event])
+        self.desk.events("sma", [event])
+        self.now += 1
+
+    def attend(self, *, running: bool) -> None:
+        """Have the bot run, or not any more, as its status says."""
+        profile = dataclasses.replace(self.setups["sma"].profile, running=running)
+        self.setups["sma"] = Setup(profile)
+        self.desk.attend("sma")
+
+    @property
+    def limit(self) -> Kept:
+        """Return how the limit stands."""
+        return next(one for one in self.desk.standing() if one.rule == "risk-daily-loss")
+
+    async def looked(self) -> None:
+        """Wait until what was printed was looked at."""
+        await self.until(lambda: not self.desk.guard.touched)
+
+
+OFFSETS = itertools.count(1)
+
+
+async def test_limit_suspends_once_and_again_only_after_an_operator_resumed() -> None:
+    """By the risk limit's word, with the numbers; resumed, the bot may lose as much again."""
+    hands, book, trading = FakeHands(), Book(), BotTrading("sma")
+    async with living(Trader(book, hands, trading)) as service:
+        service.equity(10_000)
+        await service.looked()
+        service.equity(9_400)
+        await service.until(lambda: service.limit.state.action is Doing.DONE)
+        service.attend(running=False)
+        service.equity(9_300)
+        await service.looked()
+        assert hands.asked == [
+            ("suspend", "sma", "risk limit", "daily loss of 600.00 USDT is over the limit of 500", "")
+        ]
+        assert (service.limit.severity, service.limit.risk) == ("critical", True)
+        await service.until(lambda: "sma" in service.desk._was_stopped)
+        hands.stopped.clear()
+        service.now += 100
+        service.attend(running=True)
+        await service.until(lambda: service.limit.state.state is State.OK)
+        service.equity(9_000)
+        await service.looked()
+        assert len(hands.asked) == 1
+        service.equity(8_700)
+        await service.until(lambda: len(hands.asked) == 2)
+
+
+async def test_restart_suspends_nobody_whom_an_operator_resumed_meanwhile() -> None:
+    """Resumed while herdsman was down, the bot is left alone, whatever old lines come again."""
+    hands, book, trading = FakeHands(), Book(), BotTrading("sma")
+    async with living(Trader(book, hands, trading)) as service:
+        service.equity(10_000)
+        await service.looked()
+        service.equity(9_400)
+        await service.until(lambda: What.ACTED in [one.what for one in book.past])
+    hands.stopped.clear()
+    again = Trader(book, hands, trading)
+    again.now += 3_600
+    async with living(again) as service:
+        await service.until(lambda: service.limit.state.state is State.OK)
+        service.equity(9_350, at=NOW + 10)
+        service.equity(9_350)
+        await service.looked()
+    assert len(hands.asked) == 1
+
+
+async def test_limit_that_notifies_is_over_when_it_is_kept_again() -> None:
+    """With `action: notify` the bot runs on; the alert ends with the loss."""
+    hands, book = FakeHands(), Book()
+    async with living(Trader(book, hands, BotTrading("sma"), "notify")) as service:
+        for value in (10_000, 9_400, 9_900):
+            service.equity(value)
+            await service.looked()
+        await service.until(lambda: len(book.past) == 2)
+    assert (hands.asked, [one.what for one in book.past]) == ([], [What.FIRED, What.RECOVERED])

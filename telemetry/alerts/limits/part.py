@@ -1,0 +1,138 @@
+"""One part of a bot's trading (mode, account, currency) for its limits: what was lost, what is held."""
+
+from dataclasses import dataclass
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from telemetry.alerts.limits.belief import near
+from telemetry.trading.equity import DAY, EquityTrack, begun
+from telemetry.trading.state import BotTrading
+from telemetry.trading.views import Part, positions_of, track_of
+
+_EXPLAINED = 0.5
+"""Where fills made at least this share of a jump of equity, it is believed at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a part comes to, in its currency; None where it is not known. Losses are zero or positive."""
+
+    account: str
+    currency: str
+    loss: float | None
+    """Lost since the UTC day began, or since the limits were armed again."""
+    drawdown: float | None
+    exposure: float
+    equity: float | None
+    day_equity: float | None
+    """The equity that the day began with."""
+    gain: float
+    """What was made since the first line, transfers taken out."""
+    change: float | None = None
+    """What was made since the day began: `loss` is what of it is below zero."""
+
+
+class PartTrack(Struct):
+    """What is believed of one part."""
+
+    equity: EquityTrack | None = None
+    seen_at: float = -1.0
+    """The time of the newest equity line that was looked at."""
+    moved: float = 0.0
+    """The transfers that were looked at."""
+    doubt: float | None = None
+    """An equity that is too far from the one before to be believed by itself."""
+    flow: float = 0.0
+    """Transfers that came with it."""
+    pnl: float | None = None
+    """What fills made in all."""
+    pnl_day: int = -1
+    pnl_base: float = 0.0
+    """What they had made when the day began."""
+    accepted: float = 0.0
+    """The exposure that there was when the limits were armed again: only more than that breaks the limit."""
+
+    def take(self, part: Part, trading: BotTrading, now: float, *, anew: bool = False) -> Numbers:
+        """Look at a part as its lines left it; `trading` has the marks that are believed.
+
+        `anew`: where nothing is known of it yet, what was lost before counts for nothing.
+        """
+        before = self.pnl
+        self._take_fills(part, trading, now)
+        track = track_of(part)
+        if track is not None:
+            self._take_equity(track, (self.pnl or 0.0) - (before or 0.0), anew=anew)
+        held = sum(abs(one.value or 0.0) for one in positions_of(trading, part))
+        return self._numbers(part, held, now)
+
+    def arm(self, now: float, held: float) -> None:
+        """Count anew from here on: an operator has seen what there was."""
+        if self.equity is not None:
+            self.equity = begun(self.equity.newest, now, None)
+        self.doubt, self.flow = None, 0.0
+        if self.pnl is not None:
+            self.pnl_base, self.pnl_day = self.pnl, int(now // DAY)
+        self.accepted = held
+
+    def _take_fills(self, part: Part, trading: BotTrading, now: float) -> None:
+        filled = [one for one in part.ledgers if one.fills]
+        if not filled:
+            return
+        made = sum(one.made(trading.marks, part.currency) for one in filled)
+        day = int(now // DAY)
+        if day != self.pnl_day:
+            self.pnl_base, self.pnl_day = made if self.pnl is None else self.pnl, day
+        self.pnl = made
+
+    def _take_equity(self, track: EquityTrack, made: float, *, anew: bool) -> None:
+        if track.newest_at <= self.seen_at:
+            return
+        flow, value = track.moved - self.moved, track.newest
+        self.seen_at, self.moved = track.newest_at, track.moved
+        known = self.equity
+        if known is None:
+            self.equity = begun(track.newest, track.newest_at, None) if anew else _seeded(track)
+            return
+        flow += self.flow
+        jump = value - flow - known.newest
+        explained = made * jump > 0 and abs(made) >= _EXPLAINED * abs(jump)
+        again = self.doubt is not None and near(value, self.doubt)
+        if near(value - flow, known.newest) or explained or again:
+            known.pending, self.flow, self.doubt = flow, 0.0, None
+            known.add(value, max(track.newest_at, known.newest_at))
+            _trim(known)
+        else:
+            self.doubt, self.flow = value, flow
+
+    def _numbers(self, part: Part, held: float, now: float) -> Numbers:
+        known = self.equity
+        self.accepted = min(self.accepted, held)
+        if known is not None:
+            today = known.today(now)
+            gain = known.newest - known.first - known.moved
+            start = known.newest - today
+            loss, fallen = max(-today, 0.0), -known.drawdown
+            return Numbers(part.account, part.currency, loss, fallen, held, known.newest, start, gain, today)
+        change = None if self.pnl is None else self.pnl - self.pnl_base
+        lost = None if change is None else max(-change, 0.0)
+        made = self.pnl or 0.0
+        return Numbers(part.account, part.currency, lost, None, held, None, None, made, change)
+
+
+def _seeded(track: EquityTrack) -> EquityTrack:
+    """Return a track to begin with: what is known of this day and of the peak, as far as it is plausible."""
+    whole = track.drawdown > -1 + 1 / 2 and (len(track.closes) < 2 or near(track.newest, track.closes[-2]))
+    if not whole:
+        return begun(track.newest, track.newest_at, None)
+    copy = replace(track, closes=list(track.closes), flows=list(track.flows), pending=0.0)
+    _trim(copy)
+    return copy
+
+
+def _trim(track: EquityTrack) -> None:
+    """Keep this day and the one before."""
+    surplus = len(track.closes) - 2
+    if surplus > 0:
+        del track.closes[:surplus], track.flows[:surplus]
+        track.first_day += surplus

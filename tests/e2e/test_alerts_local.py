@@ -1,0 +1,114 @@
+"""Alerts and risk limits on this machine: a bot that loses too much is suspended, its neighbour is not."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.fleet import Fleet
+from tests.e2e.service import Service, wait_for
+
+pytestmark = pytest.mark.e2e
+
+TRADER = '''\
+import json, time
+from pathlib import Path
+
+def main(bot_id, config):
+    """Print the equity that the test's file says, five times a second."""
+    while True:
+        line = {"_metric": "equity", "equity": float(Path(config["file"]).read_text()), "currency": "USDT"}
+        print(json.dumps({**line, "timestamp": int(time.time() * 1000)}), flush=True)
+        time.sleep(0.2)
+'''
+SCHEMA = '{"type": "object", "required": ["file"], "properties": {"file": {"type": "string"}}}'
+SETTINGS = """\
+alerts:
+  rules:
+    rich: {when: {figure: equity, above: 10500}, message: "take some out"}
+    poor: {when: {figure: equity, below: 1}, programs: [another]}
+"""
+
+
+def add_trader(fleet: Fleet) -> None:
+    """Write the program whose equity a test sets."""
+    fleet.write(
+        "programs/trader/bot-config.yaml",
+        """\
+        name: trader
+        version: 1.0.0
+        type: realtime
+        runtime: python3.11
+        entrypoints: {bot: main.py}
+        schema: {bot: bot-schema.json}
+        readme: README.md
+        """,
+    )
+    readme = "# trader\\n\\nA test bot whose equity is what a file says, printed five times a second.\\n"
+    for path, text in (("main.py", TRADER), ("bot-schema.json", SCHEMA), ("README.md", readme)):
+        (fleet.folder / "programs" / "trader" / path).write_text(text)
+
+
+def trader(name: str, file: Path, risk: str) -> str:
+    """Return the manifest of a trader under limits."""
+    herdsman = f"{{healthy_after: 1s, kill_timeout: 5s, account: main, risk: {risk}}}"
+    return f"name: {name}\ntype: realtime/trader\nversion: 1.0.0\nfile: {file}\nherdsman: {herdsman}\n"
+
+
+def alerts(service: Service, bot: str) -> dict[str, dict[str, Any]]:
+    """Return the alerts of a bot that fire, by rule."""
+    found = service.get("/api/v1/alerts", bot=bot, states="firing")["alerts"]
+    return {one["rule"]: one for one in found}
+
+
+def test_a_bot_that_loses_too_much_is_suspended_once_and_its_neighbour_runs_on(
+    service: Service, fleet: Fleet
+) -> None:
+    """By the risk limit's word; resumed by an operator it runs on, also through a restart of herdsman."""
+    losing, calm = service.home / "losing", service.home / "calm"
+    losing.write_text("10000")
+    calm.write_text("10000")
+    add_trader(fleet)
+    fleet.write("herdsman.yaml", SETTINGS)
+    fleet.write("bots/losing.yaml", trader("losing", losing, "{daily_loss: 500, drawdown: 50%}"))
+    fleet.write("bots/calm.yaml", trader("calm", calm, "{daily_loss: 500}"))
+    fleet.commit("two traders")
+    fleet.push()
+    service.wait_health("losing", "Healthy")
+    service.wait_health("calm", "Healthy")
+    wait_for(lambda: service.get("/api/v1/bots/losing/trading")["figures"], "the first equity")
+    calm.write_text("10600")
+    rich = wait_for(lambda: alerts(service, "calm").get("rich"), "the rule of the fleet")
+    assert (rich["message"], rich["value"], rich["severity"]) == ("take some out", 10600, "warning")
+
+    losing.write_text("9400")
+    bot = wait_for(
+        lambda: [one for one in [service.bots()["losing"]] if one["reason"] == "RiskLimit"], "the suspension"
+    )[0]
+    assert 'by risk limit: "daily loss of 600.00 USDT is over the limit of 500"' in bot["message"]
+    service.wait_health("losing", "Suspended")
+    wait_for(
+        lambda: alerts(service, "losing")["risk-daily-loss"]["action"] == "done", "what was done to be kept"
+    )
+    assert service.bots()["calm"]["health"] == "Healthy"
+
+    service.run("resume", "losing", "--reason", "looked at it")
+    service.wait_health("losing", "Healthy")
+    wait_for(lambda: not alerts(service, "losing"), "the end of the alert")
+    assert service.stop() == 0
+    service.start()
+    service.wait_health("losing", "Healthy")
+    losing.write_text("9300")
+    wait_for(
+        lambda: service.get("/api/v1/bots/losing/trading")["figures"][0]["equity"] == 9300, "the new equity"
+    )
+    history = service.get("/api/v1/alerts/history", bot="losing")["alerts"]
+    assert [(one["rule"], one["what"]) for one in reversed(history)] == [
+        ("risk-daily-loss", "fired"),
+        ("risk-daily-loss", "acted"),
+        ("risk-daily-loss", "recovered"),
+    ]
+    audit = service.get("/api/v1/audit", limit=50)
+    assert [one["who"] for one in audit if one["action"] == "suspend"] == ["risk limit"]
+    assert json.dumps(service.bots()["losing"]).count("Suspended") == 0

@@ -3,6 +3,7 @@
 HerdsmanError
 ├── InvalidManifests       documents of a fleet are wrong; carries every ManifestError found (terminal)
 ├── UsageError             the person asked for something that cannot be (terminal)
+│   └── SearchTooLong      a search that would take too long as it was asked (terminal)
 ├── NotFound               a bot, revision or file that is not there (terminal)
 ├── Conflict               somebody else changed it in between; read again (transient)
 │   └── BotRuns            what is not done under a running bot (transient)
@@ -78,6 +79,10 @@ class InvalidManifests(HerdsmanError):
 
 class UsageError(HerdsmanError):
     """The request makes no sense as it was made."""
+
+
+class SearchTooLong(UsageError):
+    """A search took longer than it may; a narrower one is answered."""
 
 
 class NotFound(HerdsmanError):

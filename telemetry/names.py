@@ -56,6 +56,7 @@ HEALTH: Mapping[str, str] = {
     "herdsman_store_replays_total": "Times that the last samples were sent again after the store restarted",
     "herdsman_store_rejected_rows_total": "Rows that the series store dropped by its own account",
     "herdsman_store_waiting_samples": "Samples that wait to be written",
+    "herdsman_events_index_lag_seconds": "Seconds that the oldest of them waits to be indexed",
     "herdsman_embedded_bytes": "Size of the embedded store's file",
     "herdsman_live_subscribers": "Open live streams",
     "herdsman_live_messages_total": "Messages that were published to at least one live stream",

@@ -94,6 +94,7 @@ class AllocationReader:
                 labels.mode,
                 data,
                 size,
+                labels.program,
             )
         )
 
@@ -175,6 +176,7 @@ class AllocationReader:
             labels.mode,
             data,
             size,
+            labels.program,
         )
 
 

@@ -50,3 +50,10 @@ class Event(Struct, frozen=True, gc=False):
     data: Mapping[str, Any] = field(default_factory=dict)
     size: int = 0
     """Bytes of output that it covers, newline included (0: not from a log file)."""
+    program: str = ""
+
+    @property
+    def symbol(self) -> str:
+        """The instrument that it is about, "" where it names none."""
+        named = self.data.get("symbol")
+        return named if type(named) is str else ""

@@ -27,7 +27,11 @@ class SeriesQuery:
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """What to search; `cursor` is an earlier page's `next_cursor`; newest first unless `forward`."""
+    """What to search; `cursor` is an earlier page's `next_cursor`; newest first unless `forward`.
+
+    Everything that is given must hold; of the values of one field any. `text` is words: each begins a word of
+    the message, whatever its case and accents.
+    """
 
     bot: str | None = None
     start: float | None = None
@@ -41,6 +45,65 @@ class EventQuery:
     limit: int = 200
     cursor: str = ""
     forward: bool = False
+    bots: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    """These levels alone, where `level` is not enough."""
+    symbols: tuple[str, ...] = ()
+    revisions: tuple[str, ...] = ()
+    """Ids, or how they begin."""
+    runs: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+
+    @property
+    def all_bots(self) -> tuple[str, ...]:
+        """The bots named in either way, () for every one."""
+        return self.bots if self.bot is None else (self.bot, *self.bots)
+
+
+FACETS = ("level", "bot", "program", "kind", "symbol", "revision")
+"""What events are counted by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """The values with the most events, most first, and how many values more there are."""
+
+    values: tuple[tuple[str, int], ...]
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many events match, by time and by what they are.
+
+    Where the time that a count may take was over, `complete` is False: the numbers are those of the events
+    since `since`, and there are at least so many.
+    """
+
+    total: int
+    complete: bool
+    since: float
+    start: float
+    end: float
+    width: float
+    """Seconds of each bucket."""
+    buckets: tuple[tuple[float, Mapping[str, int]], ...]
+    """Where each bucket that holds any begins, and its events by level; oldest first."""
+    facets: Mapping[str, Facet]
+    unindexed: int = 0
+    """The newest events whose text is not indexed yet; they are found all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreUse:
+    """What a store takes of the disk: bytes, how many come a day, and the time of the oldest thing in it."""
+
+    name: str
+    bytes: int
+    bytes_per_day: float
+    oldest: float | None
+    entries: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -124,7 +187,14 @@ class EventStore(Protocol):
         ...
 
     async def search(self, query: EventQuery) -> EventPage:
-        """Return one page of events, by time."""
+        """Return one page of events, by time. Raises SearchTooLong where that would take too long."""
+        ...
+
+    async def count(self, query: EventQuery, now: float, most: int = 20) -> Counts:
+        """Count what a search would find, by time and by `FACETS` (of each at most `most` values).
+
+        `now` is where a range without an end ends. Takes a bounded time, whatever there is to count.
+        """
         ...
 
     async def end_of(self, allocation: str, stream: str) -> Position | None:

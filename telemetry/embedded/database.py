@@ -17,16 +17,19 @@ from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from schemas.errors import StoreUnavailable
+from schemas.errors import SearchTooLong, StoreUnavailable
 from telemetry.embedded.damage import is_damage, set_aside
 from telemetry.embedded.retention import Retention, RetentionWork
-from telemetry.embedded.schema import SCHEMA_VERSION, TABLES
+from telemetry.embedded.schema import FROM_1, SCHEMA_VERSION, TABLES
 
 Result = TypeVar("Result")
 Work = Callable[[sqlite3.Connection], Result]
 
 _READERS = 2
+_SEARCHERS = 2
+"""Searches that run at once, apart from the reads that the intake waits for."""
 _READ_LIMIT = 15.0
+SEARCH_LIMIT = 10.0
 """Seconds after which a search is given up."""
 _IDLE = 0.2
 """Seconds between two rounds of the work behind the acknowledgement."""
@@ -46,6 +49,7 @@ class TelemetryDatabase:
         self._failed: list[Work[bool]] = []
         """Work behind that failed by a mistake: said once."""
         self._readers = ThreadPoolExecutor(_READERS, "telemetry-reader")
+        self._searchers = ThreadPoolExecutor(_SEARCHERS, "telemetry-searcher")
         self._local = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
         self._closed = False
@@ -82,6 +86,12 @@ class TelemetryDatabase:
             raise StoreUnavailable(f"the embedded store {self.path} is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
+    async def search(self, work: Work[Result]) -> Result:
+        """Run `work` as `read` does, in other threads, on one state of the file. Raises SearchTooLong."""
+        if self._closed:
+            raise StoreUnavailable(f"the embedded store {self.path} is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._searchers, self._search, work)
+
     def size(self) -> int:
         """Return the bytes that the file and its log take."""
         names = (self.path, self.path.with_name(self.path.name + "-wal"))
@@ -95,28 +105,47 @@ class TelemetryDatabase:
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self._searchers.shutdown)
         for connection in self._open_readers:
             connection.close()
 
-    def _read(self, work: Work[Result]) -> Result:
+    def _reader(self, limit: float) -> sqlite3.Connection:
+        """Return this thread's own connection, which gives up after so many seconds."""
         connection = getattr(self._local, "connection", None)
         if connection is None or self._local.life != self._life:
             self._local.life = self._life
             connection = self._local.connection = _connect(self.path)
             connection.execute("PRAGMA query_only = 1")
             self._open_readers.append(connection)
-        limit = time.monotonic() + _READ_LIMIT
-        connection.set_progress_handler(lambda: time.monotonic() > limit, 100_000)
+        end = time.monotonic() + limit
+        connection.set_progress_handler(lambda: time.monotonic() > end, 20_000)
+        return connection
+
+    def _read(self, work: Work[Result]) -> Result:
+        connection = self._reader(_READ_LIMIT)
         try:
+            return work(connection)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the embedded store {self.path} cannot be read: {error}") from error
+
+    def _search(self, work: Work[Result]) -> Result:
+        connection = self._reader(SEARCH_LIMIT)
+        try:
+            connection.execute("BEGIN")
             return work(connection)
         except sqlite3.OperationalError as error:
             if "interrupted" in str(error):
-                raise StoreUnavailable(
-                    f"the search took more than {_READ_LIMIT:.0f} s: ask for a shorter range or one bot"
+                raise SearchTooLong(
+                    f"the search took more than {SEARCH_LIMIT:.0f} s and was given up: narrow the time, or "
+                    "name a bot, a program or a level"
                 ) from error
             raise StoreUnavailable(f"the embedded store {self.path} cannot be read: {error}") from error
         except sqlite3.Error as error:
             raise StoreUnavailable(f"the embedded store {self.path} cannot be read: {error}") from error
+        finally:
+            connection.set_progress_handler(None, 0)
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     def _write(self) -> None:
         more = False
@@ -260,6 +289,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA cache_size = -16384")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        connection.execute("PRAGMA journal_size_limit = 67108864")
     except sqlite3.Error as error:
         raise StoreUnavailable(f"the embedded store {path} cannot be opened: {error}") from error
     return connection
@@ -273,5 +303,6 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer herdsman (schema {version}, this one knows {SCHEMA_VERSION}): "
             "start that version, or name another data folder"
         )
-    if version == 0:
-        connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    if version < SCHEMA_VERSION:
+        steps = FROM_1 if version == 1 else TABLES
+        connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")

@@ -3,15 +3,19 @@
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from telemetry.embedded import forgetting
 
 _FIRST = 20.0
 """Seconds after the start until the first round."""
 _EVERY = 60.0
 _SOURCES_EVERY = 60
 """Rounds between two searches for files of which no event is left."""
-_AT_ONCE = 2000
+_PAGES_AT_ONCE = 2000
+_KEPT_FREE = 1000
+"""Free pages that stay in the file."""
 _DAY = 86400.0
 _LOOKS = 500
 _ROW = 120
@@ -31,6 +35,8 @@ class Retention:
     """Kinds of errors that were not seen for so long."""
     trading_days: float = 730
     """The trading of bots that are no more, and printed none of it for so long."""
+    level_days: Mapping[str, float] = field(default_factory=dict)
+    """Levels whose events go sooner than that, such as debug."""
     most_bytes: int = 8 << 30
     """Above it the oldest events of the bot that has the most go, however young they are: a bot that floods
     its log loses its own past and nobody else's."""
@@ -70,7 +76,10 @@ class RetentionWork:
         if self._rounds % _SOURCES_EVERY == 0:
             steps.append(self._forget_sources)
         self._rounds += 1
-        steps += [self._shrink, _old_events(oldest)]
+        steps += [forgetting.drop_empty_parts, self._shrink, forgetting.old_events(oldest)]
+        steps.append(forgetting.old_parts(oldest))
+        for level, days in kept.level_days.items():
+            steps.append(forgetting.old_events_of(level, now - days * _DAY))
         ages = {"raw": kept.raw_days, "rollup_10s": kept.rollup_10s_days, "rollup_1m": kept.rollup_1m_days}
         series = [one for (one,) in connection.execute("SELECT id FROM series")]
         for table, days in ages.items():
@@ -84,7 +93,7 @@ class RetentionWork:
         (size,) = connection.execute("PRAGMA page_size").fetchone()
         if (pages - free) * size <= self._retention.most_bytes:
             return False
-        return _delete_events(connection, "bot = ?", (loudest(connection),))
+        return forgetting.oldest_events_of(connection, loudest(connection))
 
     def _forget_sources(self, connection: sqlite3.Connection) -> bool:
         """Forget the files and allocations of which no event is left."""
@@ -95,6 +104,7 @@ class RetentionWork:
             "DELETE FROM contexts WHERE allocation <> '' AND NOT EXISTS (SELECT 1 FROM sources "
             "WHERE name > contexts.allocation || '/' AND name < contexts.allocation || '0')"
         )
+        forgetting.forget_labels(connection)
         self._forget()
         return False
 
@@ -135,34 +145,10 @@ def _forget_series(connection: sqlite3.Connection, series: int) -> None:
     connection.execute("DELETE FROM latest WHERE series = ?", (series,))
 
 
-def _old_events(before: float) -> Callable[[sqlite3.Connection], bool]:
-    def step(connection: sqlite3.Connection) -> bool:
-        return _delete_events(connection, "time < ?", (before,))
-
-    return step
-
-
-def _delete_events(connection: sqlite3.Connection, where: str, values: tuple[float | str, ...]) -> bool:
-    """Delete some of the oldest events, with their text in the index; True where there may be more.
-
-    The row written last stays, so that no number is given out twice.
-    """
-    rows = connection.execute(
-        f"SELECT n, message FROM events WHERE {where} AND n < (SELECT max(n) FROM events) "  # noqa: S608
-        "ORDER BY time LIMIT ?",
-        (*values, _AT_ONCE),
-    ).fetchall()
-    mark = connection.execute("SELECT value FROM marks WHERE name = 'indexed'").fetchone()
-    indexed = mark[0] if mark else 0
-    connection.executemany(
-        "INSERT INTO events_text (events_text, rowid, message) VALUES ('delete', ?, ?)",
-        [row for row in rows if row[0] <= indexed],
-    )
-    connection.executemany("DELETE FROM events WHERE n = ?", [(number,) for number, _ in rows])
-    return len(rows) == _AT_ONCE
-
-
 def _give_back(connection: sqlite3.Connection) -> bool:
-    """Give freed pages back to the file system."""
-    connection.execute("PRAGMA incremental_vacuum(2000)").fetchall()
-    return False
+    """Give some freed pages back to the file system; a few stay for what is written next."""
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    if free <= _KEPT_FREE:
+        return False
+    connection.execute(f"PRAGMA incremental_vacuum({min(free - _KEPT_FREE, _PAGES_AT_ONCE)})").fetchall()
+    return bool(free - _PAGES_AT_ONCE > _KEPT_FREE)

@@ -2,9 +2,15 @@
 
 Times of samples are whole milliseconds, times of events Unix seconds. A rollup's row covers the step that
 ends at `time` (its start excluded), so that steps of any multiple are made of whole rows.
+
+A row of `event_labels` is one combination of what events are found and counted by; its level is in its id
+(id % 8), so that an index of labels alone is enough to count by it. `event_hours` counts the events of each
+label by the hour. The text of events is indexed in parts of as many events each: a search looks through one
+after the other, and what is old is dropped as a whole; `text_slices` has the times of the events that were
+indexed at once, up to the event `last`.
 """
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 ROLLUPS = {"rollup_10s": 10_000, "rollup_1m": 60_000}
 """Table -> length of its step in milliseconds; each is made from the raw samples."""
@@ -22,7 +28,57 @@ CREATE TABLE {table} (
 ) WITHOUT ROWID;
 """
 
-TABLES = """
+_SEARCH = """
+CREATE INDEX events_by_time ON events (time, label);
+CREATE INDEX events_by_label ON events (label, time);
+CREATE TABLE event_labels (
+    id INTEGER PRIMARY KEY,
+    bot TEXT NOT NULL,
+    program TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    level INTEGER NOT NULL,
+    UNIQUE (bot, program, kind, symbol, revision, stream, level)
+);
+CREATE TABLE event_hours (
+    hour INTEGER NOT NULL,
+    label INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (hour, label)
+) WITHOUT ROWID;
+CREATE TABLE text_parts (
+    part INTEGER PRIMARY KEY,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    low REAL NOT NULL,
+    high REAL NOT NULL
+);
+CREATE TABLE text_slices (
+    last INTEGER PRIMARY KEY,
+    part INTEGER NOT NULL,
+    low REAL NOT NULL,
+    high REAL NOT NULL
+);
+"""
+_WITHOUT_LABELS = """
+ALTER TABLE events ADD COLUMN label INTEGER NOT NULL DEFAULT 0;
+DROP INDEX events_of_bot;
+DROP INDEX events_by_time;
+DROP INDEX events_of_kind;
+"""
+_ONE_PART = """
+ALTER TABLE events_text RENAME TO events_text_0;
+INSERT INTO text_parts SELECT 0, 0, value, low, high FROM marks,
+    (SELECT min(time) AS low, max(time) AS high FROM events) WHERE name = 'indexed' AND low IS NOT NULL;
+INSERT INTO text_slices SELECT last, part, low, high FROM text_parts;
+"""
+FROM_1 = _WITHOUT_LABELS + _SEARCH + _ONE_PART
+"""What makes a file of version 1 one of version 2; its events get their labels behind, see indexing.py."""
+
+TABLES = (
+    """
 CREATE TABLE series (
     id INTEGER PRIMARY KEY,
     bot TEXT NOT NULL,
@@ -56,12 +112,10 @@ CREATE TABLE events (
     level INTEGER NOT NULL,
     message TEXT NOT NULL,
     context INTEGER NOT NULL,
-    data BLOB
+    data BLOB,
+    label INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX events_identity ON events (source, position);
-CREATE INDEX events_of_bot ON events (bot, time);
-CREATE INDEX events_by_time ON events (time);
-CREATE INDEX events_of_kind ON events (bot, kind, time) WHERE kind <> 'log';
 CREATE TABLE contexts (
     id INTEGER PRIMARY KEY,
     stream TEXT NOT NULL,
@@ -75,7 +129,7 @@ CREATE TABLE marks (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 );
-CREATE VIRTUAL TABLE events_text USING fts5 (
-    message, content='events', content_rowid='n', tokenize="unicode61 tokenchars '_'"
-);
-""" + "".join(_ROLLUP.format(table=table) for table in ROLLUPS)
+"""
+    + _SEARCH
+    + "".join(_ROLLUP.format(table=table) for table in ROLLUPS)
+)

@@ -1,0 +1,1 @@
+"""Finding events: words, filters, counts, export. Pure: the stores read and write."""

@@ -124,6 +124,19 @@ class Client:
         content: bytes = self._request("GET", path, params=clean(query)).content
         return content
 
+    def download(self, path: str, **query: Any) -> Iterator[bytes]:
+        """Yield what lies at a path, piece by piece as it comes."""
+        import httpx
+
+        try:
+            with self._http.stream("GET", path, params=clean(query)) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise problem(answer)
+                yield from answer.iter_bytes()
+        except httpx.HTTPError as error:
+            raise self._unavailable(error) from error
+
     def send(self, path: str, kind: type[T], content: bytes, form: str, **query: Any) -> T:
         """Post a content that changes nothing there, of a media type, and return the answer's document."""
         headers = {"Content-Type": form}

@@ -30,12 +30,12 @@ from gitops.revision import Revision
 from schemas.bot import BotSpec
 from schemas.report import error_document
 from telemetry.records import Event, Sample
-from telemetry.stores import EventPage
+from telemetry.stores import Counts, EventPage
 from web.documents.access import AuditDocument
 from web.documents.bots import Bot, Resources, Run
 from web.documents.operations import DeploymentDocument
 from web.documents.revisions import PlanDocument, RevisionDocument
-from web.documents.series import EventsAnswer, LogEvent
+from web.documents.series import CountsAnswer, EventsAnswer, FacetDocument, LogEvent
 from web.documents.suspensions import KillDocument, SurvivorDocument, SuspensionDocument
 
 
@@ -179,12 +179,28 @@ def event_document(event: Event) -> LogEvent:
         run=event.run,
         revision=event.revision,
         data=dict(event.data),
+        program=event.program,
     )
 
 
 def events_answer(page: EventPage) -> EventsAnswer:
     """Return one page of events."""
     return EventsAnswer([event_document(event) for event in page.events], page.next_cursor)
+
+
+def counts_answer(counts: Counts) -> CountsAnswer:
+    """Return counts of events."""
+    return CountsAnswer(
+        counts.total,
+        counts.complete,
+        counts.since,
+        counts.start,
+        counts.end,
+        counts.width,
+        [(begin, dict(levels)) for begin, levels in counts.buckets],
+        {name: FacetDocument(list(facet.values), facet.more) for name, facet in counts.facets.items()},
+        counts.unindexed,
+    )
 
 
 def sample_document(sample: Sample) -> dict[str, Any]:

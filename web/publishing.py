@@ -33,6 +33,7 @@ from web.fleet_header import FleetHeader
 from web.liveness import liveness_document, resources_document
 from web.presentation import event_document, moved_revision_document, run_document, sample_document
 from web.rows import Rows
+from web.tails import Tails
 from web.trading import figures_document, trading_document
 
 FLEET = "fleet"
@@ -142,6 +143,7 @@ class LivePublisher:
         self._again: asyncio.TimerHandle | None = None
         self._told: dict[str, dict[str, Change]] = {}
         """The changes of the revisions that were told of last, by bot, as they were then."""
+        self.tails = Tails(live)
         self._paced = Paced(self._emit_row)
         self._paced_header = Paced(self._emit_header)
         self._paced_trading = Paced(self._emit_trading)
@@ -225,6 +227,7 @@ class LivePublisher:
         self._shows_signs(bot)
         if self.alerts is not None:
             self.alerts.events(bot, events)
+        self.tails.events(events)
         topic = topic_of(bot)
         for event in events:
             self._publish(topic, "log" if event.kind == "log" else "event", partial(event_document, event))

@@ -52,6 +52,7 @@ from web.plans import NoPlans
 from web.rows import Rows
 from web.settings import WebSettings
 from web.system.health import SystemHealth
+from web.tails import Tails
 from web.webhooks import Webhooks, no_webhooks
 
 if TYPE_CHECKING:
@@ -343,6 +344,8 @@ class Services:
     rules: RulesDesk
     resources: ResourcesDesk
     live: Broadcaster
+    tails: Tails
+    """Filters of events that are followed live."""
     rows: Rows
     intake: TelemetryIntake
     bundles: BundleShelf

@@ -199,6 +199,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         rules=telemetry.rules,
         resources=telemetry.resources,
         live=telemetry.live,
+        tails=publisher.tails,
         rows=rows,
         intake=intake,
         bundles=bundles,

@@ -136,6 +136,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         rules=telemetry.rules,
         resources=telemetry.resources,
         live=telemetry.live,
+        tails=publisher.tails,
         rows=rows,
         intake=intake,
         bundles=FolderShelf(up.data / "bundles"),

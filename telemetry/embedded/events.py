@@ -8,7 +8,7 @@ import msgspec
 
 from telemetry.embedded.counting import count
 from telemetry.embedded.database import TelemetryDatabase
-from telemetry.embedded.indexing import EventIndex, last_number
+from telemetry.embedded.indexing import PART_ROWS, EventIndex, last_number
 from telemetry.embedded.labels import EventLabels
 from telemetry.embedded.rows import COLUMNS, TABLES, WHOLE_ID, event_of
 from telemetry.embedded.searching import search
@@ -25,12 +25,14 @@ _encode = msgspec.json.Encoder().encode
 class EmbeddedEventStore:
     """The EventStore of one process; shares its file with the EmbeddedSeriesStore."""
 
-    def __init__(self, database: TelemetryDatabase, health: Health | None = None) -> None:
+    def __init__(
+        self, database: TelemetryDatabase, health: Health | None = None, *, part_rows: int = PART_ROWS
+    ) -> None:
         self._database = database
         self._sources: dict[str, int] = {}
         self._contexts: dict[tuple[str, ...], int] = {}
         self._labels = EventLabels()
-        self._index = EventIndex(self._labels)
+        self._index = EventIndex(self._labels, part_rows)
         database.behind(self._index.work)
         database.forget_on_rollback(self._forget)
         if health is not None:

@@ -150,5 +150,6 @@ def _give_back(connection: sqlite3.Connection) -> bool:
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
     if free <= _KEPT_FREE:
         return False
-    connection.execute(f"PRAGMA incremental_vacuum({min(free - _KEPT_FREE, _PAGES_AT_ONCE)})").fetchall()
+    for _ in range(min(free - _KEPT_FREE, _PAGES_AT_ONCE)):
+        connection.execute("PRAGMA incremental_vacuum(1)")  # of more pages Python frees but the first
     return bool(free - _PAGES_AT_ONCE > _KEPT_FREE)

@@ -1,5 +1,8 @@
 """What every event store must do."""
 
+import dataclasses
+import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -10,8 +13,9 @@ from msgspec.structs import replace
 
 from schemas.errors import StoreUnavailable, UsageError
 from telemetry.embedded import EmbeddedEventStore, TelemetryDatabase
+from telemetry.logs.matching import matches_of
 from telemetry.records import Event
-from telemetry.stores import EventQuery, EventStore, Position
+from telemetry.stores import EventQuery, EventStore, Facet, Position
 
 NOW = 1_790_000_000.0
 
@@ -29,7 +33,7 @@ async def under_test(tmp_path: Path) -> AsyncIterator[StoreUnderTest]:
     async with AsyncExitStack() as stack:
 
         def make() -> EventStore:
-            store = EmbeddedEventStore(TelemetryDatabase(tmp_path / "telemetry.db"))
+            store = EmbeddedEventStore(TelemetryDatabase(tmp_path / "telemetry.db"), part_rows=300)
             stack.push_async_callback(store.close)
             return store
 
@@ -198,3 +202,185 @@ async def test_a_closed_store_says_so(store: EventStore) -> None:
         await store.append([event(1)])
     with pytest.raises(StoreUnavailable):
         await store.search(EventQuery())
+
+
+async def test_filters_by_all_that_an_event_is(store: EventStore) -> None:
+    """Bots, programs, levels, symbols, revisions (how they begin), runs and streams narrow, and combine."""
+    await store.append(
+        [
+            event(1, program="grid", data={"symbol": "BTC/USDT"}, kind="order"),
+            event(2, program="grid", stream="stderr", level="error"),
+            event(3, program="sma", revision="abcdef", bot="beta", data={"symbol": "ETH/USDT"}, kind="order"),
+            event(
+                4,
+                program="sma",
+                id="alloc-2/stdout/0/0",
+                allocation="alloc-2",
+                run="alloc-2-1",
+                bot="beta",
+                level="warning",
+            ),
+            event(5, program="sma", data={"symbol": 7}, level="critical", bot="gamma"),
+        ]
+    )
+    assert await found(store, programs=("grid",)) == ["line 2", "line 1"]
+    assert await found(store, bots=("beta", "gamma")) == ["line 5", "line 4", "line 3"]
+    assert await found(store, bot="beta", bots=("gamma",)) == ["line 5", "line 4", "line 3"]
+    assert await found(store, levels=("error", "critical")) == ["line 5", "line 2"]
+    assert await found(store, levels=("warning", "error"), level="error") == ["line 2"]
+    assert await found(store, levels=("debug",), level="error") == []
+    assert await found(store, symbols=("BTC/USDT", "ETH/USDT")) == ["line 3", "line 1"]
+    assert await found(store, revisions=("abcd",)) == ["line 3"]
+    assert await found(store, revisions=("abcde", "x")) == ["line 3"]
+    assert await found(store, runs=("alloc-2-1",)) == ["line 4"]
+    assert await found(store, runs=("nothing",)) == []
+    assert await found(store, streams=("stderr",)) == ["line 2"]
+    assert await found(store, programs=("sma",), symbols=("ETH/USDT",), kinds=("order",)) == ["line 3"]
+    assert await found(store, text="line", programs=("sma",), levels=("warning",)) == ["line 4"]
+    assert [one.program for one in (await store.search(EventQuery(bot="alpha"))).events] == ["grid", "grid"]
+
+
+def any_event(chance: random.Random, number: int) -> Event:
+    """Return an event that says and is anything; its time is near those around it, not after them."""
+    words = chance.choices(["price", "pricing", "Übung", "order_id", "€", "refused", "RE", "über"], k=3)
+    symbol = chance.choice([{}, {"symbol": "BTC/USDT"}, {"symbol": "ETH"}])
+    bot = chance.choice(["alpha", "beta", "gamma"])
+    return Event(
+        f"{bot}/stdout/0/{number}",
+        bot,
+        NOW + number // 4 + chance.choice([0, 0, 0, -300, 20]),
+        chance.choice(["log", "log", "trade", "custom"]),
+        chance.choice(["debug", "info", "warning", "error", "critical"]),
+        " ".join(words),
+        chance.choice(["stdout", "stderr"]),
+        bot,
+        f"{bot}-{number // 200}",
+        chance.choice(["abc1", "abd2"]),
+        "live",
+        symbol,
+        1,
+        "sma" if bot == "alpha" else "grid",
+    )
+
+
+def any_query(chance: random.Random, last: int) -> EventQuery:
+    """Return a search for anything."""
+
+    def maybe(*values: str) -> tuple[str, ...]:
+        return tuple(chance.sample(values, k=chance.choice([0, 0, 1, 2])))
+
+    return EventQuery(
+        start=chance.choice([None, NOW + last / 8]),
+        end=chance.choice([None, NOW + last / 6]),
+        text=chance.choice(["", "", "price", "pri", "ub", "€", "refused re", "order_id price"]),
+        level=chance.choice(["", "", "warning"]),
+        kinds=maybe("log", "trade", "custom"),
+        without=maybe("trade", "log")[:1],
+        limit=chance.choice([7, 50, 5000]),
+        forward=chance.random() < 0.4,
+        bots=maybe("alpha", "beta", "nobody"),
+        programs=maybe("sma", "grid")[:1],
+        levels=maybe("info", "error", "critical"),
+        symbols=maybe("BTC/USDT", "ETH"),
+        revisions=maybe("ab", "abc", "abd2")[:1],
+        runs=maybe("alpha-0", "beta-1"),
+        streams=maybe("stdout", "stderr")[:1],
+    )
+
+
+async def all_pages(store: EventStore, query: EventQuery) -> list[Event]:
+    """Return what all pages of a search hold."""
+    events: list[Event] = []
+    while True:
+        page = await store.search(query)
+        events += page.events
+        if not page.next_cursor:
+            return events
+        query = dataclasses.replace(query, cursor=page.next_cursor)
+
+
+def expected(events: list[Event], query: EventQuery) -> list[Event]:
+    """Return what a search must find, in its order: by time, then as they were stored."""
+    low, high = query.start or 0.0, query.end or 1e300
+    matches = matches_of(query)
+    chosen = [one for one in enumerate(events) if low <= one[1].time <= high and matches(one[1])]
+    chosen.sort(key=lambda one: (one[1].time, one[0]), reverse=not query.forward)
+    return [event for _, event in chosen]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_any_search_finds_exactly_what_matches(store: EventStore, seed: int) -> None:
+    """Whatever is asked for, all pages together hold each matching event once, and counts say how many.
+
+    Some of the events are searched before they are indexed, some of them come late.
+    """
+    chance = random.Random(seed)
+    stored: list[Event] = []
+    for number in range(0, 2000, 500):
+        more = [any_event(chance, one) for one in range(number, number + 500)]
+        await store.append(more)
+        stored += more
+        for _ in range(12):
+            query = any_query(chance, len(stored))
+            wanted = expected(stored, query)
+            assert [one.id for one in await all_pages(store, query)] == [one.id for one in wanted], query
+            counts = await store.count(query, NOW + 10_000)
+            assert (counts.complete, counts.total) == (True, len(wanted)), query
+            assert sum(sum(levels.values()) for _, levels in counts.buckets) == len(wanted), query
+            assert dict(counts.facets["bot"].values) == Counter(one.bot for one in wanted), query
+
+
+async def test_counts_by_time_and_by_what_events_are(store: EventStore) -> None:
+    """Each facet has its values, most first; each bucket its levels; further values are counted."""
+    await store.append(
+        [event(number, level="error" if number % 3 == 0 else "info") for number in range(30)]
+        + [
+            event(number, bot=f"bot-{number}", data={"symbol": f"S{number}"}, kind="trade")
+            for number in range(100, 130)
+        ]
+    )
+    counts = await store.count(EventQuery(start=NOW, end=NOW + 200), NOW + 1000, most=5)
+    assert (counts.total, counts.complete) == (60, True)
+    assert counts.facets["level"] == Facet((("info", 50), ("error", 10)))
+    assert counts.facets["kind"] == Facet((("log", 30), ("trade", 30)))
+    assert counts.facets["bot"].values[0] == ("alpha", 30)
+    assert (len(counts.facets["bot"].values), counts.facets["bot"].more) == (5, 26)
+    assert counts.facets["symbol"].more == 25
+    assert counts.width == 5
+    assert counts.buckets[0] == (NOW, {"info": 3, "error": 2})
+    assert {begin for begin, _ in counts.buckets} == {NOW + 5 * n for n in (*range(6), *range(20, 26))}
+
+
+async def test_counts_over_days_are_those_of_the_events(store: EventStore) -> None:
+    """A range of many hours counts whole hours and what is at its edges, also of what comes late."""
+    hours = [event(number, time=NOW + number * 600, level="warning") for number in range(900)]
+    await store.append(hours)
+    query = EventQuery(start=NOW + 4000, end=NOW + 400_000)
+    wanted = sum(NOW + 4000 <= one.time <= NOW + 400_000 for one in hours)
+    assert (await store.count(query, NOW)).total == wanted
+    await store.append([event(5000, time=NOW + 100_000), event(5001, time=NOW + 399_999)])
+    counts = await store.count(query, NOW)
+    assert (counts.total, counts.width) == (wanted + 2, 7200)
+    assert sum(sum(levels.values()) for _, levels in counts.buckets) == wanted + 2
+    assert (await store.count(EventQuery(level="warning"), NOW + 1_000_000)).total == 900
+
+
+async def test_nothing_to_count(store: EventStore) -> None:
+    """An empty store, and a range without events, count nothing."""
+    assert (await store.count(EventQuery(), NOW)).total == 0
+    await store.append([event(1)])
+    assert (await store.count(EventQuery(start=NOW + 100, end=NOW + 200), NOW)).buckets == ()
+    assert (await store.count(EventQuery(text="nothing"), NOW + 10)).total == 0
+
+
+async def test_a_bot_with_too_many_symbols_and_kinds_is_found_all_the_same(store: EventStore) -> None:
+    """What a bot has too many of is counted together, and still found by its name."""
+    many = [
+        event(number, kind=f"kind_{number}", data={"symbol": f"S{number}"}, level="info")
+        for number in range(2100)
+    ]
+    await store.append(many)
+    assert await found(store, symbols=("S2050",)) == ["line 2050"]
+    assert await found(store, kinds=("kind_2099", "kind_3")) == ["line 2099", "line 3"]
+    assert "line 2099" not in await found(store, without=("kind_2099",), limit=5)
+    assert dict((await store.count(EventQuery(), NOW + 3000, most=3)).facets["symbol"].values)["…"] == 100

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from schemas.errors import StoreUnavailable
 from telemetry.intake import IngestAnswer
 from telemetry.records import Event, Sample, Series
-from telemetry.stores import Arrivals, EventPage, EventQuery, Position, SeriesQuery
+from telemetry.stores import Arrivals, Counts, EventPage, EventQuery, Position, SeriesQuery
 
 
 @dataclass
@@ -53,6 +53,10 @@ class MemoryEvents:
     async def search(self, query: EventQuery) -> EventPage:
         self.queries.append(query)
         return self.page
+
+    async def count(self, query: EventQuery, now: float, most: int = 20) -> Counts:
+        self.queries.append(query)
+        return Counts(0, True, now, now, now, 1.0, (), {})
 
     async def newest_number(self) -> int:
         return 0

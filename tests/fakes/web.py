@@ -39,6 +39,7 @@ from web.rows import Rows
 from web.server import address_of, bind, serve
 from web.services import Services
 from web.settings import WebSettings
+from web.tails import Tails
 
 BUNDLE_KEY = b"k" * 32
 
@@ -95,6 +96,7 @@ async def make_services(folder: Path, url: str, **changes: Any) -> tuple[Service
     async def checks() -> dict[str, str]:
         return {"controller": "ok"}
 
+    live = Broadcaster(heartbeat=0.05)
     states = SavedStates(FolderStore(folder / "states"), controller.fleet_id)
     controller.saved = states
     liveness = LivenessDesk(MemoryLiveness(), MemorySeries())
@@ -108,7 +110,8 @@ async def make_services(folder: Path, url: str, **changes: Any) -> tuple[Service
         liveness=liveness,
         rules=RulesDesk(MemoryEvents(), MemoryTrading(), MemorySeries()),
         resources=ResourcesDesk(MemorySeries()),
-        live=Broadcaster(heartbeat=0.05),
+        live=live,
+        tails=Tails(live),
         rows=Rows(Latest(), liveness),
         intake=FakeIntake(),
         bundles=Shelf(),

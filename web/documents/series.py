@@ -24,6 +24,7 @@ class LogEvent(Struct):
     run: str
     revision: str
     data: dict[str, Any]
+    program: str = ""
 
 
 class EventsAnswer(Struct):
@@ -31,3 +32,24 @@ class EventsAnswer(Struct):
 
     events: list[LogEvent]
     next_cursor: str
+
+
+class FacetDocument(Struct):
+    """The values with the most events as [value, count], and how many values more there are."""
+
+    values: list[tuple[str, int]]
+    more: int
+
+
+class CountsAnswer(Struct):
+    """`GET /api/v1/logs/counts`: where `complete` is false, the numbers are of the events since `since`."""
+
+    total: int
+    complete: bool
+    since: float
+    start: float
+    end: float
+    width: float
+    buckets: list[tuple[float, dict[str, int]]]
+    facets: dict[str, FacetDocument]
+    unindexed: int

@@ -1,6 +1,7 @@
 """The bots: their rows, and everything about one of them."""
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -10,13 +11,11 @@ from litestar.params import QueryParameter
 from controller.records import PastBot
 from controller.status import BotStatus
 from schemas.errors import NotFound, StoreUnavailable
-from telemetry.stores import EventQuery
 from web.access.scopes import Scope
 from web.documents import STREAM_POSITION
 from web.documents.bots import Bot, BotDetail, Run
 from web.documents.series import EventsAnswer, SeriesAnswer
 from web.liveness import liveness_document, open_at_end
-from web.moments import optional_moment
 from web.presentation import (
     attempt_document,
     condition_documents,
@@ -30,19 +29,9 @@ from web.presentation import (
     suspension_document,
 )
 from web.problems import UnknownName
-from web.queries import chart_query, checked_level, kinds_of, names_in, thinned
-from web.routes.parameters import (
-    AlsoRemoved,
-    BotName,
-    Cursor,
-    End,
-    Level,
-    Limit,
-    Start,
-    Wired,
-    Without,
-    Words,
-)
+from web.queries import chart_query, thinned
+from web.routes.logs import LOGS, query_of
+from web.routes.parameters import AlsoRemoved, BotName, End, Limit, Searched, Start, Wired
 from web.services import Services
 
 _ROWS_AT_ONCE = 200
@@ -95,35 +84,11 @@ async def bot_series(
 
 
 @get("/api/v1/bots/{name:str}/logs", opt={"access": Scope.READ}, tags=["bots"])
-async def bot_logs(
-    services: Wired,
-    name: BotName,
-    start: Start = "",
-    end: End = "",
-    text: Words = "",
-    level: Level = "",
-    kind: Annotated[
-        str, QueryParameter(description='Kinds, separated by commas; default "log"; "all" for every one.')
-    ] = "",
-    without: Without = "",
-    limit: Limit = 200,
-    cursor: Cursor = "",
-) -> Response[EventsAnswer]:
-    """Return what a bot printed, newest first."""
+async def bot_logs(services: Wired, name: BotName, search: Searched) -> Response[EventsAnswer]:
+    """Return what a bot printed, newest first; events of other kinds with `kind`."""
     position = services.live.position()
     await ever_known(services, name)
-    now = services.clock()
-    query = EventQuery(
-        bot=name,
-        start=optional_moment(start, now),
-        end=optional_moment(end, now),
-        text=text,
-        level=checked_level(level),
-        kinds=kinds_of(kind, ("log",)),
-        without=names_in(without),
-        limit=limit,
-        cursor=cursor,
-    )
+    query = query_of(services, replace(search, bot=name), LOGS)
     return Response(events_answer(await services.events.search(query)), headers={STREAM_POSITION: position})
 
 

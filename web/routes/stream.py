@@ -1,5 +1,6 @@
 """The live stream: server-sent events, resumable, one connection for a whole page."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from litestar import get
@@ -7,16 +8,25 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from schemas.errors import UsageError
+from telemetry.stores import EventQuery
 from web.access.guard import authenticated, principal_of
 from web.access.scopes import Scope
 from web.publishing import ALERTS, ERRORS, FLEET, REVISIONS, TRADING
+from web.routes.logs import LOGS, query_of
 from web.routes.parameters import AnyRequest, Wired
+from web.searching import EventSearch
+from web.services import Services
 from web.stream import event_stream
 from web.system.health import SYSTEM
+from web.tails import is_tail
 
 _MOST_TOPICS = 50
 WHOLE = frozenset({FLEET, REVISIONS, ERRORS, ALERTS, SYSTEM, TRADING})
 """The topics that are not of one bot."""
+TAIL_FILTERS = (
+    *("text", "level", "levels", "kind", "without", "bot", "program"),
+    *("label", "symbol", "revision", "run", "stream"),
+)
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -27,8 +37,8 @@ async def stream(
     topics: Annotated[
         str,
         QueryParameter(
-            description='"fleet", "revisions", "errors", "alerts", "trading", "system", "bot:NAME", '
-            "by commas."
+            description='"fleet", "revisions", "errors", "alerts", "trading", "system", "bot:NAME", by '
+            'commas; "logs:FILTER", a search as its address has it, encoded: "logs:level=error&bot=a%2Cb".'
         ),
     ] = "fleet",
     last_event_id: Annotated[
@@ -43,6 +53,7 @@ async def stream(
     wanted = parse_topics(topics)
     principal = authenticated(principal_of(request))
     last = request.headers.get("last-event-id", "") or last_event_id
+    last = services.tails.open(wanted, last, lambda filters: tail_query(services, filters))
     subscription = services.live.subscribe(wanted, last)
     if SYSTEM in wanted:
         services.system.tell(services.live)
@@ -56,13 +67,21 @@ async def stream(
     return Stream(messages, media_type="text/event-stream", headers=_HEADERS)
 
 
+def tail_query(services: Services, filters: dict[str, str]) -> EventQuery:
+    """Return the search of a tail. Raises UsageError for what no search, or no tail, has."""
+    unknown = [name for name in filters if name not in TAIL_FILTERS]
+    if unknown:
+        raise UsageError(f'"{unknown[0]}" is no filter of a tail; there are {", ".join(TAIL_FILTERS)}')
+    return query_of(services, replace(EventSearch(), **filters), LOGS)  # type: ignore[arg-type]
+
+
 def parse_topics(text: str) -> tuple[str, ...]:
     """Return the topics asked for, each once, in order. Raises UsageError for an unknown kind or too many."""
     topics = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     for topic in topics:
-        if topic not in WHOLE and not (topic.startswith("bot:") and len(topic) > len("bot:")):
+        if topic not in WHOLE and not is_tail(topic) and not (topic.startswith("bot:") and len(topic) > 4):
             known = ", ".join(f'"{name}"' for name in sorted(WHOLE))
-            raise UsageError(f'"{topic}" is not a topic; there are {known} and "bot:NAME"')
+            raise UsageError(f'"{topic}" is not a topic; there are {known}, "bot:NAME" and "logs:FILTER"')
     if not 1 <= len(topics) <= _MOST_TOPICS:
         raise UsageError(f"a stream carries 1 to {_MOST_TOPICS} topics, not {len(topics)}")
     return topics

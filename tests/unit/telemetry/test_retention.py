@@ -1,12 +1,15 @@
 """What the embedded stores forget, and that nothing else goes with it."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, Retention, TelemetryDatabase
+from telemetry.embedded.errors import EmbeddedErrorStore
 from telemetry.embedded.retention import RetentionWork
+from telemetry.errors.occurrence import ErrorFacts, Occurrence
 from telemetry.records import Event, Sample
 from telemetry.stores import EventQuery, SeriesQuery
 
@@ -99,3 +102,74 @@ async def test_a_file_that_grows_too_large_loses_its_oldest_events(database: Tel
     assert 0 < len(left) < 8000
     assert left[0].time == NOW + 7999
     assert left[-1].time == NOW + 8000 - len(left)
+
+
+async def test_what_an_open_error_needs_stays(database: TelemetryDatabase) -> None:
+    """The last occurrence of an open error stays with the lines before it; a resolved one's goes."""
+    store, errors = EmbeddedEventStore(database), EmbeddedErrorStore(database, clock=lambda: NOW)
+    old = NOW - 40 * DAY
+    events = [
+        Event(f"a/stdout/0/{number}", "alpha", old + number, "log", "info", f"line {number}", size=1)
+        for number in range(200)
+    ]
+    last = Event("z/stdout/0/1", "alpha", NOW, "log", "info", "last", size=1)
+    await store.append([*events, last])
+    facts = [ErrorFacts(f"{number}", "KeyError", "x") for number in range(2)]
+    occurrences = [
+        Occurrence(f"a/stdout/0/{place}", "alpha", "sma", "1.0.0", "r", "dry", old + place, one)
+        for place, one in zip((50, 150), facts, strict=True)
+    ]
+    resolved, open_ = [await errors.record([one]) for one in occurrences]
+    await errors.resolve(resolved[0].id, NOW, "somebody", "")
+    assert open_[0].resolution is None
+    await one_round(database, Retention(events_days=30))
+    left = [one.message for one in (await store.search(EventQuery(limit=1000))).events]
+    assert left == ["last", *[f"line {number}" for number in range(150, 129, -1)]]
+
+
+async def test_a_level_may_be_kept_for_less_time(database: TelemetryDatabase) -> None:
+    """Debug lines go after their own age; counts know."""
+    store = EmbeddedEventStore(database)
+    await store.append(
+        [
+            Event(
+                f"a/stdout/0/{number}",
+                "alpha",
+                NOW - number * DAY,
+                "log",
+                ("debug", "error")[number % 2],
+                f"l {number}",
+            )
+            for number in range(20)
+        ]
+    )
+    while (await store.count(EventQuery(), NOW)).unindexed:  # noqa: ASYNC110 - a thread indexes
+        await asyncio.sleep(0.02)
+    await one_round(database, Retention(events_days=30, level_days={"debug": 3}))
+    left = (await store.search(EventQuery(level="debug", limit=100))).events
+    assert sorted(int(one.message[2:]) for one in left if one.level == "debug") == [0, 2]
+    counts = await store.count(EventQuery(), NOW)
+    assert counts.total == 12
+    assert dict(counts.facets["level"].values) == {"error": 10, "debug": 2}
+
+
+async def test_a_file_that_was_emptied_is_small_again(database: TelemetryDatabase) -> None:
+    """Freed pages go back to the disk, some at a time."""
+    store = EmbeddedEventStore(database)
+    events = [
+        Event(f"a/stdout/0/{number}", "alpha", NOW - 50 * DAY, "log", "info", "x" * 1000)
+        for number in range(30_000)
+    ]
+    await store.append(events)
+    before, _ = await database.read(_pages)
+    await one_round(database, Retention(events_days=30))
+    after, free = await database.read(_pages)
+    assert before > 7500
+    assert after < before / 2
+    assert free < 2000
+
+
+def _pages(connection: sqlite3.Connection) -> tuple[int, int]:
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    return int(pages), int(free)

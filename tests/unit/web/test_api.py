@@ -175,10 +175,10 @@ async def test_logs_and_events_are_searched_with_what_the_query_says(web: Runnin
     assert logs.json()["next_cursor"] == "next"
     first, second, third, fourth = web.services.events.queries
     assert (fourth.kinds, fourth.without) == ((), ("log", "price"))
-    assert (first.bot, first.start, first.end, first.text) == ("sma-btc", 100.0, 200.0, "boom")
+    assert (first.bots, first.start, first.end, first.text) == (("sma-btc",), 100.0, 200.0, "boom")
     assert (first.level, first.limit, first.cursor, first.kinds) == ("error", 5, "c", ("log",))
-    assert (second.bot, second.kinds) == (None, NOTABLE_KINDS)
-    assert (third.bot, third.kinds) == ("sma-btc", ("trade", "order"))
+    assert (second.bots, second.kinds) == ((), NOTABLE_KINDS)
+    assert (third.bots, third.kinds) == (("sma-btc",), ("trade", "order"))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ async def test_logs_and_events_are_searched_with_what_the_query_says(web: Runnin
         ("/api/v1/bots/sma-btc/series?start=0&end=10000000&step=1", "ask for a longer step"),
         ("/api/v1/bots/sma-btc/logs?limit=0", "limit"),
         ("/api/v1/bots/sma-btc/logs?limit=many", "limit"),
-        ("/api/v1/stream?topics=weather", '"system", "trading" and "bot:NAME"'),
+        ("/api/v1/stream?topics=weather", '"trading", "bot:NAME" and "logs:FILTER"'),
     ],
 )
 async def test_wrong_parameter_is_a_problem_that_says_what_to_give(web: Running, path: str, expected: str):

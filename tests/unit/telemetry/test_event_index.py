@@ -1,0 +1,151 @@
+"""The index of events behind their writes: whole after a crash, and from an earlier version."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from telemetry.embedded import EmbeddedEventStore, TelemetryDatabase
+from telemetry.embedded.indexing import EventIndex, indexed, last_number
+from telemetry.embedded.labels import EventLabels
+from telemetry.names import Health
+from telemetry.records import Event
+from telemetry.stores import EventQuery
+
+NOW = 1_790_000_000.0
+_VERSION_1 = """
+ALTER TABLE events DROP COLUMN label;
+DROP TABLE event_labels;
+DROP TABLE event_hours;
+DROP TABLE text_parts;
+DROP TABLE text_slices;
+CREATE INDEX events_of_bot ON events (bot, time);
+CREATE INDEX events_by_time ON events (time);
+CREATE INDEX events_of_kind ON events (bot, kind, time) WHERE kind <> 'log';
+CREATE VIRTUAL TABLE events_text USING fts5 (
+    message, content='events', content_rowid='n', tokenize="unicode61 tokenchars '_'"
+);
+DELETE FROM marks;
+PRAGMA user_version = 1;
+"""
+
+
+def event(number: int, **parts: object) -> Event:
+    message = f"line word{number} {'even' if number % 2 == 0 else 'odd'}"
+    plain = {"level": "info", "kind": "log", "bot": "alpha", "revision": "abc", "program": "sma", **parts}
+    return Event(
+        f"a/stdout/0/{number}",
+        time=NOW + number,
+        message=message,
+        **plain,  # type: ignore[arg-type]
+    )
+
+
+@asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[tuple[TelemetryDatabase, EmbeddedEventStore, Health]]:
+    database, health = TelemetryDatabase(path), Health()
+    try:
+        yield database, EmbeddedEventStore(database, health, part_rows=2500), health
+    finally:
+        await database.close()
+
+
+async def all_indexed(database: TelemetryDatabase) -> None:
+    """Wait until no event is behind the index."""
+
+    def behind(connection: sqlite3.Connection) -> int:
+        return last_number(connection) - indexed(connection)
+
+    while await database.read(behind):  # noqa: ASYNC110 - the index is made by a thread
+        await asyncio.sleep(0.05)
+
+
+def text_rows(path: Path, word: str) -> list[int]:
+    """Return what all parts of the index have for a word, straight from the file."""
+    connection = sqlite3.connect(path)
+    parts = [part for (part,) in connection.execute("SELECT part FROM text_parts")]
+    rows = [
+        number
+        for part in parts
+        for (number,) in connection.execute(
+            f"SELECT rowid FROM events_text_{part} WHERE events_text_{part} MATCH ?", (word,)
+        )
+    ]
+    connection.close()
+    return rows
+
+
+async def test_after_a_crash_every_event_is_indexed_and_counted_once(tmp_path: Path) -> None:
+    """What was stored and not indexed when the process ended is indexed by the next, and nothing twice."""
+    path = tmp_path / "telemetry.db"
+    async with opened(path) as (_, store, _):
+        await store.append([event(number) for number in range(6000)])
+    async with opened(path) as (database, store, health):
+        await store.append([event(number) for number in range(5000, 7001)])
+        await all_indexed(database)
+        assert (await store.count(EventQuery(text="even"), NOW + 10_000)).total == 3501
+        assert health.value("herdsman_events_unindexed") == 0
+        assert health.value("herdsman_events_index_lag_seconds") == 0
+    assert sorted(text_rows(path, "line")) == list(range(1, 7002))
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT sum(count) FROM event_hours").fetchone() == (7001,)
+    assert connection.execute("SELECT count(*) FROM text_parts").fetchone()[0] >= 2
+    connection.close()
+
+
+async def test_a_slice_that_is_rolled_back_is_done_again_once(tmp_path: Path) -> None:
+    """Marks, texts and counts move in one transaction: none of them without the others."""
+    path = tmp_path / "telemetry.db"
+    async with opened(path) as (database, store, _):
+        await store.append([event(number) for number in range(100)])
+        await all_indexed(database)
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("DELETE FROM marks")
+    connection.execute("DELETE FROM event_hours")
+    connection.execute("DELETE FROM text_parts")
+    connection.execute("DELETE FROM text_slices")
+    connection.execute("DROP TABLE events_text_1")
+    index = EventIndex(EventLabels())
+    connection.execute("BEGIN")
+    index.work(connection)
+    connection.execute("ROLLBACK")
+    index.forget()
+    assert indexed(connection) == 0
+    while index.work(connection):
+        pass
+    assert connection.execute("SELECT sum(count) FROM event_hours").fetchone() == (100,)
+    connection.close()
+    assert len(text_rows(path, "line")) == 100
+
+
+async def test_a_file_of_the_earlier_version_is_taken_over(tmp_path: Path) -> None:
+    """Events that an earlier herdsman stored and indexed are found by text, level, symbol and revision."""
+    path = tmp_path / "telemetry.db"
+    async with opened(path) as (database, store, _):
+        await store.append(
+            [
+                event(number, level="error" if number < 10 else "info", kind="order", data={"symbol": "BTC"})
+                for number in range(3000)
+            ]
+        )
+        await all_indexed(database)
+    connection = sqlite3.connect(path, isolation_level=None)
+    for part in range(1, 3):
+        connection.execute(f"DROP TABLE IF EXISTS events_text_{part}")
+    connection.executescript(f"DROP INDEX events_by_label; DROP INDEX events_by_time; {_VERSION_1}")
+    connection.execute(
+        "INSERT INTO events_text (rowid, message) SELECT n, message FROM events WHERE n <= 2800"
+    )
+    connection.execute("INSERT INTO marks VALUES ('indexed', 2800)")
+    connection.close()
+    async with opened(path) as (database, store, _):
+        await store.append([event(3000, kind="order", data={"symbol": "BTC"})])
+        assert len((await store.search(EventQuery(limit=5000))).events) == 3001
+        await all_indexed(database)
+        query = EventQuery(symbols=("BTC",), revisions=("ab",), level="error")
+        assert len((await store.search(query)).events) == 10
+        for word in ("word1799", "word2900", "word3000"):
+            assert len((await store.search(EventQuery(text=word, limit=5))).events) == 1
+        assert (await store.count(EventQuery(text="odd"), NOW + 5000)).total == 1500
+        assert (await store.count(EventQuery(), NOW + 5000)).total == 3001

@@ -14,6 +14,7 @@ import msgspec
 
 from telemetry.bot_series import BotSeries
 from telemetry.levels import level_named, level_of_text
+from telemetry.logfmt import read_logfmt
 from telemetry.metric_types import METRIC_TYPES, NOT_SERIES, TYPE_ALIASES, WORD_ALIASES, MetricType
 from telemetry.records import Sample
 from telemetry.summaries import summary
@@ -29,6 +30,10 @@ _TRACE = (
     *("Traceback (most recent call last)", "\n\tat ", "\n    at ", "panic: ", "panicked at "),
     *("terminate called", "Sanitizer: ", "\ngoroutine "),
 )
+_TIMES = ("timestamp", "time", "ts", "@timestamp", "@t")
+"""Where loggers say when; Python's `asctime` has no zone, so that the time of its arrival is nearer."""
+_SAID = frozenset({"level", "message", "msg"})
+"""What is not repeated beside the event's own level and message."""
 _decode = msgspec.json.Decoder().decode
 
 
@@ -53,6 +58,10 @@ def read_line(line: bytes, received: float, series: BotSeries) -> Reading:
             if "_metric" in document:
                 return _metric(document, received, series)
             return _json_log(line, document, received)
+    if b"level=" in line or b"lvl=" in line:
+        fields = read_logfmt(_text(line))
+        if fields is not None and ("msg" in fields or "message" in fields):
+            return _pairs(line, fields, received)
     return _plain(_text(line), received)
 
 
@@ -91,19 +100,58 @@ def _plain(text: str, received: float) -> Reading:
 
 def _json_log(line: bytes, document: dict[str, Any], received: float) -> Reading:
     level = level_named(document.get("level"))
+    if level is None:
+        level = _level_of(document)
     message = document.get("message", document.get("msg"))
-    fields = document.get("fields")
-    if message is None and type(fields) is dict:
-        message = fields.get("message")
+    if message is None:
+        message = _message_of(document)
     if message is None:
         return Reading(received, "log", level or "info", _text(line), document, [])
-    time = _time_of(document, ("timestamp", "time"))
+    time = _time_of(document, _TIMES)
     text = message if type(message) is str else _shown(message)
-    stack = document.get("stack") or document.get("exc_info") or document.get("exception")
-    if type(stack) is str and stack not in text:
+    stack = _stack_of(document)
+    if stack and stack not in text:
         text = f"{text}\n{stack}"
-    rest = {key: value for key, value in document.items() if key not in {"level", "message", "msg"}}
+    rest = {key: value for key, value in document.items() if key not in _SAID}
     return Reading(_kept_time(time, received), "log", level or "info", text, rest, [])
+
+
+def _level_of(document: Mapping[str, Any]) -> str | None:
+    """Return the level where it is not called so: Python's JSON formatters, clouds, Serilog."""
+    for key in ("levelname", "severity", "log.level", "@l", "lvl"):
+        level = level_named(document.get(key))
+        if level is not None:
+            return level
+    return None
+
+
+def _message_of(document: Mapping[str, Any]) -> Any:
+    """Return the message where it is not called so: Rust's tracing, structlog, Serilog."""
+    fields = document.get("fields")
+    if type(fields) is dict and fields.get("message") is not None:
+        return fields["message"]
+    event = document.get("event")
+    if type(event) is str:
+        return event
+    return document.get("@m", document.get("@mt"))
+
+
+def _stack_of(document: Mapping[str, Any]) -> str:
+    """Return the trace that goes with a message: pino has it in its error, the others beside."""
+    for key in ("stack", "exc_info", "exception", "stack_trace", "stacktrace", "@x"):
+        if type(stack := document.get(key)) is str:
+            return stack
+    error = document.get("err")
+    stack = error.get("stack") if type(error) is dict else ""
+    return stack if type(stack) is str else ""
+
+
+def _pairs(line: bytes, fields: dict[str, str], received: float) -> Reading:
+    level = level_named(fields.get("level", fields.get("lvl")))
+    message = fields.get("msg") or fields.get("message", "") or _text(line)
+    time = _time_of(fields, _TIMES)
+    rest = {key: value for key, value in fields.items() if key not in _SAID}
+    return Reading(_kept_time(time, received), "log", level or "info", message, rest, [])
 
 
 def _shown(value: Any) -> str:

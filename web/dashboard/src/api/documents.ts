@@ -123,6 +123,7 @@ export interface LogEvent {
   message: string;
   stream: string;
   run: string;
+  revision: string;
   data: Record<string, unknown>;
 }
 
@@ -295,6 +296,7 @@ export function decodeLogEvent(value: unknown): LogEvent {
     message: text(it.message),
     stream: text(it.stream),
     run: text(it.run),
+    revision: text(it.revision),
     data: object(it.data),
   };
 }

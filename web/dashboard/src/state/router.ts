@@ -9,6 +9,7 @@ export type Page =
   | { name: "revision"; revision: string }
   | { name: "trading" }
   | { name: "errors" }
+  | { name: "logs" }
   | { name: "error"; error: string }
   | { name: "system" }
   | { name: "sign-in" }
@@ -34,6 +35,7 @@ function parsePage(path: string): Page {
     return { name: "revision", revision: second };
   if (first === "trading" && second === "") return { name: "trading" };
   if (first === "errors") return second === "" ? { name: "errors" } : { name: "error", error: second };
+  if (first === "logs" && second === "") return { name: "logs" };
   if (first === "system" && second === "") return { name: "system" };
   if (first === "sign-in") return { name: "sign-in" };
   return { name: "nowhere", path };

@@ -1,19 +1,22 @@
 /** What the bot did: orders, fills, positions, alerts and its own life, newest first. */
 
-import { useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { LogEvent } from "../api/documents";
+import { address, asProblem, getJson } from "../api/http";
+import { decodeCounts } from "../api/logs";
 import { plain } from "../format/numbers";
 import { clock, day, moment } from "../format/times";
-import { type EventList, severity } from "../state/logs";
+import { EventList, severity } from "../state/logs";
 import { ProblemLine, Skeleton } from "./notes";
 
-export function EventsTab({ list }: { list: EventList }) {
+export function EventsTab({ bot, list: all }: { bot: string; list: EventList }) {
   const [kind, setKind] = useState("");
   const [open, setOpen] = useState("");
-  if (!list.loaded.value) return <Skeleton page="lines" />;
-  const events = list.events.value;
-  const kinds = [...new Set(events.map((event) => event.kind))].sort();
-  const shown = events.filter((event) => kind === "" || event.kind === kind).reverse();
+  const kept = useKinds(bot);
+  const list = useOfKind(bot, kind, all);
+  if (!all.loaded.value) return <Skeleton page="lines" />;
+  const kinds = [...new Set([...kept, ...all.events.value.map((event) => event.kind)])].sort();
+  const shown = [...list.events.value].reverse();
   return (
     <>
       <div class="toolbar">
@@ -31,7 +34,7 @@ export function EventsTab({ list }: { list: EventList }) {
       </div>
       <ProblemLine problem={list.problem.value} />
       <div class="scroll" data-testid="events">
-        {shown.length === 0 ? (
+        {shown.length === 0 && list.loaded.value ? (
           <p class="muted nothing-found">No events yet. Orders, fills, alerts and restarts show here.</p>
         ) : null}
         {shown.map((event) => (
@@ -50,6 +53,51 @@ export function EventsTab({ list }: { list: EventList }) {
       </div>
     </>
   );
+}
+
+/** The kinds of events that are kept of a bot, beside those on the page. */
+function useKinds(bot: string): string[] {
+  const [kinds, setKinds] = useState<string[]>([]);
+  useEffect(() => {
+    const abort = new AbortController();
+    const path = address("/api/v1/logs/counts", { bot, kind: "all", without: QUIET, top: 50 });
+    getJson(path, decodeCounts, abort.signal).then(
+      (counts) => setKinds((counts.facets.kind?.values ?? []).map(([name]) => name)),
+      () => undefined, // those on the page are there all the same
+    );
+    return () => abort.abort();
+  }, [bot]);
+  return kinds;
+}
+
+/** Lines, and what is a number in time: charts and the logs show them. */
+const QUIET = "log,heartbeat,equity,balance,price";
+
+/** The events of one kind, read from the store and followed with the bot's own; all of them for no kind. */
+function useOfKind(bot: string, kind: string, all: EventList): EventList {
+  const list = useMemo(
+    () => (kind === "" ? all : new EventList("/api/v1/events", { bot, kind })),
+    [bot, kind, all],
+  );
+  useEffect(() => {
+    if (list === all) return;
+    let stop = () => {};
+    const abort = new AbortController();
+    const follow = () => {
+      const newest = list.events.peek().at(-1)?.time ?? 0;
+      stop = all.events.subscribe((events) => {
+        for (const event of events) if (event.kind === kind && event.time > newest) list.add(event);
+      });
+    };
+    list.load(abort.signal).then(follow, (error) => {
+      if (!abort.signal.aborted) list.problem.value = asProblem(error);
+    });
+    return () => {
+      abort.abort();
+      stop();
+    };
+  }, [list, kind, all]);
+  return list;
 }
 
 function EventRow({ event, open, toggle }: { event: LogEvent; open: boolean; toggle: () => void }) {

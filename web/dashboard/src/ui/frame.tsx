@@ -19,6 +19,7 @@ const LINKS: [href: string, text: string, pages: string[]][] = [
   ["/", "Fleet", ["fleet", "bot"]],
   ["/trading", "Trading", ["trading"]],
   ["/revisions", "Revisions", ["revisions", "revision"]],
+  ["/logs", "Logs", ["logs"]],
   ["/errors", "Errors", ["errors", "error"]],
   ["/system", "System", ["system"]],
 ];

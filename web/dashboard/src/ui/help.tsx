@@ -11,6 +11,7 @@ const KEYS: [string, string][] = [
   ["g f", "go to the fleet"],
   ["g t", "go to the trading of all bots"],
   ["g r", "go to the revisions"],
+  ["g l", "go to the logs of all bots"],
   ["g e", "go to the errors"],
   ["g s", "go to herdsman itself"],
   ["Esc", "leave the search, let go of the row"],

@@ -12,6 +12,7 @@ const GOTO: Record<string, string> = {
   f: "/",
   r: "/revisions",
   e: "/errors",
+  l: "/logs",
   s: "/system",
   t: "/trading",
 };

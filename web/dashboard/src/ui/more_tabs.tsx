@@ -7,8 +7,8 @@ import { StatusTab } from "./status_tab";
 import { VitalsTab } from "./vitals_tab";
 
 export function MoreTabs({ state, tab }: { state: BotState; tab: string }) {
-  if (tab === "events") return <EventsTab list={state.events} />;
   if (tab === "vitals") return <VitalsTab state={state} />;
+  if (tab === "events") return <EventsTab bot={state.name} list={state.events} />;
   if (tab === "runs") return <RunsTab runs={state.runs.value} />;
   return <StatusTab detail={state.detail.value} />;
 }

@@ -1,5 +1,9 @@
 import { defineConfig } from "vite";
 
+/** What every page needs before it shows anything, in one piece: apart it compresses worse. */
+const FIRST =
+  /node_modules\/(?!uplot)|src\/(main|format\/|api\/(json|http|documents|stream|feed|environment)|state\/(clock|fleet|pacer|ranking|router|settings|viewer|logs|range)|ui\/(app|fleet_|frame|shell|live|notes|lazy|shape|keys|media|memo|money|sign_in|standing|virtual|range_bar))/;
+
 export default defineConfig({
   build: {
     outDir: "../static",
@@ -9,5 +13,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rolldownOptions: { output: { advancedChunks: { groups: [{ name: "first", test: FIRST }] } } },
   },
 });

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { LogEvent } from "../api/documents";
 import { address, asProblem, getJson } from "../api/http";
-import { decodeCounts } from "../api/logs";
+import { list as entries, object, text } from "../api/json";
 import { plain } from "../format/numbers";
 import { clock, day, moment } from "../format/times";
 import { EventList, severity } from "../state/logs";
@@ -61,14 +61,14 @@ function useKinds(bot: string): string[] {
   useEffect(() => {
     const abort = new AbortController();
     const path = address("/api/v1/logs/counts", { bot, kind: "all", without: QUIET, top: 50 });
-    getJson(path, decodeCounts, abort.signal).then(
-      (counts) => setKinds((counts.facets.kind?.values ?? []).map(([name]) => name)),
-      () => undefined, // those on the page are there all the same
-    );
+    getJson(path, decodeKinds, abort.signal).then(setKinds, () => undefined); // those on the page are there all the same
     return () => abort.abort();
   }, [bot]);
   return kinds;
 }
+
+const decodeKinds = (value: unknown): string[] =>
+  entries(object(object(object(value).facets).kind).values).map((pair) => text(entries(pair)[0]));
 
 /** Lines, and what is a number in time: charts and the logs show them. */
 const QUIET = "log,heartbeat,equity,balance,price";

@@ -35,7 +35,7 @@ function parsePage(path: string): Page {
     return { name: "revision", revision: second };
   if (first === "trading" && second === "") return { name: "trading" };
   if (first === "errors") return second === "" ? { name: "errors" } : { name: "error", error: second };
-  if (first === "logs" && second === "") return { name: "logs" };
+  if (first === "logs") return { name: "logs" };
   if (first === "system" && second === "") return { name: "system" };
   if (first === "sign-in") return { name: "sign-in" };
   return { name: "nowhere", path };

@@ -39,7 +39,7 @@ function CurrentPage() {
     const [bot, all] = [query.get("bot") ?? "", query.get("all") !== null];
     return <errorsPage.Page key={`errors ${bot} ${all}`} bot={bot} all={all} />;
   }
-  if (page.name === "logs") return <logsPage.Page key="logs" />;
+  if (page.name === "logs") return <logsPage.Page />;
   if (page.name === "error") return <errorPage.Page key={`error ${page.error}`} id={page.error} />;
   if (page.name === "system") return <systemPage.Page key="system" />;
   if (page.name === "sign-in") return <SignIn done={() => navigate("/")} />;

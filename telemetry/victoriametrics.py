@@ -221,10 +221,12 @@ class VictoriaMetricsStore:
 
     async def _post(self, samples: Sequence[Sample]) -> None:
         head = self._heads.get
-        lines = [
-            f"{head(sample) or self._head(sample)} {sample.value!r} {round(sample.time * 1000)}\n"
+        # Of several samples in a millisecond it would keep the largest, and not the last.
+        last = {
+            (head(sample) or self._head(sample), round(sample.time * 1000)): sample.value
             for sample in samples
-        ]
+        }
+        lines = [f"{series} {value!r} {moment}\n" for (series, moment), value in last.items()]
         try:
             answer = await self._client.post("/api/v1/import/prometheus", content="".join(lines).encode())
         except httpx.HTTPError as error:

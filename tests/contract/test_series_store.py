@@ -88,6 +88,17 @@ async def test_the_same_sample_twice_is_one(under_test: StoreUnderTest, bot: str
         assert series.points == [(NOW + 1, 5.0), (NOW + 2, 6.0)]
 
 
+async def test_of_several_samples_in_a_millisecond_the_last_is_kept(
+    under_test: StoreUnderTest, bot: str
+) -> None:
+    """A counter that is printed ten times within a millisecond keeps its last value, not its largest."""
+    await under_test.store.write([sample(bot, 1, float(value)) for value in (1, 9, 2, 8, 3)])
+    under_test.flush()
+    for store in (under_test.store, under_test.reopen()):
+        (series,) = await store.query(SeriesQuery(bot, "bot_equity", NOW, NOW + 10))
+        assert series.points == [(NOW + 1, 3.0)]
+
+
 async def test_stored_samples_outlive_the_process(under_test: StoreUnderTest, bot: str) -> None:
     """A store opened anew answers as the one that wrote."""
     await under_test.store.write([sample(bot, second, float(second)) for second in range(120)])

@@ -120,7 +120,7 @@ STEPS: tuple[Step, ...] = (
     fill_node,
     kill_all,
 )
-FEW: tuple[Step, ...] = (kill_service_and_series, away, kill_series, fill_store, kill_agent)
+FEW: tuple[Step, ...] = (kill_service_and_series, away, kill_series, fill_store)
 """One of each kind, for every change."""
 
 

@@ -95,17 +95,6 @@ class Counts:
     """The newest events whose text is not indexed yet; they are found all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreUse:
-    """What a store takes of the disk: bytes, how many come a day, and the time of the oldest thing in it."""
-
-    name: str
-    bytes: int
-    bytes_per_day: float
-    oldest: float | None
-    entries: int = 0
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
     """A place in a stream of output: the rotated file's index, and the offset in bytes in that file."""

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 from schemas.errors import UsageError
 from telemetry.embedded.retention import Retention
+from telemetry.levels import LEVELS
 
 NAMES = {
     "samples": "raw_days",
@@ -30,8 +31,12 @@ def parse_keep(asked: Sequence[str]) -> Retention:
     kept = Retention()
     for one in asked:
         name, _, how = one.partition("=")
+        if name in LEVELS:
+            kept = replace(kept, level_days={**kept.level_days, name: _days(one, how)})
+            continue
         if name not in NAMES:
-            raise UsageError(f'--keep "{one}": say NAME=HOW with one of {", ".join(NAMES)}, as in events=30d')
+            known = ", ".join([*NAMES, *LEVELS])
+            raise UsageError(f'--keep "{one}": say NAME=HOW with one of {known}, as in events=30d')
         value = _bytes(one, how) if name == "size" else _days(one, how)
         kept = replace(kept, **{NAMES[name]: value})  # type: ignore[arg-type]
     if not kept.raw_days <= kept.rollup_10s_days <= kept.rollup_1m_days:
@@ -47,10 +52,11 @@ def kept_words(kept: Retention) -> dict[str, str]:
     """Return by name, in words, how long each is kept."""
     found = {name: getattr(kept, field) for name, field in NAMES.items()}
     assert set(NAMES.values()) <= {field.name for field in fields(kept)}
-    return {
+    words = {
         name: f"{value / (1 << 30):g} GiB" if name == "size" else f"{value:g} d"
         for name, value in found.items()
     }
+    return words | {level: f"{days:g} d" for level, days in kept.level_days.items()}
 
 
 def _days(one: str, how: str) -> float:

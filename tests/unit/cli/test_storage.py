@@ -22,6 +22,7 @@ def test_what_is_kept_for_how_long_can_be_said() -> None:
         raw_days=14, rollup_1m_days=1095, events_days=0.5, errors_days=1, most_bytes=500 << 20
     )
     assert parse_keep(()) == Retention()
+    assert parse_keep(("debug=3d", "info=1w")).level_days == {"debug": 3.0, "info": 7.0}
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,8 @@ from web.documents.series import CountsAnswer, EventsAnswer, FacetDocument, LogE
 from web.documents.suspensions import KillDocument, SurvivorDocument, SuspensionDocument
 
 
-def run_document(run: RunRecord) -> Run:
-    """Return one execution."""
+def run_document(run: RunRecord, deploy: str = "") -> Run:
+    """Return one execution; `deploy` says what brought its revision."""
     return Run(
         id=run.id,
         started_at=run.started_at,
@@ -52,7 +52,15 @@ def run_document(run: RunRecord) -> Run:
         result=run.result,
         revision=run.revision,
         node=run.node,
+        deploy=deploy,
     )
+
+
+def deploy_words(record: RevisionRecord, change: Change | None) -> str:
+    """Return who brought a revision, and what it changes about a bot: "by ada: fast 10 -> 12"."""
+    who = record.by or record.revision.author.partition(" <")[0]
+    by, what = f"by {who}" if who else "", change.summary if change else ""
+    return ": ".join(part for part in (by, what) if part)
 
 
 def change_document(change: Change) -> dict[str, Any]:

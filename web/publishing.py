@@ -31,7 +31,13 @@ from web.alert_documents import alert_document
 from web.error_presentation import error_summary
 from web.fleet_header import FleetHeader
 from web.liveness import liveness_document, resources_document
-from web.presentation import event_document, moved_revision_document, run_document, sample_document
+from web.presentation import (
+    deploy_words,
+    event_document,
+    moved_revision_document,
+    run_document,
+    sample_document,
+)
 from web.rows import Rows
 from web.tails import Tails
 from web.trading import figures_document, trading_document
@@ -143,6 +149,8 @@ class LivePublisher:
         self._again: asyncio.TimerHandle | None = None
         self._told: dict[str, dict[str, Change]] = {}
         """The changes of the revisions that were told of last, by bot, as they were then."""
+        self._revisions: dict[str, RevisionRecord] = {}
+        """Those revisions, by id."""
         self.tails = Tails(live)
         self._paced = Paced(self._emit_row)
         self._paced_header = Paced(self._emit_header)
@@ -185,13 +193,19 @@ class LivePublisher:
         self._told[record.revision.key] = {change.bot: change for change in record.changes}
         if len(self._told) > _TOLD:
             del self._told[next(iter(self._told))]
+        self._revisions.pop(record.revision.id, None)
+        self._revisions[record.revision.id] = record
+        if len(self._revisions) > _TOLD:
+            del self._revisions[next(iter(self._revisions))]
         moved = [change for change in record.changes if before.get(change.bot) != change]
         self._publish(REVISIONS, "revision", partial(moved_revision_document, record, moved))
         self.header_changed()
 
     def run_changed(self, bot: str, run: RunRecord) -> None:
         """Send a run to those who look at its bot."""
-        self._publish(topic_of(bot), "run", lambda: {"bot": bot, "run": run_document(run)})
+        record = self._revisions.get(run.revision)
+        words = deploy_words(record, self._told.get(record.revision.key, {}).get(bot)) if record else ""
+        self._publish(topic_of(bot), "run", lambda: {"bot": bot, "run": run_document(run, words)})
 
     def samples(self, bot: str, samples: Sequence[Sample]) -> None:
         """Send new samples, and the row that they change."""

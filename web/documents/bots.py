@@ -93,6 +93,8 @@ class Run(Struct):
     result: Any
     revision: str
     node: str
+    deploy: str = ""
+    """Who brought its revision and what that changed about the bot, in words; "" where it is not known."""
 
 
 class BotDetail(Struct):

@@ -19,6 +19,7 @@ from web.liveness import liveness_document, open_at_end
 from web.presentation import (
     attempt_document,
     condition_documents,
+    deploy_words,
     events_answer,
     inventory_document,
     parameters_of,
@@ -35,6 +36,8 @@ from web.routes.parameters import AlsoRemoved, BotName, End, Limit, Searched, St
 from web.services import Services
 
 _ROWS_AT_ONCE = 200
+_DEPLOYS = 50
+"""Revisions of a bot of which its runs say what they changed."""
 
 
 @get("/api/v1/bots", opt={"access": Scope.READ}, tags=["bots"])
@@ -98,7 +101,13 @@ async def bot_runs(services: Wired, name: BotName, limit: Limit = 50) -> Respons
     position = services.live.position()
     await ever_known(services, name)
     found = await services.controller.runs(name, limit)
-    return Response([run_document(one) for one in found], headers={STREAM_POSITION: position})
+    records = await services.controller.revisions(_DEPLOYS, bot=name)
+    words = {
+        one.revision.id: deploy_words(one, next((each for each in one.changes if each.bot == name), None))
+        for one in records
+    }
+    runs = [run_document(one, words.get(one.revision, "")) for one in found]
+    return Response(runs, headers={STREAM_POSITION: position})
 
 
 async def _encoded_rows(services: Services, statuses: list[BotStatus]) -> Any:

@@ -51,6 +51,8 @@ async def test_two_revisions_are_compared(tmp_path):
                 ("retry <n>", "new"),
                 ("tick <n>", "gone"),
             ]
+            runs = (await client.get("/api/v1/bots/sma-btc/runs")).json()
+            assert [one["deploy"] for one in runs] == ["by desk: fast 10 -> 12", "", ""]
             deploys = (await client.get("/api/v1/bots/sma-btc/deploys")).json()
             assert [(one["revision"], one["start"]) for one in deploys] == [
                 (NEW, NOW - HOUR),

@@ -114,6 +114,19 @@ async def test_logs_events_and_runs_have_their_own_names(channel: Channel):
     assert [event for event, _ in found] == ["log", "event", "trading", "run"]
     assert found[1][1]["data"] == {"price": 1.5}
     assert found[3][1]["run"]["outcome"] is None
+    assert found[3][1]["run"]["deploy"] == ""
+    channel.publisher.close()
+
+
+async def test_a_run_says_who_brought_its_revision_and_what_that_changed(channel: Channel):
+    """So that a deploy can be marked on the charts the moment it is applied."""
+    bot = await channel.follow("bot:sma-btc")
+    change = Change("sma-btc", "update", "fast 10 -> 12")
+    record = RevisionRecord(REVISION, RevisionState.RUNNING, 1.0, by="desk", changes=(change,))
+    channel.publisher.revision_changed(record)
+    channel.publisher.run_changed("sma-btc", RunRecord("r1", "sma-btc", "a", "n", REVISION.id, 1.0))
+    (found,) = messages(await anext(bot))
+    assert found[1]["run"]["deploy"] == "by desk: fast 10 -> 12"
     channel.publisher.close()
 
 

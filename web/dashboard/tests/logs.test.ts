@@ -108,6 +108,7 @@ test("a run of another revision is a deploy, of the same a start", () => {
     message: "",
     revision,
     node: "",
+    deploy: "",
   });
   const marks = marksOfRuns([
     run("3", 30, "bbbbbbbbb"),
@@ -116,7 +117,9 @@ test("a run of another revision is a deploy, of the same a start", () => {
     run("0", null, "a"),
   ]);
   expect(marks.map(({ kind }) => kind)).toEqual(["deploy", "start", "start"]);
-  expect(marks[0]?.text).toBe("deployed bbbbbbb");
+  expect(marks[0]?.text.trim()).toBe("deployed bbbbbbb");
+  const told = marksOfRuns([{ ...run("2", 20, "b"), deploy: "by desk: fast 10 -> 12" }, run("1", 10, "a")]);
+  expect(told[0]?.text).toBe("deployed b by desk: fast 10 -> 12");
 });
 
 test("errors and fills are marked", () => {

@@ -83,6 +83,8 @@ export interface Run {
   message: string;
   revision: string;
   node: string;
+  /** Who brought its revision and what that changed, in words. */
+  deploy: string;
 }
 
 export interface Condition {
@@ -238,6 +240,7 @@ export function decodeRun(value: unknown): Run {
     message: text(it.message),
     revision: text(it.revision),
     node: text(it.node),
+    deploy: text(it.deploy),
   };
 }
 

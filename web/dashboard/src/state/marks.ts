@@ -25,7 +25,7 @@ export function marksOfRuns(runs: readonly Run[]): Mark[] {
     marks.push({
       time: run.startedAt,
       kind: deployed ? "deploy" : "start",
-      text: deployed ? `deployed ${run.revision.slice(0, 7)}` : "started",
+      text: deployed ? `deployed ${run.revision.slice(0, 7)} ${run.deploy}` : "started",
     });
   });
   return marks;

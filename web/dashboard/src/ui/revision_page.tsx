@@ -75,7 +75,7 @@ function RevisionView({ revision, removals, told }: ViewProps) {
       <Held revision={revision} removals={removals} told={told} />
       <GoBack revision={revision} />
       <Errors revision={revision} />
-      <Changes changes={revision.changes} held={revision.state === "pending"} />
+      <Changes revision={revision} held={revision.state === "pending"} />
     </main>
   );
 }
@@ -193,7 +193,8 @@ function GoBack({ revision }: { revision: Revision }) {
   );
 }
 
-function Changes({ changes, held }: { changes: readonly Change[]; held: boolean }) {
+function Changes({ revision, held }: { revision: Revision; held: boolean }) {
+  const changes: readonly Change[] = revision.changes;
   const [query, setQuery] = useState("");
   const wanted = query.trim().toLowerCase();
   const found =
@@ -218,7 +219,7 @@ function Changes({ changes, held }: { changes: readonly Change[]; held: boolean 
       )}
       <ul class="changes">
         {shown.map((change) => (
-          <ChangeEntry key={change.bot} change={change} open={changes.length <= 3} />
+          <ChangeEntry key={change.bot} change={change} open={changes.length <= 3} id={revision.id} />
         ))}
       </ul>
       {found.length > shown.length ? (
@@ -230,7 +231,7 @@ function Changes({ changes, held }: { changes: readonly Change[]; held: boolean 
   );
 }
 
-function ChangeEntry({ change, open }: { change: Change; open: boolean }) {
+function ChangeEntry({ change, open, id }: { change: Change; open: boolean; id: string }) {
   return (
     <li class="change" data-testid={`change-${change.bot}`}>
       <a href={botUrl(change.bot)} data-page class="change-bot">
@@ -245,6 +246,12 @@ function ChangeEntry({ change, open }: { change: Change; open: boolean }) {
       </span>
       <span class="change-result">
         <ResultMark change={change} />
+        {change.action !== "update" ? null : (
+          <a class="muted" href={`${botUrl(change.bot)}?tab=runs&compare=${id}`} data-page>
+            {" "}
+            compare
+          </a>
+        )}
       </span>
       {change.fields.length === 0 ? null : <Fields change={change} open={open} />}
     </li>

@@ -108,7 +108,7 @@ class Client:
         """Return a document of the API."""
         return self._decode(self._request("GET", path, params=clean(query)), kind)
 
-    def get_at(self, path: str, kind: type[T], **query: Any) -> tuple[T, str]:
+    def get_at(self, path: str, kind: type[T], /, **query: Any) -> tuple[T, str]:
         """Return a document and the place in the live stream that it is as of, to go on from there."""
         answer = self._request("GET", path, params=clean(query))
         return self._decode(answer, kind), answer.headers.get(STREAM_POSITION, "")
@@ -124,7 +124,7 @@ class Client:
         content: bytes = self._request("GET", path, params=clean(query)).content
         return content
 
-    def download(self, path: str, **query: Any) -> Iterator[bytes]:
+    def download(self, path: str, /, **query: Any) -> Iterator[bytes]:
         """Yield what lies at a path, piece by piece as it comes."""
         import httpx
 

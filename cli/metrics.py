@@ -46,6 +46,9 @@ def metrics(bot: str, name: str, since: str, step: str, output: str, **service: 
         print_data(answer.series, output)
         return
     found = [(one["labels"], [(at, value) for at, value in one["points"]]) for one in answer.series]
+    # The service's clock tells the times of points, and may be another than ours.
+    times = [at for _, points in found for at, _ in points]
+    start, now = min([start, *times]), max([now, *times])
     if not found:
         click.echo(f"no series of {bot} since {ago(now - start)}", err=True)
     elif name:

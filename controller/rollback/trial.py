@@ -22,10 +22,10 @@ AGAIN = 30.0
 """Seconds between two looks at an update that is spared."""
 _SINCE = 60.0
 """Seconds before an update was applied from which on the failures of other bots speak for it."""
-_CRASHING = frozenset({Reason.CRASH_LOOP, Reason.RESTARTING})
+_CRASHING = frozenset({Reason.CRASH_LOOP, Reason.RESTARTING, Reason.OUT_OF_MEMORY})
 _ON_ITS_WAY = frozenset({Reason.NOT_YET_HEALTHY, Reason.STARTING, Reason.PENDING, Reason.AWAITING_REPORT})
 """How a bot is that got healthy with its spec before, and is being started with it once more."""
-_SLOW = frozenset({Reason.RESTARTING, Reason.NOT_YET_HEALTHY, Reason.STARTING})
+_SLOW = frozenset({Reason.RESTARTING, Reason.OUT_OF_MEMORY, Reason.NOT_YET_HEALTHY, Reason.STARTING})
 
 
 class Verdict(StrEnum):

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from controller.process import ProcessState, Stage
 from controller.rollback.records import Trial
 from controller.rollback.trial import Verdict, judge_trial
@@ -28,3 +30,14 @@ def test_health_of_the_copy_before_an_update_ends_no_trial():
     """After its job was changed the old copy is shown for a moment, as healthy as it was."""
     assert judged(BEFORE) is Verdict.OPEN
     assert judged(replace(BEFORE, allocation="a-2", spec=BAD.digest)) is Verdict.HEALTHY
+
+
+@pytest.mark.parametrize("reason", [Reason.RESTARTING, Reason.OUT_OF_MEMORY, Reason.NOT_YET_HEALTHY])
+def test_an_update_that_is_not_healthy_in_time_has_failed(reason: Reason):
+    """However it fails, and be it that the kernel ends it for its memory now and then."""
+    owned = entry(BAD, applied_at=NOW)
+    status = replace(STATUS, health=Health.PROGRESSING, reason=reason, message="crashed")
+    own = replace(BEFORE, allocation="a-2", spec=BAD.digest, first_at=NOW)
+    late = NOW + BAD.healthy_within + 1
+    assert judge_trial(TRIAL, BAD, owned, status, own, NOW + 1).verdict is Verdict.OPEN
+    assert judge_trial(TRIAL, BAD, owned, status, own, late).verdict is Verdict.FAILED

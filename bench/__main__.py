@@ -20,6 +20,7 @@ NAMES = (
     "manifests",
     "memory",
     "ingest",
+    "events",
     "local",
     "nomad",
     "changed",

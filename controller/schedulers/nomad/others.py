@@ -1,7 +1,7 @@
 """Jobs that are not ours and must not run beside our bots: whether their copies are dead."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -46,19 +46,23 @@ async def has_ended(api: Listings, job: str) -> bool:
 
 
 class Ends:
-    """Which of nobody's jobs, that were asked to end, had a copy alive when they were looked at last."""
+    """Which of nobody's jobs had a copy alive when they were looked at last."""
 
     def __init__(self, api: Listings) -> None:
         self._api = api
         self._alive: set[str] = set()
 
+    def note(self, jobs: Iterable[JobRecord]) -> None:
+        """Take note of jobs that are listed: which of them have a copy alive."""
+        self._alive.update(job.id for job in jobs if job.active)
+
     async def seen(self, job: str, *, purged: bool) -> bool:
         """Say whether no copy can live any more. Raises Conflict for a purged one: nobody can tell then."""
         if purged and job in self._alive:
             raise Conflict(
-                f"the job {job} was purged while a copy of it was ending, and Nomad has forgotten that: look "
-                "at its node yourself. Once nothing of it lives, suspend the bot that is to take its place, "
-                "take that back with herdsman adopt BOT --cancel --beside, and resume the bot"
+                f"the job {job} was purged before the end of its copies was seen, and Nomad has forgotten "
+                "them: look at their node yourself. Once nothing of it lives, suspend the bot that takes "
+                "its place, take that back with herdsman adopt BOT --cancel --beside, and resume it"
             )
         ended = await has_ended(self._api, job)
         (self._alive.discard if ended else self._alive.add)(job)

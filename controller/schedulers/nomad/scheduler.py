@@ -285,6 +285,7 @@ class NomadScheduler:
         """List every job of the namespace but those with an id of ours, runs left out."""
         ours = self._settings.prefix
         jobs = [job for job in await self._api.jobs("") if not job.parent and not job.id.startswith(ours)]
+        self._ends.note(jobs)
         return sorted((other_job(job) for job in jobs), key=lambda one: one.id)
 
     async def end_other(self, job: str, expected: str) -> bool:

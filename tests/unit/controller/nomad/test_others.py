@@ -28,6 +28,9 @@ def job(fleet=THEIRS, bot="a", **fields):
     return JobRecord(**{"id": f"{fleet}.{bot}", "meta": meta, "active": 0, "queued": 0, **values, **fields})
 
 
+NOBODYS = job("", "", id=ALIVE.job, active=1)
+
+
 class FakeListings:
     """A cluster's listings, as they are set."""
 
@@ -92,15 +95,20 @@ async def test_a_twin_that_was_purged_while_nobody_looked_is_seen_by_its_lease()
 
 
 async def test_nobody_knows_the_end_of_a_copy_whose_job_was_purged_meanwhile():
-    """A job that was purged before it was asked to end, or after its end, holds no bot back."""
+    """A job whose copies were never seen alive, or were seen to end, may be purged."""
     cluster = FakeListings()
-    ends, job = Ends(cluster), ALIVE.job
+    ends, job = Ends(cluster), NOBODYS.id
     assert not await ends.seen(job, purged=False)
     cluster.alive = []
     with pytest.raises(Conflict, match="--cancel --beside"):
         await ends.seen(job, purged=True)
     assert await ends.seen(job, purged=False)
     assert await ends.seen(job, purged=True)
+    ends.note([replace(NOBODYS, active=0)])
+    assert await ends.seen(job, purged=True)
+    ends.note([NOBODYS])
+    with pytest.raises(Conflict, match="look at their node yourself"):
+        await ends.seen(job, purged=True)
 
 
 async def test_a_stopped_twin_does_not_hide_one_that_runs():

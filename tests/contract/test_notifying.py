@@ -1,16 +1,12 @@
 """Sending through apprise to real servers: webhooks that answer, refuse and hang, and mail by SMTP."""
 
 import asyncio
-import json
 import logging
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from email.message import Message as Mail
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller as MailServer
@@ -22,48 +18,16 @@ from controller.notifications.wording import Message
 from schemas.alerts import Severity
 from schemas.errors import UsageError
 from tests.engines.processes import free_ports
+from tests.engines.webhooks import Webhooks, webhooks
 
 TOP = Path(__file__).parents[2]
 SECRET = "s3cr3t-t0ken"
 
 
-class Webhooks(ThreadingHTTPServer):
-    """Answers with the code that the path ends with; `/hang` waits until it is closed."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Hook)
-        self.taken: list[dict[str, Any]] = []
-        self.closing = threading.Event()
-
-
-class Hook(BaseHTTPRequestHandler):
-    server: Webhooks
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        if self.path.endswith("/hang"):
-            self.server.closing.wait()
-            return
-        self.server.taken.append(json.loads(body))
-        self.send_response(int(self.path.rpartition("/")[2]))
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="module")
 def hooks() -> Iterator[Webhooks]:
-    server = Webhooks()
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield server
-    server.closing.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with webhooks() as server:
+        yield server
 
 
 def message(destination: str) -> Message:

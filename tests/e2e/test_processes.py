@@ -15,14 +15,15 @@ import httpx
 import pytest
 
 from tests.e2e.cluster import install_on_node, start_agent
-from tests.e2e.fleet import Fleet, bot_text, new_fleet
+from tests.e2e.fleet import Fleet, add_program, bot_text, new_fleet
 from tests.e2e.lives import assert_never_two, by_bot, read_lives
 from tests.e2e.service import CHECKOUT, Service, wait_for
 from tests.engines.nomad import NomadAgent, nomad_agent
 from tests.engines.postgresql import PostgreSQL, postgresql
 from tests.engines.victoriametrics import victoriametrics
+from tests.engines.webhooks import Webhooks, webhooks
 
-pytestmark = [pytest.mark.e2e, pytest.mark.nomad, pytest.mark.victoriametrics, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.nomad, pytest.mark.victoriametrics, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +63,14 @@ def database(root: Path, server: PostgreSQL) -> Path:
 class Controllers:
     """Two controllers on one data folder, and a web; each may be killed and started again."""
 
-    def __init__(self, root: Path, database: Path, nomad: NomadAgent, series: str) -> None:
+    def __init__(
+        self, root: Path, database: Path, nomad: NomadAgent, series: str, destinations: Path
+    ) -> None:
         shared = ("--database-file", str(database))
         self.web = Service(root / "web", (*shared, "--victoriametrics", series), process_kind="web")
         options = (*shared, "--nomad-address", nomad.address, "--fleet", "desk")
         options += ("--advertise-url", self.web.url, "--web-url", self.web.url)
+        options += ("--notify-file", str(destinations))
         self.all = [
             Service(root / "controllers", (*options, "--name", name), process_kind="controller")
             for name in ("first", "second")
@@ -101,10 +105,20 @@ class Controllers:
 
 
 @pytest.fixture(scope="module")
-def processes(root: Path, nomad: NomadAgent, database: Path) -> Iterator[Controllers]:
+def hooks() -> Iterator[Webhooks]:
+    """Serve the webhook that hears of problems."""
+    with webhooks() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def processes(root: Path, nomad: NomadAgent, database: Path, hooks: Webhooks) -> Iterator[Controllers]:
     """Run two controllers, a web, and the agent on the node."""
+    destinations = root / "notify"
+    destinations.write_text(f"hook: json://127.0.0.1:{hooks.server_port}/200\n")
+    destinations.chmod(0o600)
     with victoriametrics() as series:
-        found = Controllers(root, database, nomad, series.address)
+        found = Controllers(root, database, nomad, series.address, destinations)
         try:
             for one in found.all:
                 one.start()
@@ -206,6 +220,73 @@ def test_operators_requests_are_carried_out_by_the_leader(web: Service, record: 
     assert refused.returncode == 1
     audit = web.get("/api/v1/audit")
     assert {"suspend", "resume", "restart"} <= {entry["action"] for entry in audit}
+    assert_never_two(record)
+
+
+TRADER = """\
+import json, signal, sys, time
+
+def main(bot_id, config):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    def tell(kind, **fields):
+        fields |= {"timestamp": int(time.time() * 1000), "account": "paper", "currency": "USDT"}
+        print(json.dumps({"_metric": kind, **fields}), flush=True)
+    tell("trade", symbol="ADA", side="buy", quantity=4, price=2.5, trade_id=f"{bot_id}-1")
+    tell("position", symbol="ADA", side="long", quantity=4, entry_price=2.5, mark_price=3.0)
+    tell("equity", equity=1002.0)
+    while True:
+        time.sleep(0.5)
+"""
+
+
+def told(taken: list[dict[str, Any]], bot: str, words: str) -> set[str]:
+    """Return the ids of the messages about a bot whose title has these words."""
+    about = [one for one in taken if bot in one["title"] and words in one["title"]]
+    return {one["message"].rpartition("id ")[2] for one in about}
+
+
+def test_a_crash_is_told_once_through_a_take_over_and_errors_and_trading_are_in_the_web(
+    processes: Controllers, web: Service, fleet: Fleet, hooks: Webhooks, record: Path
+) -> None:
+    """What waits as the leader dies is sent by the next, once; the web has its error and positions."""
+    fleet.write("herdsman.yaml", "alerts: {group_wait: 1s}\n")
+    restart = "herdsman: {restart: {first_delay: 0.1s, degraded_crashes: 3}, "
+    crashing = bot_text("crashy", record, crash_after=0.1).replace("herdsman: {", restart)
+    fleet.write("bots/crashy.yaml", crashing)
+    add_program(fleet, name="trader")
+    (fleet.folder / "programs" / "trader" / "main.py").write_text(TRADER)
+    fleet.write("bots/dealer.yaml", bot_text("dealer", record).replace("realtime/counter", "realtime/trader"))
+    fleet.commit("a bot that crashes, and one that trades")
+    hooks.refusing = True
+    fleet.push()
+    wait_for(lambda: told(hooks.refused, "crashy", "Degraded"), "the leader to try to tell", 120, 0.1)
+    old = processes.leader()
+    (standby,) = [one for one in processes.all if one is not old]
+    old.kill()
+    hooks.refusing = False
+    wait_for(lambda: told(hooks.taken, "crashy", "Degraded"), "the next leader to tell", 120, 0.2)
+    assert processes.leader() is standby
+    old.start()
+
+    (error,) = wait_for(lambda: web.get("/api/v1/errors", bot="crashy"), "its error", 90, 0.2)
+    assert (error["type"], error["message"]) == ("RuntimeError", "the feed is gone")
+    assert "RuntimeError" in web.run("errors").stdout
+    position = wait_for(lambda: web.get("/api/v1/positions", bot="dealer")["positions"], "its position", 90)
+    assert [(one["symbol"], one["quantity"]) for one in position] == [("ADA", 4.0)]
+    assert [one["trade_id"] for one in web.get("/api/v1/trades", bot="dealer")["trades"]] == ["dealer-1"]
+
+    fleet.write("bots/crashy.yaml", bot_text("crashy", record))
+    fleet.commit("it is mended")
+    fleet.push()
+    web.wait_health("crashy", "Healthy", 120)
+    wait_for(lambda: told(hooks.taken, "crashy", "well again"), "its end to be told", 180, 0.2)
+    assert [len(told(hooks.taken, "crashy", words)) for words in ("Degraded", "well again")] == [1, 1]
+    assert len([one for one in hooks.taken if "crashy" in one["title"]]) == 2, hooks.taken
+    for name in ("crashy", "dealer"):
+        fleet.remove(f"bots/{name}.yaml")
+    fleet.commit("without them")
+    fleet.push()
+    wait_for(lambda: set(web.bots()) == {"one", "two"}, "them to be gone", 120, 0.2)
     assert_never_two(record)
 
 

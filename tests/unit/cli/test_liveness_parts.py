@@ -19,7 +19,7 @@ from telemetry.resources_desk import ResourcesDesk
 from telemetry.trading_desk import TradingDesk
 from tests.fakes.controller import FakeController, bot_status
 from tests.fakes.telemetry import MemoryEvents, MemoryLiveness, MemorySeries, MemoryTrading
-from tests.unit.telemetry.alerts.test_desk import Book, FakeHands
+from tests.unit.telemetry.alerts.test_desk import Book, FakeHands, Risks
 from tests.unit.telemetry.trading.lines import Printer
 
 NOW = 1_790_000_000.0
@@ -48,7 +48,7 @@ class Service:
         self.liveness = LivenessDesk(MemoryLiveness(), MemorySeries(), None, self.clock, self.clock)
         self.trading = TradingDesk(MemoryEvents(), MemoryTrading(), MemorySeries(), clock=self.clock)
         self.resources = ResourcesDesk(MemorySeries(), clock=self.clock)
-        self.alerts = AlertDesk(self.book, FakeHands(), clock=self.clock)
+        self.alerts = AlertDesk(self.book, FakeHands(), Risks(), clock=self.clock)
         self.alerts.setup, self.alerts.fleet = self.setup, lambda: ()
         self.alerts.bots = lambda: list(self.controller.bots)
         self.screen = Screen()

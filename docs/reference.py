@@ -220,7 +220,8 @@ def series_page() -> str:
         "Series: every name",
         f"Labels: `fleet`, `bot`, `program`, `env`, and of a bot's own line {labels}. A metric of a type "
         "that is not listed gives one series for each of its numbers, `bot_<type>_<field>`; what a bot can "
-        "print stands in [events.md](events.md).",
+        "print stands in [events.md](events.md). Series that log rules make begin with `bot_log_` and "
+        "have the labels that their rule says: [rules.md](rules.md).",
         "## What a bot uses\n\n" + table(("series", "what"), named({**RESOURCES, **FORECASTS})),
         "## What a bot prints\n\n" + table(("series", "what"), named(bot_series())),
         "## What is derived of a bot's trading\n\n"

@@ -10,6 +10,7 @@ from tests.soak.running import Outcome
 
 KEPT = Path(__file__).with_name("soaks.json")
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+WHOLE = 1_000_000
 BEGIN, END = "<!-- soaks -->\n", "<!-- end of soaks -->"
 _COLUMNS = (
     *("commit", "series", "bots", "lines", "stored once", "samples", "broken", "gaps told", "lines in them"),
@@ -32,7 +33,13 @@ def keep(outcome: Outcome) -> None:
 def section(rows: list[dict[str, Any]]) -> str:
     """Return all soaks in Markdown, a line each."""
     table = [list(_COLUMNS), ["---"] * len(_COLUMNS), *map(_cells, rows)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in table)
+    most = max((row["printed"] for row in rows), default=0)
+    short = (
+        f"Not whole yet: the longest printed {most:,} of {WHOLE:,} lines.\n\n"
+        if most < WHOLE - WHOLE // 100
+        else ""
+    )
+    return short + "".join(f"| {' | '.join(cells)} |\n" for cells in table)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

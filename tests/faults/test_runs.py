@@ -56,7 +56,8 @@ def test_what_is_published_counts_the_last_run_of_each_seed() -> None:
     failed, held = _outcome(1, "at step 2\nAssertionError: bot-1 lived twice"), _outcome(1)
     text = section([row(failed, "1111111"), row(held, "2222222"), row(_outcome(2), "2222222")])
     assert "Not whole yet, 2 of 200." in text
-    assert "2 held when they were last run" in text
+    assert "Runs made: 3, of 2 seeds" in text
+    assert "2 seeds held when they were last run" in text
     assert "| 1111111 | 1 | 0 | up to 5 | 7 | 0 |" in text
     assert "| 2222222 | 2 | 0 | up to 5 | 14 | 2 |" in text
     text = section([row(failed, "1111111") | {"cause": "a race", "mended": "1234567"}, row(held, "2222222")])

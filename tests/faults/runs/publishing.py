@@ -59,9 +59,9 @@ def section(rows: Sequence[Row]) -> str:
     counted = ", ".join(f"{name} {count}" for name, count in sorted(steps.items()))
     short = "" if made >= WHOLE else f"Not whole yet, {made} of {WHOLE}. "
     return (
-        f"{short}Seeds run: {made}, {on_nomad} of them on a real Nomad, {several} of these with a controller "
-        f"and a web as\nprocesses of their own; {held} held when they were last run. Every run is in "
-        "`tests/faults/fault-runs.json`.\n\n"
+        f"{short}Runs made: {len(rows)}, of {made} seeds, {on_nomad} of them on a real Nomad, {several} "
+        f"of these with a controller and a web\nas processes of their own; {held} seeds held when they were "
+        "last run. Every run is in `tests/faults/fault-runs.json`.\n\n"
         + "".join(f"| {' | '.join(one)} |\n" for one in table)
         + f'\n"Load" is how many processes ran or waited to on {os.cpu_count()} cores, the least and the '
         f"most.\nThe steps of these seeds: {counted}.\n" + _failures(rows, newest)

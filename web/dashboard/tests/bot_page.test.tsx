@@ -130,7 +130,7 @@ test("a reason that its message names already is not said twice", async () => {
   expect(screen.getByTestId("reason").textContent).toBe(
     "The build failed: no main (src/main.rs:61:2)herdsman status sma-btc",
   );
-  await vi.waitFor(() => screen.getByTestId("status"));
+  await vi.waitFor(() => screen.getByTestId("status"), PATIENCE);
   const said = [...document.querySelectorAll(".said")].map((cell) => cell.textContent);
   expect(said).toEqual(["The build failed: no main", "no main\n61 | }"]);
 });

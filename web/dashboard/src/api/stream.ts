@@ -18,6 +18,7 @@ export const STREAM_EVENTS = [
   "run",
   "revision",
   "error_group",
+  "alert",
   "system",
   "trading",
   "liveness",

@@ -8,6 +8,7 @@ export type Page =
   | { name: "revisions" }
   | { name: "revision"; revision: string }
   | { name: "trading" }
+  | { name: "alerts" }
   | { name: "errors" }
   | { name: "logs" }
   | { name: "error"; error: string }
@@ -34,6 +35,7 @@ function parsePage(path: string): Page {
   if ((first === "revisions" || first === "r") && second !== "")
     return { name: "revision", revision: second };
   if (first === "trading" && second === "") return { name: "trading" };
+  if (first === "alerts") return { name: "alerts" };
   if (first === "errors") return second === "" ? { name: "errors" } : { name: "error", error: second };
   if (first === "logs") return { name: "logs" };
   if (first === "system" && second === "") return { name: "system" };

@@ -4,6 +4,7 @@ import { navigate, place } from "../state/router";
 import { FleetPage } from "./fleet_page";
 import { LazyHelp } from "./lazy_help";
 import {
+  alertsPage,
   botPage,
   errorPage,
   errorsPage,
@@ -35,6 +36,7 @@ function CurrentPage() {
   }
   if (page.name === "revision") return <revisionPage.Page key={`r ${page.revision}`} id={page.revision} />;
   if (page.name === "trading") return <tradingPage.Page key="trading" />;
+  if (page.name === "alerts") return <alertsPage.Page key="alerts" />;
   if (page.name === "errors") {
     const [bot, all] = [query.get("bot") ?? "", query.get("all") !== null];
     return <errorsPage.Page key={`errors ${bot} ${all}`} bot={bot} all={all} />;
@@ -45,9 +47,7 @@ function CurrentPage() {
   if (page.name === "sign-in") return <SignIn done={() => navigate("/")} />;
   return (
     <Note title="There is no page here">
-      <p>
-        {page.path} names nothing. <a href="/">The fleet</a> is where every bot is.
-      </p>
+      <a href="/">The fleet</a>
     </Note>
   );
 }

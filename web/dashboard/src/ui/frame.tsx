@@ -15,14 +15,19 @@ const STATE_WORDS: Record<StreamState, string> = {
   denied: "signed out",
 };
 
-const LINKS: [href: string, text: string, pages: string[]][] = [
-  ["/", "Fleet", ["fleet", "bot"]],
-  ["/trading", "Trading", ["trading"]],
-  ["/revisions", "Revisions", ["revisions", "revision"]],
-  ["/logs", "Logs", ["logs"]],
-  ["/errors", "Errors", ["errors", "error"]],
-  ["/system", "System", ["system"]],
+const LINKS: [href: string, text: string][] = [
+  ["/", "Fleet"],
+  ["/trading", "Trading"],
+  ["/alerts", "Alerts"],
+  ["/revisions", "Revisions"],
+  ["/logs", "Logs"],
+  ["/errors", "Errors"],
+  ["/system", "System"],
 ];
+
+/** One revision belongs to the revisions, one error to the errors, a bot to the fleet. */
+const leadsTo = (href: string, page: string): boolean =>
+  href === "/" ? page === "fleet" || page === "bot" : href.startsWith(`/${page}`);
 
 export function Bar({ state, fleet }: { state: StreamState; fleet: Fleet | null }) {
   const page = place.value.page.name;
@@ -32,12 +37,12 @@ export function Bar({ state, fleet }: { state: StreamState; fleet: Fleet | null 
         {fleet?.fleet || "herdsman"}
       </a>
       <nav aria-label="Pages">
-        {LINKS.map(([href, text, pages]) => (
+        {LINKS.map(([href, text]) => (
           <a
             key={href}
             href={href}
             data-page
-            {...(pages.includes(page) ? { "aria-current": "page" as const } : {})}
+            {...(leadsTo(href, page) ? { "aria-current": "page" as const } : {})}
           >
             {text}
           </a>

@@ -12,6 +12,7 @@ const KEYS: [string, string][] = [
   ["g t", "go to the trading of all bots"],
   ["g r", "go to the revisions"],
   ["g l", "go to the logs of all bots"],
+  ["g a", "go to the alerts"],
   ["g e", "go to the errors"],
   ["g s", "go to herdsman itself"],
   ["Esc", "leave the search, let go of the row"],

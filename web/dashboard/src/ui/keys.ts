@@ -11,6 +11,7 @@ const SEQUENCE_MS = 1000;
 const GOTO: Record<string, string> = {
   f: "/",
   r: "/revisions",
+  a: "/alerts",
   e: "/errors",
   l: "/logs",
   s: "/system",

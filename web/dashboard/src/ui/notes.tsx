@@ -58,10 +58,7 @@ export function ProblemNote({ problem, retry }: { problem: ApiProblem; retry: ()
         </p>
       ) : (
         <>
-          <p class="muted">
-            {problem.status > 0 ? `Answer ${problem.status}. ` : ""}
-            The page goes on by itself when the connection comes back.
-          </p>
+          <p class="muted">It goes on once the connection is back.</p>
           <p>
             <button type="button" onClick={retry}>
               Read it again

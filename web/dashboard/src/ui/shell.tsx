@@ -109,7 +109,7 @@ function SignInAgain({ feed }: { feed: Feed }) {
       onCancel={(event) => event.preventDefault()}
     >
       <h1 id="sign-in-again-title">Your session has ended</h1>
-      <p>The page under this is the last that is known. Sign in, and it goes on from here.</p>
+      <p>Sign in, and the page goes on from here.</p>
       <SignInForm
         done={() => {
           void learnViewer(true);

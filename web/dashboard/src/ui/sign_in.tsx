@@ -17,8 +17,7 @@ export async function signIn(token: string): Promise<string> {
   }
   // Taken: the server sends to its first page, and we stay on the page that was asked for.
   if (response.type === "opaqueredirect" || response.ok) return "";
-  if (response.status === 429)
-    return "Too many wrong tokens came from here. Wait a minute, then use the right one.";
+  if (response.status === 429) return "Too many tries. Wait a minute.";
   return "herdsman does not know this token: it is mistyped, revoked or expired.";
 }
 

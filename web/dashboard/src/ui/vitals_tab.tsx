@@ -54,6 +54,11 @@ export function VitalsTab({ state }: { state: BotState }) {
   return (
     <div class="scroll vitals" data-testid="vitals">
       <Lives of={liveness === undefined ? read.liveness : told(liveness, read.liveness)} />
+      <p>
+        <a href={`/alerts?bot=${encodeURIComponent(state.name)}`} data-page>
+          Its alerts
+        </a>
+      </p>
       <Uses of={resources === undefined ? read.use : decodeUse(resources)} />
     </div>
   );

@@ -13,10 +13,11 @@ SHORT = 3600.0
 UNEQUAL = 4.0
 """How many times longer one may have run than the other before that is said."""
 _TRADING = (
-    *("bot_equity", "bot_trading_", "bot_position", "bot_price", "bot_balance", "bot_trade", "bot_order"),
-    *("bot_transfer", "bot_signal", "bot_pnl", "bot_portfolio"),
+    *("equity", "trading_", "position", "price", "balance", "trade", "order"),
+    *("transfer", "signal", "pnl", "portfolio"),
 )
-_RESOURCES = ("bot_cpu_", "bot_memory_", "bot_disk_", "bot_network_", "bot_processes", "bot_state_bytes")
+_RESOURCES = (*("cpu_", "memory_", "disk_", "network_", "processes", "threads", "open_files", "state_bytes"),)
+"""What the names of series begin with, behind `bot_`."""
 MEMORY = "bot_memory_bytes"
 _TIMES = 2.0
 _LEAST_EXPECTED = 3.0
@@ -150,9 +151,10 @@ def _cautious(said: str, before: Numbers | None, after: Numbers | None) -> str:
 
 
 def _section(name: str) -> str:
-    if name.startswith(_RESOURCES):
+    own = name.removeprefix("bot_")
+    if own.startswith(_RESOURCES):
         return "resources"
-    return "trading" if name.startswith(_TRADING) else "metrics"
+    return "trading" if own.startswith(_TRADING) else "metrics"
 
 
 def _error_changes(before: Period, after: Period, groups: Sequence[ErrorGroup]) -> list[ErrorChange]:

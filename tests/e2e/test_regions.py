@@ -162,14 +162,18 @@ def test_a_region_that_does_not_answer_keeps_nothing_from_the_other(regions: Reg
 
 
 def test_a_bot_is_removed_from_its_region_alone(regions: Regions) -> None:
-    """Removed from git in us, its job there is gone; that of eu was not touched."""
+    """Removed from git in us, it ends there and its job is stopped; that of eu was not touched."""
     before = regions.index("eu")
     regions.fleet.remove("bots/us/maker.yaml")
     regions.push("without us")
     us = regions.services["us"]
     (code,) = wait_for(lambda: us.get("/api/v1/plan")["prune"], "us to hold the removal of its last bot", 120)
     us.run("sync", "--confirm-prune", code)
-    wait_for(lambda: not regions.jobs("us"), "its job to be gone", 120, 0.3)
+
+    def ended() -> bool:
+        return all(job["Stop"] for job in regions.jobs("us").values()) and not regions.alive("us")
+
+    wait_for(ended, "its job to be stopped and its bot to have ended", 120, 0.3)
     assert regions.index("eu") == before
     assert regions.alive("eu")
     assert_never_two(regions.record)

@@ -33,6 +33,7 @@ class Tail:
         self._line = line
         self._seen: dict[str, None] = {}
         self._newest: float | None = None
+        self._overlap = 0.0
 
     @property
     def topic(self) -> str:
@@ -70,7 +71,8 @@ class Tail:
 
     def catch_up(self) -> None:
         """Print all that was missed, page by page: the stream could not go on where it was cut."""
-        start = str((self._newest or time.time()) - OVERLAP)
+        start = str((self._newest or time.time()) - self._overlap)
+        self._overlap = OVERLAP  # at first, lines before the newest are those that were not asked for
         cursor = ""
         while True:
             answer = self._client.get(

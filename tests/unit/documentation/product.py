@@ -82,6 +82,15 @@ def own_variables() -> set[str]:
     return found
 
 
+def bench_variables() -> set[str]:
+    """Return every environment variable that a benchmark reads."""
+    return {
+        name
+        for path in (CHECKOUT / "bench").glob("*.py")
+        for name in re.findall(r'environ\.get\("([A-Z_]+)"', path.read_text())
+    }
+
+
 def options() -> set[str]:
     """Return every option of every command."""
     every = [herdsman, *(command for _, command in commands())]

@@ -7,11 +7,13 @@ import httpx
 import pytest
 
 from controller.status import DriftKind, Health, OperationState, Reason, Sync
+from schemas import log_rules
 from telemetry.names import all_series
 from tests.fakes.web import running
 from tests.unit.documentation.pages import CHECKOUT, DOCS, PAGES, Span, all_blocks, all_spans
 from tests.unit.documentation.product import (
     CONDITIONS,
+    bench_variables,
     bot_variables,
     options,
     own_variables,
@@ -57,14 +59,16 @@ def test_every_reason_and_state_exists() -> None:
 
 
 def test_every_environment_variable_exists() -> None:
-    """A word such as `HERDSMAN_URL` is read or set by the product."""
-    assert unknown(matching(r"[A-Z]+(_[A-Z]+)+"), own_variables() | bot_variables() | set(words())) == []
+    """A word such as `HERDSMAN_URL` is read or set by the product, or by its benchmarks."""
+    known = own_variables() | bot_variables() | bench_variables() | set(words())
+    assert unknown(matching(r"[A-Z]+(_[A-Z]+)+"), known) == []
 
 
 def test_every_series_exists() -> None:
-    """A word that begins as our series do is one of them, or what a node publishes."""
+    """A word that begins as our series do is one of them, or of log rules, or what a node publishes."""
     found = [span for span in matching(r"(bot|herdsman)_[a-z_0-9]+") if not _OF_NODES.fullmatch(span.text)]
-    assert unknown([span for span in found if span.text != "bot_id"], set(all_series())) == []
+    ours = [span for span in found if span.text != "bot_id" and not span.text.startswith(log_rules.PREFIX)]
+    assert unknown(ours, set(all_series())) == []
 
 
 def test_every_key_and_field_exists() -> None:

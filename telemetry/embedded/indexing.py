@@ -103,7 +103,7 @@ class EventIndex:
         rows = connection.execute(
             "SELECT n, bot, kind, "
             "CASE WHEN json_valid(CAST(data AS TEXT)) THEN json_extract(CAST(data AS TEXT), '$.symbol') END, "
-            "revision, stream, level FROM events JOIN contexts ON contexts.id = context "
+            "revision, stream, level FROM events NOT INDEXED JOIN contexts ON contexts.id = context "
             "WHERE n > ? AND n <= ? AND label = 0",
             (after, until),
         ).fetchall()

@@ -149,3 +149,24 @@ async def test_a_file_of_the_earlier_version_is_taken_over(tmp_path: Path) -> No
             assert len((await store.search(EventQuery(text=word, limit=5))).events) == 1
         assert (await store.count(EventQuery(text="odd"), NOW + 5000)).total == 1500
         assert (await store.count(EventQuery(), NOW + 5000)).total == 3001
+
+
+async def test_labels_are_given_a_slice_at_a_time_and_no_other_event_is_read(tmp_path: Path) -> None:
+    """However many events have no label yet, a slice is found by its numbers."""
+    path = tmp_path / "telemetry.db"
+    async with opened(path) as (database, store, _):
+        await store.append([event(number) for number in range(5000)])
+        await all_indexed(database)
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("UPDATE events SET label = 0")
+    connection.execute("DELETE FROM event_hours")
+    connection.execute("DELETE FROM marks WHERE name = 'counted'")
+    said: list[str] = []
+    connection.set_trace_callback(said.append)
+    EventIndex(EventLabels()).work(connection)
+    connection.set_trace_callback(None)
+    (statement,) = [one for one in said if one.startswith("SELECT n, bot, kind")]
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+    assert "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan
+    assert connection.execute("SELECT count(*) FROM events WHERE label <> 0").fetchone() == (2000,)
+    connection.close()

@@ -1,6 +1,6 @@
 """Which bots of two environments belong together, and what of the one is carried to the other. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,10 +101,10 @@ def carried(
         yield Left(pair.target.name, f"it has {theirs}, and {pair.source.name} the older {version}")
         return
     for path in _paths(source, parameters):
-        if source.conceals(path):
-            yield Left(pair.target.name, f"{path[-1]} may be a secret, which is never carried")
-            continue
         into = _place_in(target, path)
+        if secret := _concealed(source, path) or _concealed(target, into):
+            yield Left(pair.target.name, f"{secret} may be a secret, which is never carried")
+            continue
         before = value_at(target, into) if holds(target, into) else None
         after = value_at(source, path)
         if before != after or type(before) is not type(after):
@@ -119,6 +119,26 @@ def _paths(document: Document, parameters: Collection[str] | None) -> Iterator[P
     every: dict[str, Path] = {key: (key,) for key in value if key not in RESERVED and key != CONFIG}
     every |= {key: (CONFIG, key) for key in nested}
     yield from (path for key, path in every.items() if parameters is None or key in parameters)
+
+
+def _concealed(document: Document, path: Path) -> str:
+    """Return the name of what may be a secret at a path or anywhere below it, "" where nothing is."""
+    for below in _below(value_at(document, path), path) if holds(document, path) else [path]:
+        if document.conceals(below):
+            return ".".join(str(part) for part in below if part != CONFIG)
+    return ""
+
+
+def _below(value: Any, path: Path) -> Iterator[Path]:
+    """Yield a value's path, and those of everything in it."""
+    yield path
+    inside: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        inside = value.items()
+    elif isinstance(value, list):
+        inside = enumerate(value)
+    for key, one in inside:
+        yield from _below(one, (*path, key))
 
 
 def _place_in(target: Document, path: Path) -> Path:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from cli.deployment.text import read
 from cli.main import herdsman
+from cli.promotion.choosing import Left, Pair, carried
 from cli.promotion.editing import with_value
 from cli.scaffold import program_files
 from schemas.document import Document
@@ -113,6 +115,32 @@ def test_parameters_are_carried_where_they_are_named(fleet: Path) -> None:
     now = (fleet / "bots/prod/maker.yaml").read_text()
     assert "every: 5  # seconds, slower than staging\n" in now
     assert read(now)["herdsman"] == read(PROD)["herdsman"]
+
+
+SECRETS = [
+    ("exchange:\n  api_key: SECRET123\n  url: x\n", "exchange:\n  url: y\n"),
+    ("exchange: {api_key: SECRET123, url: x}\n", "exchange: {url: y}\n"),
+    ("venues: [{name: a, api_key: SECRET123}]\n", ""),
+    ("exchange: {url: x}\n", "exchange: {url: y, api_key: SECRET123}\n"),
+    ("config: {exchange: {deep: [{password: SECRET123}]}}\n", "config: {every: 3}\n"),
+]
+
+
+@pytest.mark.parametrize(("theirs", "ours"), SECRETS)
+def test_a_secret_within_a_parameter_is_neither_carried_nor_shown(theirs: str, ours: str) -> None:
+    """In a mapping or a list, in block or flow style, on either side: the parameter is left, and named."""
+    head = "version: 1.0.0\n"
+    source, target = loaded("a.yaml", head + theirs), loaded("b.yaml", head + ours)
+    found = list(carried(pair(), source, target, None))
+    assert [type(one) for one in found] == [Left]
+    assert "may be a secret, which is never carried" in str(found)
+    assert "SECRET123" not in str(found)
+
+
+def pair() -> Pair:
+    """Return two bots of one version, of which nothing else is looked at."""
+    spec: Any = SimpleNamespace(name="maker", program=SimpleNamespace(version="1.0.0"))
+    return Pair(spec, spec)
 
 
 def test_a_tree_with_changes_and_a_silent_terminal_change_nothing(fleet: Path) -> None:

@@ -20,7 +20,8 @@ from controller.refreshing import Refresher
 from controller.schedulers.protocol import Phase
 from controller.scopes import scope_options, scope_words
 from controller.telling import Telling
-from schemas.errors import Conflict, NotFound, UsageError
+from schemas.errors import Conflict, NotFound, StoppedLonger, UsageError
+from schemas.risk import is_rule
 
 _LOG = logging.getLogger(__name__)
 _RETRY = 5.0
@@ -51,6 +52,8 @@ class Operator:
         self._scheduler = scheduler
         self._sync = sync
         self._changed = asyncio.Event()
+        self._turn = asyncio.Lock()
+        """One suspension begins or ends at a time: what a rule may do depends on what is there."""
 
     async def run(self) -> None:
         """End suspensions at their time, for ever."""
@@ -65,22 +68,34 @@ class Operator:
             if left > 0:
                 await sleep_or(self._clock, left, self._changed)
             else:
-                await self._expire(first.bot)
+                await self._expire(first)
 
-    async def _expire(self, name: str) -> None:
+    async def _expire(self, over: Suspension) -> None:
         try:
-            await self.resume(name, "herdsman", "the suspension's time is over")
+            async with self._turn:
+                if self._fleet.suspensions.get(over.bot) is over:  # else a longer one took its place
+                    await self._resume(over.bot, "herdsman", "the suspension's time is over", "")
         except Exception as error:  # noqa: BLE001 - it is tried again soon
-            _LOG.error("bot %s: its suspension could not be ended: %s", name, error)
+            _LOG.error("bot %s: its suspension could not be ended: %s", over.bot, error)
             await self._clock.sleep(_RETRY)
 
     async def suspend(self, name: str, by: str, reason: str, until: float | None, token: str) -> None:
-        """Stop a bot until it is resumed, or until a Unix time."""
+        """Stop a bot until it is resumed, or until a Unix time.
+
+        Raises StoppedLonger where a rule asks for no more than there is: only people may shorten one.
+        """
+        async with self._turn:
+            await self._suspend(name, by, reason, until, token)
+
+    async def _suspend(self, name: str, by: str, reason: str, until: float | None, token: str) -> None:
         self._must_know(name)
         self._must_act()
         now = self._clock.time()
         if until is not None and until <= now:
             raise UsageError("a suspension must end in the future")
+        known = self._fleet.suspensions.get(name)
+        if known is not None and not token and is_rule(by) and _as_long(known, until):
+            raise StoppedLonger(f"it is stopped already, by {known.by}")
         one = Suspension(name, by, reason, now, until)
         entry = AuditEntry(now, by, "suspend", name, reason, token, {"until": until})
 
@@ -94,6 +109,10 @@ class Operator:
 
     async def resume(self, name: str, by: str, reason: str = "", token: str = "") -> None:
         """End a suspension; the bot becomes what git asks for."""
+        async with self._turn:
+            await self._resume(name, by, reason, token)
+
+    async def _resume(self, name: str, by: str, reason: str, token: str) -> None:
         self._must_know(name)
         if name not in self._fleet.suspensions:
             others = self._fleet.suspended(name)
@@ -195,6 +214,11 @@ class Operator:
     def _must_act(self) -> None:
         if self._fleet.recovery:
             raise UsageError(self._fleet.recovery)
+
+
+def _as_long(known: Suspension, until: float | None) -> bool:
+    """Say whether a suspension lasts as long as one until then would, or longer."""
+    return known.until is None or (until is not None and known.until >= until)
 
 
 def how_suspended(name: str, suspension: Suspension) -> str:

@@ -6,7 +6,8 @@ HerdsmanError
 │   └── SearchTooLong      a search that would take too long as it was asked (terminal)
 ├── NotFound               a bot, revision or file that is not there (terminal)
 ├── Conflict               somebody else changed it in between; read again (transient)
-│   └── BotRuns            what is not done under a running bot (transient)
+│   ├── BotRuns            what is not done under a running bot (transient)
+│   └── StoppedLonger      a bot is stopped already for as long as a rule asks for (transient)
 ├── SourceUnavailable      a git repository cannot be reached or read (transient)
 ├── SchedulerUnavailable   the scheduler does not answer (transient)
 ├── SchedulerRefused       the scheduler says no to what we asked (terminal)
@@ -93,6 +94,10 @@ class Conflict(HerdsmanError):
     """The thing changed since it was read (a failed compare-and-set)."""
 
     transient = True
+
+
+class StoppedLonger(Conflict):
+    """A bot is stopped already, for as long as a rule asks for or longer: it is left so."""
 
 
 class BotRuns(Conflict):

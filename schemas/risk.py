@@ -64,8 +64,15 @@ class RiskLimits:
 
 AUTHOR = "risk limit"
 """By whose word a bot is stopped that broke a limit."""
+ALERT_AUTHOR = "alert "
+"""What begins by whose word a bot is stopped that an alert rule stops: its name follows."""
 NO_LIMITS = RiskLimits()
 KINDS = ("daily_loss", "drawdown", "exposure", "order_rate")
+
+
+def is_rule(author: str) -> bool:
+    """Say whether somebody by whose word a bot is stopped is a rule, and no person."""
+    return author == AUTHOR or author.startswith(ALERT_AUTHOR)
 
 
 def risk_errors(document: Document, path: Path, value: Any) -> list[ManifestError]:

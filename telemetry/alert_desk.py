@@ -191,13 +191,17 @@ class AlertDesk:
             for rule, state in zip(watch.rules, watch.states, strict=True)
         ]
 
-    def note(self, bot: str, rule: str, state: AlertState, what: What, text: str) -> Kept | None:
-        """Keep what a person or an action noted of an alert; None where there is no such rule."""
+    def note(self, bot: str, rule: str, what: What, text: str, **changes: object) -> Kept | None:
+        """Keep what a person or an action noted of an alert, as it stands now; None if there is no such rule.
+
+        An alert that is over stays over: what was done by then is noted of it as it is.
+        """
         found = self.engine.state_of(bot, rule)
         if found is None:
             return None
+        one, profile, state = found
+        state = structs.replace(state, **changes)
         self.engine.acknowledge(bot, rule, state)
-        one, profile, _ = found
         kept = self._kept(Moved(one, profile, state, state, self._clock()), what, text)
         self._put(kept)
         return kept
@@ -214,6 +218,10 @@ class AlertDesk:
                 await self.load()
             except HerdsmanError as error:
                 _log.warning("alerts cannot be read yet: %s", error)
+                await asyncio.sleep(LOOK_EVERY)
+            except Exception:  # noqa: BLE001 - nobody would begin this task again
+                _log.exception("alerts cannot be read yet")
+                self._health.count("herdsman_alert_failures_total")
                 await asyncio.sleep(LOOK_EVERY)
         refresh_at = 0.0
         while True:
@@ -303,7 +311,7 @@ class AlertDesk:
         stopped = [state for _, _, state in filter(None, found) if state.action is Doing.DONE]
         if not stopped:
             return
-        if self._hands.stopped_by(bot):
+        if any(stop.holds for stop in self._hands.stops(bot)):
             self._was_stopped.add(bot)
             return
         since = max(state.action_at or 0.0 for state in stopped)

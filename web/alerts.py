@@ -18,7 +18,7 @@ from controller.database.alerts import (
     save_mute,
     trim_alerts,
 )
-from controller.database.audit import add_audit
+from controller.database.audit import acted_since, add_audit
 from controller.records import AuditEntry, KillProgress, Suspension
 from controller.scopes import bot_scope
 from controller.status import BotStatus, Health, Reason
@@ -28,12 +28,11 @@ from schemas.errors import NotFound, UsageError
 from schemas.fleet import Watching
 from schemas.risk import RiskLimits, read_risk
 from telemetry.alert_desk import AlertDesk
-from telemetry.alerts.ports import Kept, Muting, Setup, What
+from telemetry.alerts.ports import Kept, Muting, Setup, Stop, What
 from telemetry.alerts.states import State
 from telemetry.alerts.watch import BotProfile
 
 _TRIM_EVERY = 3600.0
-_AUDIT = 500
 MOST_MUTES = 500
 LONGEST_MUTE = 90 * 86400.0
 _NOT_RUNNING = frozenset(
@@ -75,10 +74,6 @@ class Watched(Protocol):
 
     async def kill(self, scope: str, by: str, reason: str, *, token: str = "") -> KillProgress:
         """Turn the kill switch of a scope on."""
-        ...
-
-    async def audit(self, limit: int = 100) -> list[AuditEntry]:
-        """Return what was done by whom, newest first."""
         ...
 
 
@@ -149,18 +144,22 @@ def _setup(spec: BotSpec, *, running: bool) -> Setup:
 class ControllersHands:
     """Acts through the controller, in whichever process that is."""
 
-    def __init__(self, controller: Watched) -> None:
+    def __init__(self, controller: Watched, database: Database) -> None:
         self._controller = controller
+        self._database = database
 
-    def stopped_by(self, bot: str) -> tuple[str, ...]:
-        """Return by whose word a bot must not run now."""
-        return tuple(one.by for one in self._controller.suspended(bot))
+    def stops(self, bot: str) -> tuple[Stop, ...]:
+        """Return everything that keeps a bot from running now."""
+        own = bot_scope(bot)
+        return tuple(
+            Stop(one.by, one.until, one.kill, one.bot == bot or one.scope == own)
+            for one in self._controller.suspended(bot)
+        )
 
     async def acted_since(self, bot: str, by: str, at: float) -> bool:
         """Say whether a bot was stopped by somebody since a Unix time, whether or not it runs again."""
-        entries = await self._controller.audit(_AUDIT)
         subjects = (bot, bot_scope(bot))
-        return any(one.at >= at - 1 and one.who == by and one.subject in subjects for one in entries)
+        return await self._database.run(lambda connection: acted_since(connection, by, subjects, at - 1))
 
     async def suspend(self, bot: str, by: str, reason: str, until: float | None) -> None:
         """Stop a bot until an operator resumes it, or until a Unix time."""
@@ -187,7 +186,8 @@ class DatabaseAlerts:
 
         rows, mutes = await self._database.run(read)
         found = [_read(row.document) for row in rows if row.state != State.OK]
-        return [one for one in found if one is not None], [_muting.decode(text) for text in mutes]
+        mutings = [_read_muting(text) for text in mutes]
+        return [one for one in found if one is not None], [one for one in mutings if one is not None]
 
     async def keep(self, moved: Sequence[Kept]) -> None:
         """Keep how alerts stand now, and in the history what happened to them."""
@@ -247,6 +247,13 @@ def _read(document: str) -> Kept | None:
         return None  # of another herdsman: what it was is in its log
 
 
+def _read_muting(document: str) -> Muting | None:
+    try:
+        return _muting.decode(document)
+    except msgspec.MsgspecError:
+        return None  # of another herdsman: nobody is kept from being told by what cannot be read
+
+
 class Alerts:
     """What people ask about alerts, and what they note of them."""
 
@@ -281,8 +288,11 @@ class Alerts:
             raise UsageError(f"{rule} of {bot} does not fire now: there is nothing to acknowledge")
         now = self._clock()
         await self._book.audit(AuditEntry(now, by, "alert-ack", f"{bot} {rule}", reason, by))
-        state = msgspec.structs.replace(found[2], acked_by=by, acked_at=now, ack_reason=reason)
-        kept = self.desk.note(bot, rule, state, What.ACKNOWLEDGED, reason)
+        found = self.desk.engine.state_of(bot, rule)  # it may have moved while that was written
+        if found is None or found[2].state is not State.FIRING:
+            raise UsageError(f"{rule} of {bot} is over by now: there is nothing to acknowledge")
+        noted = {"acked_by": by, "acked_at": now, "ack_reason": reason}
+        kept = self.desk.note(bot, rule, What.ACKNOWLEDGED, reason, **noted)
         if kept is None:
             raise NotFound(f"{bot} has no rule {rule} any more")
         return kept

@@ -42,7 +42,7 @@ def make_alerts(telemetry: Telemetry, database: Database, controller: Watched) -
     """Return the alerts of all bots, and the market hours that they follow."""
     hours = MarketHours()
     book = DatabaseAlerts(database, time.time)
-    hands, risks = ControllersHands(controller), EmbeddedRiskStore(telemetry.database)
+    hands, risks = ControllersHands(controller, database), EmbeddedRiskStore(telemetry.database)
     desk = AlertDesk(book, hands, risks, telemetry.health, time.time, hours.is_open)
     bots = Bots(controller)
     desk.setup, desk.fleet, desk.bots = bots.setup, bots.rules, bots.names

@@ -1,5 +1,7 @@
 """Who did what, why and when."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, insert, select
 
 from controller.database.documents import decode_any, encode
@@ -20,6 +22,16 @@ def load_audit(connection: Connection, limit: int) -> list[AuditEntry]:
         AuditEntry(row.at, row.who, row.action, row.subject, row.why, row.token, decode_any(row.details))
         for row in connection.execute(newest)
     ]
+
+
+def acted_since(connection: Connection, who: str, subjects: Sequence[str], since: float) -> bool:
+    """Say whether somebody did something with any of these since a Unix time."""
+    found = (
+        select(audit.c.id)
+        .where(audit.c.at >= since, audit.c.who == who, audit.c.subject.in_(subjects))
+        .limit(1)
+    )
+    return connection.execute(found).first() is not None
 
 
 def restored_from(connection: Connection) -> float | None:

@@ -75,6 +75,24 @@ class Setup:
     rules: tuple[AlertRule, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a bot must not run now; `until` (Unix seconds) None where somebody has to end it.
+
+    `own`: it is about this bot alone, and not about all of an account or of the fleet.
+    """
+
+    by: str
+    until: float | None = None
+    kill: bool = False
+    own: bool = True
+
+    @property
+    def holds(self) -> bool:
+        """Whether the bot stays stopped until somebody has it run again, it and no other."""
+        return self.own and self.until is None
+
+
 class AlertBook(Protocol):
     """Keeps alerts, their history, and mutes. Every method raises HerdsmanError where it cannot."""
 
@@ -102,8 +120,8 @@ class RiskStore(Protocol):
 class Hands(Protocol):
     """Acts on bots, as an operator could."""
 
-    def stopped_by(self, bot: str) -> tuple[str, ...]:
-        """Return by whose word a bot must not run now."""
+    def stops(self, bot: str) -> tuple[Stop, ...]:
+        """Return everything that keeps a bot from running now."""
         ...
 
     async def acted_since(self, bot: str, by: str, at: float) -> bool:
@@ -111,7 +129,10 @@ class Hands(Protocol):
         ...
 
     async def suspend(self, bot: str, by: str, reason: str, until: float | None) -> None:
-        """Stop a bot, until an operator resumes it or until a Unix time."""
+        """Stop a bot, until an operator resumes it or until a Unix time.
+
+        Raises StoppedLonger where it is stopped for as long already.
+        """
         ...
 
     async def kill(self, bot: str, by: str, reason: str) -> None:

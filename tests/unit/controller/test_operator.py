@@ -6,7 +6,7 @@ import pytest
 
 from controller.schedulers.protocol import Phase
 from controller.status import Health, Reason
-from schemas.errors import Conflict, NotFound, UsageError
+from schemas.errors import Conflict, NotFound, StoppedLonger, UsageError
 from tests.unit.controller.examples import NOW, spec
 
 
@@ -35,6 +35,21 @@ async def test_suspended_bot_is_stopped_and_stays_so(running):
         "exchange maintenance",
         "t1",
     )
+
+
+async def test_rule_never_shortens_what_another_suspended(running):
+    """A rule's stop for some time leaves a suspension that lasts longer as it is; people may shorten one."""
+    controller = running.controller
+    soon, later = running.clock.time() + 600, running.clock.time() + 900
+    await controller.suspend("a", "alert soft", "too warm", soon)
+    await controller.suspend("a", "risk limit", "daily loss")
+    for by, until in (("alert soft", later), ("alert hard", None)):
+        with pytest.raises(StoppedLonger, match="stopped already, by risk limit"):
+            await controller.suspend("a", by, "again", until)
+    await running.clock.advance(1000)
+    assert [(one.by, one.until) for one in controller.suspended("a")] == [("risk limit", None)]
+    await controller.suspend("a", "ann", "until lunch", running.clock.time() + 60, token="t1")
+    assert [one.by for one in controller.suspended("a")] == ["ann"]
 
 
 async def test_resumed_bot_is_as_git_asks(running):

@@ -11,7 +11,7 @@ from schemas.errors import NotFound, StoreUnavailable
 from schemas.risk import read_risk
 from telemetry.alert_desk import AlertDesk
 from telemetry.alerts.limits.book import RiskBook
-from telemetry.alerts.ports import Kept, Muting, Setup, What
+from telemetry.alerts.ports import Kept, Muting, Setup, Stop, What
 from telemetry.alerts.states import Doing, State
 from telemetry.alerts.watch import BotProfile
 from telemetry.records import Event, Sample
@@ -59,11 +59,14 @@ class FakeHands:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, ...]] = []
-        self.stopped: dict[str, str] = {}
+        self.stopped: dict[str, Stop] = {}
+        self.pause = asyncio.Event()
+        """Set while the controller answers."""
+        self.pause.set()
         self.trouble: Exception | None = None
         self.acted: set[tuple[str, str]] = set()
 
-    def stopped_by(self, bot: str) -> tuple[str, ...]:
+    def stops(self, bot: str) -> tuple[Stop, ...]:
         return (self.stopped[bot],) if bot in self.stopped else ()
 
     async def acted_since(self, bot: str, by: str, at: float) -> bool:
@@ -72,13 +75,14 @@ class FakeHands:
     async def suspend(self, bot: str, by: str, reason: str, until: float | None) -> None:
         if self.trouble is not None:
             raise self.trouble
+        await self.pause.wait()
         self.asked.append(("suspend", bot, by, reason, "" if until is None else f"{until - NOW:.0f} s"))
-        self.stopped[bot] = by
+        self.stopped[bot] = Stop(by, until)
         self.acted.add((bot, by))
 
     async def kill(self, bot: str, by: str, reason: str) -> None:
         self.asked.append(("kill", bot, by, reason))
-        self.stopped[bot] = by
+        self.stopped[bot] = Stop(by, kill=True)
 
 
 class Service:
@@ -232,7 +236,7 @@ async def test_action_is_done_after_a_restart_but_never_again() -> None:
 async def test_bot_that_is_stopped_already_is_left_so() -> None:
     """An operator's own suspension is not written over, and a bot that is gone is given up."""
     hands = FakeHands()
-    hands.stopped["sma"] = "ann"
+    hands.stopped["sma"] = Stop("ann")
     async with living(Service(Book(), hands, rule(HIGH, action="suspend"))) as service:
         service.value(2)
         await service.until(lambda: service.desk.standing()[0].state.action is Doing.DONE)
@@ -243,6 +247,76 @@ async def test_bot_that_is_stopped_already_is_left_so() -> None:
         service.value(2)
         await service.until(lambda: service.desk.standing()[0].state.action is Doing.GIVEN_UP)
     assert hands.asked == []
+
+
+async def test_stronger_action_takes_the_place_of_a_weaker_one() -> None:
+    """Who is stopped for some time is suspended, or killed, all the same; never the other way round."""
+    hands = FakeHands()
+    rules = (
+        rule(HIGH, "a-soft", action="stop", stop_for="10m"),
+        rule(HIGH, "b-hard", action="suspend"),
+        rule(HIGH, "c-kill", action="kill"),
+        rule(HIGH, "d-soft", action="stop", stop_for="20m"),
+    )
+    async with living(Service(Book(), hands, *rules)) as service:
+        service.value(2)
+        await service.until(lambda: all(one.state.action is Doing.DONE for one in service.desk.standing()))
+        said = [one.state.action_text for one in service.desk.standing()]
+    assert [one[0] for one in hands.asked] == ["suspend", "suspend", "kill"]
+    assert hands.stopped["sma"].kill
+    assert said[3] == "it is stopped already, by alert c-kill"
+
+
+async def test_limit_is_held_though_somebody_stopped_the_bot_for_some_time_or_all_bots() -> None:
+    """What ends by itself, or with all of an account, is no reason not to suspend the bot."""
+    for other in (Stop("ann", NOW + 5), Stop("ann", own=False)):
+        hands = FakeHands()
+        hands.stopped["sma"] = other
+        async with living(Trader(Book(), hands, BotTrading("sma"))) as service:
+            service.equity(10_000)
+            await service.looked()
+            service.equity(9_400)
+            await service.until(lambda service=service: service.limit.state.action is Doing.DONE)
+            assert [one[:3] for one in hands.asked] == [("suspend", "sma", "risk limit")]
+            hands.stopped["sma"] = Stop("risk limit")
+            service.attend(running=False)
+            await service.until(lambda service=service: "sma" in service.desk._was_stopped)
+            assert service.limit.state.state is State.FIRING
+
+
+async def test_action_that_is_done_after_the_alert_was_over_leaves_it_over() -> None:
+    """It is noted as done; what breaks the rule next fires and acts as ever."""
+    hands, book = FakeHands(), Book()
+    hands.pause.clear()
+    async with living(Service(book, hands, rule(HIGH, action="suspend"))) as service:
+        service.value(2)
+        await service.until(lambda: bool(service.told))
+        service.value(0)
+        hands.pause.set()
+        await service.until(lambda: len(book.past) == 3)
+        assert [one.what for one in book.past] == [What.FIRED, What.RECOVERED, What.ACTED]
+        assert book.past[2].state.state is service.desk.standing()[0].state.state is State.OK
+        hands.stopped.clear()
+        service.value(0)
+        service.value(3)
+        await service.until(lambda: len(hands.asked) == 2)
+
+
+async def test_alerts_that_cannot_be_read_for_any_reason_are_read_later() -> None:
+    """A mistake in what was kept ends the following of alerts as little as a store that is away."""
+    book = Book()
+    load, wrong = book.load, [ValueError("of another release")]
+
+    async def load_later() -> tuple[list[Kept], list[Muting]]:
+        if wrong:
+            raise wrong.pop()
+        return await load()
+
+    book.load = load_later  # type: ignore[method-assign]
+    async with living(Service(book, FakeHands(), rule(HIGH))) as service:
+        service.value(2)
+        await service.until(lambda: bool(service.told))
+    assert not wrong
 
 
 async def test_mute_hides_an_alert_until_its_end() -> None:

@@ -1,0 +1,43 @@
+"""Alerts in the database that all processes share."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from controller.database import Database
+from controller.database.alerts import save_mute
+from controller.database.audit import add_audit
+from controller.records import AuditEntry
+from tests.fakes.controller import FakeController
+from web.alerts import ControllersHands, DatabaseAlerts
+
+NOW = 1_760_000_000.0
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = await Database.open(str(tmp_path / "herdsman.sqlite"))
+    yield opened
+    await opened.close()
+
+
+async def test_mute_that_cannot_be_read_is_passed_over(database: Database) -> None:
+    """One that another release wrote keeps nobody from learning how alerts stand."""
+    book = DatabaseAlerts(database, lambda: NOW)
+    await database.run(lambda connection: save_mute(connection, "m1", NOW + 60, '{"id": 7}'))
+    assert await book.load() == ([], [])
+
+
+async def test_action_of_an_earlier_life_is_found_however_much_was_done_since(database: Database) -> None:
+    """What a rule did to the bot is found by its author and time; an earlier act, or another's, is not it."""
+
+    def write(count: int, who: str, subject: str, at: float) -> AuditEntry:
+        return AuditEntry(at + count, who, "suspend", subject, "", "")
+
+    entries = [write(0, "alert one", "sma", NOW), *(write(n, "ann", "other", NOW) for n in range(600))]
+    await database.run(lambda connection: [add_audit(connection, entry) for entry in entries])
+    hands = ControllersHands(FakeController(), database)
+    assert await hands.acted_since("sma", "alert one", NOW)
+    assert not await hands.acted_since("sma", "alert one", NOW + 10)
+    assert not await hands.acted_since("other", "alert one", NOW)

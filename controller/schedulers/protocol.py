@@ -252,7 +252,7 @@ class Scheduler(Protocol):
         """Ask a job without any fleet's mark to stop; say whether no copy of it can live any more.
 
         `expected` is its token as it was looked at: no other is stopped. Raises Conflict where it has changed
-        since, SchedulerRefused where it is some fleet's or herdsman's own.
+        since, or is gone: nobody can tell then. SchedulerRefused where it is some fleet's or herdsman's own.
         """
         ...
 

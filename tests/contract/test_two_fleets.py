@@ -96,7 +96,10 @@ async def test_two_fleets_with_the_same_bots_never_touch_each_other(
 
 
 async def test_a_job_is_ended_by_its_token_and_only_dead_when_its_node_says_so(harness: NomadHarness) -> None:
-    """A changed job is left alone; the right one is stopped, kept as stopped, and others like it run on."""
+    """A changed job is left alone; the right one is stopped, kept as stopped, and others like it run on.
+
+    Of one that was purged a life of herdsman that has just begun does not say that it has ended.
+    """
     name, near = f"{harness.fleet}-momentum", f"{harness.fleet}-momentum-2"
     token, _ = await add_job(harness, name), await add_job(harness, near)
     with pytest.raises(Conflict, match="changed since it was looked at"):
@@ -119,6 +122,11 @@ async def test_a_job_is_ended_by_its_token_and_only_dead_when_its_node_says_so(h
     kept = await asyncio.to_thread(harness.agent.get, f"job/{name}")
     assert kept["Stop"]
     assert await alive(harness, near)
+    await harness._send("DELETE", f"job/{near}?purge=true")
+    begun = NomadScheduler(NomadSettings(harness.fleet, address=harness.agent.address), *harness.bundles)
+    with pytest.raises(Conflict, match="look at their node yourself"):
+        await begun.end_other(near, token)
+    await begun.close()
 
 
 async def test_the_runs_of_a_periodic_job_end_with_it(harness: NomadHarness) -> None:

@@ -110,7 +110,7 @@ class FakeScheduler:
         self._call("end_other")
         found = self.strangers.get(job)
         if found is None:
-            return True
+            raise Conflict(f"{job} was purged before the end of its copies was seen")
         if found.status != STOPPED:
             if found.token != expected:
                 raise Conflict(f"{job} was changed in between")
@@ -260,12 +260,9 @@ class FakeScheduler:
         del self.jobs[name]
         self._announce(name)
 
-    def end_stranger(self, job: str, *, purged: bool = False) -> None:
-        """Let the last copy of another's job end; `purged`: somebody also made Nomad forget the job."""
-        if purged:
-            del self.strangers[job]
-        else:
-            self.strangers[job] = replace(self.strangers[job], copies=0)
+    def end_stranger(self, job: str) -> None:
+        """Let the last copy of another's job end."""
+        self.strangers[job] = replace(self.strangers[job], copies=0)
 
     def add_foreign(self, name: str, fleet: str) -> None:
         seen = ObservedBot(name, fleet, "foreign", "other", self._token(), Phase.RUNNING)

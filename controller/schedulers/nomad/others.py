@@ -1,7 +1,7 @@
 """Jobs that are not ours and must not run beside our bots: whether their copies are dead."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -45,28 +45,16 @@ async def has_ended(api: Listings, job: str) -> bool:
     return not any(may_live(item, known) for item in placements if is_of(item.job, job))
 
 
-class Ends:
-    """Which of nobody's jobs had a copy alive when they were looked at last."""
+def forgotten(job: str) -> Conflict:
+    """Return what is raised for a job that is gone: Nomad forgot its copies with it, and nobody else knows.
 
-    def __init__(self, api: Listings) -> None:
-        self._api = api
-        self._alive: set[str] = set()
-
-    def note(self, jobs: Iterable[JobRecord]) -> None:
-        """Take note of jobs that are listed: which of them have a copy alive."""
-        self._alive.update(job.id for job in jobs if job.active)
-
-    async def seen(self, job: str, *, purged: bool) -> bool:
-        """Say whether no copy can live any more. Raises Conflict for a purged one: nobody can tell then."""
-        if purged and job in self._alive:
-            raise Conflict(
-                f"the job {job} was purged before the end of its copies was seen, and Nomad has forgotten "
-                "them: look at their node yourself. Once nothing of it lives, suspend the bot that takes "
-                "its place, take that back with herdsman adopt BOT --cancel --beside, and resume it"
-            )
-        ended = await has_ended(self._api, job)
-        (self._alive.discard if ended else self._alive.add)(job)
-        return ended
+    That this life of herdsman never saw one alive says nothing: another may have asked them to end.
+    """
+    return Conflict(
+        f"the job {job} was purged before the end of its copies was seen, and Nomad has forgotten "
+        "them: look at their node yourself. Once nothing of it lives, suspend the bot that takes "
+        "its place, take that back with herdsman adopt BOT --cancel --beside, and resume it"
+    )
 
 
 class OtherInstallations:

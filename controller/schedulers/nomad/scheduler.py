@@ -40,7 +40,7 @@ from controller.schedulers.nomad.observing import (
     out_of_reach,
     schedule_of,
 )
-from controller.schedulers.nomad.others import Ends, OtherInstallations
+from controller.schedulers.nomad.others import OtherInstallations, forgotten, has_ended
 from controller.schedulers.nomad.ownership import check_nobodys, other_job, placed_by
 from controller.schedulers.nomad.reading import (
     META_BOT,
@@ -102,7 +102,6 @@ class NomadScheduler:
         self._api = NomadApi(settings)
         self._known = Knowledge(settings.prefix)
         self._others = OtherInstallations(self._api, settings.fleet)
-        self._ends = Ends(self._api)
 
     @property
     def kind(self) -> str:
@@ -285,23 +284,23 @@ class NomadScheduler:
         """List every job of the namespace but those with an id of ours, runs left out."""
         ours = self._settings.prefix
         jobs = [job for job in await self._api.jobs("") if not job.parent and not job.id.startswith(ours)]
-        self._ends.note(jobs)
         return sorted((other_job(job) for job in jobs), key=lambda one: one.id)
 
     async def end_other(self, job: str, expected: str) -> bool:
         """Register a job as stopped by compare-and-set, stop its runs, look whether its copies have ended."""
         found = await self._api.job(job)
-        if found is not None:
-            check_nobodys(found)
-            if not found.get("Stop"):
-                if str(found["JobModifyIndex"]) != expected:
-                    raise Conflict(
-                        f"the job {job} was changed since it was looked at, so it runs on, and the bot that "
-                        "is to take its place waits: look at it again with `herdsman adopt`"
-                    )
-                await self._api.register({**found, "Stop": True}, int(expected))
-            await self._stop_runs(job)
-        return await self._ends.seen(job, purged=found is None)
+        if found is None:
+            raise forgotten(job)
+        check_nobodys(found)
+        if not found.get("Stop"):
+            if str(found["JobModifyIndex"]) != expected:
+                raise Conflict(
+                    f"the job {job} was changed since it was looked at, so it runs on, and the bot that "
+                    "is to take its place waits: look at it again with `herdsman adopt`"
+                )
+            await self._api.register({**found, "Stop": True}, int(expected))
+        await self._stop_runs(job)
+        return await has_ended(self._api, job)
 
     async def recall_state(self, name: str, place: StatePlace) -> None:
         """Write it into the bot's variable, where there is none yet."""

@@ -152,8 +152,7 @@ async def test_nothing_is_kept_apart_of_a_job_that_has_ended(cluster):
         assert (await controller.adopting.adoptable()).waiting == ()
 
 
-@pytest.mark.parametrize("purged", [False, True])
-async def test_an_adoption_is_not_taken_back_while_the_job_is_ending(cluster, purged):
+async def test_an_adoption_is_not_taken_back_while_the_job_is_ending(cluster):
     """Whatever keeps the bot from starting meanwhile: a copy that is asked to end may live for long."""
     cluster.scheduler.slow_stops = True
     async with cluster.life() as controller:
@@ -171,8 +170,32 @@ async def test_an_adoption_is_not_taken_back_while_the_job_is_ending(cluster, pu
         await cluster.clock.advance(300)
         assert "a" not in cluster.scheduler.jobs
         await controller.suspend("a", "ada", "wait")
-        cluster.scheduler.end_stranger("momentum", purged=purged)
+        cluster.scheduler.end_stranger("momentum")
         await cancel("a", "ada", "")
+        await controller.resume("a", "ada")
+        await cluster.clock.advance(300)
+        assert cluster.scheduler.log == [("end", "momentum"), ("apply", "a")]
+
+
+async def test_a_job_that_was_purged_between_two_lives_has_not_ended(cluster):
+    """Nobody saw the end of its copy, which may live: the bot starts only where an operator says so."""
+    cluster.scheduler.slow_stops = True
+    async with cluster.life() as controller:
+        await controller.adopting.adopt("a", "momentum", "7", "ada", "why")
+        cluster.source.push([spec("a")], 1)
+        controller.request_pass("push")
+        await cluster.until(lambda: ("end", "momentum") in cluster.scheduler.log)
+    del cluster.scheduler.strangers["momentum"]
+    async with cluster.life() as controller:
+        controller.request_pass("push")
+        await cluster.clock.advance(300)
+        assert "a" not in cluster.scheduler.jobs
+        status = next(one for one in controller.statuses() if one.name == "a")
+        assert "purged before the end" in status.message
+        await controller.suspend("a", "ada", "its node was looked at")
+        with pytest.raises(Conflict, match="purged before the end"):
+            await controller.adopting.cancel("a", "ada", "")
+        await controller.adopting.cancel("a", "ada", "", beside=True)
         await controller.resume("a", "ada")
         await cluster.clock.advance(300)
         assert cluster.scheduler.log == [("end", "momentum"), ("apply", "a")]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from controller.schedulers.nomad.job import lease_path
-from controller.schedulers.nomad.others import Ends, OtherInstallations
+from controller.schedulers.nomad.others import OtherInstallations
 from controller.schedulers.nomad.ownership import twins
 from controller.schedulers.nomad.reading import (
     META_BOT,
@@ -26,9 +26,6 @@ def job(fleet=THEIRS, bot="a", **fields):
     values = {"parent": "", "modify_index": 1, "stopped": False, "status": "running", "periodic": False}
     meta = {META_FLEET: fleet, META_BOT: bot}
     return JobRecord(**{"id": f"{fleet}.{bot}", "meta": meta, "active": 0, "queued": 0, **values, **fields})
-
-
-NOBODYS = job("", "", id=ALIVE.job, active=1)
 
 
 class FakeListings:
@@ -92,23 +89,6 @@ async def test_a_twin_that_was_purged_while_nobody_looked_is_seen_by_its_lease()
         await others.refuse_a_second("a.b")
     cluster.leases[lease] = False
     await others.refuse_a_second("a.b")
-
-
-async def test_nobody_knows_the_end_of_a_copy_whose_job_was_purged_meanwhile():
-    """A job whose copies were never seen alive, or were seen to end, may be purged."""
-    cluster = FakeListings()
-    ends, job = Ends(cluster), NOBODYS.id
-    assert not await ends.seen(job, purged=False)
-    cluster.alive = []
-    with pytest.raises(Conflict, match="--cancel --beside"):
-        await ends.seen(job, purged=True)
-    assert await ends.seen(job, purged=False)
-    assert await ends.seen(job, purged=True)
-    ends.note([replace(NOBODYS, active=0)])
-    assert await ends.seen(job, purged=True)
-    ends.note([NOBODYS])
-    with pytest.raises(Conflict, match="look at their node yourself"):
-        await ends.seen(job, purged=True)
 
 
 async def test_a_stopped_twin_does_not_hide_one_that_runs():

@@ -1,10 +1,14 @@
-"""A file that SQLite finds damaged: it is set aside whole, so that what bots print goes on into a new one."""
+"""A file that SQLite finds damaged: it is set aside whole, so that what bots print goes on into a new one.
+
+An index of texts that does not agree with itself is no such damage: it is made of what is in the file.
+"""
 
 import sqlite3
 import time
 from pathlib import Path
 
 _SIGNS = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_SIGNS_OF_INDEX = ("invalid fts5 file format", "vtable constructor failed: events_text_")
 _MARK = ".damaged-"
 _BESIDE = ("", "-wal", "-shm")
 
@@ -12,7 +16,13 @@ _BESIDE = ("", "-wal", "-shm")
 def is_damage(error: BaseException) -> bool:
     """Say whether an error means that the file itself is damaged, and not that the disk is full, say."""
     code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _SIGNS
+    return code is not None and code & 0xFF in _SIGNS and code != sqlite3.SQLITE_CORRUPT_VTAB
+
+
+def is_damage_of_index(error: BaseException) -> bool:
+    """Say whether an error means that an index of texts is damaged, and nothing that it is made of."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_CORRUPT_VTAB or str(error).startswith(_SIGNS_OF_INDEX)
 
 
 def set_aside(path: Path) -> Path:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from schemas.errors import SearchTooLong, StoreUnavailable
-from telemetry.embedded.damage import is_damage, set_aside
+from telemetry.embedded.damage import is_damage, is_damage_of_index, set_aside
+from telemetry.embedded.indexing import drop_index
 from telemetry.embedded.retention import Retention, RetentionWork
 from telemetry.embedded.schema import FROM_1, SCHEMA_VERSION, TABLES
 
@@ -46,8 +47,10 @@ class TelemetryDatabase:
         self.retention = retention or Retention()
         self._behind: list[Work[bool]] = [RetentionWork(self.retention, self._forget_ids).work]
         self._tables: list[str] = []
-        self._failed: list[Work[bool]] = []
-        """Work behind that failed by a mistake: said once."""
+        self._failed: set[tuple[Work[bool], object]] = set()
+        """Work behind that failed, and by what kind of error: said once."""
+        self._found: sqlite3.Error | None = None
+        """Damage of the index of texts that a search met: the writer's to mend."""
         self._readers = ThreadPoolExecutor(_READERS, "telemetry-reader")
         self._searchers = ThreadPoolExecutor(_SEARCHERS, "telemetry-searcher")
         self._local = threading.local()
@@ -133,19 +136,25 @@ class TelemetryDatabase:
         try:
             connection.execute("BEGIN")
             return work(connection)
-        except sqlite3.OperationalError as error:
-            if "interrupted" in str(error):
-                raise SearchTooLong(
-                    f"the search took more than {SEARCH_LIMIT:.0f} s and was given up: narrow the time, or "
-                    "name a bot, a program or a level"
-                ) from error
-            raise StoreUnavailable(f"the embedded store {self.path} cannot be read: {error}") from error
         except sqlite3.Error as error:
-            raise StoreUnavailable(f"the embedded store {self.path} cannot be read: {error}") from error
+            raise self._of_search(error) from error
         finally:
             connection.set_progress_handler(None, 0)
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+
+    def _of_search(self, error: sqlite3.Error) -> SearchTooLong | StoreUnavailable:
+        if isinstance(error, sqlite3.OperationalError) and "interrupted" in str(error):
+            return SearchTooLong(
+                f"the search took more than {SEARCH_LIMIT:.0f} s and was given up: narrow the time, or "
+                "name a bot, a program or a level"
+            )
+        if is_damage_of_index(error):
+            self._found = error
+            return StoreUnavailable(
+                f"the index of texts in {self.path} is damaged ({error}): it is made anew, search again"
+            )
+        return StoreUnavailable(f"the embedded store {self.path} cannot be read: {error}")
 
     def _write(self) -> None:
         more = False
@@ -170,19 +179,50 @@ class TelemetryDatabase:
     def _work_behind(self) -> bool:
         """Do one round of the work behind, each piece in its own transaction; True where more is to do."""
         more = False
+        found, self._found = self._found, None
+        if found is not None:
+            self._index_anew(found)
         for work in self._behind:
             if not self._jobs.empty():
                 return True
-            try:
-                with self._transaction():
-                    more = work(self._connection) or more
-            except sqlite3.Error:
-                return False  # a full disk, say: the next round tries again
-            except Exception:  # noqa: BLE001 - a mistake there must not end the thread that all writes wait for
-                if work not in self._failed:
-                    self._failed.append(work)
-                    _log.exception("work behind the writes of %s failed", self.path)
+            more = self._piece(work) or more
         return more
+
+    def _piece(self, work: Work[bool]) -> bool:
+        """Do one piece; where it fails the next round tries again, and other work goes on."""
+        try:
+            with self._transaction():
+                return work(self._connection)
+        except Exception as error:  # noqa: BLE001 - nothing there may end the thread that all writes wait for
+            kind = (work, getattr(error, "sqlite_errorcode", type(error)))
+            if kind not in self._failed:
+                self._failed.add(kind)
+                _log.exception("work behind the writes of %s failed; it is tried again", self.path)
+            return self._mended(error)
+
+    def _mended(self, error: Exception) -> bool:
+        """Do away with the damage that an error tells of; False where it tells of none, or that fails."""
+        if is_damage_of_index(error):
+            return self._index_anew(error)
+        return is_damage(error) and self._begin_anew(error)
+
+    def _index_anew(self, error: Exception) -> bool:
+        """Drop the damaged index of texts, which is then made anew behind the writes."""
+        try:
+            with self._transaction():
+                dropped = drop_index(self._connection)
+        except sqlite3.Error:
+            _log.exception("the index of texts in %s is damaged and cannot be dropped", self.path)
+            return False
+        self._forget_ids()
+        if dropped:
+            _log.error(
+                "the index of texts in %s is damaged (%s): it is made anew of the events, which are whole; "
+                "until then searches for words read the events themselves and are slow",
+                self.path,
+                error,
+            )
+        return dropped
 
     def _run(self, jobs: list[tuple[Work[object], Future[object]]]) -> None:
         """Run jobs in one transaction; where one fails, run each in its own, so that only it fails."""
@@ -190,7 +230,7 @@ class TelemetryDatabase:
             with self._transaction():
                 results = [work(self._connection) for work, _ in jobs]
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the asker's to see
-            if is_damage(error) and self._begin_anew(error):
+            if self._mended(error):
                 self._run(jobs)
                 return
             if len(jobs) > 1:

@@ -2,7 +2,7 @@
 
 Two marks say up to which event that is done. Each moves in the transaction of the work that it stands for,
 so that after a crash nothing is left out and nothing is done twice. Searches read what no mark has reached
-as it is.
+as it is. An index that is damaged is dropped, its mark set back, and so made anew.
 """
 
 import sqlite3
@@ -91,10 +91,13 @@ class EventIndex:
             _count(connection, counted, until)
             _move(connection, _LABELLED, until)
             return until
-        until = min(indexed + _AT_ONCE, self._last)
-        _count(connection, indexed, until)
+        if indexed < counted:  # the index was dropped, and is made anew
+            until = min(indexed + _AT_ONCE, counted)
+        else:
+            until = min(indexed + _AT_ONCE, self._last)
+            _count(connection, indexed, until)
+            _move(connection, _LABELLED, until)
         self._index(connection, indexed, until)
-        _move(connection, _LABELLED, until)
         _move(connection, _INDEXED, until)
         return until
 
@@ -146,6 +149,38 @@ class EventIndex:
             "INSERT INTO text_parts VALUES (?, ?, ?, ?, ?)", (part.number, after, after, low, high)
         )
         return part
+
+
+def drop_index(connection: sqlite3.Connection) -> bool:
+    """Drop the index of texts, which is made anew behind; False where there is none."""
+    found = connection.execute(
+        "SELECT name FROM sqlite_master WHERE name GLOB 'events_text_*' AND sql LIKE 'CREATE VIRTUAL TABLE%'"
+    ).fetchall()
+    for (table,) in found:
+        _drop_table(connection, table)
+    connection.execute("DELETE FROM text_parts")
+    connection.execute("DELETE FROM text_slices")
+    (first,) = connection.execute("SELECT min(n) FROM events").fetchone()
+    _move(connection, _INDEXED, (first or 1) - 1)
+    return bool(found)
+
+
+def _drop_table(connection: sqlite3.Connection, table: str) -> None:
+    try:
+        connection.execute(f"DROP TABLE {table}")
+    except sqlite3.Error:
+        _drop_unopened(connection, table)
+
+
+def _drop_unopened(connection: sqlite3.Connection, table: str) -> None:
+    """Drop a part of the index that is too damaged to be opened: its name, and its own tables."""
+    connection.execute("PRAGMA writable_schema = ON")
+    try:
+        connection.execute("DELETE FROM sqlite_master WHERE name = ?", (table,))
+    finally:
+        connection.execute("PRAGMA writable_schema = RESET")
+    for kept in ("data", "idx", "docsize", "config"):
+        connection.execute(f"DROP TABLE IF EXISTS {table}_{kept}")
 
 
 def parts(connection: sqlite3.Connection) -> list[Part]:

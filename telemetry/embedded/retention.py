@@ -62,9 +62,9 @@ class RetentionWork:
                 return False
             self._next = time.monotonic() + _EVERY
             self._steps = self._round(connection)
-        step = self._steps[-1]
-        if not step(connection):
-            self._steps.pop()
+        step = self._steps.pop()  # one that fails is left to the next round, and holds up no other
+        if step(connection):
+            self._steps.append(step)
         return bool(self._steps)
 
     def _round(self, connection: sqlite3.Connection) -> list[Callable[[sqlite3.Connection], bool]]:

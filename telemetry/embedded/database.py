@@ -58,6 +58,8 @@ class TelemetryDatabase:
         self._closed = False
         self._life = 0
         """How many files were set aside since the start."""
+        self._missing = False
+        """Whether a file was set aside, and the new one was not opened yet: each write tries to."""
         self._connection = _opened(path)
         self._thread = threading.Thread(target=self._write, name="telemetry-writer", daemon=True)
         self._thread.start()
@@ -178,6 +180,8 @@ class TelemetryDatabase:
 
     def _work_behind(self) -> bool:
         """Do one round of the work behind, each piece in its own transaction; True where more is to do."""
+        if self._missing:
+            return False
         more = False
         found, self._found = self._found, None
         if found is not None:
@@ -246,6 +250,8 @@ class TelemetryDatabase:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
+        if self._missing:
+            self._open_anew()
         if self._connection.in_transaction:  # a rollback failed, on a broken disk say
             self._connection.execute("ROLLBACK")
         self._connection.execute("BEGIN IMMEDIATE")
@@ -260,20 +266,29 @@ class TelemetryDatabase:
             raise
 
     def _begin_anew(self, error: Exception) -> bool:
-        """Set the damaged file aside and write on into a new one; False where that is not possible."""
+        """Set the damaged file aside, so that a new one is written; False where that is not possible."""
         self._connection.close()
         try:
             _set_aside(self.path, error)
-            self._connection = _opened(self.path)
-            for statement in self._tables:
-                self._connection.execute(statement)
-        except (OSError, StoreUnavailable):
+        except OSError:
             _log.exception("%s is damaged and cannot be set aside", self.path)
             self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             return False
+        self._missing = True
+        return True
+
+    def _open_anew(self) -> None:
+        """Begin a file in the place of one that was set aside. Raises StoreUnavailable."""
+        connection = _opened(self.path)
+        try:
+            for statement in self._tables:
+                connection.execute(statement)
+        except sqlite3.Error as error:
+            connection.close()
+            raise StoreUnavailable(f"the embedded store {self.path} cannot be opened: {error}") from error
+        self._connection, self._missing = connection, False
         self._life += 1
         self._forget_ids()
-        return True
 
     def _forget_ids(self) -> None:
         for forget in self._forget:

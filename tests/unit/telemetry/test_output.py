@@ -1,6 +1,7 @@
 """What the intake writes by: events and samples together, and the thread that writes them."""
 
 import asyncio
+import resource
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -158,7 +159,7 @@ async def test_who_gives_up_does_not_end_the_writer(node: Node) -> None:
     await asyncio.sleep(0)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         assert await node.database.write(lambda connection: 5) == 5
 
 
@@ -174,7 +175,7 @@ async def test_a_mistake_behind_the_writes_does_not_end_the_writer(
 
     node.database.behind(fail)
     await eventually(lambda: len(tried) > 1)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         assert await node.database.write(lambda connection: 5) == 5
     assert caplog.text.count("work behind the writes of") == 1
 
@@ -224,6 +225,23 @@ async def test_a_file_that_is_damaged_while_it_is_written_is_set_aside(node: Nod
     await damage_all(node.database)
     await node.output.keep([event(9999)], samples(2))
     assert [one.id for one in await node.stored()] == ["a1/stdout/0/9999"]
+    assert len(damaged_files(node.database.path)) == 1
+
+
+async def test_a_new_file_that_cannot_be_opened_is_opened_at_a_later_write(node: Node) -> None:
+    """Where a damaged file is set aside and nothing can be opened, what waits is refused, until it can."""
+    await node.output.keep([event(number, "x" * 500) for number in range(2000)], samples(1))
+    await damage_all(node.database)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="cannot be opened"):
+                await node.output.keep([event(1)], samples(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    await node.output.keep([event(2)], samples(3))
+    assert [one.id for one in await node.stored()] == ["a1/stdout/0/2"]
     assert len(damaged_files(node.database.path)) == 1
 
 

@@ -6,6 +6,7 @@ and nothing is done, that is not kept first, so that a restart neither forgets a
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -231,7 +232,7 @@ class AlertDesk:
                 if everyone:
                     refresh_at = time.monotonic() + REFRESH_EVERY
                 await self.refresh(everyone=everyone)
-                self._look_at_limits()
+                await self._look_at_limits()
                 await self.flush()
                 await self._look_at_figures()
                 if time.monotonic() >= self._keep_at:
@@ -253,6 +254,7 @@ class AlertDesk:
         for one in kept:
             self._known.setdefault(one.bot, {})[one.rule] = one
         self._books = await self._risks.load()
+        self.guard.restore(await self._risks.load_accounts())
         self.ready = True
 
     async def refresh(self, *, everyone: bool = False) -> None:
@@ -274,6 +276,7 @@ class AlertDesk:
         if everyone:
             self._end_unknown()
             self._unmute()
+            self.guard.settle()
             self.complete = True
 
     async def flush(self) -> None:
@@ -292,11 +295,17 @@ class AlertDesk:
                 self.acting.want(one)
             self.told(batch)
 
-    def _look_at_limits(self) -> None:
+    async def _look_at_limits(self) -> None:
         """Hold what bots' lines came to against their limits; what breaks one acts once it is kept."""
         bots, self.guard.touched = self.guard.touched, set()
-        for bot in bots:
+        for count, bot in enumerate(bots, 1):
             self._try(bot, lambda bot=bot: self._look_at_limit(bot))  # type: ignore[misc]
+            if count % _FIGURES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        for key in self.guard.moved_accounts():
+            look = functools.partial(self.guard.look_at_account, key, self._clock())
+            self._try(f"the account {key[0]}", look)
+            await asyncio.sleep(0)
 
     def _look_at_limit(self, bot: str) -> None:
         trading, profile = self.trading(bot)
@@ -304,6 +313,15 @@ class AlertDesk:
             self.guard.touched.add(bot)
             return
         self.guard.look(bot, trading, profile, self._clock())
+
+    def _release(self, bot: str, now: float) -> None:
+        """Have limits break anew that are broken and stop their bot now, and never did."""
+        for name in self.guard.latched(bot):
+            found = self.engine.state_of(bot, name)
+            if found is None or found[0].action is Action.NOTIFY:
+                continue
+            if found[2].action in (Doing.NONE, Doing.GIVEN_UP):
+                self.guard.release(bot, name, now)
 
     def _arm(self, bot: str) -> None:
         """Count a bot's limits anew, once an operator has resumed what one of them stopped."""
@@ -324,10 +342,12 @@ class AlertDesk:
         """Keep the books of the limits that moved. Raises StoreUnavailable."""
         bots, self.guard.unkept = self.guard.unkept, set()
         books = [self.guard.bots[bot].book for bot in bots if bot in self.guard.bots]
+        accounts = self.guard.unkept_accounts()
         try:
-            await self._risks.save(books)
+            await self._risks.save(books, accounts)
         except HerdsmanError:
             self.guard.unkept |= bots
+            self.guard.keep_again(accounts)
             raise
 
     async def _look_at_figures(self) -> None:
@@ -364,6 +384,7 @@ class AlertDesk:
             if state.state is State.FIRING:
                 self.guard.latch(bot, name)
         self.engine.set_bot(found.profile, rules, now, before)
+        self._release(bot, now)
         self._arm(bot)
         self._setups[bot] = (found, self._fleet_rules)
         for kept in self._earlier(bot, before):

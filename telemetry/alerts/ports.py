@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from schemas.alert_rules import AlertRule
 from telemetry.alerts.limits.book import RiskBook
+from telemetry.alerts.limits.together import Together
 from telemetry.alerts.states import AlertState
 from telemetry.alerts.watch import BotProfile
 
@@ -106,14 +107,18 @@ class AlertBook(Protocol):
 
 
 class RiskStore(Protocol):
-    """Keeps what is known of bots for their limits. Raises StoreUnavailable."""
+    """Keeps what is known of bots and accounts for their limits. Raises StoreUnavailable."""
 
     async def load(self) -> dict[str, RiskBook]:
         """Return what was kept, by bot."""
         ...
 
-    async def save(self, books: Sequence[RiskBook]) -> None:
-        """Keep the books of bots over those of before."""
+    async def load_accounts(self) -> list[Together]:
+        """Return what was kept of accounts."""
+        ...
+
+    async def save(self, books: Sequence[RiskBook], accounts: Sequence[Together]) -> None:
+        """Keep the books of bots and accounts over those of before: all of them, or none."""
         ...
 
 

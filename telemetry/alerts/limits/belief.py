@@ -77,6 +77,11 @@ class Freshness(Struct):
     arrived: float | None = None
     printed: float = 0.0
 
+    @property
+    def lag(self) -> float:
+        """How many seconds the bot's clock is behind, as far as its lines say: 0 where it is right."""
+        return self.arrived - self.printed if self.arrived is not None else 0.0
+
     def take(self, printed: float, now: float) -> bool:
         """Take when a line was printed, by its own word; say whether it is of now."""
         if now - printed <= FRESH:

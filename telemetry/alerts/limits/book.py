@@ -1,7 +1,8 @@
 """All that is kept of one bot for its limits: its parts, the orders of a minute, since when it is armed."""
 
+import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -17,32 +18,49 @@ MINUTE = 60.0
 _MOST_ORDERS = 20_000
 _MOST_IDS = 20_000
 _MOST_PARTS = 100
+_FORGOTTEN_AFTER = 3600.0
+"""Seconds after which an order's id, not told of meanwhile, is another order's."""
+_SENT = frozenset({"submitted", "accepted", "rejected"})
+_ENDED = frozenset({"filled", "canceled", "expired", "rejected"})
+_FILLED = frozenset({"filled", "partially_filled"})
 
 
 class Orders:
-    """The orders of the last minute: each id counts once."""
+    """The orders that were sent in the last minute: each counts once.
+
+    A line of an order that has ended, or rests, says nothing of when it was sent. An id counts again where a
+    new process of the bot, or the bot after the order's end, uses it again.
+    """
 
     __slots__ = ("_ids", "times")
 
     def __init__(self) -> None:
-        self._ids: dict[str, None] = {}
+        self._ids: dict[str, tuple[float, bool]] = {}
+        """When each was told of last, and whether it has ended."""
         self.times: deque[float] = deque(maxlen=_MOST_ORDERS)
 
-    def take(self, event: Event, at: float) -> None:
-        """Take an order's line."""
-        identity = text_of(event.data, "order_id")
-        if not identity or identity in self._ids:
+    def take(self, event: Event, at: float, sent: Collection[str]) -> None:
+        """Take an order's line; `sent`: the statuses that say that it was sent."""
+        identity, status = text_of(event.data, "order_id"), text_of(event.data, "status")
+        if not identity:
             return
-        self._ids[identity] = None
+        seen, over = self._ids.pop(identity, (-math.inf, False))
+        new = at - seen > _FORGOTTEN_AFTER or (over and status == "submitted")
+        self._ids[identity] = (at, status in _ENDED or (over and not new))
         if len(self._ids) > _MOST_IDS:
             del self._ids[next(iter(self._ids))]
-        self.times.append(at)
+        if new and status in sent:
+            self.times.append(at)
 
-    def rate(self, now: float) -> int:
-        """Return how many were sent in the last minute."""
+    def begin(self, at: float) -> None:
+        """Forget the ids of before: a new process numbers its orders as it likes."""
+        self._ids = {name: known for name, known in self._ids.items() if known[0] >= at}
+
+    def rate(self, now: float, since: float = 0.0) -> int:
+        """Return how many were sent in the last minute, and since a Unix time."""
         while self.times and self.times[0] <= now - MINUTE:
             self.times.popleft()
-        return len(self.times)
+        return len(self.times) if since <= now - MINUTE else sum(one > since for one in self.times)
 
 
 class RiskBook(Struct):
@@ -53,6 +71,8 @@ class RiskBook(Struct):
     marks: Marks = field(default_factory=Marks)
     freshness: Freshness = field(default_factory=Freshness)
     armed_at: float = 0.0
+    sends: bool = False
+    """Whether the bot ever told of sending an order: where it tells of fills alone, those count."""
 
     def take(self, events: Sequence[Event], mode: str, orders: Orders, now: float) -> bool:
         """Take events of the bot in a mode; say whether there is something of now to look at."""
@@ -63,10 +83,12 @@ class RiskBook(Struct):
         fresh = False
         for event in traded:
             printed = printed_at(event)
-            of_now = self.freshness.take(printed, now) and printed >= self.armed_at
+            of_now = self.freshness.take(printed, now) and printed + self.freshness.lag >= self.armed_at
             fresh = fresh or of_now
             if of_now and event.kind == "order":
-                orders.take(event, min(printed, now) if now - printed < MINUTE else now)
+                self.sends = self.sends or text_of(event.data, "status") in _SENT
+                at = min(printed, now) if now - printed < MINUTE else now
+                orders.take(event, at, _SENT if self.sends else _FILLED)
         return fresh
 
     def look(self, trading: BotTrading, profile: Profile, mode: str, now: float) -> list[Numbers]:
@@ -74,7 +96,7 @@ class RiskBook(Struct):
         believed = replace(trading, marks=self.marks.believed)
         return [
             self._track(part.mode, part.account, part.currency).take(
-                part, believed, now, anew=self.armed_at > 0
+                part, believed, now, anew=self.armed_at > 0, lag=self.freshness.lag
             )
             for part in parts_of(believed, profile)
             if part.mode == mode

@@ -21,7 +21,11 @@ from telemetry.trading.views import Profile
 ABSURD = 100.0
 """So many times a limit is believed once the next line says so as well."""
 Tell = Callable[[str, str, Found, float], None]
+_Account = tuple[str, str]
+"""An account's name and the mode of its bots."""
+_NONE: _Account = ("", "")
 _WELL = Found(False, "within the limit")
+ANEW = Found(False, "the limit is another: it is looked at anew")
 ARMED = Found(False, "an operator resumed the bot: it counts anew")
 
 
@@ -46,15 +50,24 @@ class Guard:
         self._tell = tell
         self.bots: dict[str, _Guarded] = {}
         self.accounts: Mapping[str, RiskLimits] = {}
-        self._together: dict[tuple[str, str], Together] = {}
+        self._together: dict[_Account, Together] = {}
+        self._members: dict[_Account, dict[str, None]] = {}
+        self._account_of: dict[str, _Account] = {}
+        """The account under limits that each bot belongs to."""
+        self._moved: set[_Account] = set()
+        """Accounts of which a bot was looked at since they were."""
+        self._well: set[_Account] = set()
+        """Accounts that nothing was broken of when they were looked at last."""
         self.touched: set[str] = set()
         """The bots that there is something to look at of."""
         self.unkept: set[str] = set()
         """The bots whose books moved since they were kept."""
+        self._unkept: set[_Account] = set()
 
     def set_bot(self, profile: BotProfile, book: RiskBook | None = None) -> None:
         """Put a bot under its limits, or under none; `book`: what was kept of it."""
-        if not profile.risk and not self._account(profile):
+        self._belong(profile)
+        if not profile.risk and profile.bot not in self._account_of:
             self.bots.pop(profile.bot, None)
             return
         known = self.bots.get(profile.bot)
@@ -66,14 +79,44 @@ class Guard:
     def forget(self, bot: str) -> None:
         """Drop a bot that is gone."""
         self.bots.pop(bot, None)
-        for one in self._together.values():
-            one.forget(bot)
+        self._leave(bot)
+
+    def restore(self, accounts: Iterable[Together]) -> None:
+        """Take over what was kept of accounts in an earlier life."""
+        self._together = {(one.account, one.mode): one for one in accounts}
+
+    def settle(self) -> None:
+        """Drop from accounts the bots that left them in an earlier life: every bot is known now."""
+        for key, together in list(self._together.items()):
+            members = self._members.get(key, {})
+            for bot in together.bots.difference(members):
+                together.leave(bot)
+                self._unkept.add(key)
+            if not members and not self.accounts.get(key[0], NO_LIMITS):
+                self._drop(key)
+
+    def unkept_accounts(self) -> list[Together]:
+        """Return the accounts that moved since this was asked; of one that is gone nothing."""
+        keys, self._unkept = self._unkept, set()
+        return [self._together.get(key) or Together(*key) for key in keys]
+
+    def keep_again(self, accounts: Iterable[Together]) -> None:
+        """Have accounts kept later that could not be kept now."""
+        self._unkept |= {(one.account, one.mode) for one in accounts}
 
     def latch(self, bot: str, rule: str) -> None:
         """Take over from an earlier life that a limit is broken."""
         known = self.bots.get(bot)
         if known is not None and rule.startswith((OF_BOT, OF_ACCOUNT)):
             known.latched.add(rule)
+            self._well.discard(self._account_of.get(bot, _NONE))
+
+    def release(self, bot: str, rule: str, now: float) -> None:
+        """Have a limit that is broken break anew at the next line: what it does is another now."""
+        known = self.bots.get(bot)
+        if known is not None and rule in known.latched:
+            known.latched.discard(rule)
+            self._tell(bot, rule, ANEW, now)
 
     def latched(self, bot: str) -> frozenset[str]:
         """Return the rules of a bot whose limits are broken."""
@@ -85,6 +128,9 @@ class Guard:
         known = self.bots.get(bot)
         if known is None:
             return False
+        for event in events:
+            if event.kind == "lifecycle" and event.data.get("kind") == "started":
+                known.orders.begin(event.time)
         if known.book.take(events, known.profile.mode, known.orders, now):
             self.touched.add(bot)
             return True
@@ -102,7 +148,30 @@ class Guard:
         rate = known.orders.rate(now)
         found = breaches(known.profile.risk, known.numbers, rate, accepted, "")
         self._judge(known, OF_BOT, known.profile.risk, found, now)
-        self._look_at_account(known, now)
+        self._tell_account(known, now)
+
+    def moved_accounts(self) -> set[_Account]:
+        """Return the accounts to look at: those of which a bot was looked at since this was asked."""
+        accounts, self._moved = self._moved, set()
+        return accounts
+
+    def look_at_account(self, key: _Account, now: float) -> None:
+        """Look at what the bots of an account come to together."""
+        together = self._together.get(key)
+        if together is None:
+            return
+        limits = self.accounts.get(key[0], NO_LIMITS)
+        members = [self.bots[bot] for bot in self._members.get(key, {}) if bot in self.bots]
+        rate = sum(one.orders.rate(now, together.armed_at) for one in members) if limits.order_rate else 0
+        found = breaches(limits, together.sums(now), rate, together.accepted, f" of the account {key[0]}")
+        together.broken = together.broken or bool(found)
+        if not found and key in self._well:
+            return
+        self._well.discard(key)
+        for one in members:
+            self._judge(one, OF_ACCOUNT, limits, found, now)
+        if not found:
+            self._well.add(key)
 
     def arm(self, bot: str, now: float) -> None:
         """Count anew: an operator resumed the bot."""
@@ -110,38 +179,57 @@ class Guard:
         if known is None:
             return
         known.book.arm(now, known.numbers, known.profile.mode)
-        known.orders = Orders()
+        known.orders.times.clear()
         self.unkept.add(bot)
         latched, known.latched = known.latched, set()
-        together = self._together.get((known.profile.account, known.profile.mode))
-        if together is not None:
-            together.forget(bot)
-            if any(rule.startswith(OF_ACCOUNT) for rule in latched):
-                together.arm(now)
+        together = self._together.get(self._account_of.get(bot, _NONE))
+        if together is not None and together.broken and any(rule.startswith(OF_ACCOUNT) for rule in latched):
+            together.arm(now)
+            self._unkept.add((together.account, together.mode))
         for rule in latched:
             self._tell(bot, rule, ARMED, now)
 
-    def _account(self, profile: BotProfile) -> RiskLimits:
-        return self.accounts.get(profile.account, NO_LIMITS) if profile.account else NO_LIMITS
-
-    def _look_at_account(self, known: _Guarded, now: float) -> None:
-        limits, profile = self._account(known.profile), known.profile
-        if not limits:
+    def _belong(self, profile: BotProfile) -> None:
+        """Have a bot belong to the account that its manifest names, where that is under limits."""
+        limits = self.accounts.get(profile.account, NO_LIMITS) if profile.account else NO_LIMITS
+        key = (profile.account, profile.mode) if limits else None
+        if self._account_of.get(profile.bot) == key:
             return
-        together = self._together.setdefault((profile.account, profile.mode), Together())
-        own = [one for one in known.numbers if one.account in ("", profile.account)]
-        sums = together.take(profile.bot, own, known.orders, now)
-        of = f" of the account {profile.account}"
-        found = breaches(limits, sums, together.rate(now), together.accepted, of)
-        for other in self._members(profile):
-            self._judge(other, OF_ACCOUNT, limits, found, now)
+        self._leave(profile.bot)
+        known = self.bots.get(profile.bot)
+        if known is not None:
+            known.orders.times.clear()  # they were sent where it was
+        if key is not None:
+            self._account_of[profile.bot] = key
+            self._members.setdefault(key, {})[profile.bot] = None
 
-    def _members(self, profile: BotProfile) -> Iterable[_Guarded]:
-        return [
-            one
-            for one in self.bots.values()
-            if one.profile.account == profile.account and one.profile.mode == profile.mode
-        ]
+    def _leave(self, bot: str) -> None:
+        key = self._account_of.pop(bot, None)
+        if key is None:
+            return
+        self._members[key].pop(bot, None)
+        together = self._together.get(key)
+        if together is not None:
+            together.leave(bot)
+            self._unkept.add(key)
+        if not self._members[key] and not self.accounts.get(key[0], NO_LIMITS):
+            self._drop(key)
+
+    def _drop(self, key: _Account) -> None:
+        """Forget an account that has no limits any more: with new ones it begins anew."""
+        self._together.pop(key, None)
+        self._members.pop(key, None)
+        self._unkept.add(key)
+
+    def _tell_account(self, known: _Guarded, now: float) -> None:
+        """Have a bot's account know what it comes to."""
+        key = self._account_of.get(known.profile.bot)
+        if key is None:
+            return
+        own = [one for one in known.numbers if one.account in ("", key[0])]
+        self._together.setdefault(key, Together(*key)).take(known.profile.bot, own, now)
+        self._moved.add(key)
+        self._unkept.add(key)
 
     def _judge(
         self, known: _Guarded, whose: str, limits: RiskLimits, found: Sequence[Breach], now: float

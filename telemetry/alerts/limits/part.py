@@ -27,10 +27,13 @@ class Numbers:
     equity: float | None
     day_equity: float | None
     """The equity that the day began with."""
-    gain: float
-    """What was made since the first line, transfers taken out."""
+    made: float = 0.0
+    """What was made since `began`, transfers taken out. It goes on where the limits are armed again: only the
+    difference between two looks says something."""
     change: float | None = None
     """What was made since the day began: `loss` is what of it is below zero."""
+    began: float = 0.0
+    """When the part was looked at first."""
 
 
 class PartTrack(Struct):
@@ -52,17 +55,26 @@ class PartTrack(Struct):
     """What they had made when the day began."""
     accepted: float = 0.0
     """The exposure that there was when the limits were armed again: only more than that breaks the limit."""
+    made: float = 0.0
+    """What equity made (where there is none, fills) since it was looked at first, armed again or not."""
+    began: float = 0.0
+    """When it was looked at first."""
 
-    def take(self, part: Part, trading: BotTrading, now: float, *, anew: bool = False) -> Numbers:
+    def take(
+        self, part: Part, trading: BotTrading, now: float, *, anew: bool = False, lag: float = 0.0
+    ) -> Numbers:
         """Look at a part as its lines left it; `trading` has the marks that are believed.
 
-        `anew`: where nothing is known of it yet, what was lost before counts for nothing.
+        `anew`: where nothing is known of it yet, what was lost before counts for nothing. `lag`: by how many
+        seconds the bot's clock is behind.
         """
-        before = self.pnl
+        before, self.began = self.pnl, self.began or now
         self._take_fills(part, trading, now)
-        track = track_of(part)
+        track, made = track_of(part), (self.pnl or 0.0) - (before or 0.0)
         if track is not None:
-            self._take_equity(track, (self.pnl or 0.0) - (before or 0.0), anew=anew)
+            self._take_equity(track, made, min(track.newest_at + lag, now), anew=anew)
+        elif self.equity is None:
+            self.made += made
         held = sum(abs(one.value or 0.0) for one in positions_of(trading, part))
         return self._numbers(part, held, now)
 
@@ -85,39 +97,63 @@ class PartTrack(Struct):
             self.pnl_base, self.pnl_day = made if self.pnl is None else self.pnl, day
         self.pnl = made
 
-    def _take_equity(self, track: EquityTrack, made: float, *, anew: bool) -> None:
+    def _take_equity(self, track: EquityTrack, made: float, at: float, *, anew: bool) -> None:
         if track.newest_at <= self.seen_at:
             return
-        flow, value = track.moved - self.moved, track.newest
+        flow, value, seen_at = track.moved - self.moved, track.newest, self.seen_at
         self.seen_at, self.moved = track.newest_at, track.moved
         known = self.equity
         if known is None:
-            self.equity = begun(track.newest, track.newest_at, None) if anew else _seeded(track)
+            self.equity = begun(track.newest, at, None) if anew else _seeded(track)
             return
+        if self.doubt is None and int(seen_at // DAY) < int(track.newest_at // DAY):
+            flow -= self._end_day(track, known, flow)
         flow += self.flow
         jump = value - flow - known.newest
         explained = made * jump > 0 and abs(made) >= _EXPLAINED * abs(jump)
         again = self.doubt is not None and near(value, self.doubt)
         if near(value - flow, known.newest) or explained or again:
-            known.pending, self.flow, self.doubt = flow, 0.0, None
-            known.add(value, max(track.newest_at, known.newest_at))
-            _trim(known)
+            self.flow, self.doubt = 0.0, None
+            self._add(known, value, flow, at)
         else:
             self.doubt, self.flow = value, flow
+
+    def _end_day(self, track: EquityTrack, known: EquityTrack, flow: float) -> float:
+        """Take what a day ended with of which lines came late; return how much was transferred by then."""
+        flow -= track.flows[-1]
+        if len(track.closes) < 2 or not near(track.closes[-2] - flow, known.newest):
+            return 0.0
+        self._add(known, track.closes[-2], flow, track.newest_at // DAY * DAY - 1)
+        return flow
+
+    def _add(self, known: EquityTrack, value: float, flow: float, at: float) -> None:
+        self.made += value - flow - known.newest
+        known.pending = flow
+        known.add(value, max(at, known.newest_at))
+        trim(known)
 
     def _numbers(self, part: Part, held: float, now: float) -> Numbers:
         known = self.equity
         self.accepted = min(self.accepted, held)
         if known is not None:
             today = known.today(now)
-            gain = known.newest - known.first - known.moved
-            start = known.newest - today
-            loss, fallen = max(-today, 0.0), -known.drawdown
-            return Numbers(part.account, part.currency, loss, fallen, held, known.newest, start, gain, today)
+            return Numbers(
+                part.account,
+                part.currency,
+                max(-today, 0.0),
+                -known.drawdown,
+                held,
+                known.newest,
+                known.newest - today,
+                self.made,
+                today,
+                self.began,
+            )
         change = None if self.pnl is None else self.pnl - self.pnl_base
         lost = None if change is None else max(-change, 0.0)
-        made = self.pnl or 0.0
-        return Numbers(part.account, part.currency, lost, None, held, None, None, made, change)
+        return Numbers(
+            part.account, part.currency, lost, None, held, None, None, self.made, change, self.began
+        )
 
 
 def _seeded(track: EquityTrack) -> EquityTrack:
@@ -126,11 +162,11 @@ def _seeded(track: EquityTrack) -> EquityTrack:
     if not whole:
         return begun(track.newest, track.newest_at, None)
     copy = replace(track, closes=list(track.closes), flows=list(track.flows), pending=0.0)
-    _trim(copy)
+    trim(copy)
     return copy
 
 
-def _trim(track: EquityTrack) -> None:
+def trim(track: EquityTrack) -> None:
     """Keep this day and the one before."""
     surplus = len(track.closes) - 2
     if surplus > 0:

@@ -6,11 +6,14 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+import pytest
+
 from schemas.alert_rules import AlertRule
 from schemas.errors import NotFound, StoreUnavailable
 from schemas.risk import read_risk
 from telemetry.alert_desk import AlertDesk
 from telemetry.alerts.limits.book import RiskBook
+from telemetry.alerts.limits.together import Together
 from telemetry.alerts.ports import Kept, Muting, Setup, Stop, What
 from telemetry.alerts.states import Doing, State
 from telemetry.alerts.watch import BotProfile
@@ -46,12 +49,17 @@ class Risks:
 
     def __init__(self) -> None:
         self.books: dict[str, RiskBook] = {}
+        self.accounts: dict[tuple[str, str], Together] = {}
 
     async def load(self) -> dict[str, RiskBook]:
         return dict(self.books)
 
-    async def save(self, books: Sequence[RiskBook]) -> None:
+    async def load_accounts(self) -> list[Together]:
+        return list(self.accounts.values())
+
+    async def save(self, books: Sequence[RiskBook], accounts: Sequence[Together]) -> None:
         self.books |= {one.bot: one for one in books}
+        self.accounts |= {(one.account, one.mode): one for one in accounts}
 
 
 class FakeHands:
@@ -453,3 +461,27 @@ async def test_limit_that_notifies_is_over_when_it_is_kept_again() -> None:
             await service.looked()
         await service.until(lambda: len(book.past) == 2)
     assert (hands.asked, [one.what for one in book.past]) == ([], [What.FIRED, What.RECOVERED])
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_limit_that_only_told_acts_once_a_push_says_so(restarted: bool) -> None:
+    """Broken under `notify`, and still so under `suspend`: the next line stops the bot, once."""
+    hands, book, trading = FakeHands(), Book(), BotTrading("sma")
+    limits = read_risk({"daily_loss": 500, "action": "suspend"})
+    async with living(Trader(book, hands, trading, "notify")) as service:
+        service.equity(10_000)
+        await service.looked()
+        service.equity(9_400)
+        await service.until(lambda: What.FIRED in [one.what for one in book.past])
+        if not restarted:
+            service.setups["sma"] = Setup(dataclasses.replace(PROFILE, risk=limits))
+            service.desk.attend("sma")
+            await service.until(lambda: What.RECOVERED in [one.what for one in book.past])
+            service.equity(9_390)
+            await service.until(lambda: len(hands.asked) == 1)
+    if restarted:
+        async with living(Trader(book, hands, trading, "suspend")) as service:
+            service.equity(9_390)
+            await service.looked()
+            await service.until(lambda: service.limit.state.action is Doing.DONE)
+    assert [one[:3] for one in hands.asked] == [("suspend", "sma", "risk limit")]

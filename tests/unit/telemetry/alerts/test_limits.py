@@ -1,6 +1,5 @@
 """Risk limits: what breaks one, once, and everything that must never stop a healthy bot."""
 
-import itertools
 import math
 from typing import Any
 
@@ -9,63 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.risk import RiskLimits, read_risk
+from schemas.risk import read_risk
 from telemetry.alerts.limits.book import RiskBook
-from telemetry.alerts.limits.guard import Guard
-from telemetry.alerts.states import Found
 from telemetry.alerts.watch import BotProfile
 from telemetry.records import Event
-from telemetry.trading.state import BotTrading
-from telemetry.trading.views import Profile
-
-NOW = 1_760_054_400.0  # 00:00 UTC
-HOUR = 3600.0
-
-
-class Desk:
-    """Bots under limits, their trading as herdsman follows it, and a clock."""
-
-    def __init__(self, accounts: dict[str, Any] | None = None, **risk: Any) -> None:
-        self.now = NOW + HOUR
-        self.told: list[tuple[str, str, bool, str]] = []
-        self.guard = Guard(self._tell)
-        self.guard.accounts = {name: read_risk(limits) for name, limits in (accounts or {}).items()}
-        self.trading: dict[str, BotTrading] = {}
-        self._offsets = itertools.count(1)
-        if risk or not accounts:
-            self.bot("sma", read_risk(risk))
-
-    def bot(
-        self, name: str, limits: RiskLimits | None = None, mode: str = "live", account: str = "main"
-    ) -> None:
-        limits = limits or RiskLimits()
-        self.guard.set_bot(BotProfile(name, "trend", account, mode=mode, risk=limits))
-
-    def _tell(self, bot: str, rule: str, found: Found, now: float) -> None:
-        self.told.append((bot, rule, bool(found.truth), found.text))
-
-    def line(
-        self, kind: str, bot: str = "sma", mode: str = "live", at: float | None = None, **data: Any
-    ) -> None:
-        """Have a bot print a line now (it says `at`), and look."""
-        place = f"alloc-{bot}/stdout/0/{next(self._offsets)}"
-        event = Event(place, bot, self.now if at is None else at, kind, "info", "", mode=mode, data=data)
-        self.feed([event], bot)
-        self.now += 1
-
-    def feed(self, events: list[Event], bot: str = "sma") -> None:
-        self.trading.setdefault(bot, BotTrading(bot)).take(events)
-        self.guard.events(bot, events, self.now)
-        touched, self.guard.touched = self.guard.touched, set()
-        for name in touched:
-            self.guard.look(name, self.trading[name], Profile("trend", "main"), self.now)
-
-    def equity(self, value: float, **more: Any) -> None:
-        self.line("equity", equity=value, **{"currency": "USDT", **more})
-
-    @property
-    def broken(self) -> list[tuple[str, str]]:
-        return [(rule, text) for _, rule, truth, text in self.told if truth]
+from tests.unit.telemetry.alerts.limited import HOUR, NOW, Desk
 
 
 def test_daily_loss_breaks_once_with_its_numbers() -> None:
@@ -356,3 +303,65 @@ def test_book_survives_its_keeping() -> None:
     desk.line("price", symbol="BTC/USDT", value=5)
     book = desk.guard.bots["sma"].book
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(book), type=RiskBook) == book
+
+
+def order(desk: Desk, name: str, status: str = "submitted") -> None:
+    """Have the bot print a line of an order."""
+    desk.line("order", order_id=name, symbol="BTC/USDT", side="buy", status=status)
+    desk.now -= 0.9
+
+
+def test_orders_that_rest_or_end_were_sent_before() -> None:
+    """A market maker that cancels and fills all its orders after a restart of herdsman has sent none."""
+    desk = Desk(order_rate=60)
+    order(desk, "first")
+    for number in range(200):
+        order(desk, f"o{number}", "filled" if number % 2 else "canceled")
+    assert desk.broken == []
+    later = desk.again()
+    for number in range(200, 400):
+        order(later, f"o{number}", "filled" if number % 2 else "canceled")
+    assert later.broken == []
+
+
+def test_fills_count_as_orders_where_a_bot_tells_of_nothing_else() -> None:
+    """A bot that prints an order once it is filled sends as many as it says."""
+    desk = Desk(order_rate=60)
+    for number in range(61):
+        for status in ("partially_filled", "filled"):
+            order(desk, f"o{number}", status)
+    assert [rule for rule, _ in desk.broken] == ["risk-order-rate"]
+
+
+@pytest.mark.parametrize("ends", ["filled", "canceled", "rejected", "a new process"])
+def test_ids_that_come_again_are_other_orders(ends: str) -> None:
+    """A bot that numbers its orders from 1 again, once they have ended or it has, sends all of them."""
+    desk = Desk(order_rate=60)
+    for life in range(4):
+        for number in range(20):
+            order(desk, str(number))
+            order(desk, str(number), "accepted" if ends == "a new process" else ends)
+        if ends == "a new process":
+            place = f"alloc-sma/launcher/0/{life}"
+            event = Event(
+                place, "sma", desk.now, "lifecycle", "info", "", "launcher", data={"kind": "started"}
+            )
+            desk.feed([event])
+    assert desk.broken == [("risk-order-rate", "61 orders in a minute, over the limit of 60")]
+
+
+@pytest.mark.parametrize("behind", [0.0, 3_600.0, 18_000.0, -18_000.0])
+def test_resumed_bot_is_under_its_limits_whatever_its_clock_says(behind: float) -> None:
+    """Naive local time, hours behind or ahead: what it loses after it was resumed stops it again."""
+    desk = Desk(daily_loss=500)
+    for value in [10_000] * 10 + [9_000] * 3:
+        desk.line("equity", at=desk.now - behind, equity=value, currency="USDT")
+    assert len(desk.broken) == 1
+    desk.now += 200
+    desk.guard.arm("sma", desk.now)
+    for number in range(20):
+        desk.line("equity", at=desk.now - behind, equity=9_000 - number * 20, currency="USDT")
+    assert len(desk.broken) == 1
+    for number in range(20, 40):
+        desk.line("equity", at=desk.now - behind, equity=9_000 - number * 20, currency="USDT")
+    assert len(desk.broken) == 2

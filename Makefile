@@ -37,8 +37,8 @@ LISTEN ?= 127.0.0.1:8420
 run: setup ## Run herdsman with the demo fleet (stop with Ctrl-C)
 	@exec $(BIN)/herdsman up --data .data/demo --listen $(LISTEN) --seed examples/fleet --fleet demo
 
-# Most tests wait for servers: two at a time keep two cores busy. A file's tests share servers, so it is one's work.
-WORKERS ?= 2
+# Most tests wait for servers: three at a time keep two cores busy. A file's tests share servers, so it is one's work.
+WORKERS ?= 3
 
 test: setup engines ## Run every test, on real servers and in a real browser
 	@$(BIN)/python -m compileall -q cli controller gitops schemas telemetry web # else each process of a test does

@@ -43,9 +43,7 @@ def guarded() -> Iterator[NomadAgent]:
 
 def token_with(agent: NomadAgent, name: str, rules: str) -> str:
     agent.send("POST", f"acl/policy/{name}", {"Name": name, "Rules": rules})
-    body = {"Name": name, "Type": "client", "Policies": [name]}
-    secret: str = agent.send("POST", "acl/token", body)["SecretID"]
-    return secret
+    return agent.make_token(name, [name])
 
 
 async def test_committed_policies_are_enough(guarded: NomadAgent, tmp_path: Path) -> None:

@@ -81,6 +81,25 @@ class NomadAgent:
         self.process = launch(self.command, root / "agent.log", {"TMPDIR": str(root)}, mark)
         wait_ready(self.process, lambda: _node_ready(self), "the Nomad agent", 180)
 
+    def make_token(self, name: str, policies: Sequence[str]) -> str:
+        """Make a token and return its secret, once Nomad knows it.
+
+        On a busy machine a new one is refused for a moment: https://github.com/hashicorp/nomad/issues/17834.
+        """
+        body = {"Name": name, "Type": "client", "Policies": list(policies)}
+        secret: str = self.send("POST", "acl/token", body)["SecretID"]
+        holder = replace(self, token=secret)
+        for left in reversed(range(60)):
+            try:
+                holder.get("acl/token/self")
+            except urllib.error.HTTPError:
+                if not left:
+                    raise
+                time.sleep(0.5)
+            else:
+                break
+        return secret
+
     def scale(self, job: str, group: str, count: int) -> None:
         """Set a group's count as an autoscaler does; Nomad refuses that while a deployment is under way."""
         path = f"job/{urllib.parse.quote(job, safe='')}"

@@ -21,6 +21,7 @@ CORE = [
     "health",
     "delays",
     "listing",
+    "notifications.alert_view",
     "notifications.conversation",
     "notifications.facts",
     "notifications.wording",

@@ -120,8 +120,9 @@ def _judge_time(
     spec: BotSpec, entry: InventoryEntry, status: BotStatus, process: ProcessState, now: float, since: float
 ) -> Judged:
     own = process.spec == entry.digest
-    measured = (entry.applied_at or 0.0, process.first_at if own else 0.0)  # a node's clock may be another
-    began = max([since, *(moment for moment in measured if moment <= now)]) or now
+    # A node's clock may be another, and ours have run ahead as this life began.
+    measured = (since, entry.applied_at or 0.0, process.first_at if own else 0.0)
+    began = max((moment for moment in measured if moment <= now), default=0.0) or now
     due = began + spec.healthy_within
     if now < due:
         return Judged(Verdict.OPEN, look_at=due)

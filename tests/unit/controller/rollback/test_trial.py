@@ -41,3 +41,18 @@ def test_an_update_that_is_not_healthy_in_time_has_failed(reason: Reason):
     late = NOW + BAD.healthy_within + 1
     assert judge_trial(TRIAL, BAD, owned, status, own, NOW + 1).verdict is Verdict.OPEN
     assert judge_trial(TRIAL, BAD, owned, status, own, late).verdict is Verdict.FAILED
+
+
+def test_an_update_does_not_wait_for_a_clock_that_ran_ahead_as_herdsman_began():
+    """A beginning that lies in time to come measures nothing; one that has passed spares the update."""
+    owned = entry(BAD, applied_at=NOW)
+    status = replace(STATUS, health=Health.PROGRESSING, reason=Reason.RESTARTING, message="crashed")
+    own = replace(BEFORE, allocation="a-2", spec=BAD.digest, first_at=NOW)
+    late = NOW + BAD.healthy_within + 1
+
+    def at(now: float, since: float) -> Verdict:
+        return judge_trial(TRIAL, BAD, owned, status, own, now, since).verdict
+
+    assert at(late, NOW + 2 * 24 * 3600) is Verdict.FAILED
+    assert at(late, NOW + 10) is Verdict.OPEN
+    assert at(late + 10, NOW + 10) is Verdict.FAILED

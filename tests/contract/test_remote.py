@@ -76,7 +76,7 @@ class Heard:
 
     async def next(self, kind):
         while True:
-            one = await asyncio.wait_for(self.told.get(), 10)
+            one = await asyncio.wait_for(self.told.get(), 90)
             if one[0] == kind:
                 return one
 
@@ -331,11 +331,11 @@ async def test_a_sync_is_followed_to_its_end(pair):
     async with pair.leading(), following(pair):
         await pair.mirror._read()
         asked = pair.web.request_pass("operator", by="ada", consent=consent_to("3f9"))
-        assert await asyncio.wait_for(asked.planned(), 10) == plan
+        assert await asyncio.wait_for(asked.planned(), 90) == plan
         assert asked.changes == [change]
         assert not asked.ended
         pair.controller.passes[0].update(change.to(ChangeState.RUNNING, "", 0.5))
-        (running,) = await asyncio.wait_for(asked.wait(), 10)
+        (running,) = await asyncio.wait_for(asked.wait(), 90)
         assert running.state is ChangeState.RUNNING
     assert (pair.controller.passes[0].by, pair.controller.passes[0].consent) == ("ada", consent_to("3f9"))
 
@@ -362,7 +362,7 @@ async def test_what_a_dead_leader_had_taken_is_answered_by_the_next(pair):
         ended = pair.bells[1].next(Channel.ANSWERS)
         found = await pair.webs.run(lambda connection: find_request(connection, "1"))
         if not found.error:
-            await asyncio.wait_for(ended.wait(), 10)
+            await asyncio.wait_for(ended.wait(), 90)
     found = await pair.webs.run(lambda connection: find_request(connection, "1"))
     assert "look whether it was done" in found.error
     assert not pair.controller.asked
@@ -384,7 +384,7 @@ async def test_an_answer_that_could_not_be_written_is_written_later(pair, monkey
     monkeypatch.setattr(pair.leaders, "run", running)
     monkeypatch.setattr(pair.controller, "restart", restarted)
     async with pair.leading(), following(pair):
-        await asyncio.wait_for(pair.web.restart("sma-btc", "ada", "why"), 10)
+        await asyncio.wait_for(pair.web.restart("sma-btc", "ada", "why"), 90)
 
 
 async def test_a_report_that_cannot_be_kept_holds_up_no_other(pair):
@@ -399,7 +399,7 @@ async def test_a_report_that_cannot_be_kept_holds_up_no_other(pair):
     pair.record = record
     await pair.web.record([(labels(BOT), started(attempt)) for attempt in (1, 2, 3)])
     async with pair.leading():
-        await asyncio.wait_for(pair.have_reports(2), 10)
+        await asyncio.wait_for(pair.have_reports(2), 90)
     assert [report.attempt for _, report in pair.reports] == [1, 3]
 
 

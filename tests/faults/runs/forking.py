@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -137,6 +138,7 @@ def serve(address: str) -> dict[str, Any]:
     """Fork for every request, and tell of each end; return in a forked process alone, with its request."""
     for name in PARTS:
         importlib.import_module(name)
+    assert threading.active_count() == 1, "a lock that another thread holds stays held in what is forked"
     listening, ends = socket.socket(socket.AF_UNIX), os.pipe()
     listening.bind(address)
     listening.listen()

@@ -187,7 +187,7 @@ class World:
     async def push(self, specs: Iterable[BotSpec], number: int, **fields: object) -> None:
         """Push a revision and wait until its pass has ended."""
         self.source.push(specs, number, **fields)
-        await asyncio.wait_for(self.controller.request_pass("push").wait(), 20)
+        await asyncio.wait_for(self.controller.request_pass("push").wait(), 90)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Return once the condition holds; time stands still meanwhile."""

@@ -90,7 +90,7 @@ async def test_update_of_a_bot_on_a_lost_node_waits(running):
     assert running.scheduler.calls["apply"] == 2
     assert "does not answer" in asked.changes[0].message
     running.scheduler.show("a", phase=Phase.STOPPED)
-    await asyncio.wait_for(asked.wait(), 5)
+    await asyncio.wait_for(asked.wait(), 90)
 
 
 async def test_drift_while_events_were_lost_is_found_by_the_resync(running):

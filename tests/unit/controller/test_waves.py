@@ -39,7 +39,7 @@ async def begin(world, specs, number=2, wishes=None, **fields) -> Pass:
     """Push a revision and wait until it is planned."""
     world.source.push(specs, number, **fields)
     asked = world.controller.request_pass("push", by="ada", wishes=wishes or Wishes())
-    await asyncio.wait_for(asked.planned(), 20)
+    await asyncio.wait_for(asked.planned(), 90)
     await world.clock.advance(0.5)
     return asked
 
@@ -152,7 +152,7 @@ async def test_urgent_push_goes_without_waves(world):
         await healthy(world, fleet(20))
         asked = await begin(world, fleet(20, "1.1.0"), wishes=Wishes(no_waves=True))
         assert asked.plan.waves == ()
-        await asyncio.wait_for(asked.wait(), 20)
+        await asyncio.wait_for(asked.wait(), 90)
         assert versions(world) == {"1.1.0": 20}
 
 
@@ -295,7 +295,7 @@ async def test_change_waits_for_its_window(world):
         await healthy(world, fleet(2))
         world.source.push(fleet(2, "1.1.0"), 2, settings=CLOSED)
         asked = controller.request_pass("push")
-        changes = await asyncio.wait_for(asked.wait(), 20)
+        changes = await asyncio.wait_for(asked.wait(), 90)
         assert {change.state for change in changes} == {ChangeState.HELD}
         assert "waits for the window at 22:00 Europe/Berlin, in " in changes[0].message
         assert "waits for the window" in asked.plan.actions[0].waits

@@ -28,7 +28,7 @@ def follow(clone, tmp_path):
             Transport(f"file://{clone.path}"),
             make_reference(**reference),
             mirror=tmp_path / "mirror.git",
-            timeout=20,
+            timeout=90,
             moved_tags=moved_tags,
         )
 

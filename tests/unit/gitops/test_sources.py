@@ -30,7 +30,7 @@ def source(clone, tmp_path):
         Transport(f"file://{clone.path}"),
         make_reference(branch="main"),
         mirror=tmp_path / "mirror.git",
-        timeout=20,
+        timeout=90,
     )
 
 

@@ -42,7 +42,7 @@ class Desk:
             Transport(f"file://{self.clone.path}"),
             make_reference(branch="main"),
             mirror=self.folder / "mirror.git",
-            timeout=20,
+            timeout=90,
         )
         trust = Trust(self.folder / "trust.yaml", self.folder / "kept")
         return TrustedSource(inside, trust, FleetStates(inside).build, self._refused)

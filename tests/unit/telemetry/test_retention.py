@@ -33,6 +33,17 @@ async def one_round(database: TelemetryDatabase, retention: Retention) -> None:
     await database.write(whole)
 
 
+async def used(database: TelemetryDatabase) -> int:
+    """Return the bytes of the file that hold something."""
+
+    def look(connection: sqlite3.Connection) -> int:
+        names = ("page_count", "freelist_count", "page_size")
+        pages, free, size = (int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names)
+        return (pages - free) * size
+
+    return await database.read(look)
+
+
 @pytest.fixture
 async def database(tmp_path: Path):
     opened = TelemetryDatabase(tmp_path / "telemetry.db")
@@ -84,7 +95,7 @@ async def test_a_bot_that_floods_its_log_costs_nobody_else_his(database: Telemet
     await one_round(database, Retention(events_days=1e6, most_bytes=2_000_000))
     assert len((await store.search(EventQuery(bot="quiet", limit=1000))).events) == 100
     left = (await store.search(EventQuery(bot="loud", limit=10_000))).events
-    assert 0 < len(left) < 8000
+    assert 1_000_000 < await used(database) <= 2_000_000, "it fits, and no more went than had to"
     assert left[0].time == NOW + 1000 + 7999
 
 
@@ -99,7 +110,7 @@ async def test_a_file_that_grows_too_large_loses_its_oldest_events(database: Tel
     )
     await one_round(database, Retention(events_days=1e6, most_bytes=2_000_000))
     left = (await store.search(EventQuery(limit=10_000))).events
-    assert 0 < len(left) < 8000
+    assert 1_000_000 < await used(database) <= 2_000_000, "it fits, and no more went than had to"
     assert left[0].time == NOW + 7999
     assert left[-1].time == NOW + 8000 - len(left)
 

@@ -257,7 +257,7 @@ async def test_a_bot_gets_no_other_bots_state(node: Node, tmp_path: Path) -> Non
     thief.allocations = thief.allocations[1:]
     thief.scheduler.asked.clear()
     async with thief.cared():
-        await asyncio.wait_for(thief.scheduler.asked["placed"].wait(), 20)
+        await asyncio.wait_for(thief.scheduler.asked["placed"].wait(), 90)
         await asyncio.sleep(0.1)
     assert not (as_other / ANSWER_FILE).exists()
     assert not list(thief.root.glob("**/*"))
@@ -269,7 +269,7 @@ async def test_states_wait_while_the_scheduler_cannot_be_asked(node: Node) -> No
     node.place(HeldState(4, "ended", StatePlace("n1", 4)))
     node.scheduler.down = True
     async with node.cared():
-        await asyncio.wait_for(node.scheduler.asked["placed"].wait(), 20)
+        await asyncio.wait_for(node.scheduler.asked["placed"].wait(), 90)
         assert await node.saved.newest("maker") is None
         node.scheduler.down = False
         assert (await node.version()).final

@@ -114,7 +114,7 @@ async def test_a_stop_interrupts_a_download(station: Callable[[str], Station]) -
     place = station("")
     content = {"digest": "d" * 64, "path": "", "url": f"http://127.0.0.1:{port}/x"}
     launcher = place.start(place.order(changes={"code": content}))
-    await asyncio.wait_for(asked.wait(), 30)
+    await asyncio.wait_for(asked.wait(), 90)
     launcher.terminate()
     assert await ended(launcher) == 0
     server.close()

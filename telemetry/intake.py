@@ -7,7 +7,7 @@ is remembered, so that a batch that comes again (a lost answer, an agent's resta
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,7 +23,7 @@ from telemetry.names import Health
 from telemetry.reading import AllocationReader, Output
 from telemetry.records import Event, Sample
 from telemetry.stores import EventStore, OutputStore, Position, SeriesStore
-from telemetry.wire import WIRE_VERSION, Batch, Chunk, decode_batch
+from telemetry.wire import WIRE_VERSION, Batch, Chunk, Use, decode_batch
 
 _log = logging.getLogger("herdsman.intake")
 _START = Position(0, 0)
@@ -80,6 +80,9 @@ class _Allocation:
     streams: dict[str, _Stream] = field(default_factory=dict)
     drained: bool = False
     seen_at: float = 0.0
+    uses_told: Set[float] = frozenset()
+    """Times of the uses in the last batch: one that comes again has the same. Clocks may go back."""
+    uses_stored: Set[float] = frozenset()
 
 
 @dataclass(slots=True)
@@ -90,6 +93,7 @@ class _Work:
     samples: list[Sample] = field(default_factory=list)
     reports: list[tuple[AllocationLabels, LauncherReport]] = field(default_factory=list)
     ends: list[tuple[_Stream, Position]] = field(default_factory=list)
+    uses: list[tuple[_Allocation, Set[float]]] = field(default_factory=list)
     errors: list[Occurrence] = field(default_factory=list)
     lines: int = 0
 
@@ -203,12 +207,10 @@ class Intake:
             if allocation is not None:
                 stream = await self._stream(allocation, chunk.stream)
                 self._read(allocation, stream, chunk, work)
-        for use in batch.uses:
-            allocation = allocations[use.allocation]
+        for number, uses in _by_allocation(batch.uses).items():
+            allocation = allocations[number]
             if allocation is not None:
-                samples = allocation.reader.use(use.time, use.values)
-                work.samples += samples
-                self._listener.samples(allocation.reader.labels.bot, samples)
+                self._use(allocation, uses, work)
         if batch.chunks:
             newest = max(chunk.time for chunk in batch.chunks)
             heard.lag = max(self._clock() - newest, 0.0)
@@ -285,6 +287,18 @@ class Intake:
         if output.refused:
             self.health.count("herdsman_intake_refused_values_total", output.refused)
 
+    def _use(self, allocation: _Allocation, uses: Sequence[Use], work: _Work) -> None:
+        """Take the uses of an allocation, but what an earlier try at the same batch told or stored."""
+        reader = allocation.reader
+        for use in uses:
+            samples = reader.use(use.time, use.values)
+            if use.time not in allocation.uses_told:
+                self._listener.samples(reader.labels.bot, samples)
+            if use.time not in allocation.uses_stored:
+                work.samples += samples
+        allocation.uses_told = {use.time for use in uses}
+        work.uses.append((allocation, allocation.uses_told))
+
     def _errors_in(self, events: Sequence[Event], labels: AllocationLabels) -> list[Occurrence]:
         """Return the errors among events; ordinary ones cost a look at their level."""
         suspects = [event for event in events if event.level in ERROR_LEVELS]
@@ -319,6 +333,8 @@ class Intake:
             await self._output.keep(work.events, work.samples)
         for stream, end in work.ends:
             stream.stored = max(stream.stored, end)
+        for allocation, times in work.uses:
+            allocation.uses_stored = times
         self.health.count("herdsman_intake_lines_total", work.lines)
         self.health.count("herdsman_intake_samples_total", len(work.samples))
         self.health.count("herdsman_events_stored_total", len(work.events))
@@ -345,6 +361,13 @@ class _OneAfterTheOther:
 
     async def deliver(self) -> None:
         """Do nothing: what is kept is where it belongs."""
+
+
+def _by_allocation(uses: Sequence[Use]) -> dict[int, list[Use]]:
+    found: dict[int, list[Use]] = {}
+    for use in uses:
+        found.setdefault(use.allocation, []).append(use)
+    return found
 
 
 def _after(position: Position, index: int) -> int:

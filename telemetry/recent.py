@@ -81,6 +81,21 @@ class RecentSamples:
                 for time, value in zip(series.times, series.values, strict=True):
                     yield Sample(series.name, series.labels, time, value)
 
+    def pages(self, size: int) -> Iterator[list[Sample]]:
+        """Yield everything that is kept, about so many at once; what comes meanwhile may be left out."""
+        page: list[Sample] = []
+        for bot in list(self._bots):
+            for series in list(self._bots.get(bot, {}).values()):
+                kept = list(zip(series.times, series.values, strict=True))
+                for start in range(0, len(kept), size):
+                    part = kept[start : start + size]
+                    page += [Sample(series.name, series.labels, time, value) for time, value in part]
+                    if len(page) >= size:
+                        yield page
+                        page = []
+        if page:
+            yield page
+
     def matching(self, query: SeriesQuery) -> list[RecentSeries]:
         """Return the series that a query means, with all their kept samples."""
         wanted = (query.labels or {}).items()

@@ -78,6 +78,8 @@ class VictoriaMetricsStore:
         self._safe_before = -math.inf
         self._doubtful = True
         """It may have forgotten what it was given; so may one that was never looked at."""
+        self._doubts = 0
+        """How often that was noticed."""
         self._dropped_rows: float | None = None
         self._health.gauge("herdsman_store_waiting_samples").read = lambda: float(len(self._pending))
 
@@ -103,7 +105,7 @@ class VictoriaMetricsStore:
     def restore(self, samples: Sequence[Sample]) -> None:
         """Take what an earlier process wrote and cannot know to be kept; it is written again soon."""
         self._recent.add([sample for sample in samples if self._is_sound(sample)], time.monotonic())
-        self._doubtful = True
+        self._doubt()
         self._start_watching()
 
     async def query(self, query: SeriesQuery) -> list[Series]:
@@ -161,7 +163,7 @@ class VictoriaMetricsStore:
         text = (await self._get("/metrics", {})).text
         started = _STARTED.search(text)
         if started is not None and started[1] != self._started:
-            self._doubtful = True
+            self._doubt()
             self._started = started[1]
         if self._doubtful:
             await self._replay()
@@ -191,7 +193,7 @@ class VictoriaMetricsStore:
                 for start in range(0, len(samples), _AT_ONCE):
                     await self._import(samples[start : start + _AT_ONCE])
             except Exception as error:  # noqa: BLE001 - whoever waits must be told, whatever it is
-                self._doubtful = True
+                self._doubt()
                 self._health.count("herdsman_store_errors_total", store="series")
                 if not written.cancelled():
                     written.set_exception(error)
@@ -208,16 +210,20 @@ class VictoriaMetricsStore:
 
     async def _replay(self) -> None:
         """Give the store everything again that it may have forgotten."""
-        samples = list(self._recent.all())
-        if not samples:
-            self._doubtful = False
+        count, doubts = 0, self._doubts
+        for samples in self._recent.pages(_AT_ONCE):
+            await self._post(samples)
+            count += len(samples)
+        self._doubtful = self._doubts != doubts  # what came to doubt meanwhile is not among these pages
+        if not count:
             return
-        for start in range(0, len(samples), _AT_ONCE):
-            await self._post(samples[start : start + _AT_ONCE])
-        self._doubtful = False
         self._sound_since = time.monotonic()
         self._health.count("herdsman_store_replays_total")
-        _log.warning("%s was away: the last %d samples were written again", self.url, len(samples))
+        _log.warning("%s was away: the last %d samples were written again", self.url, count)
+
+    def _doubt(self) -> None:
+        self._doubtful = True
+        self._doubts += 1
 
     async def _post(self, samples: Sequence[Sample]) -> None:
         head = self._heads.get

@@ -5,6 +5,8 @@ server has lived on for so long after it took them that it cannot forget them an
 """
 
 import asyncio
+import functools
+import itertools
 import math
 import sqlite3
 import time
@@ -20,7 +22,15 @@ from telemetry.embedded.series import EmbeddedSeriesStore
 from telemetry.records import Event, Sample
 from telemetry.stores import ForgetfulSeriesStore
 
-_TABLE = "CREATE TABLE IF NOT EXISTS outbox (n INTEGER PRIMARY KEY AUTOINCREMENT, samples BLOB NOT NULL)"
+MOST_WAITING = 500_000
+"""Samples that may wait for the server in memory."""
+_ROW = 5000
+"""Samples in one row of the outbox, at most."""
+_AT_ONCE = 20_000
+"""Samples that are given at once, about."""
+_PAGE = 8
+"""Rows that are read at once at the start."""
+_TABLE = "CREATE TABLE IF NOT EXISTS outbox (n INTEGER PRIMARY KEY, samples BLOB NOT NULL)"
 
 
 class EmbeddedOutput:
@@ -49,43 +59,64 @@ class EmbeddedOutput:
 class Outbox:
     """The OutputStore where the series are in a server that may forget its last seconds.
 
-    Use `open` before anything else.
+    Use `open` before anything else. While the server is away, at most about `most` samples wait here; what
+    comes then is refused, and waits where it comes from.
     """
 
     def __init__(
-        self, database: TelemetryDatabase, events: EmbeddedEventStore, series: ForgetfulSeriesStore
+        self,
+        database: TelemetryDatabase,
+        events: EmbeddedEventStore,
+        series: ForgetfulSeriesStore,
+        most: int = MOST_WAITING,
     ) -> None:
         self._database = database
         self._events = events
         self._series = series
+        self._most = most
         self._waiting: dict[int, Sequence[Sample]] = {}
-        """By row: kept, and not given to the server yet."""
+        """By row: kept, and the server did not say yet that it took them."""
+        self._held = 0
+        """How many samples these are."""
         self._given: deque[tuple[int, float]] = deque()
         """Rows, and when (monotonic) the server had taken them."""
         self._safe = 0
+        self._numbers = itertools.count(1)
+        """Of rows. Ours, and not the file's: they must not begin anew where a damaged file is set aside."""
+        self._try: asyncio.Task[None] | None = None
+        self._answers = True
         database.table(_TABLE)
 
     async def open(self) -> None:
         """Let the server be given again what an earlier process was not sure of. Raises StoreUnavailable."""
-        samples, last = await self._database.write(_load)
+        await self._database.write(lambda connection: connection.execute(_TABLE).close())
+        last = 0
+        while page := await self._database.read(functools.partial(_load, after=last)):
+            for number, samples in page:
+                self._series.restore(samples)
+                last = number
         if last:
-            self._series.restore(samples)
+            self._numbers = itertools.count(last + 1)
             self._given.append((last, time.monotonic()))
         self._database.behind(self._forget_safe)
 
     async def keep(self, events: Sequence[Event], samples: Sequence[Sample]) -> None:
         """Store events, and samples to be delivered, or neither. Raises StoreUnavailable."""
-        packed = _pack(samples) if samples else b""
+        if samples and self._held >= self._most:
+            await self.deliver()
+        pages = [samples[start : start + _ROW] for start in range(0, len(samples), _ROW)]
+        packed = [_pack(page) for page in pages]
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: sqlite3.Connection) -> list[int]:
             self._events.insert(connection, events)
-            if not packed:
-                return 0
-            return connection.execute("INSERT INTO outbox (samples) VALUES (?)", (packed,)).lastrowid or 0
+            rows = [(next(self._numbers), one) for one in packed]
+            connection.executemany("INSERT INTO outbox (n, samples) VALUES (?, ?)", rows)
+            return [number for number, _ in rows]
 
-        def note(done: "asyncio.Future[int]") -> None:
-            if not done.cancelled() and done.exception() is None and done.result():
-                self._waiting[done.result()] = samples
+        def note(done: "asyncio.Future[list[int]]") -> None:
+            if not done.cancelled() and done.exception() is None:
+                self._waiting.update(zip(done.result(), pages, strict=True))
+                self._held += len(samples)
 
         # It is to be delivered once it is committed, and not before: also where nobody waits for us any more.
         writing = asyncio.ensure_future(self._database.write(work))
@@ -93,17 +124,35 @@ class Outbox:
         await asyncio.shield(writing)
 
     async def deliver(self) -> None:
-        """Give the server what waits. Raises StoreUnavailable; then it waits on."""
-        taken = {row: self._waiting.pop(row) for row in list(self._waiting)}
-        if not taken:
-            return
-        try:
-            await self._series.write([sample for samples in taken.values() for sample in samples])
-        except BaseException:
-            self._waiting.update(taken)
-            raise
+        """Return once the server took what waits now. Raises StoreUnavailable; then it waits on."""
+        last = next(reversed(self._waiting), 0)
+        while next(iter(self._waiting), math.inf) <= last:
+            if self._try is None:
+                self._try = asyncio.create_task(self._give(), name="outbox")
+                self._try.add_done_callback(self._tried)
+            await asyncio.shield(self._try)
+
+    async def _give(self) -> None:
+        """Give the server the oldest rows; one alone where it did not answer the last time."""
+        rows: list[int] = []
+        page: list[Sample] = []
+        for row, samples in self._waiting.items():
+            rows.append(row)
+            page += samples
+            if len(page) >= _AT_ONCE or not self._answers:
+                break
+        self._answers = False
+        await self._series.write(page)
+        self._answers = True
         now = time.monotonic()
-        self._given.extend((row, now) for row in taken)
+        self._given.extend((row, now) for row in rows)
+        for row in rows:
+            self._held -= len(self._waiting.pop(row))
+
+    def _tried(self, done: "asyncio.Task[None]") -> None:
+        self._try = None
+        if not done.cancelled():
+            done.exception()  # nobody may be waiting any more: that is no second mistake
 
     def _forget_safe(self, connection: sqlite3.Connection) -> bool:
         """Forget what the server has surely kept, up to the first row of which that is not known."""
@@ -118,15 +167,10 @@ class Outbox:
         return False
 
 
-def _load(connection: sqlite3.Connection) -> tuple[list[Sample], int]:
-    """Return what is in the outbox, oldest first, and the number of its last row (0: none)."""
-    connection.execute(_TABLE)
-    samples: list[Sample] = []
-    last = 0
-    for number, packed in connection.execute("SELECT n, samples FROM outbox ORDER BY n"):
-        samples += _unpack(packed)
-        last = int(number)
-    return samples, last
+def _load(connection: sqlite3.Connection, after: int) -> list[tuple[int, list[Sample]]]:
+    """Return the next rows of the outbox behind a number, oldest first."""
+    chosen = "SELECT n, samples FROM outbox WHERE n > ? ORDER BY n LIMIT ?"
+    return [(int(number), _unpack(packed)) for number, packed in connection.execute(chosen, (after, _PAGE))]
 
 
 class _Packed(msgspec.Struct, array_like=True):

@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from telemetry.embedded.trading import EmbeddedTradingStore
 from telemetry.intake import Intake
 from telemetry.records import Event, Sample
 from telemetry.stores import EventQuery, SeriesQuery
+from telemetry.wire import Use
 from tests.unit.telemetry.bots import Node, Told, eventually
-from tests.unit.telemetry.test_intake import batch, chunk
+from tests.unit.telemetry.test_intake import Stalled, batch, chunk
 
 LABELS = {"fleet": "desk", "bot": "alpha"}
 PRICE = b'{"_metric": "price", "symbol": "A", "value": 1.5}\n'
@@ -37,6 +39,8 @@ class Forgetful:
     def __init__(self) -> None:
         self.written: list[Sample] = []
         self.restored: list[Sample] = []
+        self.pages: list[int] = []
+        """How many samples were restored at once."""
         self.safe_before = 0.0
         self.broken = False
 
@@ -47,6 +51,7 @@ class Forgetful:
 
     def restore(self, samples: Sequence[Sample]) -> None:
         self.restored += samples
+        self.pages.append(len(samples))
 
 
 async def opened(path: Path, series: Forgetful) -> tuple[TelemetryDatabase, Outbox]:
@@ -55,6 +60,11 @@ async def opened(path: Path, series: Forgetful) -> tuple[TelemetryDatabase, Outb
     outbox = Outbox(database, EmbeddedEventStore(database), series)  # type: ignore[arg-type]
     await outbox.open()
     return database, outbox
+
+
+async def rows_of(database: TelemetryDatabase) -> list[int]:
+    """Return the numbers of the outbox's rows."""
+    return await database.read(lambda connection: [n for (n,) in connection.execute("SELECT n FROM outbox")])
 
 
 async def until_rows(database: TelemetryDatabase, count: int) -> None:
@@ -146,6 +156,117 @@ async def test_a_server_that_is_away_holds_the_batch_back_and_gets_it_once(tmp_p
     assert (await intake.accept(batch(later))).status == 204
     assert len(series.written) == len(told.values) == 1
     assert len((await events.search(EventQuery())).events) == 1
+    await database.close()
+
+
+async def test_tries_that_are_refused_leave_nothing_more_to_deliver(tmp_path: Path) -> None:
+    """While the server is away, the same uses are told, kept and delivered once, however often they come."""
+    series = Forgetful()
+    database, outbox = await opened(tmp_path, series)
+    told = Told()
+    intake = Intake(series, EmbeddedEventStore(database), told, output=outbox)  # type: ignore[arg-type]
+    uses = [Use(0, 1_790_000_000.0 + number, {"bot_cpu_percent": float(number)}) for number in range(2)]
+    series.broken = True
+    for _ in range(20):
+        assert (await intake.accept(batch(chunk(PRICE), uses=uses))).status == 503
+    assert await rows_of(database) == [1]
+    series.broken = False
+    assert (await intake.accept(batch(chunk(PRICE), uses=uses))).status == 204
+    assert [sample.value for sample in series.written] == [1.5, 0.0, 1.0]
+    assert [sample.value for sample in told.values] == [1.5, 0.0, 1.0]
+    # The node's clock was set back: these are others.
+    earlier = [Use(0, uses[0].time - 100_000, {"bot_cpu_percent": 7.0})]
+    assert (await intake.accept(batch(uses=earlier))).status == 204
+    assert series.written[3].value == 7.0
+    await database.close()
+
+
+async def test_uses_that_could_not_be_kept_are_kept_by_the_next_try(node: Node) -> None:
+    """They are told once, and stored once the store takes them."""
+    series = Stalled(broken=True)
+    series.may_write.set()
+    told = Told()
+    intake = Intake(series, node.events, told)  # type: ignore[arg-type]
+    body = batch(uses=[Use(0, 1_790_000_000.0, {"bot_cpu_percent": 5.0})])
+    assert (await intake.accept(body)).status == 503
+    series.broken = False
+    assert (await intake.accept(body)).status == 204
+    assert (await intake.accept(body)).status == 204
+    assert len(series.written) == len(told.values) == 1
+
+
+class Patient(Forgetful):
+    """Notes how much it is given at once; takes it when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_take = asyncio.Event()
+        self.sizes: list[int] = []
+        self.writing = 0
+        self.most_writing = 0
+
+    async def write(self, samples: Sequence[Sample]) -> None:
+        self.sizes.append(len(samples))
+        self.writing += 1
+        self.most_writing = max(self.most_writing, self.writing)
+        try:
+            await self.may_take.wait()
+            await super().write(samples)
+        finally:
+            self.writing -= 1
+
+
+async def test_what_waits_is_delivered_in_pages_by_one_try_at_a_time(tmp_path: Path) -> None:
+    """Those who come while a try is under way wait for it; after a failure little is tried, then pages."""
+    series = Patient()
+    database, outbox = await opened(tmp_path, series)
+    await outbox.keep([], samples(*range(70_000)))
+    delivering = [asyncio.create_task(outbox.deliver()) for _ in range(10)]
+    await eventually(lambda: series.writing)
+    series.broken = True
+    series.may_take.set()
+    assert all(
+        isinstance(one, StoreUnavailable) for one in await asyncio.gather(*delivering, return_exceptions=True)
+    )
+    series.broken = False
+    await asyncio.gather(*(outbox.deliver() for _ in range(10)))
+    assert series.sizes == [20_000, 5000, 20_000, 20_000, 20_000, 5000]
+    assert series.written == samples(*range(70_000))
+    assert series.most_writing == 1
+    await database.close()
+
+
+async def test_an_outbox_that_is_full_keeps_nothing_more(tmp_path: Path) -> None:
+    """What comes then is refused whole, and taken once the server is back; what waits is not lost."""
+    series = Forgetful()
+    database = TelemetryDatabase(tmp_path / "telemetry.db")
+    outbox = Outbox(database, EmbeddedEventStore(database), series, most=3)  # type: ignore[arg-type]
+    await outbox.open()
+    series.broken = True
+    await outbox.keep([], samples(1, 2, 3))
+    with pytest.raises(StoreUnavailable):
+        await outbox.keep([event(0)], samples(4))
+    assert await rows_of(database) == [1]
+    assert (await EmbeddedEventStore(database).search(EventQuery())).events == []
+    series.broken = False
+    await outbox.keep([event(0)], samples(4))
+    await outbox.deliver()
+    assert series.written == samples(1, 2, 3, 4)
+    await database.close()
+
+
+async def test_a_long_outbox_is_given_again_in_pages(tmp_path: Path) -> None:
+    """However much a dead process left, a few rows are in memory at once, and all are given in order."""
+    series = Forgetful()
+    database, outbox = await opened(tmp_path, series)
+    for number in range(30):
+        await outbox.keep([], samples(number))
+    await database.close()
+    database, outbox = await opened(tmp_path, series)
+    assert series.restored == samples(*range(30))
+    assert series.pages == [1] * 30
+    await outbox.keep([], samples(30))
+    assert await rows_of(database) == list(range(1, 32))
     await database.close()
 
 
@@ -257,4 +378,29 @@ async def test_an_outbox_goes_on_in_the_file_that_takes_a_damaged_ones_place(tmp
     await outbox.deliver()
     assert series.written == samples(1)
     await trading.save(1, {"alpha": b"state"})
+    await database.close()
+
+
+async def test_rows_of_a_new_file_do_not_go_with_those_of_the_damaged_one(tmp_path: Path) -> None:
+    """Numbers never go back: a row that nobody is sure of stays when an older file's rows are safe."""
+    series = Forgetful()
+    database, outbox = await opened(tmp_path, series)
+    for number in range(50):
+        await outbox.keep([event(number, "x" * 5000)], samples(number))
+        await outbox.deliver()
+    given = time.monotonic()
+    series.broken = True
+    await outbox.keep([], samples(50))
+    await damage_all(database)
+    await outbox.keep([], samples(51))
+    assert len(damaged_files(database.path)) == 1
+    await eventually(lambda: time.monotonic() > given)
+    series.safe_before = given
+    await eventually(lambda: not outbox._given)
+    # One more round of the work behind, which looks for what is safe.
+    await database.write(lambda connection: connection.execute("SELECT 1").fetchall())
+    assert await rows_of(database) == [52]
+    series.broken = False
+    await outbox.deliver()
+    assert series.written == samples(*range(52))
     await database.close()

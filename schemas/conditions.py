@@ -23,7 +23,6 @@ FIGURES: Mapping[str, str] = {
     "net_exposure": "The value of open positions, short ones subtracted",
     "positions": "How many positions are open",
     "orders": "How many orders are open",
-    "order_rate": "Orders sent in the last minute",
     "sharpe": "The Sharpe ratio",
     "sortino": "The Sortino ratio",
     "calmar": "The Calmar ratio",
@@ -40,7 +39,7 @@ LIMITED: Mapping[str, str] = {
     "bot_cpu_percent": "bot_cpu_limit_percent",
 }
 """Series -> the series that holds the bot's limit of it: of these a condition may speak in percent."""
-RISKY: Mapping[str, str] = {"daily_loss": "daily_loss", "exposure": "exposure", "order_rate": "order_rate"}
+RISKY: Mapping[str, str] = {"daily_loss": "daily_loss", "exposure": "exposure"}
 """Figures of which the bot's `risk:` may hold a limit."""
 
 

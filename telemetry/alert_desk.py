@@ -28,7 +28,7 @@ from telemetry.alerts.ports import AlertBook, Hands, Kept, Muting, RiskStore, Se
 from telemetry.alerts.states import AlertState, Doing, State
 from telemetry.alerts.watch import BotProfile, rules_of
 from telemetry.errors.groups import ErrorGroup
-from telemetry.names import Health
+from telemetry.names import RESOURCES, Health
 from telemetry.records import Event, Sample
 from telemetry.trading.state import BotTrading
 from telemetry.trading.views import AccountView, Profile
@@ -47,6 +47,8 @@ _KEEP_EVERY = 15.0
 """Seconds between two keepings of what is known for limits."""
 _SEEN_WITHIN = 30.0
 """Seconds within which a bot that was stopped is seen to be so, in whichever process."""
+_SET_BY = 2.0
+"""Seconds by which the clock goes wrong before it was set."""
 _LEAST = 0.05
 """Least seconds between two looks at all that moved."""
 Told = Callable[[Sequence[Kept]], None]
@@ -66,12 +68,16 @@ class AlertDesk:
         risks: RiskStore,
         health: Health | None = None,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] | None = None,
         is_open: Callable[[str, float], bool] | None = None,
         built_in: Sequence[AlertRule] = BUILT_IN,
     ) -> None:
         self._book = book
         self._health = health or Health()
-        self._clock, self._hands = clock, hands
+        self._wall, self._hands = clock, hands
+        self._steady = steady or clock
+        self._ahead = clock() - self._steady()
+        """How far the wall clock is ahead of the one that nobody sets."""
         self._built_in = tuple(built_in)
         self.acting = Acting(hands, self.note, self._still, clock)
         self.engine = Engine(self._moved, is_open)
@@ -111,6 +117,15 @@ class AlertDesk:
         self.complete = False
         """Whether every bot was put under its rules in this life."""
 
+    def _clock(self) -> float:
+        """Return the Unix time; where the clock was set, what is counted by it goes on as it was."""
+        now = self._wall()
+        step = now - self._steady() - self._ahead
+        if abs(step) >= _SET_BY:
+            self._ahead += step
+            self.engine.clock_set(step, now)
+        return now
+
     def attend(self, bot: str) -> None:
         """Look at who a bot is: its manifest, or whether it is to run, may be another."""
         self._attend.add(bot)
@@ -119,7 +134,13 @@ class AlertDesk:
     def samples(self, bot: str, samples: Sequence[Sample]) -> None:
         """Take new samples of a bot. Raises nothing."""
         if bot in self.engine.watches:
-            self._try(bot, lambda: self.engine.samples(bot, samples, self._clock()))
+            self._try(bot, lambda: self._take_samples(bot, samples))
+
+    def _take_samples(self, bot: str, samples: Sequence[Sample]) -> None:
+        now = self._clock()
+        if samples and samples[0].name in RESOURCES and samples[0].value:
+            self.engine.heard(bot, samples[0].time, now)
+        self.engine.samples(bot, samples, now)
 
     def events(self, bot: str, events: Sequence[Event]) -> None:
         """Take new events of a bot, which its trading has taken already. Raises nothing."""
@@ -392,6 +413,8 @@ class AlertDesk:
         for name, state in before.items():
             if name not in {rule.name for rule in rules}:
                 self._put(_ended(bot, name, state, "the rule is gone", now))
+            elif state.state is State.PENDING:
+                self._put(_ended(bot, name, state, "herdsman began anew: so does its time", now))
 
     def _earlier(self, bot: str, before: Mapping[str, AlertState]) -> list[Kept]:
         """Return the alerts of an earlier life whose actions are not done yet."""

@@ -43,7 +43,7 @@ def make_alerts(telemetry: Telemetry, database: Database, controller: Watched) -
     hours = MarketHours()
     book = DatabaseAlerts(database, time.time)
     hands, risks = ControllersHands(controller, database), EmbeddedRiskStore(telemetry.database)
-    desk = AlertDesk(book, hands, risks, telemetry.health, time.time, hours.is_open)
+    desk = AlertDesk(book, hands, risks, telemetry.health, time.time, time.monotonic, hours.is_open)
     bots = Bots(controller)
     desk.setup, desk.fleet, desk.bots = bots.setup, bots.rules, bots.names
     desk.accounts = bots.accounts

@@ -9,6 +9,8 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from schemas.alert_rules import AlertRule
 from schemas.conditions import (
     Anomaly,
@@ -20,13 +22,14 @@ from schemas.conditions import (
     Leaf,
     NoData,
     Subject,
+    Threshold,
     leaves,
 )
 from schemas.regular_expressions import LONGEST_SUBJECT, compiled
-from telemetry.alerts.judging import judge, silent_since
-from telemetry.alerts.states import AlertState, Found, State, moved, next_look
-from telemetry.alerts.values import BUCKETS, Labels, Point
-from telemetry.alerts.watch import FIGURE, BotProfile, Watch, slot_name
+from telemetry.alerts.judging import UNKNOWN, judge
+from telemetry.alerts.states import LOOK_AGAIN, AlertState, Found, State, moved, next_look
+from telemetry.alerts.values import BUCKETS, Labels
+from telemetry.alerts.watch import FIGURE, BotProfile, Watch, slot_name, trades_as
 from telemetry.levels import LEVELS
 from telemetry.records import Event, Sample
 
@@ -36,6 +39,8 @@ LEAST_EVERY = 5.0
 """Least seconds between two looks at how a value changed."""
 _SIBLINGS_FOR = 15.0
 """Seconds for which the values of siblings are used again."""
+_HEARD_WITHIN = 45.0
+"""Most seconds between two measurements of a bot: after a longer gap nothing is known of the time between."""
 _RANKS = {level: rank for rank, level in enumerate(LEVELS)}
 
 
@@ -91,7 +96,8 @@ class Engine:
             self._leave(before)
             watch.adopt(before)
             if profile.running and not before.profile.running:
-                watch.started_at = now
+                watch.resumed_at = now
+                self._count_anew(watch, now)
             self._drop_gone(before, watch, now)
         elif known:
             watch.restore(known)
@@ -131,7 +137,7 @@ class Engine:
             slot.at = now
             if slot.low <= sample.value <= slot.high:
                 continue
-            if sample.time >= now - STALE and slot.put(sample.labels, sample.time, sample.value):
+            if sample.time >= now - STALE and slot.put(sample.labels, sample.time, sample.value, now):
                 touched.update(slot.rules)
         if touched:
             self._judge_all(watch, touched, now)
@@ -147,7 +153,9 @@ class Engine:
         for labels, values in found:
             for name in watch.figures:
                 value, slot = values.get(name), watch.slots[FIGURE + name]
-                if value is not None and not slot.low <= value <= slot.high and slot.put(labels, now, value):
+                if value is None or slot.low <= value <= slot.high:
+                    continue
+                if slot.put(labels, now, value, now):
                     touched.update(slot.rules)
         if touched:
             self._judge_all(watch, touched, now)
@@ -159,6 +167,10 @@ class Engine:
             return
         if any(event.stream != "launcher" for event in events):
             watch.seen_at[""] = now
+        else:
+            watch.started_at = (
+                now  # its launcher began or ended a process: the silence of a new one is its own
+            )
         touched = set(watch.waiting)
         if not watch.kinds and not touched:
             return
@@ -170,6 +182,32 @@ class Engine:
                     self._count(watch, event, now, touched)
         if touched:
             self._judge_all(watch, touched, now)
+
+    def heard(self, bot: str, measured: float, now: float) -> None:
+        """Take that a bot's process was measured to live: only so long its silence counts.
+
+        `measured` is when, by its node's clock; one that is told again says nothing.
+        """
+        watch = self.watches.get(bot)
+        if watch is None or watch.measured_at - _HEARD_WITHIN < measured <= watch.measured_at:
+            return
+        if not watch.heard_at:
+            watch.started_at = now
+        elif not 0.0 <= now - watch.heard_at <= _HEARD_WITHIN:
+            self._count_anew(watch, now)
+        watch.heard_at, watch.measured_at = now, measured
+        for place in watch.silences:
+            self._judge(watch, place, now)
+
+    def clock_set(self, by: float, now: float) -> None:
+        """Take that the clock was set by so many seconds: what lasts goes on as it was."""
+        self._siblings.clear()
+        for watch in self.watches.values():
+            watch.shift(by)
+            for place, due in enumerate(watch.due):
+                watch.due[place] = None
+                if due is not None:
+                    self._plan(watch, place, now)
 
     def error(self, bot: str, identity: str, at: float, what: str, text: str, now: float) -> None:
         """Take an error group that is `new`, or has `regressed`."""
@@ -240,12 +278,35 @@ class Engine:
         if members is not None:
             members.discard(watch.profile.bot)
 
+    def _count_anew(self, watch: Watch, now: float) -> None:
+        """Count silence, and what values have to last for, from now on: what was before is not known."""
+        watch.started_at = now
+        for place in watch.places_of(Threshold, Change, Anomaly):
+            if (state := watch.states[place]).state is not State.PENDING:
+                continue
+            if any(slot.at > now - _HEARD_WITHIN for slot in watch.slots_of[place]):
+                watch.states[place] = replace(state, since=now)
+                self._plan(watch, place, now)
+            else:
+                watch.states[place] = ended = AlertState(since=now, text="it counts anew")
+                self._tell(Moved(watch.rules[place], watch.profile, state, ended, now))
+
     def _drop_gone(self, before: Watch, watch: Watch, now: float) -> None:
-        names = {rule.name for rule in watch.rules}
+        """End the alerts of rules that are gone, and of figures that are another mode's or account's now."""
+        places = {rule.name: place for place, rule in enumerate(watch.rules)}
+        moved_on = trades_as(before.profile) != trades_as(watch.profile)
         for rule, state in zip(before.rules, before.states, strict=True):
-            if rule.name not in names and state.state is not State.OK:
+            if state.state is State.OK:
+                continue
+            place = places.get(rule.name)
+            if place is None:
                 ended = AlertState(since=now, text="the rule is gone")
                 self._tell(Moved(rule, watch.profile, state, ended, now))
+            elif moved_on and watch.is_of_trading(place):
+                watch.states[place] = ended = AlertState(
+                    since=now, text="it trades in another mode or account"
+                )
+                self._tell(Moved(watch.rules[place], watch.profile, state, ended, now))
 
     def _judge_all(self, watch: Watch, places: Iterable[int], now: float) -> None:
         for place in sorted(places):
@@ -260,8 +321,10 @@ class Engine:
             found = Found(False, f"the market {rule.calendar} is closed")
         else:
             found = judge(rule.when, watch, now, before.state is not State.OK, self._of_siblings)
+            if found.truth is False and _may_go_on(rule, before, watch, now):
+                found = UNKNOWN
         after = watch.states[place] = moved(before, rule, found, now)
-        self._plan(watch, place, now)
+        self._plan(watch, place, now, judged=True)
         if after.state is not before.state:
             watch.note_waiting(place)
         for slot in watch.slots_of[place]:
@@ -269,11 +332,14 @@ class Engine:
         if after.state is not before.state:
             self._tell(Moved(rule, watch.profile, before, after, now))
 
-    def _plan(self, watch: Watch, place: int, now: float) -> None:
-        """Put a rule into the heap where time alone may change it."""
+    def _plan(self, watch: Watch, place: int, now: float, *, judged: bool = False) -> None:
+        """Put a rule into the heap where time alone may change it; `judged`: by now that changed nothing."""
         rule, state = watch.rules[place], watch.states[place]
+        first = next_look(state, rule, now)
+        if judged and first is not None and first <= now:
+            first = now + LOOK_AGAIN
         moments = [_look_at(leaf, watch, now) for leaf in leaves(rule.when)]
-        known = [moment for moment in (next_look(state, rule, now), *moments) if moment is not None]
+        known = [moment for moment in (first, *moments) if moment is not None]
         if rule.calendar:
             known.append(now + 60.0)
         if not known:
@@ -308,7 +374,7 @@ class Engine:
             watch = self.watches.get(bot)
             slot = watch.slots.get(name) if watch is not None else None
             if slot is not None:
-                values = [value for at, value, _ in slot.matching(of.labels) if self._now - at <= STALE]
+                values = [one.value for one in slot.matching(of.labels) if self._now - one.came <= STALE]
                 if values:
                     yield max(values)
 
@@ -317,13 +383,18 @@ def _group(profile: BotProfile) -> tuple[str, str, str]:
     return profile.program, profile.environment, profile.mode
 
 
+def _may_go_on(rule: AlertRule, before: AlertState, watch: Watch, now: float) -> bool:
+    """Say whether an alert of an earlier life may fire still: what came then within its time is forgotten."""
+    if before.state is not State.FIRING or before.since >= watch.known_since:
+        return False
+    parts = leaves(rule.when)
+    spans = [one.over for one in parts if isinstance(one, Change)]
+    spans += [one.within for one in parts if isinstance(one, Happens | Errs)]
+    return now < watch.known_since + max(spans, default=0.0)
+
+
 def _look_at(leaf: Leaf, watch: Watch, now: float) -> float | None:
-    """Return when a condition may change though nothing comes."""
-    if isinstance(leaf, NoData):
-        if not watch.profile.running:
-            return None
-        at = silent_since(leaf, watch) + leaf.after
-        return at if at > now else None
+    """Return when a condition may change though nothing comes; silence is judged as the bot is heard of."""
     if isinstance(leaf, Change | Anomaly):
         return now + max(leaf.over / BUCKETS, LEAST_EVERY)
     if isinstance(leaf, Happens):
@@ -349,11 +420,3 @@ def meets(leaf: Happens, event: Event) -> bool:
     if not leaf.text:
         return True
     return compiled(leaf.text).search(event.message[:LONGEST_SUBJECT]) is not None
-
-
-def loaded(watch: Watch, of: Subject, over: float, labels: Labels, points: Sequence[Point]) -> None:
-    """Give a bot's history what a store knows of the time before."""
-    slot = watch.slots.get(slot_name(of))
-    for history in slot.histories if slot else ():
-        if history.over == over:
-            history.load(labels, points)

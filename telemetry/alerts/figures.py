@@ -15,6 +15,7 @@ def figures_of(view: AccountView) -> Mapping[str, float | None]:
     drawdown, change = view.drawdown, view.change_today
     return {
         "equity": view.equity,
+        "day_equity": None if view.equity is None or change is None else view.equity - change,
         "change_today": change,
         "daily_loss": None if change is None else max(-change, 0.0),
         "drawdown": None if drawdown is None else -drawdown.current,

@@ -21,7 +21,7 @@ from schemas.conditions import (
 )
 from telemetry.alerts.anomaly import LEAST_SIBLINGS, robust_z
 from telemetry.alerts.states import Found
-from telemetry.alerts.values import Point
+from telemetry.alerts.values import Labels, Last, Point
 from telemetry.alerts.watch import Watch, labels_text, slot_name
 
 GONE_AFTER = 3600.0
@@ -41,7 +41,8 @@ def judge(condition: Condition, watch: Watch, now: float, latched: bool, sibling
         found = judge(condition.part, watch, now, latched, siblings)
         if found.truth is None:
             return found
-        return Found(not found.truth, f"not: {found.text}" if found.text else "", found.value, found.samples)
+        said = f"not: {found.text}" if found.text else ""
+        return Found(not found.truth, said, found.value, found.samples, found.came)
     return _leaf(condition, watch, now, latched, siblings)
 
 
@@ -51,7 +52,7 @@ def _all(parts: Sequence[Found]) -> Found:
             return one
     if any(one.truth is None for one in parts):
         return UNKNOWN
-    return _joined(True, parts, " and ")
+    return _joined(True, parts, _AND)
 
 
 def _any(parts: Sequence[Found]) -> Found:
@@ -65,7 +66,15 @@ def _any(parts: Sequence[Found]) -> Found:
 
 def _joined(truth: bool, parts: Sequence[Found], word: str) -> Found:
     first = next((one for one in parts if one.value is not None), parts[0])
-    return Found(truth, word.join(one.text for one in parts if one.text), first.value, first.samples)
+    came = [one.came for one in parts if one.came is not None]
+    text = word.join(one.text for one in parts if one.text)
+    if word == _AND:
+        return Found(truth, text, first.value, first.samples, min(came, default=None))
+    newest = max(came) if len(came) == len(parts) else None
+    return Found(truth, text, first.value, first.samples, newest)
+
+
+_AND = " and "
 
 
 def _leaf(leaf: Leaf, watch: Watch, now: float, latched: bool, siblings: Siblings) -> Found:
@@ -76,7 +85,7 @@ def _leaf(leaf: Leaf, watch: Watch, now: float, latched: bool, siblings: Sibling
     if isinstance(leaf, Anomaly):
         return _anomaly(leaf, watch, now, siblings)
     if isinstance(leaf, NoData):
-        return _silence(leaf, watch, now)
+        return _silence(leaf, watch)
     if isinstance(leaf, Happens):
         return _happened(leaf, watch, now)
     if isinstance(leaf, Errs):
@@ -86,13 +95,19 @@ def _leaf(leaf: Leaf, watch: Watch, now: float, latched: bool, siblings: Sibling
     return _verdict(leaf, watch)
 
 
-def _points(of: Subject, watch: Watch, now: float) -> list[tuple[float, float, str]]:
-    """Return time, value and name of what is measured, of the series that are not gone."""
+def _points(of: Subject, watch: Watch, now: float) -> list[Last]:
+    """Return the newest values of what is measured, of the series that are not gone.
+
+    A figure is never gone: it stands until a line moves it. Nor is anything of a bot that is not meant to
+    run: once it runs again, what it says first is no news.
+    """
     slot = watch.slots.get(slot_name(of))
     if slot is None:
         return []
     found = slot.matching(of.labels)
-    return [(at, value, labels_text(labels)) for at, value, labels in found if now - at <= GONE_AFTER]
+    if of.figure or not watch.profile.running:
+        return found
+    return [one for one in found if now - max(one.came, watch.resumed_at) <= GONE_AFTER]
 
 
 def _threshold(leaf: Threshold, watch: Watch, now: float, latched: bool) -> Found:
@@ -103,15 +118,28 @@ def _threshold(leaf: Threshold, watch: Watch, now: float, latched: bool) -> Foun
         if level is None:
             continue
         used = leaf.clear if latched and leaf.clear is not None else level
-        bound = watch.limit_of(leaf, used)
-        if bound is None:
-            continue
-        _, value, name = max(points, key=lambda point: point[1] * sign)
-        if (value - bound) * sign > 0:
-            said = f"{_named(leaf.of, name)} is {_number(value)}, {word} {_bound_text(used, bound)}"
-            return Found(True, said, value, _recent(leaf.of, watch))
-    _, value, name = points[0]
-    return Found(False, f"{_named(leaf.of, name)} is {_number(value)}", value, _recent(leaf.of, watch))
+        found = _farthest(points, [watch.limit_of(leaf, used, one.labels) for one in points], sign)
+        if found is not None:
+            point, bound = found
+            said = f"{_measured(leaf.of, point)}, {word} {_bound_text(used, bound)}"
+            return Found(True, said, point.value, _recent(leaf.of, watch), point.came)
+    return Found(False, _measured(leaf.of, points[0]), points[0].value, _recent(leaf.of, watch))
+
+
+def _farthest(
+    points: Sequence[Last], bounds: Sequence[float | None], sign: float
+) -> tuple[Last, float] | None:
+    """Return the value that is farthest beyond its bound with that bound, None where none is beyond."""
+    beyond = [
+        (one, bound)
+        for one, bound in zip(points, bounds, strict=True)
+        if bound is not None and (one.value - bound) * sign > 0
+    ]
+    return max(beyond, key=lambda pair: (pair[0].value - pair[1]) * sign, default=None)
+
+
+def _measured(of: Subject, point: Last) -> str:
+    return f"{_named(of, labels_text(point.labels))} is {_number(point.value)}"
 
 
 def _nothing(of: Subject, watch: Watch) -> Found:
@@ -129,12 +157,11 @@ def _change(leaf: Change, watch: Watch, now: float) -> Found:
         return UNKNOWN
     history = next(one for one in slot.histories if one.over == leaf.over)
     worst: Found = UNKNOWN
-    for at, value, labels in slot.matching(leaf.of.labels):
-        own = {name: word for name, word in labels.items() if name not in _BOT}
-        before = [point for points in history.since(own, now - leaf.over) for point in points]
+    for point in points:
+        before = [one for past in history.since(_own(point.labels), now - leaf.over) for one in past]
         if not before:
             continue
-        found = _moved(leaf, value, before, labels_text(labels), at)
+        found = _moved(leaf, point, before)
         if found.truth:
             return found
         worst = found
@@ -144,8 +171,13 @@ def _change(leaf: Change, watch: Watch, now: float) -> Found:
 _BOT = frozenset({"fleet", "bot", "program", "env", "__name__"})
 
 
-def _moved(leaf: Change, value: float, before: Sequence[Point], name: str, at: float) -> Found:
-    span = f"within {_span(leaf.over)}"
+def _own(labels: Labels) -> dict[str, str]:
+    return {name: word for name, word in labels.items() if name not in _BOT}
+
+
+def _moved(leaf: Change, point: Last, before: Sequence[Point]) -> Found:
+    span, name, value = f"within {_span(leaf.over)}", labels_text(point.labels), point.value
+    samples = (*before[-7:], (point.at, value))
     for level, sign, word in ((leaf.rises, 1.0, "rose"), (leaf.falls, -1.0, "fell")):
         if level is None:
             continue
@@ -156,8 +188,8 @@ def _moved(leaf: Change, value: float, before: Sequence[Point], name: str, at: f
         if amount is not None and amount >= level.amount:
             by = f"{share:.3g}%" if level.percent else _number(moved)
             said = f"{_named(leaf.of, name)} {word} by {by} {span}, from {_number(start)} to {_number(value)}"
-            return Found(True, said, value, (*before[-7:], (at, value)))
-    return Found(False, f"{_named(leaf.of, name)} is {_number(value)}", value, (*before[-7:], (at, value)))
+            return Found(True, said, value, samples, point.came)
+    return Found(False, _measured(leaf.of, point), value, samples)
 
 
 def _anomaly(leaf: Anomaly, watch: Watch, now: float, siblings: Siblings) -> Found:
@@ -167,20 +199,17 @@ def _anomaly(leaf: Anomaly, watch: Watch, now: float, siblings: Siblings) -> Fou
         return UNKNOWN
     history = next(one for one in slot.histories if one.over == leaf.over)
     found: Found = UNKNOWN
-    for at, value, labels in slot.matching(leaf.of.labels):
+    for point in points:
         if leaf.siblings:
-            z = robust_z(value, siblings(watch, leaf.of), LEAST_SIBLINGS)
+            z = robust_z(point.value, siblings(watch, leaf.of), LEAST_SIBLINGS)
         else:
-            own = {name: word for name, word in labels.items() if name not in _BOT}
-            past = [one for points in history.since(own, now - leaf.over) for one in points if one[0] < at]
-            z = robust_z(value, [one[1] for one in past])
+            past = [one for known in history.since(_own(point.labels), now - leaf.over) for one in known]
+            z = robust_z(point.value, [value for at, value in past if at < point.at])
         if z is None:
             continue
         against = "its siblings" if leaf.siblings else f"its last {_span(leaf.over)}"
-        said = (
-            f"{_named(leaf.of, labels_text(labels))} is {_number(value)}, {z:+.1f} deviations from {against}"
-        )
-        found = Found(abs(z) > leaf.score, said, value, _recent(leaf.of, watch))
+        said = f"{_measured(leaf.of, point)}, {z:+.1f} deviations from {against}"
+        found = Found(abs(z) > leaf.score, said, point.value, _recent(leaf.of, watch), point.came)
         if found.truth:
             return found
     return found
@@ -194,10 +223,11 @@ def silent_since(leaf: NoData, watch: Watch) -> float:
     return max(watch.seen_at.get(leaf.kind, 0.0), watch.started_at)
 
 
-def _silence(leaf: NoData, watch: Watch, now: float) -> Found:
+def _silence(leaf: NoData, watch: Watch) -> Found:
+    """Judge a silence by what was heard: while nothing is heard of the bot's process, nothing is known."""
     if not watch.profile.running:
         return Found(False, "the bot is not meant to run")
-    quiet = now - silent_since(leaf, watch)
+    quiet = max(watch.heard_at - silent_since(leaf, watch), 0.0)
     what = leaf.metric or (f"{leaf.kind} line" if leaf.kind else "line")
     if quiet >= leaf.after:
         return Found(True, f"no {what} for {_span(quiet)}", quiet)

@@ -37,6 +37,12 @@ class Found(Struct, frozen=True):
     value: float | None = None
     samples: tuple[tuple[float, float], ...] = ()
     """The newest samples that it was judged by, oldest first."""
+    came: float | None = None
+    """When the newest sample of it came; None where it is judged by what is known at the moment."""
+
+    def is_fresh(self, hold: float, now: float) -> bool:
+        """Say whether it is of now, and not of one old sample: for a rule that has to last."""
+        return not hold or self.came is None or now - self.came <= hold / 2
 
 
 class AlertState(Struct, frozen=True):
@@ -64,7 +70,8 @@ QUIET = AlertState()
 def moved(known: AlertState, rule: AlertRule, found: Found, now: float) -> AlertState:
     """Return how a rule stands after its condition was judged; the same object where nothing moved."""
     if found.truth is None:
-        return known
+        over = known.state is State.PENDING and now >= known.since + rule.hold
+        return replace(QUIET, since=now) if over else known
     if found.truth:
         return _true(known, rule, found, now)
     if known.state is State.PENDING:
@@ -72,7 +79,7 @@ def moved(known: AlertState, rule: AlertRule, found: Found, now: float) -> Alert
     if known.state is not State.FIRING:
         return known
     since = known.false_since if known.false_since is not None else now
-    if now - since >= rule.recover_for:
+    if now >= since + rule.recover_for:
         return replace(QUIET, since=now, text=found.text, value=found.value, samples=found.samples)
     return known if known.false_since is not None else replace(known, false_since=now)
 
@@ -84,13 +91,16 @@ def _true(known: AlertState, rule: AlertRule, found: Found, now: float) -> Alert
             return known
         return replace(known, false_since=None, value=found.value, text=found.text)
     since = known.since if known.state is State.PENDING else now
-    if now - since < rule.hold:
+    if now < since + rule.hold or not found.is_fresh(rule.hold, now):
         return replace(known, state=State.PENDING, since=since, text=found.text, value=found.value)
     return AlertState(State.FIRING, now, found.text, found.value, samples=found.samples)
 
 
 def next_look(state: AlertState, rule: AlertRule, now: float) -> float | None:
-    """Return when a rule must be judged again though nothing comes, None where it need not."""
+    """Return when a rule must be judged again though nothing comes, None where it need not.
+
+    A moment that is past was not settled when it came: it waits for news, or for the next look.
+    """
     if state.state is State.PENDING:
         return state.since + rule.hold
     if state.state is State.FIRING:

@@ -2,7 +2,8 @@
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import NamedTuple
 
 Point = tuple[float, float]
 """Time and value."""
@@ -10,8 +11,19 @@ Labels = Mapping[str, str]
 _MOST_SETS = 100
 """Label sets of one series that are watched; of more the newest."""
 _RECENT = 8
+_AHEAD = 300.0
+"""Seconds ahead of us from which on a value's time is that of a clock that was set back since."""
 BUCKETS = 60
 """Points that a history holds of its time."""
+
+
+class Last(NamedTuple):
+    """The newest value of one series: when it was printed, and when it came (Unix seconds)."""
+
+    at: float
+    value: float
+    labels: Labels
+    came: float
 
 
 class Slot:
@@ -27,34 +39,34 @@ class Slot:
         self.low, self.high = math.inf, -math.inf
         self.at = 0.0
         """When the newest sample came."""
-        self.points: dict[tuple[tuple[str, str], ...], tuple[float, float, Labels]] = {}
+        self.points: dict[tuple[tuple[str, str], ...], Last] = {}
         self.recent: deque[Point] = deque(maxlen=_RECENT)
         self.histories: list[History] = []
         self.rules: list[int] = []
         """The places of the rules that watch it."""
 
-    def put(self, labels: Labels, time: float, value: float) -> bool:
-        """Take a value; say whether it counts: it is a number, and no older than the one before."""
+    def put(self, labels: Labels, time: float, value: float, now: float) -> bool:
+        """Take a value that came now; say whether it counts: a number, no older than the one before."""
         if not math.isfinite(value):
             return False
         key = tuple(sorted([pair for pair in labels.items() if pair[0] not in _OF_THE_BOT]))
         known = self.points.get(key)
-        if known is not None and time < known[0]:
+        if known is not None and time < known.at <= now + _AHEAD:
             return False
         if known is None and len(self.points) >= _MOST_SETS:
             del self.points[next(iter(self.points))]
-        self.points[key] = (time, value, labels)
+        self.points[key] = Last(time, value, labels, now)
         self.recent.append((time, value))
         for history in self.histories:
             history.add(key, time, value)
         return True
 
-    def matching(self, labels: Labels) -> list[tuple[float, float, Labels]]:
+    def matching(self, labels: Labels) -> list[Last]:
         """Return the newest points whose labels hold these."""
         if not labels:
             return list(self.points.values())
         wanted = labels.items()
-        return [point for point in self.points.values() if all(point[2].get(k) == v for k, v in wanted)]
+        return [point for point in self.points.values() if all(point.labels.get(k) == v for k, v in wanted)]
 
 
 _OF_THE_BOT = frozenset({"fleet", "bot", "program", "env"})
@@ -79,17 +91,6 @@ class History:
             known = self.points[key] = deque(maxlen=BUCKETS + 2)
         if not known or time >= known[-1][0] + self._step:
             known.append((time, value))
-
-    def load(self, labels: Labels, points: Sequence[Point]) -> None:
-        """Take what a store knows of the time before."""
-        key = tuple(
-            sorted([pair for pair in labels.items() if pair[0] not in _OF_THE_BOT and pair[0] != "__name__"])
-        )
-        known = self.points.get(key)
-        first = known[0][0] if known else math.inf
-        old = [(time, value) for time, value in points if time < first and math.isfinite(value)]
-        if old and (known is not None or len(self.points) < _MOST_SETS):
-            self.points[key] = deque([*old, *(known or ())], maxlen=BUCKETS + 2)
 
     def since(self, labels: Labels, start: float) -> list[list[Point]]:
         """Return the points from `start` on, of each series whose labels hold these."""

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
 from schemas.alert_rules import AlertRule, Selector
 from schemas.conditions import (
     LIMITED,
@@ -25,6 +27,8 @@ from schemas.risk import NO_LIMITS, RiskLimits
 from telemetry.alerts.states import QUIET, AlertState, Found, State
 from telemetry.alerts.values import History, Labels, Slot
 
+BASES: Mapping[str, str] = {"daily_loss": "day_equity", "exposure": "equity"}
+"""Figures of which a risk limit may be a share -> the figure that it is a share of."""
 FIGURE = "figure "
 """What the names of figures' slots begin with."""
 _MOST_GROUPS = 500
@@ -81,12 +85,17 @@ class Watch:
         "due",
         "figures",
         "happened",
+        "heard_at",
         "judged",
         "kinds",
+        "known_since",
+        "measured_at",
         "news",
         "profile",
+        "resumed_at",
         "rules",
         "seen_at",
+        "silences",
         "slots",
         "slots_of",
         "started_at",
@@ -123,8 +132,16 @@ class Watch:
         """When the newest event of a kind came ("" any output)."""
         self.started_at = now
         """Since when silence counts."""
+        self.resumed_at = now
+        """Since when the bot is meant to run."""
+        self.known_since = now
+        """Since when its lines are heard in this life of herdsman."""
+        self.heard_at, self.measured_at = 0.0, 0.0
+        """When its process was heard of last, and when that was measured."""
         for place, rule in enumerate(self.rules):
             self._wire(place, leaves(rule.when))
+        self.silences = self.places_of(NoData)
+        """The places of the rules that silence is a part of."""
         self.figures = tuple(name[len(FIGURE) :] for name in self.slots if name.startswith(FIGURE))
 
     def _wire(self, place: int, parts: Sequence[Leaf]) -> None:
@@ -134,8 +151,8 @@ class Watch:
                 slot = self._slot(slot_name(leaf.of), place)
                 if not isinstance(leaf, Threshold):
                     slot.histories.append(History(leaf.over))
-                elif leaf.of.name in LIMITED:
-                    self._slot(LIMITED[leaf.of.name], place)
+                elif base := base_of(leaf.of, self.profile.risk):
+                    self._slot(base, place)
             elif isinstance(leaf, NoData):
                 if leaf.metric:
                     self._slot(leaf.metric, place)
@@ -166,25 +183,35 @@ class Watch:
         """Take over how rules stood in an earlier life, by their names."""
         for place, rule in enumerate(self.rules):
             state = known.get(rule.name)
-            if state is not None:
+            if state is not None and state.state is State.FIRING:  # what was pending begins anew
                 self.states[place] = state
                 self.note_waiting(place)
-                if isinstance(rule.when, Breaks) and state.state is State.FIRING:
+                if isinstance(rule.when, Breaks):
                     self.broken[rule.when.limit] = Found(True, state.text, state.value)
 
     def adopt(self, before: "Watch") -> None:
-        """Take over what an earlier watch of the bot knew: how its rules stand, values, times."""
+        """Take over what an earlier watch of the bot knew: how its rules stand, values, times.
+
+        Of a bot that trades in another mode or account now, nothing of what it printed and traded before.
+        """
+        same = trades_as(before.profile) == trades_as(self.profile)
         known = {rule.name: (rule, state) for rule, state in zip(before.rules, before.states, strict=True)}
         for place, rule in enumerate(self.rules):
             found = known.get(rule.name)
-            if found is not None:
+            if found is not None and (same or not self.is_of_trading(place)):
                 self.states[place] = found[1]
-                if found[0] == rule:
+                if found[0] == rule and same:
                     self._adopt_counts(found[0], rule, before)
             self.note_waiting(place)
         self.seen_at, self.started_at = before.seen_at, before.started_at
+        self.resumed_at, self.known_since = before.resumed_at, before.known_since
+        self.heard_at, self.measured_at = before.heard_at, before.measured_at
         self.judged, self.news = before.judged, before.news
         self.broken = before.broken
+        if same:
+            self._adopt_values(before)
+
+    def _adopt_values(self, before: "Watch") -> None:
         for name, slot in self.slots.items():
             old = before.slots.get(name)
             if old is not None:
@@ -193,6 +220,30 @@ class Watch:
                     for theirs in old.histories:
                         if mine.over == theirs.over:
                             mine.points = theirs.points
+
+    def is_of_trading(self, place: int) -> bool:
+        """Say whether a rule is about a trading figure."""
+        parts = leaves(self.rules[place].when)
+        return any(isinstance(one, Threshold | Change | Anomaly) and one.of.figure for one in parts)
+
+    def shift(self, by: float) -> None:
+        """Move the moments that durations are counted from: the clock was set by so many seconds."""
+        self.started_at += by
+        self.resumed_at += by
+        self.known_since += by
+        self.heard_at += by
+        self.seen_at = {kind: at + by for kind, at in self.seen_at.items()}
+        self.news = {name: (at + by, what, text) for name, (at, what, text) in self.news.items()}
+        for times in self.happened.values():
+            times.extend([at + by for at in times])  # as many as it holds: the old ones fall out
+        for slot in self.slots.values():
+            slot.at += by
+            slot.points = {key: one._replace(came=one.came + by) for key, one in slot.points.items()}
+        for place, state in enumerate(self.states):
+            if state.state is not State.OK:
+                since = state.since + by if state.state is State.PENDING else state.since
+                back = None if state.false_since is None else state.false_since + by
+                self.states[place] = replace(state, since=since, false_since=back)
 
     def _adopt_counts(self, old: AlertRule, new: AlertRule, before: "Watch") -> None:
         for mine, theirs in zip(leaves(new.when), leaves(old.when), strict=True):
@@ -216,7 +267,7 @@ class Watch:
     def requiet(self, slot: Slot) -> None:
         """Reckon between which values nothing changes: where its rules are ok, and no level is met."""
         slot.low, slot.high = float("inf"), float("-inf")
-        values = [value for _, value, _ in slot.points.values()]
+        values = [one.value for one in slot.points.values()]
         if not values or slot.histories:
             return
         low, high = float("-inf"), float("inf")
@@ -226,34 +277,62 @@ class Watch:
             for leaf in leaves(self.rules[place].when):
                 if not isinstance(leaf, Threshold):
                     continue
-                if self.slots.get(LIMITED.get(leaf.of.name, "")) is slot:
+                if self.slots.get(base_of(leaf.of, self.profile.risk)) is slot:
                     low, high = max(low, min(values)), min(high, max(values))
                 elif self.slots.get(slot_name(leaf.of)) is slot:
-                    above, below = self.limit_of(leaf, leaf.above), self.limit_of(leaf, leaf.below)
-                    high = min(high, above) if above is not None else high
-                    low = max(low, below) if below is not None else low
+                    for one in slot.points.values():
+                        above = self.limit_of(leaf, leaf.above, one.labels)
+                        below = self.limit_of(leaf, leaf.below, one.labels)
+                        high = min(high, above) if above is not None else high
+                        low = max(low, below) if below is not None else low
         if all(low <= value <= high for value in values):
             slot.low, slot.high = low, high
 
-    def limit_of(self, leaf: Threshold, level: Any) -> float | None:
-        """Return what a level comes to for this bot, None where it is of a limit that the bot has not."""
+    def limit_of(self, leaf: Threshold, level: Any, labels: Labels) -> float | None:
+        """Return what a level comes to for a series of this bot, None where it is of a limit it has not."""
         if level is None:
             return None
         if not level.percent:
             return float(level.amount)
-        return share_of(leaf.of, level.amount, self)
+        return share_of(leaf.of, level.amount, self, labels)
 
 
-def share_of(of: Subject, percent: float, watch: Watch) -> float | None:
-    """Return so many percent of a bot's limit; of a share they are the share itself."""
+def trades_as(profile: BotProfile) -> tuple[str, str]:
+    """Return what a bot's trading belongs to."""
+    return profile.mode, profile.account
+
+
+def base_of(of: Subject, risk: RiskLimits) -> str:
+    """Return the slot of what a share of a bot's limit is reckoned from, "" where it is of no other slot."""
+    if not of.figure:
+        return LIMITED.get(of.name, "")
+    limit = getattr(risk, RISKY[of.name]) if of.name in RISKY else None
+    return FIGURE + BASES[of.name] if limit is not None and limit.percent else ""
+
+
+def share_of(of: Subject, percent: float, watch: Watch, labels: Labels) -> float | None:
+    """Return so many percent of a bot's limit; of a share they are the share itself.
+
+    A risk limit is that of the account and currency that `labels` name: another currency's has no limit.
+    """
     if of.figure and of.name in SHARES:
         return percent / 100
-    if of.figure and of.name in RISKY:
-        limit = getattr(watch.profile.risk, of.name)
-        return None if limit is None or limit.percent else limit.amount * percent / 100
-    slot = watch.slots.get(LIMITED.get(of.name, ""))
-    limits = [value for _, value, _ in slot.points.values() if value > 0] if slot else []
+    if of.figure:
+        return _share_of_risk(of, percent, watch, labels)
+    slot = watch.slots.get(base_of(of, watch.profile.risk))
+    limits = [one.value for one in slot.points.values() if one.value > 0] if slot else []
     return min(limits) * percent / 100 if limits else None
+
+
+def _share_of_risk(of: Subject, percent: float, watch: Watch, labels: Labels) -> float | None:
+    limit = getattr(watch.profile.risk, RISKY[of.name]) if of.name in RISKY else None
+    if limit is None or (limit.currency and limit.currency != labels.get("currency", "")):
+        return None
+    if not limit.percent:
+        return float(limit.amount) * percent / 100
+    slot = watch.slots.get(base_of(of, watch.profile.risk))
+    bases = [one.value for one in slot.points.values() if one.labels == labels] if slot else []
+    return bases[0] * limit.amount / 100 * percent / 100 if bases and bases[0] > 0 else None
 
 
 def labels_text(labels: Labels) -> str:

@@ -36,16 +36,17 @@ class Judge:
 
     def event(self, kind: str = "log", message: str = "", level: str = "info", **data: Any) -> None:
         """Have the bot print a line."""
-        at = data.pop("at", self.now)
-        self.engine.events(
-            "sma", [Event("a/stdout/0/1", "sma", at, kind, level, message, data=data)], self.now
-        )
+        at, stream = data.pop("at", self.now), data.pop("stream", "stdout")
+        event = Event("a/stdout/0/1", "sma", at, kind, level, message, stream, data=data)
+        self.engine.events("sma", [event], self.now)
 
-    def wait(self, seconds: float, step: float = 1.0) -> None:
-        """Let time pass."""
+    def wait(self, seconds: float, step: float = 1.0, *, heard: bool = True) -> None:
+        """Let time pass in which the bot's process is measured, or is not heard of."""
         end = self.now + seconds
         while self.now < end:
             self.now = min(self.now + step, end)
+            if heard:
+                self.engine.heard("sma", self.now, self.now)
             while self.engine.due(self.now):
                 pass
 

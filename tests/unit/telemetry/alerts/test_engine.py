@@ -1,14 +1,19 @@
 """What makes an alert fire, hold, recover; and what never does."""
 
+import dataclasses
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.risk import read_risk
+from telemetry.alerts.states import AlertState, State
+from telemetry.alerts.values import Slot
 from telemetry.alerts.watch import BotProfile
 from tests.unit.telemetry.alerts.desk import NOW, PROFILE, Judge, rule
 
+STOPPED = dataclasses.replace(PROFILE, running=False)
 MEMORY = {"metric": "bot_memory_bytes", "above": "90%", "clear": "80%"}
 
 
@@ -68,7 +73,9 @@ def test_for_holds_an_alert_back_until_it_has_lasted():
     judge.wait(60)
     assert [state for state, _ in judge.moves] == ["pending", "ok"]
     judge.value("bot_x", 2)
-    judge.wait(60)
+    judge.wait(40)
+    judge.value("bot_x", 2)
+    judge.wait(20)
     assert judge.state == "firing"
     judge.value("bot_x", 0)
     judge.wait(29)
@@ -303,3 +310,185 @@ def test_quiet_range_never_changes_what_is_judged(values, level):
                 "firing" if last > level else "ok",
                 "firing" if last < level - 1 else "ok",
             ]
+
+
+def test_one_old_sample_does_not_last():
+    """What was true once, of a bot that says nothing more, fires not by the clock; the next sample tells."""
+    lasts = rule({"metric": "bot_x", "above": 90}, **{"for": "2m"})
+    judge = Judge(lasts)
+    judge.value("bot_x", 95)
+    judge.wait(600)
+    assert judge.state == "pending"
+    judge.value("bot_x", 96)
+    assert judge.state == "firing"
+
+
+def test_what_was_pending_begins_anew_after_a_restart_a_stop_and_silence_of_ours():
+    """Time in which nobody looked is none in which a value lasted."""
+    lasts = rule({"metric": "bot_x", "above": 90}, **{"for": "2m"})
+    judge = Judge()
+    known = {"one": AlertState(State.PENDING, NOW - 3600)}
+    judge.engine.forget("sma", NOW)
+    judge.engine.set_bot(PROFILE, [lasts], NOW, known)
+    judge.value("bot_x", 95)
+    assert judge.state == "pending"
+    judge.wait(100)
+    judge.engine.set_bot(STOPPED, [lasts], judge.now)
+    judge.wait(300, heard=False)
+    judge.engine.set_bot(PROFILE, [lasts], judge.now)
+    judge.value("bot_x", 95)
+    judge.wait(100)
+    assert judge.state == "pending"
+    judge.wait(100, heard=False)
+    judge.wait(1)
+    judge.value("bot_x", 95)
+    assert judge.state == "pending"
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"metric": "bot_memory_bytes", "above": "90%"},
+        {"metric": "bot_x", "rises": "50%", "over": "1m"},
+        {"all": [{"metric": "bot_x", "above": 1}, {"metric": "bot_y", "above": 1}]},
+    ],
+)
+def test_what_is_not_known_any_more_is_looked_at_now_and_then(when):
+    """A rule that waits, of which nothing can be told, is over after its time and never judged in a loop."""
+    judge = Judge(rule(when, **{"for": "2m"}))
+    for name in ("bot_memory_limit_bytes", "bot_memory_bytes", "bot_x", "bot_y"):
+        judge.value(name, 2)
+    judge.now += 5
+    for name in ("bot_memory_bytes", "bot_x", "bot_y"):
+        judge.value(name, 20)
+    assert judge.state == "pending"
+    watch = judge.engine.watches["sma"]
+    watch.slots = {name: Slot() for name in watch.slots}
+    before = judge.engine.judged
+    judge.wait(7200, heard=False)
+    assert judge.state == "ok"
+    assert judge.engine.judged - before < 2000
+
+
+def test_silence_that_is_ours_is_none_of_the_bots():
+    """Neither a clock that is set, nor an agent that is away, nor a bot that is down makes a bot silent."""
+    judge = Judge(rule({"no_data": "5m"}, action="suspend"))
+    judge.wait(60)
+    judge.now += 3600
+    judge.engine.clock_set(3600, judge.now)
+    judge.wait(200)
+    judge.wait(3600, step=10, heard=False)
+    judge.wait(290)
+    judge.event("log", stream="launcher")
+    judge.wait(290)
+    assert judge.moves == []
+    judge.wait(20)
+    assert judge.state == "firing"
+
+
+def test_measurement_that_is_told_again_counts_once():
+    """A batch that comes again and again, since a store takes nothing, makes no bot silent."""
+    judge = Judge(rule({"no_data": "1m"}))
+    measured = judge.now
+    for _ in range(200):
+        judge.now += 1
+        judge.engine.heard("sma", measured, judge.now)
+    assert judge.state == "ok"
+
+
+@pytest.mark.parametrize("by", [3600.0, -3600.0])
+def test_durations_go_on_when_the_clock_is_set(by):
+    """What has to last, and what is counted within a time, does so whatever is done to the clock."""
+    rejected = {"event": "order", "count": 3, "within": "1m"}
+    judge = Judge(rule({"metric": "bot_x", "above": 1}, **{"for": "2m"}), rule(rejected, "two"))
+    judge.value("bot_x", 2)
+    judge.event("order")
+    judge.wait(50)
+    judge.event("order")
+    judge.now += by
+    judge.engine.clock_set(by, judge.now)
+    judge.value("bot_x", 2)
+    judge.wait(15)
+    judge.event("order")
+    assert judge.states() == ["pending", "ok"]
+    judge.wait(50)
+    judge.value("bot_x", 2)
+    assert judge.states() == ["pending", "ok"]
+    judge.wait(6)
+    assert judge.states() == ["firing", "ok"]
+
+
+def test_restart_ends_no_alert_whose_past_it_forgot():
+    """What was counted, or compared with the past, fires on until its time has gone by in this life."""
+    rules = [
+        rule({"event": "order", "count": 5, "within": "1h"}, "counted"),
+        rule({"metric": "bot_x", "falls": "50%", "over": "1h"}, "fell"),
+        rule({"error": "new", "within": "1h"}, "new"),
+    ]
+    judge = Judge()
+    judge.engine.forget("sma", NOW)
+    firing = AlertState(State.FIRING, NOW - 10, "x")
+    judge.engine.set_bot(PROFILE, rules, NOW, dict.fromkeys(("counted", "fell", "new"), firing))
+    judge.value("bot_x", 1)
+    judge.wait(3500, step=10)
+    assert judge.states() == ["firing"] * 3
+    judge.value("bot_x", 1)
+    judge.wait(200, step=10)
+    assert judge.states() == ["ok"] * 3
+
+
+@pytest.mark.parametrize("figure", [True, False])
+def test_bot_that_is_resumed_is_not_stopped_by_what_stopped_it(figure):
+    """Hours later its first line says the same: the alert goes on firing, and acts no second time."""
+    when = {"figure": "drawdown", "above": "10%"} if figure else {"metric": "bot_x", "above": 0.1}
+    judge = Judge(rule(when, action="suspend"))
+
+    def say(value: float) -> None:
+        if figure:
+            judge.engine.figures("sma", [({"currency": "USDT"}, {"drawdown": value})], judge.now)
+        else:
+            judge.value("bot_x", value)
+
+    say(0.12)
+    rules = judge.engine.watches["sma"].rules
+    judge.engine.set_bot(STOPPED, rules, judge.now)
+    judge.wait(9000, step=30, heard=False)
+    judge.engine.set_bot(PROFILE, rules, judge.now)
+    judge.wait(120, step=5)
+    say(0.12)
+    assert [state for state, _ in judge.moves] == ["firing"]
+    say(0.01)
+    assert judge.state == "ok"
+
+
+def test_dry_figures_are_not_held_against_the_live_bot():
+    """From dry to live, or to another account, figures begin anew; what fired of the old ones is over."""
+    always = rule({"figure": "drawdown", "above": "10%"}, action="suspend")
+    live = rule({"figure": "drawdown", "above": "10%"}, "two", modes=["live"], action="kill")
+    memory = rule({"metric": "bot_memory_bytes", "above": 10}, "memory")
+    judge = Judge(always, memory, profile=dataclasses.replace(PROFILE, mode="dry"))
+    judge.engine.figures("sma", [({"account": "paper"}, {"drawdown": 0.2})], judge.now)
+    judge.value("bot_memory_bytes", 20)
+    judge.engine.set_bot(PROFILE, [always, live, memory], judge.now)
+    judge.engine.figures("sma", [({"account": "main"}, {"drawdown": 0.0})], judge.now)
+    assert judge.states() == ["ok", "ok", "firing"]
+    assert judge.moves[2:] == [("ok", "it trades in another mode or account")]
+    judge.engine.figures("sma", [({"account": "main"}, {"drawdown": 0.2})], judge.now)
+    assert judge.states() == ["firing", "firing", "firing"]
+
+
+def test_percent_of_a_risk_limit_is_of_its_currency_and_of_its_share():
+    """80% of 500 USDT is not 400 yen, of 5% it is 4% of the equity that the day began with."""
+    near = rule({"figure": "daily_loss", "above": "80%"})
+    amount = dataclasses.replace(PROFILE, risk=read_risk({"daily_loss": "500 USDT"}))
+    judge = Judge(near, profile=amount)
+    yen = ({"currency": "JPY"}, {"daily_loss": 600.0})
+    judge.engine.figures("sma", [yen, ({"currency": "USDT"}, {"daily_loss": 4.0})], judge.now)
+    assert judge.state == "ok"
+    judge.engine.figures("sma", [yen, ({"currency": "USDT"}, {"daily_loss": 401.0})], judge.now)
+    assert judge.state == "firing"
+    judge = Judge(near, profile=dataclasses.replace(PROFILE, risk=read_risk({"daily_loss": "5%"})))
+    for loss, state in ((390.0, "ok"), (410.0, "firing")):
+        found = ({"currency": "USDT"}, {"daily_loss": loss, "day_equity": 10_000.0})
+        judge.engine.figures("sma", [yen, found], judge.now)
+        assert judge.state == state

@@ -11,6 +11,7 @@ from schemas.bot import BotSpec
 from schemas.document import Document, Path
 from schemas.errors import UsageError
 from schemas.instance import CONFIG, RESERVED
+from schemas.secret_values import looks_secret
 from schemas.suggestions import nearest
 
 VERSION = "version"
@@ -122,16 +123,21 @@ def _paths(document: Document, parameters: Collection[str] | None) -> Iterator[P
 
 
 def _concealed(document: Document, path: Path) -> str:
-    """Return the name of what may be a secret at a path or anywhere below it, "" where nothing is."""
-    for below in _below(value_at(document, path), path) if holds(document, path) else [path]:
-        if document.conceals(below):
+    """Return the name of what may be a secret at a path or anywhere below it, "" where nothing is.
+
+    By its name or by its looks; a version is none, whatever is built into it.
+    """
+    if path == (VERSION,):
+        return ""
+    for below, value in _below(value_at(document, path) if holds(document, path) else None, path):
+        if document.conceals(below) or (isinstance(value, str) and looks_secret(value)):
             return ".".join(str(part) for part in below if part != CONFIG)
     return ""
 
 
-def _below(value: Any, path: Path) -> Iterator[Path]:
-    """Yield a value's path, and those of everything in it."""
-    yield path
+def _below(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """Yield a value and everything in it, each with its path."""
+    yield path, value
     inside: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
         inside = value.items()

@@ -94,12 +94,17 @@ class OtherInstallations:
         """Raise where one of them may run this bot: SchedulerRefused, or Conflict while its copy ends."""
         if bot in self._twins:
             await self._refuse_beside_jobs(bot)
-        for lease in self._leases.get(lease_path(self._fleet, bot).rpartition("/")[2], ()):
+        for lease in self._leases_of(bot):
             if (await self._api.variable(lease)).locked:
                 raise Conflict(
                     f"{bot}: a copy of it holds the lease {lease}, of an earlier installation of this fleet, "
                     f"and two would trade: {bot} starts once that lease is free"
                 )
+
+    def _leases_of(self, bot: str) -> list[str]:
+        """Return where copies of the others hold their leases: of some as we began, of some by their jobs."""
+        found = {lease_path(twin.meta[META_FLEET], bot) for twin in self._twins.get(bot, ())}
+        return sorted(found.union(self._leases.get(lease_path(self._fleet, bot).rpartition("/")[2], ())))
 
     async def _refuse_beside_jobs(self, bot: str) -> None:
         await self.look()

@@ -123,6 +123,8 @@ SECRETS = [
     ("venues: [{name: a, api_key: SECRET123}]\n", ""),
     ("exchange: {url: x}\n", "exchange: {url: y, api_key: SECRET123}\n"),
     ("config: {exchange: {deep: [{password: SECRET123}]}}\n", "config: {every: 3}\n"),
+    ("feed: [{url: 'wss://me:SECRET123@feed.example'}]\n", ""),
+    ("feed: wss://feed.example\n", "feed: 'wss://me:SECRET123@feed.example'\n"),
 ]
 
 

@@ -49,7 +49,7 @@ class FakeListings:
         return [path for path in self.leases if path.startswith(prefix)]
 
     async def variable(self, path):
-        return Variable({}, 1, self.leases[path])
+        return Variable({}, 1, self.leases.get(path, False))
 
 
 def test_a_stopped_or_dead_job_of_another_installation_is_still_a_twin():
@@ -89,6 +89,20 @@ async def test_a_twin_that_was_purged_while_nobody_looked_is_seen_by_its_lease()
         await others.refuse_a_second("a.b")
     cluster.leases[lease] = False
     await others.refuse_a_second("a.b")
+
+
+async def test_a_twin_that_came_and_was_purged_later_is_seen_by_its_lease():
+    """One that began after us is known by its job alone, of which Nomad forgets all but the lease."""
+    cluster, lease = FakeListings(), lease_path(THEIRS, "a")
+    others = OtherInstallations(cluster, OURS)
+    await others.open()
+    cluster.found, cluster.leases = [job()], {lease: True}
+    await others.look()
+    cluster.found, cluster.alive = [], []
+    with pytest.raises(Conflict, match="holds the lease herdsman/leases/desk-bbbbbb/a"):
+        await others.refuse_a_second("a")
+    cluster.leases[lease] = False
+    await others.refuse_a_second("a")
 
 
 async def test_a_stopped_twin_does_not_hide_one_that_runs():

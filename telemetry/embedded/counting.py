@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from telemetry.embedded import indexing
+from telemetry.embedded import earlier, indexing
 from telemetry.embedded.conditions import Wanted, marks, wanted
 from telemetry.embedded.searching import (
     Key,
@@ -70,7 +70,8 @@ def count(connection: sqlite3.Connection, query: EventQuery, now: float, most: i
         most,
         complete=complete,
         since=since,
-        unindexed=max(indexing.last_number(connection) - indexing.indexed(connection), 0),
+        unindexed=max(indexing.last_number(connection) - indexing.indexed(connection), 0)
+        + earlier.left(connection),
     )
 
 
@@ -146,7 +147,7 @@ def _by_text(connection: sqlite3.Connection, asked: Wanted, tally: Tally) -> Ite
     for _ in _add_keys(connection, tally, sorted(unindexed(connection, asked), reverse=True)):
         yield tally.end
     parts = parts_in_order(connection, asked)
-    for part, following in zip(parts, [*parts[1:], None], strict=True):
+    for part, following in zip(parts, [*parts, None][1:], strict=True):
         source, values = in_part(asked, part)
         rows = connection.execute(
             f"SELECT label, CAST(time / ? AS INTEGER), count(*) FROM {source} GROUP BY 1, 2",  # noqa: S608

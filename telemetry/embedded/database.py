@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from schemas.errors import SearchTooLong, StoreUnavailable
-from telemetry.embedded.damage import is_damage, is_damage_of_index, set_aside
+from telemetry.embedded.damage import is_damage, is_damage_of_index
 from telemetry.embedded.indexing import drop_index
+from telemetry.embedded.opening import connect, opened, set_file_aside
 from telemetry.embedded.retention import Retention, RetentionWork
-from telemetry.embedded.schema import FROM_1, SCHEMA_VERSION, TABLES
 
 Result = TypeVar("Result")
 Work = Callable[[sqlite3.Connection], Result]
@@ -60,7 +60,7 @@ class TelemetryDatabase:
         """How many files were set aside since the start."""
         self._missing = False
         """Whether a file was set aside, and the new one was not opened yet: each write tries to."""
-        self._connection = _opened(path)
+        self._connection = opened(path)
         self._thread = threading.Thread(target=self._write, name="telemetry-writer", daemon=True)
         self._thread.start()
 
@@ -119,7 +119,7 @@ class TelemetryDatabase:
         connection = getattr(self._local, "connection", None)
         if connection is None or self._local.life != self._life:
             self._local.life = self._life
-            connection = self._local.connection = _connect(self.path)
+            connection = self._local.connection = connect(self.path)
             connection.execute("PRAGMA query_only = 1")
             self._open_readers.append(connection)
         end = time.monotonic() + limit
@@ -183,9 +183,9 @@ class TelemetryDatabase:
         if self._missing:
             return False
         more = False
-        found, self._found = self._found, None
-        if found is not None:
-            self._index_anew(found)
+        if self._found is not None:
+            self._index_anew(self._found)
+            self._found = None
         for work in self._behind:
             if not self._jobs.empty():
                 return True
@@ -269,7 +269,7 @@ class TelemetryDatabase:
         """Set the damaged file aside, so that a new one is written; False where that is not possible."""
         self._connection.close()
         try:
-            _set_aside(self.path, error)
+            set_file_aside(self.path, error)
         except OSError:
             _log.exception("%s is damaged and cannot be set aside", self.path)
             self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
@@ -279,7 +279,7 @@ class TelemetryDatabase:
 
     def _open_anew(self) -> None:
         """Begin a file in the place of one that was set aside. Raises StoreUnavailable."""
-        connection = _opened(self.path)
+        connection = opened(self.path)
         try:
             for statement in self._tables:
                 connection.execute(statement)
@@ -295,69 +295,9 @@ class TelemetryDatabase:
             forget()
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    """Open a file with its tables; one that is damaged is set aside first."""
-    try:
-        return _prepared(path)
-    except StoreUnavailable as error:
-        if error.__cause__ is None or not is_damage(error.__cause__):
-            raise
-        _set_aside(path, error.__cause__)
-        return _prepared(path)
-
-
-def _prepared(path: Path) -> sqlite3.Connection:
-    connection = _connect(path)
-    try:
-        _prepare(connection, path)
-    except sqlite3.Error as error:
-        connection.close()
-        raise StoreUnavailable(f"the embedded store {path} cannot be opened: {error}") from error
-    return connection
-
-
-def _set_aside(path: Path, error: BaseException) -> None:
-    away = set_aside(path)
-    _log.critical(
-        "the embedded store %s is damaged (%s): it is set aside as %s, and a new one is begun. What bots "
-        "printed until now is in that file: sqlite3 FILE .recover reads what is left of it",
-        path,
-        error,
-        away,
-    )
-
-
 def _foreign(path: Path, error: Exception) -> Exception:
     if isinstance(error, sqlite3.Error):
         unavailable = StoreUnavailable(f"the embedded store {path} cannot be written: {error}")
         unavailable.__cause__ = error
         return unavailable
     return error
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA cache_size = -16384")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
-        connection.execute("PRAGMA journal_size_limit = 67108864")
-    except sqlite3.Error as error:
-        raise StoreUnavailable(f"the embedded store {path} cannot be opened: {error}") from error
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > SCHEMA_VERSION:
-        connection.close()
-        raise StoreUnavailable(
-            f"{path} was written by a newer herdsman (schema {version}, this one knows {SCHEMA_VERSION}): "
-            "start that version, or name another data folder"
-        )
-    if version < SCHEMA_VERSION:
-        steps = FROM_1 if version == 1 else TABLES
-        connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")

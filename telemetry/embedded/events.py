@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from telemetry.embedded import earlier
 from telemetry.embedded.counting import count
 from telemetry.embedded.database import TelemetryDatabase
 from telemetry.embedded.indexing import PART_ROWS, EventIndex, last_number
 from telemetry.embedded.labels import EventLabels
-from telemetry.embedded.rows import COLUMNS, TABLES, WHOLE_ID, event_of
+from telemetry.embedded.moving import EarlierEvents
+from telemetry.embedded.rows import WHOLE_ID, event_of
 from telemetry.embedded.searching import search
 from telemetry.levels import LEVELS
 from telemetry.names import Health
@@ -33,10 +35,12 @@ class EmbeddedEventStore:
         self._contexts: dict[tuple[str, ...], int] = {}
         self._labels = EventLabels()
         self._index = EventIndex(self._labels, part_rows)
+        self._earlier = EarlierEvents(self._labels)
+        database.behind(self._earlier.work)
         database.behind(self._index.work)
         database.forget_on_rollback(self._forget)
         if health is not None:
-            health.gauge("herdsman_events_unindexed").read = self._index.unindexed
+            health.gauge("herdsman_events_unindexed").read = self._unindexed
             health.gauge("herdsman_events_index_lag_seconds").read = self._index.lag
             health.gauge("herdsman_embedded_bytes").read = lambda: float(database.size())
 
@@ -94,6 +98,8 @@ class EmbeddedEventStore:
                     self._labels.of(connection, event),
                 )
             )
+        if self._earlier.is_there(connection):
+            rows = [row for row in rows if not earlier.has(connection, row[0], row[1])]
         connection.executemany(
             "INSERT OR IGNORE INTO events "
             "(source, position, size, bot, time, kind, level, message, context, data, label) "
@@ -101,6 +107,9 @@ class EmbeddedEventStore:
             rows,
         )
         self._index.written(last_number(connection))
+
+    def _unindexed(self) -> float:
+        return self._index.unindexed() + self._earlier.left
 
     def _source(self, connection: sqlite3.Connection, name: str) -> int:
         connection.execute("INSERT OR IGNORE INTO sources (name) VALUES (?)", (name,))
@@ -130,6 +139,7 @@ class EmbeddedEventStore:
         self._contexts.clear()
         self._labels.forget()
         self._index.forget()
+        self._earlier.forget()
 
 
 def _end_of(connection: sqlite3.Connection, prefix: str) -> Position | None:
@@ -138,10 +148,7 @@ def _end_of(connection: sqlite3.Connection, prefix: str) -> Position | None:
     ).fetchall()
     indexes = {int(rest): source for source, name in rows if (rest := name[len(prefix) :]).isdigit()}
     for index in sorted(indexes, reverse=True):
-        row = connection.execute(
-            "SELECT position, size FROM events WHERE source = ? ORDER BY position DESC LIMIT 1",
-            (indexes[index],),
-        ).fetchone()
+        row = earlier.end_of_source(connection, indexes[index])
         if row is not None:
             return Position(index, row[0] + row[1])
     return None
@@ -149,10 +156,5 @@ def _end_of(connection: sqlite3.Connection, prefix: str) -> Position | None:
 
 def _arrived(connection: sqlite3.Connection, after: int, kinds: Sequence[str], rows: int) -> Arrivals:
     until = min(after + rows, last_number(connection))
-    found = connection.execute(
-        f"SELECT {COLUMNS} FROM {TABLES} "  # noqa: S608
-        f"WHERE events.n > ? AND events.n <= ? AND events.kind IN ({', '.join('?' * len(kinds))}) "
-        "ORDER BY events.n",
-        (after, until, *kinds),
-    )
+    found = earlier.arrived(connection, after, until, kinds)
     return Arrivals([event_of(row) for row in found], max(after, until))

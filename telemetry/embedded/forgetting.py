@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from telemetry.embedded import indexing
+from telemetry.embedded import earlier, indexing
 from telemetry.embedded.conditions import marks, wanted
 from telemetry.embedded.searching import merged
 from telemetry.errors.groups import ErrorGroup
@@ -84,6 +84,8 @@ def old_parts(before: float) -> Step:
 
 def drop_empty_parts(connection: sqlite3.Connection) -> bool:
     """Drop the parts of the index of which no event is left."""
+    if earlier.is_there(connection):
+        return False
     return _drop(
         connection,
         [

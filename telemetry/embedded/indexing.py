@@ -10,8 +10,8 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from telemetry.embedded.labels import MOST_SYMBOL, EventLabels
-from telemetry.logs.tally import level_of
+from telemetry.embedded import earlier
+from telemetry.embedded.labels import EventLabels, earlier_key
 
 PART_ROWS = 1 << 18
 """Events whose text is in one part of the index."""
@@ -77,6 +77,8 @@ class EventIndex:
         if self._done >= self._last:
             self._written.clear()
             return False
+        if earlier.newest(connection) > indexed(connection):
+            return False  # those that are to be moved come first: no mark may pass them
         self._done = self._advance(connection)
         while self._written and self._written[0][0] <= self._done:
             self._written.popleft()
@@ -88,14 +90,14 @@ class EventIndex:
         if counted < indexed:  # an earlier version indexed them, and knew no labels
             until = min(counted + _AT_ONCE, indexed)
             self._label(connection, counted, until)
-            _count(connection, counted, until)
+            count_hours(connection, counted, until)
             _move(connection, _LABELLED, until)
             return until
         if indexed < counted:  # the index was dropped, and is made anew
             until = min(indexed + _AT_ONCE, counted)
         else:
             until = min(indexed + _AT_ONCE, self._last)
-            _count(connection, indexed, until)
+            count_hours(connection, indexed, until)
             _move(connection, _LABELLED, until)
         self._index(connection, indexed, until)
         _move(connection, _INDEXED, until)
@@ -112,8 +114,7 @@ class EventIndex:
         ).fetchall()
         found = []
         for number, bot, kind, symbol, revision, stream, level in rows:
-            named = symbol[:MOST_SYMBOL] if type(symbol) is str else ""
-            key = (bot, "", kind, named, revision, stream, level_of(level))
+            key = earlier_key(bot, kind, level, symbol, revision, stream)
             found.append((self._labels.number(connection, key), number))
         connection.executemany("UPDATE events SET label = ? WHERE n = ?", found)
 
@@ -157,15 +158,16 @@ def drop_index(connection: sqlite3.Connection) -> bool:
         "SELECT name FROM sqlite_master WHERE name GLOB 'events_text_*' AND sql LIKE 'CREATE VIRTUAL TABLE%'"
     ).fetchall()
     for (table,) in found:
-        _drop_table(connection, table)
+        drop_table(connection, table)
     connection.execute("DELETE FROM text_parts")
     connection.execute("DELETE FROM text_slices")
     (first,) = connection.execute("SELECT min(n) FROM events").fetchone()
-    _move(connection, _INDEXED, (first or 1) - 1)
+    _move(connection, _INDEXED, 0 if earlier.is_there(connection) else (first or 1) - 1)
     return bool(found)
 
 
-def _drop_table(connection: sqlite3.Connection, table: str) -> None:
+def drop_table(connection: sqlite3.Connection, table: str) -> None:
+    """Drop a part of the index, however damaged it is."""
     try:
         connection.execute(f"DROP TABLE {table}")
     except sqlite3.Error:
@@ -221,7 +223,8 @@ def _move(connection: sqlite3.Connection, name: str, number: int) -> None:
     connection.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (name, number))
 
 
-def _count(connection: sqlite3.Connection, after: int, until: int) -> None:
+def count_hours(connection: sqlite3.Connection, after: int, until: int) -> None:
+    """Count the events after a number up to another by the hour."""
     connection.execute(
         "INSERT INTO event_hours SELECT CAST(time / 3600 AS INTEGER), label, count(*) FROM events "
         "WHERE n > ? AND n <= ? GROUP BY 1, 2 "

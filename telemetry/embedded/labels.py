@@ -3,6 +3,7 @@
 import sqlite3
 
 from telemetry.levels import LEVELS
+from telemetry.logs.tally import level_of
 from telemetry.metric_types import METRIC_TYPES
 from telemetry.records import Event
 
@@ -18,6 +19,12 @@ _KNOWN_KINDS = {"log", "lifecycle", *METRIC_TYPES}
 
 Key = tuple[str, str, str, str, str, str, str]
 """Bot, program, kind, symbol, revision, stream, level."""
+
+
+def earlier_key(bot: str, kind: str, level: int, symbol: object, revision: str, stream: str) -> Key:
+    """Return the combination of an event that was stored without; its program is not known any more."""
+    named = symbol[:MOST_SYMBOL] if type(symbol) is str else ""
+    return (bot, "", kind, named, revision, stream, level_of(level))
 
 
 class EventLabels:

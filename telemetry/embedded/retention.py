@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from telemetry.embedded import forgetting
+from telemetry.embedded import earlier, forgetting
 
 _FIRST = 20.0
 """Seconds after the start until the first round."""
@@ -97,6 +97,8 @@ class RetentionWork:
 
     def _forget_sources(self, connection: sqlite3.Connection) -> bool:
         """Forget the files and allocations of which no event is left."""
+        if earlier.is_there(connection):
+            return False
         connection.execute(
             "DELETE FROM sources WHERE NOT EXISTS (SELECT 1 FROM events WHERE source = sources.id)"
         )

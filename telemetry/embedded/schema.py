@@ -28,9 +28,11 @@ CREATE TABLE {table} (
 ) WITHOUT ROWID;
 """
 
-_SEARCH = """
+_INDEXES = """
 CREATE INDEX events_by_time ON events (time, label);
 CREATE INDEX events_by_label ON events (label, time);
+"""
+_LABELS = """
 CREATE TABLE event_labels (
     id INTEGER PRIMARY KEY,
     bot TEXT NOT NULL,
@@ -62,20 +64,43 @@ CREATE TABLE text_slices (
     high REAL NOT NULL
 );
 """
-_WITHOUT_LABELS = """
-ALTER TABLE events ADD COLUMN label INTEGER NOT NULL DEFAULT 0;
-DROP INDEX events_of_bot;
-DROP INDEX events_by_time;
-DROP INDEX events_of_kind;
+_EVENTS = """
+CREATE TABLE events (
+    n INTEGER PRIMARY KEY,
+    source INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    bot TEXT NOT NULL,
+    time REAL NOT NULL,
+    kind TEXT NOT NULL,
+    level INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    context INTEGER NOT NULL,
+    data BLOB,
+    label INTEGER NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX {identity} ON events (source, position);
 """
 _ONE_PART = """
 ALTER TABLE events_text RENAME TO events_text_0;
 INSERT INTO text_parts SELECT 0, 0, value, low, high FROM marks,
-    (SELECT min(time) AS low, max(time) AS high FROM events) WHERE name = 'indexed' AND low IS NOT NULL;
+    (SELECT (SELECT min(time) FROM events) AS low, (SELECT max(time) FROM events) AS high)
+    WHERE name = 'indexed' AND low IS NOT NULL;
 INSERT INTO text_slices SELECT last, part, low, high FROM text_parts;
+INSERT OR REPLACE INTO marks SELECT 'counted', value FROM marks WHERE name = 'indexed';
 """
-FROM_1 = _WITHOUT_LABELS + _SEARCH + _ONE_PART
-"""What makes a file of version 1 one of version 2; its events get their labels behind, see indexing.py."""
+_NO_PART = "DELETE FROM marks WHERE name = 'indexed';"
+_NEW_EVENTS = f"""
+DROP INDEX events_by_time;
+DROP INDEX events_of_kind;
+ALTER TABLE events RENAME TO events_1;
+{_EVENTS.format(identity="events_by_place")}
+{_INDEXES}
+"""
+FROM_1 = _LABELS + _ONE_PART + _NEW_EVENTS
+"""What makes a file of version 1 one of version 2, at once: its events are moved behind, see moving.py."""
+FROM_1_WITHOUT_TEXT = _LABELS + _NO_PART + _NEW_EVENTS
+"""The same where the index of texts is damaged, and was dropped."""
 
 TABLES = (
     """
@@ -101,21 +126,11 @@ CREATE TABLE sources (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE
 );
-CREATE TABLE events (
-    n INTEGER PRIMARY KEY,
-    source INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    size INTEGER NOT NULL,
-    bot TEXT NOT NULL,
-    time REAL NOT NULL,
-    kind TEXT NOT NULL,
-    level INTEGER NOT NULL,
-    message TEXT NOT NULL,
-    context INTEGER NOT NULL,
-    data BLOB,
-    label INTEGER NOT NULL DEFAULT 0
-);
-CREATE UNIQUE INDEX events_identity ON events (source, position);
+"""
+    + _EVENTS.format(identity="events_identity")
+    + _INDEXES
+    + _LABELS
+    + """
 CREATE TABLE contexts (
     id INTEGER PRIMARY KEY,
     stream TEXT NOT NULL,
@@ -130,6 +145,5 @@ CREATE TABLE marks (
     value INTEGER NOT NULL
 );
 """
-    + _SEARCH
     + "".join(_ROLLUP.format(table=table) for table in ROLLUPS)
 )

@@ -14,21 +14,6 @@ from telemetry.records import Event
 from telemetry.stores import EventQuery
 
 NOW = 1_790_000_000.0
-_VERSION_1 = """
-ALTER TABLE events DROP COLUMN label;
-DROP TABLE event_labels;
-DROP TABLE event_hours;
-DROP TABLE text_parts;
-DROP TABLE text_slices;
-CREATE INDEX events_of_bot ON events (bot, time);
-CREATE INDEX events_by_time ON events (time);
-CREATE INDEX events_of_kind ON events (bot, kind, time) WHERE kind <> 'log';
-CREATE VIRTUAL TABLE events_text USING fts5 (
-    message, content='events', content_rowid='n', tokenize="unicode61 tokenchars '_'"
-);
-DELETE FROM marks;
-PRAGMA user_version = 1;
-"""
 
 
 def event(number: int, **parts: object) -> Event:
@@ -117,38 +102,6 @@ async def test_a_slice_that_is_rolled_back_is_done_again_once(tmp_path: Path) ->
     assert connection.execute("SELECT sum(count) FROM event_hours").fetchone() == (100,)
     connection.close()
     assert len(text_rows(path, "line")) == 100
-
-
-async def test_a_file_of_the_earlier_version_is_taken_over(tmp_path: Path) -> None:
-    """Events that an earlier herdsman stored and indexed are found by text, level, symbol and revision."""
-    path = tmp_path / "telemetry.db"
-    async with opened(path) as (database, store, _):
-        await store.append(
-            [
-                event(number, level="error" if number < 10 else "info", kind="order", data={"symbol": "BTC"})
-                for number in range(3000)
-            ]
-        )
-        await all_indexed(database)
-    connection = sqlite3.connect(path, isolation_level=None)
-    for part in range(1, 3):
-        connection.execute(f"DROP TABLE IF EXISTS events_text_{part}")
-    connection.executescript(f"DROP INDEX events_by_label; DROP INDEX events_by_time; {_VERSION_1}")
-    connection.execute(
-        "INSERT INTO events_text (rowid, message) SELECT n, message FROM events WHERE n <= 2800"
-    )
-    connection.execute("INSERT INTO marks VALUES ('indexed', 2800)")
-    connection.close()
-    async with opened(path) as (database, store, _):
-        await store.append([event(3000, kind="order", data={"symbol": "BTC"})])
-        assert len((await store.search(EventQuery(limit=5000))).events) == 3001
-        await all_indexed(database)
-        query = EventQuery(symbols=("BTC",), revisions=("ab",), level="error")
-        assert len((await store.search(query)).events) == 10
-        for word in ("word1799", "word2900", "word3000"):
-            assert len((await store.search(EventQuery(text=word, limit=5))).events) == 1
-        assert (await store.count(EventQuery(text="odd"), NOW + 5000)).total == 1500
-        assert (await store.count(EventQuery(), NOW + 5000)).total == 3001
 
 
 async def test_labels_are_given_a_slice_at_a_time_and_no_other_event_is_read(tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ class Agent:
         self._saved_at = 0.0
         self._unsaved = False
         self._save_failed = False
+        self._sampling_failed = False
         self._save_task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -263,7 +264,7 @@ class Agent:
             targets = [_target(one) for one in found.allocations.values() if one.launcher_pid]
             moment = time.time()
             began = time.monotonic()
-            values = await asyncio.to_thread(sampler.sample, targets)
+            values = await self._sampled(sampler, targets)
             # With very many bots a measurement takes its time: it must not take the machine's.
             pause = max(self._sample_every, min(_SAMPLING_SHARE * (time.monotonic() - began), _SLOWEST))
             for name, use in values.items():
@@ -271,6 +272,16 @@ class Agent:
                     self._uses.append((found.allocations[name], moment, use))
             if values:
                 self._awake.set()
+
+    async def _sampled(self, sampler: ResourceSampler, targets: list[Target]) -> dict[str, dict[str, float]]:
+        """Return what a round measured: nothing where it failed, as the next one may not."""
+        try:
+            return await asyncio.to_thread(sampler.sample, targets)
+        except Exception:  # noqa: BLE001 - the task must live on for all bots of the node
+            if not self._sampling_failed:
+                _log.exception("the bots' use cannot be measured; said once")
+            self._sampling_failed = True
+            return {}
 
     async def _save(self, found: Discovery, *, wait: bool = False) -> None:
         """Save the places behind the loop's back, now and then; at the end, wait for it."""

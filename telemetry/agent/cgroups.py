@@ -55,8 +55,8 @@ def _paths(file: str) -> dict[str, str]:
     """Return controller -> path; "" for the second version, which has one for all."""
     found = {}
     for line in read(file).decode(errors="replace").splitlines():
-        _, names, path = line.split(":", 2)
-        for name in names.split(","):
+        _, names, path = (*line.split(":", 2), "", "")[:3]
+        for name in names.split(",") if path else ():
             found[name] = path
     return found
 

@@ -1,6 +1,7 @@
 """Resource use of bots from /proc: one pass over all processes serves all bots of the node."""
 
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,7 @@ _STATE_EVERY = 30
 _LIMITS_EVERY = 30
 _FILES_EVERY = 5
 _MOST_FILES = 20_000
+_log = logging.getLogger("herdsman.agent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class ResourceSampler:
         self._memory: dict[str, _Memory] = {}
         self._booted = _boot_time(self._proc)
         self._own_network = link(f"{self._proc}/self/ns/net")
+        self._failed = False
 
     def sample(self, targets: Iterable[Target], now: float | None = None) -> dict[str, dict[str, float]]:
         """Return allocation -> series name -> value, for those whose launcher lives. Blocks: for a thread."""
@@ -76,13 +79,21 @@ class ResourceSampler:
             children.setdefault(process.parent, []).append(process)
         found = {}
         for target in targets:
-            root = processes.get(target.launcher_pid)
-            if root is None or not self._is_it(root, target):
-                root = self._by_environment(target, processes.values())
-            if root is not None:
-                found[target.allocation] = self._measure(target, list(_tree(root, children)), now)
+            try:
+                root = processes.get(target.launcher_pid)
+                if root is None or not self._is_it(root, target):
+                    root = self._by_environment(target, processes.values())
+                if root is not None:
+                    found[target.allocation] = self._measure(target, list(_tree(root, children)), now)
+            except Exception:  # noqa: BLE001 - one bot's files must not cost the others of the node their figures
+                self._note_failure(target.allocation)
         self._memory = {name: memory for name, memory in self._memory.items() if name in found}
         return found
+
+    def _note_failure(self, allocation: str) -> None:
+        if not self._failed:
+            _log.exception("the use of allocation %s cannot be measured; said once", allocation)
+        self._failed = True
 
     def _processes(self) -> Iterator[Process]:
         for name in os.listdir(self._proc):  # noqa: PTH208 - half the cost of Path.iterdir

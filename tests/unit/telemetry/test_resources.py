@@ -4,14 +4,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from telemetry.agent.cgroups import Cgroups, Throttling
-from telemetry.agent.resources import ResourceSampler, Target, is_alive
+from telemetry.agent.resources import Process, ResourceSampler, Target, is_alive
 from telemetry.names import RESOURCES
+from tests.unit.telemetry.bots import Node
 
 BUSY = """
 import os, sys
@@ -66,6 +67,58 @@ def test_a_bots_tree_is_measured(busy: "subprocess.Popen[bytes]") -> None:
     assert 0 < second["bot_cpu_percent"] < 250
     assert second["bot_disk_write_bytes_per_second"] >= 0
     assert {*first, *second} <= set(RESOURCES)
+
+
+def test_a_bot_that_cannot_be_measured_costs_no_other_one_its_figures(
+    busy: "subprocess.Popen[bytes]", caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is left out, said once, and measured again as soon as that is possible."""
+
+    class Failing(ResourceSampler):
+        broken = True
+
+        def _add_files(self, values: dict[str, float], tree: list[Process]) -> None:
+            if self.broken:
+                self.broken = False
+                raise ValueError("a short read")
+
+    sampler = Failing()
+    targets = [target(busy.pid, "a1"), target(busy.pid, "a2")]
+    assert set(sampler.sample(targets)) == {"a2"}
+    sampler.broken = True
+    assert len(sampler.sample([target(busy.pid, "a3"), *targets])) == 2
+    assert set(sampler.sample(targets)) == {"a1", "a2"}
+    assert caplog.text.count("cannot be measured") == 1
+
+
+async def test_a_round_that_fails_does_not_end_measuring(tmp_path: Path) -> None:
+    """The task lives on for all bots of the node, and the next round is measured."""
+
+    class Failing(ResourceSampler):
+        rounds = 0
+
+        def sample(self, targets: Iterable[Target], now: float | None = None) -> dict[str, dict[str, float]]:
+            self.rounds += 1
+            if self.rounds == 1:
+                raise OSError("too many open files")
+            return {"a1": {"bot_up": 1.0}}
+
+    node = Node(tmp_path)
+    agent, sampler = node.agent(), Failing()
+    assert await agent._sampled(sampler, []) == {}
+    assert await agent._sampled(sampler, []) == {"a1": {"bot_up": 1.0}}
+    await node.close()
+
+
+def test_a_short_read_of_cgroups_is_no_mistake(tmp_path: Path) -> None:
+    """Lines that are cut off say nothing, and the others count."""
+    (tmp_path / "self").mkdir()
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "cgroup").write_text("3:cpu\n4\n\n0::/bots/a\n")
+    folder = tmp_path / "sys/fs/cgroup/bots/a"
+    folder.mkdir(parents=True)
+    (folder / "memory.max").write_text("1000\n")
+    assert Cgroups(7, str(tmp_path), str(tmp_path)).memory_limit() == 1000
 
 
 def test_a_dead_bot_has_no_use(busy: "subprocess.Popen[bytes]") -> None:

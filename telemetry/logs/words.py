@@ -7,6 +7,7 @@ any word (`€`, `->`) is found as it stands.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 MOST_WORDS = 20
 """Of a search; the rest is passed over."""
@@ -16,8 +17,12 @@ _KNOWN = unicodedata.ucd_3_2_0.category
 
 def fold(text: str) -> str:
     """Return a text without case and accents."""
-    if text.isascii():
-        return text.lower()
+    return text.lower() if text.isascii() else _folded(text)
+
+
+@lru_cache(maxsize=1)
+def _folded(text: str) -> str:
+    """Fold a text once, though many searches look at it one after the other."""
     letters = unicodedata.normalize("NFD", text.lower())
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 

@@ -53,7 +53,7 @@ async def stream(
     wanted = parse_topics(topics)
     principal = authenticated(principal_of(request))
     last = request.headers.get("last-event-id", "") or last_event_id
-    last = services.tails.open(wanted, last, lambda filters: tail_query(services, filters))
+    last = services.tails.open(wanted, last, lambda filters: tail_query(services, filters), principal.name)
     subscription = services.live.subscribe(wanted, last)
     if SYSTEM in wanted:
         services.system.tell(services.live)

@@ -1,7 +1,9 @@
 """Finding logs over HTTP: what is asked for, downloads, and tails, on a real socket and the real store."""
 
+import asyncio
 import csv
 import io
+import itertools
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +21,7 @@ from tests.fakes.web import Running, running
 from tests.unit.controller.examples import desired, spec
 from tests.unit.web.test_http_stream import open_stream
 from web.access.scopes import Scope
-from web.tails import MOST_TAILS, Tails
+from web.tails import MOST_OF_ONE, MOST_TAILS, Tails
 
 NOW = 1_790_000_000.0
 
@@ -188,8 +190,48 @@ async def test_a_filter_that_is_none_is_refused(web: Running):
     live = Broadcaster()
     tails = Tails(live)
     for number in range(MOST_TAILS):
-        tails.open([f"logs:text={number}"], "", lambda _: EventQuery())
+        tails.open([f"logs:text={number}"], "", lambda _: EventQuery(), f"reader-{number // MOST_OF_ONE}")
         live.subscribe([f"logs:text={number}"])
     with pytest.raises(TooBusy):
         tails.open(["logs:text=more"], "", lambda _: EventQuery())
+    live.close()
+
+
+async def test_one_reader_cannot_take_all_tails():
+    """Who follows as many searches as one may is refused another one, and nobody else is."""
+    live = Broadcaster()
+    tails = Tails(live)
+    for number in range(MOST_OF_ONE):
+        tails.open([f"logs:text={number}"], "", lambda _: EventQuery(), "greedy")
+        live.subscribe([f"logs:text={number}"])
+    with pytest.raises(TooBusy, match="you follow 10 different searches"):
+        tails.open(["logs:text=more"], "", lambda _: EventQuery(), "greedy")
+    tails.open(["logs:text=0"], "", lambda _: EventQuery(), "greedy")
+    tails.open(["logs:text=more"], "", lambda _: EventQuery(), "other")
+    live.close()
+
+
+async def test_a_burst_is_told_in_slices_and_in_order():
+    """Thousands of lines for many tails leave others their turns, and none is left out."""
+    told: list[bytes] = []
+
+    class Noted(Broadcaster):
+        def publish(self, topic: str, event: str, data: bytes) -> None:
+            told.append(data)
+
+    live = Noted()
+    tails = Tails(live)
+    for number in range(MOST_OF_ONE):
+        tails.open([f"logs:text={number}"], "", lambda _: EventQuery(text="liné"))
+        live.subscribe([f"logs:text={number}"])
+    tails.events([event(number) for number in range(3000)])
+    tails.events([event(3000)])
+    counts = [len(told)]
+    async with asyncio.timeout(90):
+        while len(told) < 3001 * MOST_OF_ONE:
+            await asyncio.sleep(0)
+            counts.append(len(told))
+    assert max(after - before for before, after in itertools.pairwise(counts)) <= 2000
+    assert told == [one for one in told[::MOST_OF_ONE] for _ in range(MOST_OF_ONE)]
+    assert [json.loads(one)["message"] for one in told[::MOST_OF_ONE]] == [f"line {n}" for n in range(3001)]
     live.close()

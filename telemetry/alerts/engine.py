@@ -25,7 +25,6 @@ from schemas.conditions import (
     Threshold,
     leaves,
 )
-from schemas.regular_expressions import LONGEST_SUBJECT, compiled
 from telemetry.alerts.judging import UNKNOWN, judge
 from telemetry.alerts.states import LOOK_AGAIN, AlertState, Found, State, moved, next_look
 from telemetry.alerts.values import BUCKETS, Labels
@@ -180,6 +179,8 @@ class Engine:
                 watch.seen_at[event.kind] = now
                 if event.time >= now - STALE:
                     self._count(watch, event, now, touched)
+        if watch.texts:
+            self._read(watch, events, now, touched)
         if touched:
             self._judge_all(watch, touched, now)
 
@@ -353,11 +354,22 @@ class Engine:
         heapq.heappush(self._heap, (at, next(self._order), watch.profile.bot, place))
 
     def _count(self, watch: Watch, event: Event, now: float, touched: set[int]) -> None:
-        for place, rule in enumerate(watch.rules):
-            for leaf in leaves(rule.when):
-                if isinstance(leaf, Happens) and meets(leaf, event):
+        for kind in {event.kind, ""}:
+            for place, leaf in watch.counting.get(kind, ()):
+                if meets(leaf, event):
                     watch.happened[id(leaf)].append(min(event.time, now))
                     touched.add(place)
+
+    def _read(self, watch: Watch, events: Sequence[Event], now: float, touched: set[int]) -> None:
+        """Count the lines that hold what rules look for."""
+        if not watch.texts.may_hold([event.message for event in events]):
+            return
+        for event in events:
+            for number in watch.texts.find(event.message) if event.time >= now - STALE else ():
+                for place, leaf in watch.reading[watch.patterns[number]]:
+                    if meets(leaf, event):
+                        watch.happened[id(leaf)].append(min(event.time, now))
+                        touched.add(place)
 
     def _of_siblings(self, watch: Watch, of: Subject) -> Sequence[float]:
         """Return the newest values of the others of a bot's program; of each bot the largest."""
@@ -407,7 +419,7 @@ def _look_at(leaf: Leaf, watch: Watch, now: float) -> float | None:
 
 
 def meets(leaf: Happens, event: Event) -> bool:
-    """Say whether an event is one that a condition counts."""
+    """Say whether an event is one that a condition counts, whatever its text."""
     if leaf.kind and event.kind != leaf.kind:
         return False
     if leaf.level and _RANKS.get(event.level, 0) < _RANKS[leaf.level]:
@@ -417,6 +429,4 @@ def meets(leaf: Happens, event: Event) -> bool:
         said = str(value).lower() if isinstance(value, bool) else str(value) if value is not None else ""
         if said != wanted:
             return False
-    if not leaf.text:
-        return True
-    return compiled(leaf.text).search(event.message[:LONGEST_SUBJECT]) is not None
+    return True

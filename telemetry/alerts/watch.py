@@ -25,6 +25,7 @@ from schemas.conditions import (
 )
 from schemas.risk import NO_LIMITS, RiskLimits
 from telemetry.alerts.states import QUIET, AlertState, Found, State
+from telemetry.alerts.texts import Texts
 from telemetry.alerts.values import History, Labels, Slot
 
 BASES: Mapping[str, str] = {"daily_loss": "day_equity", "exposure": "equity"}
@@ -82,6 +83,7 @@ class Watch:
 
     __slots__ = (
         "broken",
+        "counting",
         "due",
         "figures",
         "happened",
@@ -91,7 +93,9 @@ class Watch:
         "known_since",
         "measured_at",
         "news",
+        "patterns",
         "profile",
+        "reading",
         "resumed_at",
         "rules",
         "seen_at",
@@ -100,6 +104,7 @@ class Watch:
         "slots_of",
         "started_at",
         "states",
+        "texts",
         "waiting",
         "wants_errors",
     )
@@ -121,6 +126,10 @@ class Watch:
         """The kinds of events that rules count, "" for every kind."""
         self.happened: dict[int, deque[float]] = {}
         """By a counting condition's identity: when it was met."""
+        self.counting: dict[str, list[tuple[int, Happens]]] = {}
+        """By kind of event ("" every kind): rules with their conditions that count it, whatever its text."""
+        self.reading: dict[str, list[tuple[int, Happens]]] = {}
+        """By pattern: rules with their conditions that count lines that hold it."""
         self.news: dict[str, tuple[float, str, str]] = {}
         """Error groups that are new or regressed: when, which of the two, what in words."""
         self.wants_errors = False
@@ -140,6 +149,9 @@ class Watch:
         """When its process was heard of last, and when that was measured."""
         for place, rule in enumerate(self.rules):
             self._wire(place, leaves(rule.when))
+        self.patterns = tuple(self.reading)
+        self.texts = Texts(self.patterns)
+        """The patterns, looked for together."""
         self.silences = self.places_of(NoData)
         """The places of the rules that silence is a part of."""
         self.figures = tuple(name[len(FIGURE) :] for name in self.slots if name.startswith(FIGURE))
@@ -161,6 +173,8 @@ class Watch:
             elif isinstance(leaf, Happens):
                 self.happened[id(leaf)] = deque(maxlen=leaf.count)
                 kinds.add(leaf.kind)
+                wanted = self.reading if leaf.text else self.counting
+                wanted.setdefault(leaf.text or leaf.kind, []).append((place, leaf))
             elif isinstance(leaf, Errs):
                 self.wants_errors = True
         self.kinds = frozenset(kinds)

@@ -68,6 +68,7 @@ class FakeHands:
     def __init__(self) -> None:
         self.asked: list[tuple[str, ...]] = []
         self.stopped: dict[str, Stop] = {}
+        self.begun = 0
         self.pause = asyncio.Event()
         """Set while the controller answers."""
         self.pause.set()
@@ -83,6 +84,7 @@ class FakeHands:
     async def suspend(self, bot: str, by: str, reason: str, until: float | None) -> None:
         if self.trouble is not None:
             raise self.trouble
+        self.begun += 1
         await self.pause.wait()
         self.asked.append(("suspend", bot, by, reason, "" if until is None else f"{until - NOW:.0f} s"))
         self.stopped[bot] = Stop(by, until)
@@ -298,7 +300,7 @@ async def test_action_that_is_done_after_the_alert_was_over_leaves_it_over() -> 
     hands.pause.clear()
     async with living(Service(book, hands, rule(HIGH, action="suspend"))) as service:
         service.value(2)
-        await service.until(lambda: bool(service.told))
+        await service.until(lambda: hands.begun == 1)
         service.value(0)
         hands.pause.set()
         await service.until(lambda: len(book.past) == 3)

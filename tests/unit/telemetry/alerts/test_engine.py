@@ -224,6 +224,18 @@ def test_lines_are_matched_by_level_and_pattern():
     assert judge.state == "firing"
 
 
+def test_many_patterns_are_looked_for_as_each_by_itself():
+    """Of many rules about text those fire whose pattern the line holds: beginning, end, breaks."""
+    patterns = ["^begins", "ends$", "two\\nlines", "(?i)LOUD", "a.b", "never"]
+    judge = Judge(*(rule({"text": text}, f"rule-{place}") for place, text in enumerate(patterns)))
+    judge.event(message="begins, aXb, two\nlines, loud, ends")
+    assert judge.states() == ["firing"] * 5 + ["ok"]
+    alone = Judge(*(rule({"text": text}, f"rule-{place}") for place, text in enumerate(patterns)))
+    alone.event(message="it begins and ends so")
+    alone.event(message="x" * 5000 + "never")
+    assert alone.states() == ["ok"] * 6
+
+
 def test_all_any_not():
     """Conditions are joined; what is not known never fires, not even by its opposite."""
     high, low = {"metric": "bot_x", "above": 1}, {"metric": "bot_y", "above": 1}

@@ -31,6 +31,10 @@ _RETRY_AFTER = 0.5
 _FORGET_AFTER = 3600.0
 _AGENTS_SPEAK_WITHIN = 60.0
 """Seconds in which every agent tells which allocations it has read to their ends (it says so every 30 s)."""
+_HELD_UP = 2.0
+"""Seconds in which an agent's batch is not taken after which its bots' silence is no bot's own."""
+_TRIES_WITHIN = 60.0
+"""Seconds in which an agent that lives sends again what was not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,8 @@ class AgentHeard:
     """Batches of it that were not taken since the start; each comes again."""
     release: str = ""
     """Its version of herdsman, "" where it does not say."""
+    untaken_since: float | None = None
+    """When the oldest of its batches came that was not taken yet; None where all were."""
 
 
 class Intake:
@@ -143,6 +149,10 @@ class Intake:
         self._allocations: dict[str, _Allocation] = {}
         self._bots: dict[str, BotSeries] = {}
         self._lines: dict[str, BotLines] = {}
+        self._heard_by: dict[str, AgentHeard] = {}
+        """Bot -> the agent that spoke of it last."""
+        self._pushed_back_since: float | None = None
+        """When the first batch was asked to come later since one was taken."""
         self._turns: dict[str, asyncio.Lock] = {}
         self.health.gauge("herdsman_intake_waiting_bytes").read = lambda: float(self._waiting)
 
@@ -167,8 +177,21 @@ class Intake:
         known = self._allocations.get(allocation)
         return known is not None and known.drained
 
+    def held_up(self, bot: str) -> bool:
+        """Tell whether what a bot says cannot be heard for now: the stores do not take its agent's batches."""
+        now = self._clock()
+        back = self._pushed_back_since
+        if back is not None and self._waiting and abs(now - back) >= _HELD_UP:
+            return True
+        heard = self._heard_by.get(bot)
+        if heard is None or heard.untaken_since is None:
+            return False
+        return abs(now - heard.untaken_since) >= _HELD_UP and abs(now - heard.at) < _TRIES_WITHIN
+
     async def _answer(self, body: bytes) -> IngestAnswer:
         if self._waiting + len(body) > self._most_waiting and self._waiting:
+            if self._pushed_back_since is None:
+                self._pushed_back_since = self._clock()
             return IngestAnswer(429, _RETRY_AFTER, "the stores are slow: send it again later")
         try:
             batch = decode_batch(body)
@@ -183,9 +206,12 @@ class Intake:
         self._waiting += len(body)
         heard = self.agents.setdefault(batch.agent, AgentHeard(self._clock()))
         heard.at, heard.release = self._clock(), batch.release
+        if heard.untaken_since is None:
+            heard.untaken_since = heard.at
         try:
             async with self._turns.setdefault(batch.agent, asyncio.Lock()):
                 await self._take(batch, heard)
+            heard.untaken_since = self._pushed_back_since = None
         except HerdsmanError as error:
             heard.refused += 1
             self.health.count("herdsman_store_errors_total", store="intake")
@@ -201,6 +227,8 @@ class Intake:
 
     async def _take(self, batch: Batch, heard: AgentHeard) -> None:
         allocations = [self._allocation(labels) for labels in batch.allocations]
+        for labels in batch.allocations:
+            self._heard_by[labels.bot] = heard
         work = _Work()
         for chunk in batch.chunks:
             allocation = allocations[chunk.allocation]
@@ -252,6 +280,7 @@ class Intake:
         if now < self._forget_at:
             return
         self._forget_at = now + _FORGET_AFTER / 60
+        self._heard_by = {bot: one for bot, one in self._heard_by.items() if one.at >= now - _FORGET_AFTER}
         before = now - _FORGET_AFTER
         for name in [name for name, one in self._allocations.items() if one.seen_at < before and one.drained]:
             del self._allocations[name]

@@ -76,10 +76,13 @@ class LivenessDesk:
         self._gone: set[str] = set()
         self._failed: set[str] = set()
         """Bots that could not be judged: said once, until they can be again."""
+        self._held_up: set[str] = set()
         self._passed_at: float | None = None
         self._excused_until = 0.0
         self.ready = False
         self.standing: Callable[[str], Standing | None] = _unknown
+        self.held_up: Callable[[str], bool] = lambda _bot: False
+        """Says whether what a bot says cannot be heard for now, through no fault of its own."""
         self.told: Callable[[LivenessView], None] = _nobody
         self.gone: Callable[[str], None] = lambda _bot: None
         """Hears of every bot that is removed."""
@@ -110,6 +113,7 @@ class LivenessDesk:
     def removed(self, bot: str) -> None:
         """Forget a bot that is gone."""
         self._watches.pop(bot, None)
+        self._held_up.discard(bot)
         self._unkept.discard(bot)
         self._gone.add(bot)
         self.gone(bot)
@@ -240,7 +244,8 @@ class LivenessDesk:
     def _judge(self, bot: str, watch: BotWatch, now: float) -> None:
         try:
             standing = self.standing(bot)
-            if standing is None:
+            runs = standing is not None and standing.life is Life.RUNNING
+            if standing is None or (runs and self._is_held_up(bot, watch, now)):
                 watch.recheck_at = now + _EVERY
                 return
             ahead = self._set()
@@ -254,6 +259,14 @@ class LivenessDesk:
             self._fail(bot)
         else:
             self._failed.discard(bot)
+
+    def _is_held_up(self, bot: str, watch: BotWatch, now: float) -> bool:
+        """Say whether nobody can hear the bot for now; its silence until then says nothing of it."""
+        held_up = self.held_up(bot)
+        if held_up or bot in self._held_up:
+            watch.unheard(now)
+            (self._held_up.add if held_up else self._held_up.discard)(bot)
+        return held_up
 
     def _fail(self, bot: str) -> None:
         if bot not in self._failed:

@@ -178,6 +178,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         errors=desk,
         output=telemetry.output,
     )
+    telemetry.liveness.held_up = intake.held_up
     git = None
     if origin.hosted and origin.hosted_states:
         gate = GitGate(controller, origin.hosted_states.build_from, settings, origin.trust)

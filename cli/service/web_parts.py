@@ -121,6 +121,7 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         errors=desk,
         output=telemetry.output,
     )
+    telemetry.liveness.held_up = intake.held_up
     leader = LeaderForward(lambda: mirror.leader.address if mirror.leader else "")
     access = await make_access(up, listening, database)
     saved = SavedStates(open_states(up), fleet)

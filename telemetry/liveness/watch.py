@@ -114,6 +114,11 @@ class BotWatch:
         if accused:
             self.recheck_at = 0.0
 
+    def unheard(self, now: float) -> None:
+        """Note that nobody could hear it until now: what was found holds until it shows otherwise."""
+        self.signs.heard_again(now)
+        self.held = bool(self.finding.sign)
+
     def look(self, standing: Standing, now: float, ahead: float = 0.0) -> bool:
         """Judge the bot; say whether the verdict, or what led to it, is another than before."""
         self._follow(standing, now, ahead)

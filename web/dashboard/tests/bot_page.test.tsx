@@ -141,7 +141,7 @@ test("a suspension says by whom, why and until when", async () => {
     suspended: { scope: "bot=sma-btc", kill: false, by: "desk-ops", reason: "maintenance", until: NOW },
   };
   await open("/bots/sma-btc", { "/api/v1/bots/sma-btc": detail });
-  expect(screen.getByTestId("reason").textContent).toBe(
+  expect((await screen.findByTestId("reason", {}, PATIENCE)).textContent).toBe(
     "suspended by desk-ops: \u201cmaintenance\u201d, until 2026-01-01 00:00:00 UTC",
   );
 });

@@ -2,7 +2,7 @@ import { fireEvent, render, screen, waitFor } from "@testing-library/preact";
 import { afterEach, expect, test, vi } from "vitest";
 import { decodeCounts } from "../src/api/logs";
 import { navigate, place } from "../src/state/router";
-import { askedOf, searchOf, toggled, topicsOf } from "../src/state/search";
+import { askedOf, LogSearch, searchOf, toggled, topicsOf } from "../src/state/search";
 import { viewer } from "../src/state/viewer";
 import { App } from "../src/ui/app";
 import { FakeEventSource, fleetDocument, PATIENCE, serve } from "./fakes";
@@ -72,6 +72,24 @@ test("counts that are not what was promised are read as far as they go", () => {
     width: 1,
     buckets: [{ at: 0, levels: {} }],
     facets: { bot: { values: [], more: 0 } },
+  });
+});
+
+test("a search asks for all that narrows it, and no line after its end", async () => {
+  const fetched = serve({
+    "/api/v1/fleet": fleetDocument(),
+    "/api/v1/logs/counts": COUNTS,
+    "/api/v1/logs": { events: [], next_cursor: "" },
+  });
+  const search = searchOf(new URLSearchParams("text=margin&level=error&from=100&to=200"));
+  await new LogSearch(search).load(new AbortController().signal);
+  const asked = fetched.find((url) => url.startsWith("/api/v1/logs?")) ?? "";
+  const { text, level, start, end } = Object.fromEntries(new URLSearchParams(asked.split("?")[1]));
+  expect({ text, level, start, end }).toEqual({
+    text: "margin",
+    level: "error",
+    start: "100.000",
+    end: "200.000",
   });
 });
 

@@ -154,6 +154,6 @@ export class EventList {
 
   private url(cursor: string, end: number | null = null): string {
     const { text, level } = this.filter.value;
-    return address(this.path, { ...this.parameters, text, level, end, limit: PAGE, cursor });
+    return address(this.path, { text, level, end, ...this.parameters, limit: PAGE, cursor });
   }
 }

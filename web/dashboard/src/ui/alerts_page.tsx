@@ -11,8 +11,8 @@ import { Operate } from "./operate";
 import { type Outcome, OutcomeMark } from "./shape";
 import { Shell, useFeed } from "./shell";
 
+const SEVERITY: Record<string, Outcome> = { critical: "bad", info: "off" };
 const PAST: Record<string, Outcome> = {
-  fired: "bad",
   failed: "bad",
   recovered: "good",
   acted: "warn",
@@ -43,9 +43,10 @@ function Alerts({ bot }: { bot: string }) {
               of{" "}
               <a href={botUrl(bot)} data-page>
                 {bot}
-              </a>{" "}
-              <a class="muted" href="/alerts" data-page>
-                of all bots
+              </a>
+              ,{" "}
+              <a class="muted plain-link" href="/alerts" data-page>
+                those of all bots
               </a>
             </span>
           )}
@@ -84,8 +85,12 @@ function Alerts({ bot }: { bot: string }) {
 }
 
 function outcomeOf(alert: Alert): Outcome {
-  if (alert.state !== "firing") return "busy";
-  return alert.severity === "critical" ? "bad" : "warn";
+  return alert.state === "firing" ? (SEVERITY[alert.severity] ?? "warn") : "busy";
+}
+
+/** Of what fired, how bad it is; of the rest, how it went. */
+function pastOutcome({ what, severity }: Alert): Outcome {
+  return what === "fired" ? (SEVERITY[severity] ?? "warn") : (PAST[what] ?? "off");
 }
 
 function Entry({ alert }: { alert: Alert }) {
@@ -103,15 +108,18 @@ function Entry({ alert }: { alert: Alert }) {
         {alert.message === "" ? "" : `${alert.message}: `}
         {alert.text}
       </p>
-      <p class="alert-facts muted">
-        {alert.does === "" ? null : (
-          <span>
-            {alert.does}: {alert.action} {alert.actionText}
-          </span>
-        )}
-        {alert.ackedBy !== "" ? (
-          <span>looked after by {alert.ackedBy}</span>
-        ) : alert.state === "firing" ? (
+      {alert.does === "" && alert.ackedBy === "" ? null : (
+        <p class="alert-facts muted">
+          {alert.does === "" ? null : (
+            <span>
+              {alert.does}: {alert.action} {alert.actionText}
+            </span>
+          )}
+          {alert.ackedBy === "" ? null : <span>looked after by {alert.ackedBy}</span>}
+        </p>
+      )}
+      {alert.ackedBy !== "" || alert.state !== "firing" ? null : (
+        <div class="alert-do">
           <Operate
             text="look after it"
             effect="Nobody is told of it again until it is over."
@@ -121,8 +129,8 @@ function Entry({ alert }: { alert: Alert }) {
             scope="operate"
             testId={`ack-${alert.rule}`}
           />
-        ) : null}
-      </p>
+        </div>
+      )}
     </li>
   );
 }
@@ -130,7 +138,7 @@ function Entry({ alert }: { alert: Alert }) {
 function Past({ alert }: { alert: Alert }) {
   return (
     <li class="alert-entry">
-      <OutcomeMark outcome={PAST[alert.what] ?? "off"} text={alert.what} />
+      <OutcomeMark outcome={pastOutcome(alert)} text={alert.what} />
       <span class="alert-name">
         <Named alert={alert} /> <span class="muted">{moment(alert.at)}</span>
       </span>

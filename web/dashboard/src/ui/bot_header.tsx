@@ -48,7 +48,7 @@ export function BotHeader({
       </div>
       {removed ? <removal.Page detail={detail} /> : null}
       {removed ? null : suspendedItself ? (
-        <Suspension suspended={detail?.suspended ?? {}} />
+        <suspension.Page suspended={detail?.suspended ?? {}} />
       ) : (
         <Why bot={bot} />
       )}
@@ -66,6 +66,10 @@ const removal = lazyPart(
   async () => (await late()).Removal,
   () => null,
 );
+const suspension = lazyPart(
+  async () => (await late()).Suspension,
+  () => null,
+);
 
 /** A problem is followed by its reason, and by the next command to type. */
 function Why({ bot }: { bot: Bot }) {
@@ -78,19 +82,6 @@ function Why({ bot }: { bot: Bot }) {
       {named ? null : <strong>{reason}</strong>}
       {bot.message === "" ? "" : `${named ? "" : ": "}${bot.message}`}
       {fine ? null : <code>herdsman status {shellWord(bot.name)}</code>}
-    </p>
-  );
-}
-
-function Suspension({ suspended }: { suspended: Record<string, unknown> }) {
-  const text = (key: string) => (typeof suspended[key] === "string" ? (suspended[key] as string) : "");
-  const until = suspended.until ?? suspended.expires_at;
-  return (
-    <p class="why" data-testid="reason">
-      <strong>suspended</strong>
-      {text("by") === "" ? "" : ` by ${text("by")}`}
-      {text("reason") === "" ? "" : `: \u201c${text("reason")}\u201d`}
-      {typeof until === "number" ? `, until ${moment(until)}` : ""}
     </p>
   );
 }

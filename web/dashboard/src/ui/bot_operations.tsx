@@ -59,3 +59,26 @@ export function Removal({ detail }: { detail: BotDetail | null }) {
     </p>
   );
 }
+
+/** Who suspended a bot, why and for how long. */
+export function Suspension({ suspended }: { suspended: Record<string, unknown> }) {
+  const text = (key: string) => (typeof suspended[key] === "string" ? (suspended[key] as string) : "");
+  const until = suspended.until ?? suspended.expires_at;
+  return (
+    <p class="why" data-testid="reason">
+      <strong>suspended</strong>
+      {text("by") === "" ? "" : ` by ${text("by")}`}
+      {text("reason") === "" ? "" : `: \u201c${text("reason")}\u201d`}
+      {typeof until === "number" ? `, until ${moment(until)}` : ""}
+    </p>
+  );
+}
+
+export function NoMetrics() {
+  return (
+    <p class="nothing-found muted">
+      No metric yet. Print a line such as{" "}
+      <code>{'{"_metric": "equity", "equity": 1000.0, "timestamp": 1767225600000}'}</code>
+    </p>
+  );
+}

@@ -20,6 +20,10 @@ const chart = lazyPart(
   async () => (await import("../charts/chart")).Chart,
   () => <div class="panel" style={{ height: `${CHART_HEIGHT}px` }} />,
 );
+const noMetrics = lazyPart(
+  async () => (await import("./bot_operations")).NoMetrics,
+  () => null,
+);
 chart.load().catch(() => undefined); // it is told of where a chart is to be shown
 
 export function BotPage({ name }: { name: string }) {
@@ -50,7 +54,7 @@ export function BotPage({ name }: { name: string }) {
               {state.panels.value.map((panel) => (
                 <chart.Page key={panel.metric} state={state} panel={panel} range={range} select={select} />
               ))}
-              {state.panels.value.length === 0 ? <NoMetrics /> : null}
+              {state.panels.value.length === 0 ? <noMetrics.Page /> : null}
             </section>
           )}
           {narrow.value ? <Output state={state} tab={chosenTab(NARROW_TABS)} /> : <Dock state={state} />}
@@ -82,13 +86,4 @@ function useRangeOfRemoved(state: BotState): void {
     if (at !== null && free)
       setQuery(rangeQuery({ kind: "between", from: at - LAST_OF_REMOVED, to: at + 15 }));
   }, [at, free]);
-}
-
-function NoMetrics() {
-  return (
-    <p class="nothing-found muted">
-      No metric yet. Print a line such as{" "}
-      <code>{'{"_metric": "equity", "equity": 1000.0, "timestamp": 1767225600000}'}</code>
-    </p>
-  );
 }

@@ -3,7 +3,7 @@
 import { useRef, useState } from "preact/hooks";
 import type { Counts } from "../api/logs";
 import { plain } from "../format/numbers";
-import { clock, moment } from "../format/times";
+import { clock, longDuration, moment } from "../format/times";
 import { LEVELS } from "../state/logs";
 import { rangeQuery } from "../state/range";
 import { setQuery } from "../state/router";
@@ -74,7 +74,12 @@ export function Histogram({ counts }: { counts: Counts | null }) {
       </div>
       <p class="histogram-ends muted">
         <span>{clock(counts.start)}</span>
-        <span class="wide-only">drag to look closer</span>
+        {counts.total === 0 ? null : (
+          <span>
+            up to {plain(most)} in {longDuration(counts.width)}
+            <span class="wide-only">; drag to look closer</span>
+          </span>
+        )}
         <span>{clock(counts.end)}</span>
       </p>
     </div>

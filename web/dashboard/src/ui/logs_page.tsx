@@ -10,6 +10,7 @@ import { place, setQuery } from "../state/router";
 import { FACETS, type Filter, LogSearch, searchOf, toggled, topicsOf, valuesOf } from "../state/search";
 import { FoundLines } from "./found_lines";
 import { Histogram } from "./histogram";
+import { narrow } from "./media";
 import { ProblemLine } from "./notes";
 import { RangeBar } from "./range_bar";
 import { Shell } from "./shell";
@@ -178,7 +179,7 @@ function Facets({ state }: { state: LogSearch }) {
         if (facet === undefined || facet.values.length === 0) return null;
         const chosen = valuesOf(state.search, filter);
         return (
-          <details key={name} open={name !== "revision"}>
+          <details key={name} open={name !== "revision" && !narrow.value}>
             <summary>{name}</summary>
             {facet.values.map(([value, count]) => (
               <button

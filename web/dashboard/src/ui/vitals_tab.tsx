@@ -81,7 +81,7 @@ function Lives({ of }: { of: Liveness }) {
     <section>
       <h3>Liveness</h3>
       <p class="verdict" data-testid="verdict">
-        <OutcomeMark outcome={outcomeOf(of)} text={WORDS[of.verdict] ?? of.verdict} />
+        <OutcomeMark outcome={outcomeOf(of)} text={WORDS[of.verdict] ?? of.verdict} />{" "}
         <span class="muted">
           for <Age at={of.since} />
         </span>{" "}

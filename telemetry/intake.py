@@ -178,7 +178,7 @@ class Intake:
         return known is not None and known.drained
 
     def held_up(self, bot: str) -> bool:
-        """Tell whether what a bot says cannot be heard for now: the stores do not take its agent's batches."""
+        """Tell whether a bot cannot be heard for now: the stores do not take its agent's batches."""
         now = self._clock()
         back = self._pushed_back_since
         if back is not None and self._waiting and abs(now - back) >= _HELD_UP:

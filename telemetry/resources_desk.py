@@ -159,11 +159,13 @@ def _forecasts(known: _Bot) -> Iterable[Forecast]:
     """Yield the limits that a bot truly comes nearer to."""
     for resource, (use, limit, _) in _LIMITS.items():
         track, most = known.tracks.get(resource), known.values.get(limit)
-        if track is None or not most:
+        # A limit of 0 is none; a disk of which nothing is left is full.
+        if track is None or most is None or (not most and resource != "disk"):
             continue
         value = known.values[use]
         # Of the disk what is left is known, and not what there is.
         whole = most + value if resource == "disk" else most
-        seconds = seconds_to(whole, track.trend(), value)
+        full = resource == "disk" and not most
+        seconds = 0.0 if full else seconds_to(whole, track.trend(), value)
         if seconds is not None:
             yield Forecast(resource, value, whole, seconds)

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -19,7 +19,7 @@ from schemas.log_rules import LogRule
 from telemetry.names import Health
 from telemetry.records import Event, Sample
 from telemetry.rules.matching import RuleSet
-from telemetry.rules.state import BotRules, Labels, Taken
+from telemetry.rules.state import CLOSES_AFTER, BotRules, Labels, Taken
 from telemetry.stores import EventStore, KeptStates, SeriesStore
 from telemetry.taken import untaken
 
@@ -101,8 +101,8 @@ class RulesDesk:
         self._ready = False
         self._number = 0
         self._unkept: set[str] = set()
-        self._open: set[str] = set()
-        """Bots with windows that are not written yet."""
+        self._open: dict[str, float] = {}
+        """Bots with windows that are not written yet, and when to look at them again."""
         self._unwritten: list[Sample] = []
         self._failed: set[str] = set()
         self._turn = asyncio.Lock()
@@ -140,11 +140,11 @@ class RulesDesk:
             return
         async with self._turn:
             if rules != self._now:
-                self._change(rules)
+                await self._change(rules)
             if not self._ready:
                 await self._catch_up()
             await self._match_waiting()
-            self._close_windows()
+            await self._close_windows()
             await self._write()
 
     async def keep(self) -> None:
@@ -167,7 +167,7 @@ class RulesDesk:
         self._number = number
         for bot in gone:
             del self._bots[bot]
-            self._open.discard(bot)
+            self._open.pop(bot, None)
             self._labels.forget(bot)
 
     def rules_of(self, bot: str) -> tuple[LogRule, ...]:
@@ -175,14 +175,23 @@ class RulesDesk:
         facts = self.about(bot)
         return () if facts is None else tuple(rule for rule in self._now if _covers(rule, bot, facts))
 
-    def _change(self, rules: tuple[LogRule, ...]) -> None:
+    async def _change(self, rules: tuple[LogRule, ...]) -> None:
         self._now = rules
         self._sets.clear()
         self._of_bot.clear()
         names = {rule.name for rule in rules}
         self.counts = {name: counts for name, counts in self.counts.items() if name in names}
-        for known in self._bots.values():
-            known.label_sets = {name: sets for name, sets in known.label_sets.items() if name in names}
+        series = _series_of(rules)
+        started = time.monotonic()
+        for known in list(self._bots.values()):
+            self._forget_gone(known, names, series)
+            started = await _breathe(started)
+
+    def _forget_gone(self, known: BotRules, rules: Container[str], series: Container[str]) -> None:
+        """Let go of what rules made that are no more: nobody closes its windows, or adds to its totals."""
+        known.label_sets = {name: sets for name, sets in known.label_sets.items() if name in rules}
+        if known.forget_series(series):
+            self._unkept.add(known.bot)
 
     async def _catch_up(self) -> None:
         """Load what was kept, and take the events stored since; the first start of all begins with now."""
@@ -242,16 +251,13 @@ class RulesDesk:
             self._unkept.add(bot)
             self._unwritten += taken.samples
             if known.windows:
-                self._open.add(bot)
+                self._open[bot] = min(self._open.get(bot, now + CLOSES_AFTER), now + CLOSES_AFTER)
             counts = self.counts.setdefault(rule.name, RuleCounts())
             counts.at = max(counts.at, new[matches[-1].message].time)
             counts.bots.add(bot)
             self._count(rule.name, len(matches), taken)
-            if time.monotonic() > started + _SLICE:
-                await asyncio.sleep(0)
-                started = time.monotonic()
-        if time.monotonic() > started + _SLICE:
-            await asyncio.sleep(0)
+            started = await _breathe(started)
+        await _breathe(started)
 
     def _count(self, rule: str, matches: int, taken: Taken) -> None:
         counts = self.counts[rule]
@@ -284,16 +290,21 @@ class RulesDesk:
         named = {"fleet": facts.fleet, "bot": bot, "program": facts.program, "env": facts.environment}
         return {name: value for name, value in named.items() if value}
 
-    def _close_windows(self) -> None:
-        now = self._clock()
-        for bot in list(self._open):
+    async def _close_windows(self) -> None:
+        """Make points of the windows that are over, of those bots alone that may have one."""
+        now, started = self._clock(), time.monotonic()
+        for bot in [bot for bot, due in self._open.items() if due <= now]:
             known = self._bots[bot]
             closed = known.close_windows(self._now, now, self._labels)
             if closed:
                 self._unwritten += closed
                 self._unkept.add(bot)
-            if not known.has_open_windows():
-                self._open.discard(bot)
+            due = known.next_close()
+            if due is None:
+                del self._open[bot]
+            else:
+                self._open[bot] = due if due > now else now + CLOSES_AFTER
+            started = await _breathe(started)
 
     async def _write(self) -> None:
         """Write what came of matching; what a store does not take now comes with the next."""
@@ -332,11 +343,26 @@ class RulesDesk:
             _log.exception("what the log rules made of a bot cannot be read")
             return
         self._bots[known.bot] = known
-        if known.has_open_windows():
-            self._open.add(known.bot)
+        self._forget_gone(known, {rule.name for rule in self._now}, _series_of(self._now))
+        if (due := known.next_close()) is not None:
+            self._open[known.bot] = due
 
     def _is_past(self, known: BotRules) -> bool:
         return known.newest_at < self._clock() - _FORGET_AFTER
+
+
+async def _breathe(started: float) -> float:
+    """Let everything else have its turn after a slice of work; return when the slice under way began."""
+    if time.monotonic() <= started + _SLICE:
+        return started
+    await asyncio.sleep(0)
+    return time.monotonic()
+
+
+def _series_of(rules: Sequence[LogRule]) -> set[str]:
+    """Return the names of all series that rules make."""
+    found = {rule.count_series for rule in rules}
+    return found.union(*(rule.field_series(one) for rule in rules for one in rule.fields))
 
 
 def _compiled(rules: Sequence[LogRule]) -> RuleSet:

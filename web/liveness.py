@@ -121,23 +121,31 @@ def market_at(calendar: str, sessions: Callable[[str], Sessions], now: float) ->
     return Market(opened is not None, opened, next((start for start, _ in known if start > now), None))
 
 
-def judged_of(desk: LivenessDesk, trading: TradingDesk, bot: str) -> dict[str, str]:
-    """Return what alert rules hear of how a bot lives: each word that holds, with why; none while unknown."""
+def judged_of(desk: LivenessDesk, trading: TradingDesk, bot: str, mode: str) -> dict[str, str]:
+    """Return what alert rules hear of how a bot of a mode lives: each word that holds, with why."""
     found = desk.found(bot)
     if found is None:
         return {}
     judged = {found.verdict.value: found.text}
     if found.verdict is Verdict.STREAM_LOST and found.sign:
         judged["unheard"] = found.text  # of a lost node the status tells already
-    if left := open_at_end(found, trading, bot):
+    if left := open_at_end(found, trading, bot, mode):
         judged[LEFT_OPEN] = alert_text(f"{found.verdict.value}: {found.text}"[:_LONGEST], left)
     return judged
 
 
-def open_at_end(found: Found, trading: TradingDesk, bot: str) -> list[str]:
-    """Return what a bot that ended has left open, in words; nothing of one that lives or comes back."""
+def open_at_end(found: Found, trading: TradingDesk, bot: str, mode: str) -> list[str]:
+    """Return what a bot that ended has left open in its mode; nothing of one that lives or comes back.
+
+    What it traded in the other mode before is not what its manifest has it do.
+    """
     ended = found.verdict in ENDED or (found.verdict is Verdict.CRASHED and found.final)
-    return left_open(trading.accounts(bot)) if ended and trading.ready else []
+    return left_open_in(trading, bot, mode) if ended and trading.ready else []
+
+
+def left_open_in(trading: TradingDesk, bot: str, mode: str) -> list[str]:
+    """Return what a bot has open in a mode, in words."""
+    return left_open([view for view in trading.accounts(bot) if view.mode == mode])
 
 
 def liveness_document(view: LivenessView, left: Sequence[str] = ()) -> LivenessDocument:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from cli.service.telemetry_parts import Telemetry
 from controller.windows import Sessions
 from telemetry.alert_desk import AlertDesk
-from telemetry.alerts.builtin import LEFT_OPEN
+from telemetry.alerts.builtin import left_open_rule
 from telemetry.alerts.watch import BotProfile
-from telemetry.liveness.left_open import alert_text, left_open
+from telemetry.liveness.left_open import alert_text
 from telemetry.liveness.watch import LivenessView
 from web.alerts import Watched
-from web.liveness import judged_of, standings
+from web.liveness import judged_of, left_open_in, standings
 from web.publishing import LivePublisher
 
 _LOG = logging.getLogger(__name__)
@@ -82,10 +82,14 @@ class Liveness:
                 del self._gone[bot]  # it is back
             elif now >= at + _LAST_LINES and not self._alerts.knows(bot):
                 del self._gone[bot]
-                if found := left_open(self._trading.accounts(bot)):
-                    self._alerts.left(profile, LEFT_OPEN, alert_text("removed from git", found))
+                if found := left_open_in(self._trading, bot, profile.mode):
+                    rule = left_open_rule(profile.mode)
+                    self._alerts.left(profile, rule, alert_text("removed from git", found))
 
     def _judge(self, bot: str) -> None:
-        judged = judged_of(self._desk, self._trading, bot)
+        setup = self._alerts.setup_of(bot)
+        if setup is None:
+            return  # it is told with the next telling of all
+        judged = judged_of(self._desk, self._trading, bot, setup.profile.mode)
         if judged:
             self._alerts.verdicts(bot, judged)

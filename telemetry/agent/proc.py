@@ -48,10 +48,10 @@ def most_files(folder: str) -> int:
     return 0
 
 
-def free_bytes(folder: str) -> int:
-    """Return what is left for a user on the disk of a folder, 0 where nobody tells."""
+def free_bytes(folder: str) -> int | None:
+    """Return what is left for a user on the disk of a folder, None where nobody tells."""
     try:
         disk = os.statvfs(folder)
     except OSError:
-        return 0
+        return None
     return disk.f_bavail * disk.f_frsize

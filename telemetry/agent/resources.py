@@ -212,7 +212,8 @@ class ResourceSampler:
             memory.state = next(filter(None, (self._state_folder(process.pid) for process in tree)), "")
         if memory.state:
             values["bot_state_bytes"] = float(_folder_size(memory.state))
-            if free := free_bytes(memory.state):
+            free = free_bytes(memory.state)
+            if free is not None:
                 values["bot_disk_free_bytes"] = float(free)
 
     def _state_folder(self, pid: int) -> str:

@@ -3,7 +3,9 @@
 `alerts: {rules: {new-error: {enabled: false}}}` in `herdsman.yaml`, or in a bot's manifest, leaves one out.
 """
 
-from schemas.alert_rules import AlertRule
+from dataclasses import replace
+
+from schemas.alert_rules import AlertRule, Selector
 from schemas.alerts import Severity
 from schemas.conditions import Errs, IsJudged
 
@@ -27,6 +29,8 @@ LEFT_OPEN = AlertRule(
     built_in=True,
 )
 """A bot ended and left a position or an order open."""
+_LEFT_OPEN_DRY = replace(LEFT_OPEN, severity=Severity.WARNING, select=Selector(modes=("dry",)))
+"""The same of one that trades on paper: nobody's money is open."""
 
 BUILT_IN: tuple[AlertRule, ...] = (
     AlertRule("new-error", Errs("new", 1, _ERRORS_FOR), severity=Severity.WARNING, built_in=True),
@@ -49,4 +53,10 @@ BUILT_IN: tuple[AlertRule, ...] = (
         built_in=True,
     ),
     LEFT_OPEN,
+    _LEFT_OPEN_DRY,
 )
+
+
+def left_open_rule(mode: str) -> AlertRule:
+    """Return the rule that tells what a bot of a mode left open."""
+    return _LEFT_OPEN_DRY if mode == "dry" else LEFT_OPEN

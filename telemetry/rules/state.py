@@ -3,7 +3,7 @@
 All of it is kept over restarts, so that a line counts once and totals go on.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec import Struct, field
@@ -21,7 +21,7 @@ MOST_SERIES = 500
 """Series of rules that one bot may have."""
 WINDOW = 10
 """Seconds that one point of a histogram's series is made of."""
-_CLOSES_AFTER = 2.0
+CLOSES_AFTER = 2.0
 """Seconds without a line of its own after which a window is over."""
 _MOST_WINDOWS = 6
 """Windows of one series that late lines may still change."""
@@ -99,9 +99,25 @@ class BotRules(Struct):
                     found += self._closed(rule.field_series(one), now, series)
         return found
 
-    def has_open_windows(self) -> bool:
-        """Say whether a window waits to be written."""
-        return any(not window.written for windows in self.windows.values() for window in windows.values())
+    def next_close(self) -> float | None:
+        """Return when the first window is over that waits to be written; None where none does."""
+        return min(
+            (
+                max(end, window.touched + CLOSES_AFTER)
+                for windows in self.windows.values()
+                for end, window in windows.items()
+                if not window.written
+            ),
+            default=None,
+        )
+
+    def forget_series(self, names: Container[str]) -> bool:
+        """Let go of all series that are not among these; say whether there were any."""
+        gone = [place for place in (*self.totals, *self.windows) if place.partition(_BETWEEN)[0] not in names]
+        for place in gone:
+            self.totals.pop(place, None)
+            self.windows.pop(place, None)
+        return bool(gone)
 
     def _closed(self, names: tuple[str, ...], now: float, series: "Labels") -> list[Sample]:
         found = []
@@ -111,7 +127,7 @@ class BotRules(Struct):
                 continue
             newest = max(windows)
             for end, window in sorted(windows.items()):
-                over = end < newest or (now >= end and now >= window.touched + _CLOSES_AFTER)
+                over = end < newest or (now >= end and now >= window.touched + CLOSES_AFTER)
                 if over and not window.written:
                     window.written = True
                     found += _summed(names, series.of(self.labels, key), end, window.numbers)

@@ -137,7 +137,7 @@ async def _detail(services: Wired, status: BotStatus) -> BotDetail:
     )
     spec = controller.spec(status.name)
     view, found = services.liveness.view(status.name), services.liveness.found(status.name)
-    left = open_at_end(found, services.trading, status.name) if found else []
+    left = open_at_end(found, services.trading, status.name, status.mode) if found else []
     suspended = [suspension_document(one) for one in controller.suspended(status.name)]
     return BotDetail(
         bot=services.rows.of(status),

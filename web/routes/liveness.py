@@ -23,12 +23,12 @@ _AT_ONCE = 200
 async def bot_liveness(services: Wired, name: BotName) -> Response[LivenessDocument]:
     """Return how a bot lives: a verdict, and when it last gave each kind of sign."""
     position = services.live.position()
-    known_bot(services, name)
+    status = known_bot(services, name)
     view = services.liveness.view(name) or LivenessView(
         name, Verdict.STARTING, "not looked at yet", services.clock(), {}
     )
     found = services.liveness.found(name)
-    left = open_at_end(found, services.trading, name) if found else []
+    left = open_at_end(found, services.trading, name, status.mode) if found else []
     return Response(liveness_document(view, left), headers={STREAM_POSITION: position})
 
 

@@ -41,10 +41,10 @@ class Screen:
 class Service:
     """A fleet of one bot that trades, and its alerts; time moves as a test says."""
 
-    def __init__(self, book: Book | None = None) -> None:
+    def __init__(self, book: Book | None = None, mode: str = "live") -> None:
         self.now = NOW
         self.book = book or Book()
-        self.controller = FakeController({"sma": bot_status("sma", started_at=NOW)})
+        self.controller = FakeController({"sma": bot_status("sma", started_at=NOW, mode=mode)})
         self.liveness = LivenessDesk(MemoryLiveness(), MemorySeries(), None, self.clock, self.clock)
         self.trading = TradingDesk(MemoryEvents(), MemoryTrading(), MemorySeries(), clock=self.clock)
         self.resources = ResourcesDesk(MemorySeries(), clock=self.clock)
@@ -61,7 +61,11 @@ class Service:
     def setup(self, bot: str) -> Setup | None:
         status = self.controller.bots.get(bot)
         known = self.__dict__.setdefault("known", {})
-        return known.setdefault(bot, Setup(BotProfile(bot, "trend", "main"))) if status else None
+        return (
+            known.setdefault(bot, Setup(BotProfile(bot, "trend", "main", mode=status.mode)))
+            if status
+            else None
+        )
 
     def becomes(self, **status: Any) -> None:
         """Have the controller tell another status of the bot."""
@@ -131,6 +135,41 @@ async def test_a_bot_that_closes_all_within_its_last_lines_is_not_told():
     service.trading.events("sma", [service.says.fill("sell", 0.5, 64000, account="main")])
     await service.passes(30)
     assert service.fired() == []
+
+
+@pytest.mark.parametrize(
+    ("printed", "mode", "severity"),
+    [("dry", "dry", ["warning"]), ("live", "live", ["critical"]), ("dry", "live", [])],
+)
+@pytest.mark.parametrize("removed", [False, True])
+async def test_what_is_open_on_paper_is_a_warning_and_no_matter_of_a_live_bot(
+    printed: str,
+    mode: str,
+    severity: list[str],
+    removed: bool,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """The mode of the manifest counts: paper is nobody's money, and the dry past of a live bot is past."""
+    service = Service(mode=mode)
+    monkeypatch.setattr(liveness_parts.time, "monotonic", lambda: service.now)
+    service.says = Printer("sma", mode=printed)
+    await service.trades()
+    if removed:
+        service.controller.bots.pop("sma")
+        service.liveness.removed("sma")
+        service.alerts.attend("sma")
+    else:
+        service.becomes(started_at=None, health=Health.SUSPENDED, reason=Reason.SUSPENDED)
+    for _ in range(30):
+        service.now += 1.0
+        await service.liveness.look()
+        await service.parts._tell_all()
+        await service.alerts.refresh()
+        while service.alerts.engine.due(service.now):
+            pass
+        await service.alerts.flush()
+    found = [one.severity for one in service.book.past if one.rule == "left-open"]
+    assert found == severity
 
 
 async def test_a_crash_that_is_started_again_is_not_told():

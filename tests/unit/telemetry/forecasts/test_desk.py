@@ -67,6 +67,23 @@ async def test_a_new_process_begins_anew():
     assert view.forecasts == ()
 
 
+async def test_a_full_disk_is_told_at_once_and_no_more_once_there_is_room():
+    """Nothing is left: that is no forecast that goes on from what was left before."""
+    desk = Desk()
+    desk.measure(bot_state_bytes=5 * MIB, bot_disk_free_bytes=100 * MIB)
+    await desk.desk.reckon()
+    desk.measure(bot_state_bytes=5 * MIB, bot_disk_free_bytes=0.0)
+    await desk.desk.reckon()
+    view = desk.desk.view("leaky")
+    assert view is not None
+    assert [(one.resource, one.limit, one.seconds) for one in view.forecasts] == [("disk", 5 * MIB, 0.0)]
+    desk.measure(bot_disk_free_bytes=100 * MIB)
+    await desk.desk.reckon()
+    again = desk.desk.view("leaky")
+    assert again is not None
+    assert again.forecasts == ()
+
+
 async def test_the_disk_is_full_where_nothing_is_left():
     """Of a disk the free bytes are known: the state folder grows into them."""
     desk = Desk()

@@ -83,6 +83,7 @@ class House:
     async def refuses(self, seconds: int, bots: Sequence[int] = (0, 1)) -> None:
         """Let the disk be full: the agent sends the same batch every eight seconds, and no line after it."""
         self.disk.full = True
+        self.now += 1.0
         body = self.batch(bots)
         for second in range(seconds):
             self.now += 1.0

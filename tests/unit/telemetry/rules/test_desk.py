@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from schemas.log_rules import FieldKind, LogRule, RuleField, RuleScope
 from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
 from telemetry.embedded.kept import EmbeddedKeptStates
 from telemetry.records import Event, Sample
-from telemetry.rules.state import MOST_SERIES
+from telemetry.rules.state import MOST_SERIES, BotRules
 from telemetry.rules_desk import BotFacts, RulesDesk
 from telemetry.stores import SeriesQuery
 
@@ -27,12 +28,13 @@ TICK = LogRule("tick", r"^tick took (?P<ms>\S+)", (RuleField("ms", FieldKind.HIS
 LEVEL = LogRule("level", r"level (?P<value>\S+)", (RuleField("value"),))
 
 
-class Broken(LogRule):
-    """A rule that fails whenever it matches."""
+class Broken(RuleScope):
+    """A scope that fails when it is asked about one bot."""
 
-    @property
-    def count_series(self) -> str:
-        raise RuntimeError("a mistake of ours")
+    def covers(self, bot: str, *_: Any) -> bool:
+        if bot == "sma":
+            raise RuntimeError("a mistake of ours")
+        return False
 
 
 class House:
@@ -213,7 +215,7 @@ async def test_only_log_lines_of_bots_in_scope_are_matched(tmp_path: Path) -> No
 
 async def test_a_mistake_costs_one_bot_and_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """It is said once, and the rules of other bots go on."""
-    broken = Broken("broken", "level", (), (), RuleScope(bots=("sma",)))
+    broken = LogRule("broken", "level", (), (), Broken())
     async with living(tmp_path, broken, LEVEL) as house:
         for start in range(3):
             await house.print(lines("level 1", start=start))
@@ -238,6 +240,51 @@ async def test_samples_wait_while_their_store_is_away(tmp_path: Path) -> None:
         house.series.write = write  # type: ignore[method-assign]
         await house.desk.work()
         assert await house.last("bot_log_paid_total", venue="kraken") == 1.0
+
+
+async def test_windows_and_totals_of_rules_that_are_gone_are_let_go(tmp_path: Path) -> None:
+    """Nobody would close or count them: they take no other series' place, and hold no bot's windows open."""
+    async with living(tmp_path, PAID, TICK) as house:
+        await house.print(lines("tick took 1 ms", "paid 1 on kraken"))
+        await house.desk.work()
+        known = house.desk._bots["sma"]
+        house.rules = (PAID,)
+        await house.desk.work()
+        house.now = NOW + 60
+        await house.desk.work()
+        assert (known.windows, list(house.desk._open)) == ({}, [])
+        assert {place.partition("\x1f")[0] for place in known.totals} == {
+            "bot_log_paid_total",
+            "bot_log_paid_fee_usdt_total",
+        }
+        house.rules = ()
+        await house.desk.keep()
+    async with living(tmp_path) as house:
+        await house.desk.work()
+        assert house.desk._bots["sma"].totals == {}
+
+
+async def test_only_bots_whose_windows_may_be_over_are_looked_at(tmp_path: Path) -> None:
+    """A window that goes on for seconds costs nothing four times a second, with however many bots."""
+    asked: list[str] = []
+
+    class Watched(BotRules):
+        def close_windows(self, *parts: Any) -> list[Sample]:
+            asked.append(self.bot)
+            return super().close_windows(*parts)
+
+    async with living(tmp_path, TICK) as house:
+        for number in range(3):
+            house.desk._bots[f"b{number}"] = Watched(f"b{number}")
+            await house.print(lines("tick took 1 ms", bot=f"b{number}"))
+        for step in range(40):
+            house.now = NOW + 0.25 * step
+            await house.desk.work()
+        assert sorted(asked) == ["b0", "b1", "b2"]
+        house.now = NOW + 12.5
+        await house.desk.work()
+        assert sorted(asked) == ["b0", "b0", "b1", "b1", "b2", "b2"]
+        assert await house.last("bot_log_tick_ms_max", "b2") == 1.0
 
 
 async def test_late_lines_make_their_window_again(tmp_path: Path) -> None:

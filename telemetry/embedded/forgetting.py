@@ -6,6 +6,7 @@ just before it. The event stored last stays too, so that no number is given out 
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -70,6 +71,15 @@ def oldest_events_of(connection: sqlite3.Connection, bot: str) -> bool:
     return delete(connection, [number for _, number in keys if number not in pinned][:AT_ONCE])
 
 
+def oldest_earlier_events_of(connection: sqlite3.Connection, bot: str) -> None:
+    """Forget the oldest events of one bot among those of an earlier version that are not moved yet."""
+    rows = connection.execute(
+        "SELECT n, message FROM events_1 WHERE bot = ? ORDER BY time LIMIT ?", (bot, AT_ONCE)
+    ).fetchall()
+    _delete_texts(connection, rows)
+    connection.executemany("DELETE FROM events_1 WHERE n = ?", [row[:1] for row in rows])
+
+
 def old_parts(before: float) -> Step:
     """Return a step that drops the parts of the index of which all events are older than a time.
 
@@ -117,15 +127,21 @@ def delete(connection: sqlite3.Connection, numbers: Sequence[int]) -> bool:
         f"WHERE n IN ({marks(len(numbers))}) AND n < ?",
         (*numbers, indexing.last_number(connection)),
     ).fetchall()
-    counted, indexed = indexing.counted(connection), indexing.indexed(connection)
+    counted = indexing.counted(connection)
+    _delete_texts(connection, rows)
+    indexing.uncount(connection, [row[2:] for row in rows if row[0] <= counted])
+    connection.executemany("DELETE FROM events WHERE n = ?", [row[:1] for row in rows])
+    return len(numbers) == AT_ONCE
+
+
+def _delete_texts(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Take events, given as (number, message, ...), out of the index of texts."""
+    indexed = indexing.indexed(connection)
     for part in indexing.parts(connection):
         connection.executemany(
             f"INSERT INTO {part.table} ({part.table}, rowid, message) VALUES ('delete', ?, ?)",  # noqa: S608
             [row[:2] for row in rows if part.first < row[0] <= min(part.last, indexed)],
         )
-    indexing.uncount(connection, [row[2:] for row in rows if row[0] <= counted])
-    connection.executemany("DELETE FROM events WHERE n = ?", [row[:1] for row in rows])
-    return len(numbers) == AT_ONCE
 
 
 def _drop(connection: sqlite3.Connection, parts: Sequence[indexing.Part]) -> bool:

@@ -1,12 +1,15 @@
-"""What the embedded stores forget: what is old, and of a file too large the loudest bot's oldest events."""
+"""What the embedded stores forget: what is old, and of a file too large the kind that takes the most room.
 
+Where that is events, the oldest of the loudest bot go; where it is samples, the oldest samples of all.
+"""
+
+import logging
 import sqlite3
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from telemetry.embedded import earlier, forgetting
+from telemetry.embedded import earlier, forgetting, room
 
 _FIRST = 20.0
 """Seconds after the start until the first round."""
@@ -17,9 +20,11 @@ _PAGES_AT_ONCE = 2000
 _KEPT_FREE = 1000
 """Free pages that stay in the file."""
 _DAY = 86400.0
-_LOOKS = 500
-_ROW = 120
-"""Bytes that an event takes beside its texts, about."""
+_EVENTS_AT_ONCE = 20
+"""Slices of events between two looks at what takes the most room."""
+_LEAST = 3_600_000
+"""Milliseconds of samples that stay however large the file is."""
+_log = logging.getLogger("herdsman.telemetry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +43,8 @@ class Retention:
     level_days: Mapping[str, float] = field(default_factory=dict)
     """Levels whose events go sooner than that, such as debug."""
     most_bytes: int = 8 << 30
-    """Above it the oldest events of the bot that has the most go, however young they are: a bot that floods
-    its log loses its own past and nobody else's."""
+    """Above it the kind that takes the most room loses what is oldest of it, however young that is. Of events
+    that are those of the bot that has the most: one that floods its log costs nobody else his past."""
 
 
 class RetentionWork:
@@ -53,6 +58,9 @@ class RetentionWork:
         self._clock = clock
         self._next = time.monotonic() + _FIRST
         self._rounds = 0
+        self._shrunk = True
+        """Whether the last try to make the file smaller did so."""
+        self._said: set[str] = set()
         self._steps: list[Callable[[sqlite3.Connection], bool]] = []
 
     def work(self, connection: sqlite3.Connection) -> bool:
@@ -76,6 +84,7 @@ class RetentionWork:
         if self._rounds % _SOURCES_EVERY == 0:
             steps.append(self._forget_sources)
         self._rounds += 1
+        self._shrunk = True
         steps += [forgetting.drop_empty_parts, self._shrink, forgetting.old_events(oldest)]
         steps.append(forgetting.old_parts(oldest))
         for level, days in kept.level_days.items():
@@ -88,12 +97,52 @@ class RetentionWork:
         return steps
 
     def _shrink(self, connection: sqlite3.Connection) -> bool:
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-        (size,) = connection.execute("PRAGMA page_size").fetchone()
-        if (pages - free) * size <= self._retention.most_bytes:
+        """Plan steps by which a file that is too large loses some of the kind that takes the most room."""
+        if not self._shrunk or room.used(connection) <= self._retention.most_bytes:
             return False
-        return forgetting.oldest_events_of(connection, loudest(connection))
+        self._shrunk = False
+        events, samples = room.of_events(connection), room.of_samples(connection)
+        if events + sum(samples.values()) < self._retention.most_bytes / 2:
+            self._say_full("neither events nor samples take most of it")
+        elif events >= sum(samples.values()):
+            self._steps += [self._shrink, *[self._fewer_events] * _EVENTS_AT_ONCE]
+        else:
+            self._fewer_samples(connection, sorted(samples, key=lambda table: -samples[table]))
+        return False
+
+    def _fewer_events(self, connection: sqlite3.Connection) -> bool:
+        """Forget the oldest events of the loudest bot."""
+        if room.used(connection) > self._retention.most_bytes:
+            before = connection.total_changes
+            if earlier.is_there(connection):
+                forgetting.oldest_earlier_events_of(connection, room.loudest(connection, "events_1"))
+            else:
+                forgetting.oldest_events_of(connection, room.loudest(connection))
+            self._shrunk |= connection.total_changes > before
+        return False
+
+    def _fewer_samples(self, connection: sqlite3.Connection, tables: Sequence[str]) -> None:
+        """Plan to forget the oldest tenth of the time of the first of these that has more than an hour."""
+        now = round(self._clock() * 1000)
+        series = [one for (one,) in connection.execute("SELECT id FROM series")]
+        for table in tables:
+            oldest = room.oldest_sample(connection, table)
+            before = 0 if oldest is None else min(oldest + max((now - oldest) // 10, 1), now - _LEAST)
+            if oldest is not None and oldest < before:
+                self._shrunk = True
+                self._steps += [self._shrink, *[_old_samples(table, one, before) for one in series]]
+                return
+        self._say_full("samples of the last hour alone take most of it")
+
+    def _say_full(self, why: str) -> None:
+        if why not in self._said:
+            self._said.add(why)
+            _log.error(
+                "the embedded store is over its size of %d bytes, and nothing more can be forgotten: %s; "
+                "set a larger one by --keep size=..., or relieve it of what fills it",
+                self._retention.most_bytes,
+                why,
+            )
 
     def _forget_sources(self, connection: sqlite3.Connection) -> bool:
         """Forget the files and allocations of which no event is left."""
@@ -109,21 +158,6 @@ class RetentionWork:
         forgetting.forget_labels(connection)
         self._forget()
         return False
-
-
-def loudest(connection: sqlite3.Connection) -> str:
-    """Return the bot whose events take the most room, by a look at some that are spread over all."""
-    low, high = connection.execute("SELECT min(n), max(n) FROM events").fetchone()
-    room: Counter[str] = Counter()
-    if low is not None:
-        for number in range(low, high + 1, max(1, (high - low) // _LOOKS)):
-            bot, size = connection.execute(
-                "SELECT bot, length(message) + coalesce(length(data), 0) + ? FROM events "
-                "WHERE n >= ? ORDER BY n LIMIT 1",
-                (_ROW, number),
-            ).fetchone()
-            room[bot] += size
-    return max(room, key=lambda bot: room[bot], default="")
 
 
 def _old_samples(table: str, series: int, before: int) -> Callable[[sqlite3.Connection], bool]:

@@ -12,6 +12,7 @@ from telemetry.embedded.damage import damaged_files
 from telemetry.embedded.labels import EventLabels
 from telemetry.embedded.moving import EarlierEvents
 from telemetry.embedded.retention import RetentionWork
+from telemetry.embedded.room import used
 from telemetry.names import Health
 from telemetry.stores import EventQuery, Position
 from tests.unit.telemetry.bots import eventually
@@ -116,6 +117,23 @@ async def test_what_is_not_moved_yet_is_stored_all_the_same(path: Path) -> None:
         await all_moved(moving)
         assert len((await store.search(EventQuery(limit=6000))).events) == 5001
         assert (await store.count(EventQuery(text="even"), NOW + 9000)).total == 2501
+
+
+async def test_a_file_too_large_loses_the_oldest_of_what_is_not_moved_yet(path: Path) -> None:
+    """The newest stay, and nothing of the others is found by its words or counted."""
+    database = Still(path)
+    size = await database.read(used)
+    work = RetentionWork(
+        Retention(events_days=1e6, most_bytes=size - 1), database._forget_ids, clock=lambda: NOW
+    )
+    work._next = 0.0
+    await database.write(lambda connection: [None for _ in iter(lambda: work.work(connection), False)])
+    assert await database.read(earlier_rows) == 2000
+    await database.close()
+    async with opened(path) as (moving, store, _):
+        await all_moved(moving)
+        assert (await store.count(EventQuery(), NOW + 9000)).total == 3000
+    assert sorted(text_rows(path, "line")) == list(range(2001, 5001))
 
 
 async def test_words_are_counted_before_any_text_is_indexed(tmp_path: Path) -> None:

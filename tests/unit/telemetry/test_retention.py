@@ -115,6 +115,30 @@ async def test_a_file_that_grows_too_large_loses_its_oldest_events(database: Tel
     assert left[-1].time == NOW + 8000 - len(left)
 
 
+@pytest.mark.parametrize("size", [2_500_000, 1_000])
+async def test_samples_that_fill_the_file_cost_no_events(
+    size: int, database: TelemetryDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The oldest samples go, until it fits or an hour of them is left; every event stays."""
+    events, series = EmbeddedEventStore(database), EmbeddedSeriesStore(database)
+    await events.append([event(number, NOW - number) for number in range(500)])
+    await series.write(
+        [
+            Sample("bot_equity", {"bot": f"b{bot}"}, NOW - DAY + moment * 20, 1.0)
+            for bot in range(50)
+            for moment in range(4320)
+        ]
+    )
+    await one_round(database, Retention(events_days=1e6, raw_days=1e6, most_bytes=size))
+    assert len((await events.search(EventQuery(limit=1000))).events) == 500
+    (left,) = await series.query(SeriesQuery("b7", "bot_equity", NOW - 2 * DAY, NOW))
+    assert left.points[-1][0] == NOW - 20
+    assert NOW - DAY < left.points[0][0] <= NOW - 3600
+    pages, free = await database.read(_pages)
+    assert ((pages - free) * 4096 <= size) == (size > 1_000)
+    assert caplog.text.count("is over its size") == (0 if size > 1_000 else 1)
+
+
 async def test_what_an_open_error_needs_stays(database: TelemetryDatabase) -> None:
     """The last occurrence of an open error stays with the lines before it; a resolved one's goes."""
     store, errors = EmbeddedEventStore(database), EmbeddedErrorStore(database, clock=lambda: NOW)

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from msgspec import structs
@@ -205,13 +205,32 @@ class AlertDesk:
         """Return how many rules there are, counted for each bot."""
         return sum(len(watch.rules) for watch in self.engine.watches.values())
 
-    def standing(self) -> list[Kept]:
-        """Return every rule of every bot as it stands now, by bot."""
-        return [
-            self._kept(Moved(rule, watch.profile, state, state, self._clock()))
-            for _, watch in sorted(self.engine.watches.items())
-            for rule, state in zip(watch.rules, watch.states, strict=True)
+    def standing(
+        self, states: Collection[State] = frozenset(State), bot: str = "", rule: str = ""
+    ) -> list[Kept]:
+        """Return the rules that stand so now, by bot: also what a bot that is gone left open."""
+        watches = self.engine.watches
+        now, wanted = self._clock(), {bot: watches[bot]} if bot in watches else {} if bot else watches
+        found = [
+            self._kept(Moved(one, watch.profile, state, state, now))
+            for _, watch in sorted(wanted.items())
+            for one, state in zip(watch.rules, watch.states, strict=True)
+            if state.state in states and rule in ("", one.name)
         ]
+        gone = [one for name, known in self._known.items() if name not in watches for one in known.values()]
+        return found + [
+            one
+            for one in gone
+            if one.state.state in states and bot in ("", one.bot) and rule in ("", one.rule)
+        ]
+
+    def find(self, bot: str, rule: str) -> Kept | None:
+        """Return how a rule stands for a bot, None where there is none of that name."""
+        found = self.engine.state_of(bot, rule)
+        if found is None:
+            return self._known.get(bot, {}).get(rule)
+        one, profile, state = found
+        return self._kept(Moved(one, profile, state, state, self._clock()))
 
     def note(self, bot: str, rule: str, what: What, text: str, **changes: object) -> Kept | None:
         """Keep what a person or an action noted of an alert, as it stands now; None if there is no such rule.
@@ -220,11 +239,23 @@ class AlertDesk:
         """
         found = self.engine.state_of(bot, rule)
         if found is None:
-            return None
+            return self._note_of_gone(bot, rule, what, text, changes)
         one, profile, state = found
         state = structs.replace(state, **changes)
         self.engine.acknowledge(bot, rule, state)
         kept = self._kept(Moved(one, profile, state, state, self._clock()), what, text)
+        self._put(kept)
+        return kept
+
+    def _note_of_gone(
+        self, bot: str, rule: str, what: What, text: str, changes: Mapping[str, object]
+    ) -> Kept | None:
+        known = self._known.get(bot, {}).get(rule)
+        if known is None:
+            return None
+        state = structs.replace(known.state, **changes)
+        kept = structs.replace(known, state=state, at=self._clock(), what=what, text=text)
+        self._known[bot][rule] = kept
         self._put(kept)
         return kept
 
@@ -455,6 +486,13 @@ class AlertDesk:
                     bot = watch.profile.bot
                     if self.muted(bot, rule, now) is not self._quiet.get((bot, rule.name), False):
                         self._put(self._kept(Moved(rule, watch.profile, state, state, now)))
+        for bot, known in self._known.items():
+            left = known.get(LEFT_OPEN.name) if bot not in self.engine.watches else None
+            if left is not None and self.muted(bot, LEFT_OPEN, now) is not left.muted:
+                known[left.rule] = structs.replace(
+                    left, muted=not left.muted, at=now, what=What.NOTHING, text=""
+                )
+                self._put(known[left.rule])
 
     def _error(self, group: ErrorGroup) -> None:
         now = self._clock()

@@ -1,7 +1,7 @@
 """Alerts between telemetry, which judges, and the controller: who bots are, who acts, where it is kept."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -262,9 +262,9 @@ class Alerts:
         self._book = book
         self._clock = clock
 
-    def standing(self) -> list[Kept]:
-        """Return every rule of every bot as it stands now."""
-        return self.desk.standing()
+    def standing(self, states: Collection[State], bot: str = "", rule: str = "") -> list[Kept]:
+        """Return the rules that stand so now."""
+        return self.desk.standing(states, bot, rule)
 
     def mutes(self) -> list[Muting]:
         """Return the mutes in force, the one that ends first first."""
@@ -281,15 +281,15 @@ class Alerts:
 
     async def acknowledge(self, bot: str, rule: str, by: str, reason: str) -> Kept:
         """Note that somebody looks after an alert. Raises NotFound, UsageError where it does not fire."""
-        found = self.desk.engine.state_of(bot, rule)
+        found = self.desk.find(bot, rule)
         if found is None:
             raise NotFound(f"{bot} has no rule {rule}: `herdsman alerts list {bot} --all` names its rules")
-        if found[2].state is not State.FIRING:
+        if found.state.state is not State.FIRING:
             raise UsageError(f"{rule} of {bot} does not fire now: there is nothing to acknowledge")
         now = self._clock()
         await self._book.audit(AuditEntry(now, by, "alert-ack", f"{bot} {rule}", reason, by))
-        found = self.desk.engine.state_of(bot, rule)  # it may have moved while that was written
-        if found is None or found[2].state is not State.FIRING:
+        found = self.desk.find(bot, rule)  # it may have moved while that was written
+        if found is None or found.state.state is not State.FIRING:
             raise UsageError(f"{rule} of {bot} is over by now: there is nothing to acknowledge")
         noted = {"acked_by": by, "acked_at": now, "ack_reason": reason}
         kept = self.desk.note(bot, rule, What.ACKNOWLEDGED, reason, **noted)

@@ -45,15 +45,10 @@ async def alerts(
     position = services.live.position()
     known = alerts_of(services)
     wanted = states_of(states)
-    standing = known.standing()
-    found = [
-        one
-        for one in standing
-        if one.state.state.value in wanted and bot in ("", one.bot) and rule in ("", one.rule)
-    ]
+    found = known.standing([state for state in State if state.value in wanted], bot, rule)
     shown = [alert_document(one) for one in sorted(found, key=_urgency)[:limit]]
     mutes = [mute_document(one) for one in known.mutes()]
-    answer = AlertsAnswer(shown, mutes, len(standing), known.desk.complete)
+    answer = AlertsAnswer(shown, mutes, known.desk.rules, known.desk.complete)
     return Response(answer, headers={STREAM_POSITION: position})
 
 

@@ -9,7 +9,7 @@ from cli.service import liveness_parts
 from cli.service.liveness_parts import Liveness
 from controller.status import Health, Reason
 from telemetry.alert_desk import AlertDesk
-from telemetry.alerts.ports import Setup
+from telemetry.alerts.ports import Muting, Setup, What
 from telemetry.alerts.states import State
 from telemetry.alerts.watch import BotProfile
 from telemetry.liveness.watch import LivenessView
@@ -203,10 +203,18 @@ async def test_a_removed_bot_is_told_and_stays_told_until_it_is_back(monkeypatch
     await again.alerts.refresh(everyone=True)
     await again.alerts.flush()
     assert service.book.rows["sma", "left-open"].state.state is State.FIRING
+    (left,) = again.alerts.standing([State.FIRING], "sma")
+    assert (left.rule, left.severity) == ("left-open", "critical")
+    again.alerts.note("sma", "left-open", What.ACKNOWLEDGED, "closing it", acked_by="ann")
+    again.alerts.mutings["m1"] = Muting("m1", "sma", "", again.now + 5, "ann", "known", again.now)
+    again.alerts.look_at_mutes()
+    found = again.alerts.find("sma", "left-open")
+    assert found is not None
+    assert (found.state.acked_by, found.muted) == ("ann", True)
     again.controller.bots["sma"] = status
     again.alerts.attend("sma")
     await again.passes(125)
-    assert again.fired()[1:] == ["recovered: healthy"]
+    assert again.fired()[1:] == ["acknowledged: closing it", "recovered: healthy"]
 
 
 async def test_verdicts_reach_alerts_that_were_set_up_later():

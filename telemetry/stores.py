@@ -77,8 +77,9 @@ class Facet:
 class Counts:
     """How many events match, by time and by what they are.
 
-    Where the time that a count may take was over, `complete` is False: the numbers are those of the events
-    since `since`, and there are at least so many.
+    Where the time that a count may take was over, or events of an earlier version are not moved yet to where
+    they are found, `complete` is False: the numbers are those of the events since `since`, and there are at
+    least so many.
     """
 
     total: int

@@ -65,13 +65,14 @@ def count(connection: sqlite3.Connection, query: EventQuery, now: float, most: i
             raise
         complete = False
     connection.set_progress_handler(None, 0)
+    if earlier.is_there(connection) and since <= oldest:  # older ones are not where a search finds them yet
+        since, complete = oldest, False
     return tally.counts(
         _dimensions(connection, tally.labels),
         most,
         complete=complete,
         since=since,
-        unindexed=max(indexing.last_number(connection) - indexing.indexed(connection), 0)
-        + earlier.left(connection),
+        unindexed=max(indexing.last_number(connection) - indexing.indexed(connection), 0),
     )
 
 

@@ -107,6 +107,11 @@ async def test_what_is_not_moved_yet_is_stored_all_the_same(path: Path) -> None:
         assert [one.id for one in arrived.events] == [f"a/stdout/0/{place}" for place in range(2990, 5001)]
         assert await store.end_of("a", "stdout") == Position(0, 5000)
         assert health.value("herdsman_events_unindexed") == 4000
+        counts = await store.count(EventQuery(start=NOW - 100), NOW + 9000)
+        assert (counts.total, counts.complete, counts.since) == (1001, False, NOW + 4000)
+        assert (await store.count(EventQuery(start=NOW + 4500), NOW + 9000)).complete
+        (last,) = (await store.search(EventQuery(bot="alpha", limit=1))).events
+        assert last.id == "a/stdout/0/5000"
         work = RetentionWork(Retention(events_days=1e6), database._forget_ids, clock=lambda: NOW)
         work._next = 0.0
         await database.write(lambda connection: [None for _ in iter(lambda: work.work(connection), False)])

@@ -100,6 +100,17 @@ def load_history(
     return [PastAlert(row.id, row.document) for row in connection.execute(found)]
 
 
+def load_past_after(connection: Connection, after: int, limit: int) -> list[PastAlert]:
+    """Return what happened to alerts after a number, oldest first."""
+    later = select(alert_history).where(alert_history.c.id > after).order_by(alert_history.c.id).limit(limit)
+    return [PastAlert(row.id, row.document) for row in connection.execute(later)]
+
+
+def newest_past(connection: Connection) -> int:
+    """Return the newest number of the history, 0 where it is empty."""
+    return connection.execute(select(func.max(alert_history.c.id))).scalar() or 0
+
+
 def save_mute(connection: Connection, identity: str, until: float, document: str) -> None:
     """Keep a mute."""
     upsert(connection, alert_mutes, [{"id": identity, "until": until, "document": document}])

@@ -27,6 +27,8 @@ class AlertView(msgspec.Struct, frozen=True):
     mode: str = ""
     muted: bool = False
     risk: bool = False
+    what: str = ""
+    """What happened, in the history alone."""
 
 
 _view = msgspec.json.Decoder(AlertView)

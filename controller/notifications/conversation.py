@@ -124,6 +124,11 @@ class Conversation:
             self._omitted += 1
         self._wait(now)
 
+    def has_told(self, subject: str) -> bool:
+        """Say whether a problem of a subject was told, and not its end."""
+        told = self.memory.told.get(subject)
+        return told is not None and told.open
+
     def hears(self, fact: Fact, settings: AlertSettings) -> bool:
         """Say whether a problem goes this way."""
         return any(takes(route, fact, fact.severity) for route in routes_to(self.destination, settings))

@@ -174,6 +174,15 @@ def alert_fact(alert: AlertView, labels: Mapping[str, str]) -> Fact:
     )
 
 
+def passed_event(number: int, alert: AlertView, fact: Fact) -> Event:
+    """Return that an alert fired, and was over before anybody was told; `number` is that of the history."""
+    text = fact.message
+    headline = f"{fact.headline} fired and is over"
+    return Event(
+        f"alert:{number}", fact.since or 0.0, fact.severity, headline, alert.bot, why=text, about=fact
+    )
+
+
 _REVISIONS: Mapping[str, tuple[str, Severity]] = {
     "applied": ("revision applied", Severity.INFO),
     "failed": ("revision failed", Severity.WARNING),

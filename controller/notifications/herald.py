@@ -8,7 +8,7 @@ from typing import Protocol
 from controller.agenda import sleep_or
 from controller.clock import Clock
 from controller.database import Database
-from controller.database.alerts import load_alerts
+from controller.database.alerts import load_alerts, load_past_after, newest_past
 from controller.database.notifications import (
     load_audit_after,
     memory_text,
@@ -17,7 +17,7 @@ from controller.database.notifications import (
     save_routes,
     save_told,
 )
-from controller.notifications.alert_view import read_view
+from controller.notifications.alert_view import AlertView, read_view
 from controller.notifications.conversation import Conversation, Memory, News
 from controller.notifications.destinations import Destination
 from controller.notifications.facts import (
@@ -27,9 +27,11 @@ from controller.notifications.facts import (
     Fact,
     State,
     alert_fact,
+    alert_subject,
     audit_event,
     fact_of,
     part_fact,
+    passed_event,
     revision_event,
 )
 from controller.notifications.post import Post
@@ -48,6 +50,7 @@ LOOK_EVERY = 2.0
 ROUTES_WITHIN = 60.0
 """Seconds that are waited for the routes in git; after that everything goes everywhere."""
 _AUDIT = 1000
+_PAST = 1000
 
 
 class Told(Protocol):
@@ -118,7 +121,9 @@ class Herald:
         self._routes: tuple[tuple[str, str], ...] = ()
         self._settings = AlertSettings()
         self._alerts: dict[str, Fact] = {}
-        self._newest_alert = 0
+        self._newest_alert, self._newest_past = 0, 0
+        self._fired: dict[str, tuple[int, AlertView]] = {}
+        """The alerts that fired since: with their numbers in the history."""
 
     def status_changed(self, status: BotStatus) -> None:
         """Take a bot's new status."""
@@ -157,8 +162,12 @@ class Herald:
 
     async def _open(self) -> None:
         known = [(one.name, one.service) for one in self._destinations]
-        memories, newest = await self._database.run(
-            lambda connection: (open_destinations(connection, known), newest_audit(connection))
+        memories, newest, self._newest_past = await self._database.run(
+            lambda connection: (
+                open_destinations(connection, known),
+                newest_audit(connection),
+                newest_past(connection),
+            )
         )
         current = self._controller.revision()
         seen = revision_event(current) if current else None
@@ -230,8 +239,16 @@ class Herald:
 
     async def _read_alerts(self) -> None:
         """Take the alerts that moved; another process may have judged them."""
-        after = self._newest_alert
-        for row in await self._database.run(lambda connection: load_alerts(connection, after)):
+        after, past = self._newest_alert, self._newest_past
+        rows, happened = await self._database.run(
+            lambda connection: (load_alerts(connection, after), load_past_after(connection, past, _PAST))
+        )
+        for entry in happened:
+            self._newest_past = entry.number
+            one = read_view(entry.document)
+            if one is not None and one.what == "fired":
+                self._fired[alert_subject(one)] = (entry.number, one)
+        for row in rows:
             self._newest_alert = row.number
             alert = read_view(row.document)
             if alert is None:
@@ -239,10 +256,23 @@ class Herald:
             fact = alert_fact(alert, self._labels(alert.bot))
             if fact.state is State.WELL:
                 self._alerts.pop(fact.subject, None)
+                self._take_passed(fact.subject)
             else:
                 self._alerts[fact.subject] = fact
             for conversation in self._conversations:
                 conversation.fact(fact, self._settings, self._clock.time())
+
+    def _take_passed(self, subject: str) -> None:
+        """Tell of an alert that is over those whom nobody told that it fires: it did not last that long."""
+        fired = self._fired.pop(subject, None)
+        if fired is None:
+            return
+        number, alert = fired
+        fact = alert_fact(alert, self._labels(alert.bot))
+        for conversation in self._conversations if fact.state is State.BAD else ():
+            if not conversation.has_told(subject):
+                event = passed_event(number, alert, fact)
+                conversation.event(event, self._settings, self._clock.time())
 
     def _take_event(self, event: Event) -> None:
         now = self._clock.time()

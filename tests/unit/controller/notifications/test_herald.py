@@ -215,3 +215,32 @@ async def test_alerts_of_another_process_are_told_once_and_when_they_are_over(da
     assert "herdsman resume grid-1" in first.body
     assert "http://h:1/bots/grid-1" in first.body
     assert inbox.to("desk") == ["[desk-1] grid-1: memory well again"]
+
+
+async def test_alert_that_is_over_before_it_is_told_is_told_as_that(database: Database) -> None:
+    """Within three seconds, between two looks: people hear of it once; not where it is muted."""
+    inbox, clock, controller = Inbox(), FakeClock(NOW), FakeController(ROUTES)
+    controller.bots["grid-1"] = status("grid-1", *WELL)
+
+    async def become(rule: str, state: str, what: str) -> None:
+        standing = {"state": state, "since": clock.time(), "text": "price is 95, above 90"}
+        alert = {"bot": "grid-1", "rule": rule, "severity": "critical", "state": standing, "what": what}
+        text = json.dumps(alert | {"muted": rule == "muted"})
+        row = AlertRow("grid-1", rule, state, clock.time(), text)
+        await database.run(lambda connection: save_alerts(connection, [row], [row]))
+
+    async with Life(database, controller, clock, inbox) as life:
+        await life.pass_time(20)
+        for rule in ("spike", "muted"):
+            await become(rule, "firing", "fired")
+            await life.pass_time(3)
+            await become(rule, "ok", "recovered")
+        await become("between", "firing", "fired")
+        await become("between", "ok", "recovered")
+        await life.pass_time(60)
+    told = [one for one in inbox.taken if one.destination == "desk"]
+    heads = " ".join(one.title for one in told)
+    assert heads.count("alert spike fired and is over") == 1
+    assert heads.count("alert between fired and is over") == 1
+    assert "muted" not in heads
+    assert any("price is 95, above 90" in one.body for one in told)

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -23,6 +23,8 @@ from telemetry.rules.state import CLOSES_AFTER, BotRules, Labels, Taken
 from telemetry.stores import EventStore, KeptStates, SeriesStore
 from telemetry.taken import untaken
 
+_Labelled = Mapping[str, frozenset[str]]
+"""Names, each with the labels that it may have."""
 _log = logging.getLogger("herdsman.rules")
 _LOOK_EVERY = 0.25
 """Seconds that lines wait to be matched together."""
@@ -179,7 +181,7 @@ class RulesDesk:
         self._now = rules
         self._sets.clear()
         self._of_bot.clear()
-        names = {rule.name for rule in rules}
+        names = {rule.name: frozenset(rule.labels) for rule in rules}
         self.counts = {name: counts for name, counts in self.counts.items() if name in names}
         series = _series_of(rules)
         started = time.monotonic()
@@ -187,10 +189,9 @@ class RulesDesk:
             self._forget_gone(known, names, series)
             started = await _breathe(started)
 
-    def _forget_gone(self, known: BotRules, rules: Container[str], series: Container[str]) -> None:
+    def _forget_gone(self, known: BotRules, rules: _Labelled, series: _Labelled) -> None:
         """Let go of what rules made that are no more: nobody closes its windows, or adds to its totals."""
-        known.label_sets = {name: sets for name, sets in known.label_sets.items() if name in rules}
-        if known.forget_series(series):
+        if known.keep_only(rules, series):
             self._unkept.add(known.bot)
 
     async def _catch_up(self) -> None:
@@ -343,7 +344,8 @@ class RulesDesk:
             _log.exception("what the log rules made of a bot cannot be read")
             return
         self._bots[known.bot] = known
-        self._forget_gone(known, {rule.name for rule in self._now}, _series_of(self._now))
+        names = {rule.name: frozenset(rule.labels) for rule in self._now}
+        self._forget_gone(known, names, _series_of(self._now))
         if (due := known.next_close()) is not None:
             self._open[known.bot] = due
 
@@ -359,10 +361,13 @@ async def _breathe(started: float) -> float:
     return time.monotonic()
 
 
-def _series_of(rules: Sequence[LogRule]) -> set[str]:
-    """Return the names of all series that rules make."""
-    found = {rule.count_series for rule in rules}
-    return found.union(*(rule.field_series(one) for rule in rules for one in rule.fields))
+def _series_of(rules: Sequence[LogRule]) -> dict[str, frozenset[str]]:
+    """Return the names of all series that rules make, with the labels that each may have."""
+    found: dict[str, frozenset[str]] = {}
+    for rule in rules:
+        names = [rule.count_series, *(name for one in rule.fields for name in rule.field_series(one))]
+        found |= dict.fromkeys(names, frozenset(rule.labels))
+    return found
 
 
 def _compiled(rules: Sequence[LogRule]) -> RuleSet:

@@ -3,7 +3,7 @@
 All of it is kept over restarts, so that a line counts once and totals go on.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec import Struct, field
@@ -111,9 +111,17 @@ class BotRules(Struct):
             default=None,
         )
 
-    def forget_series(self, names: Container[str]) -> bool:
-        """Let go of all series that are not among these; say whether there were any."""
-        gone = [place for place in (*self.totals, *self.windows) if place.partition(_BETWEEN)[0] not in names]
+    def keep_only(self, rules: Mapping[str, frozenset[str]], series: Mapping[str, frozenset[str]]) -> bool:
+        """Let go of label sets and series but those of these rules; say whether there were any series.
+
+        Rules and series by name, each with the labels that it may have.
+        """
+        self.label_sets = {
+            name: {key: None for key in sets if _has_only(key, rules[name])}
+            for name, sets in self.label_sets.items()
+            if name in rules
+        }
+        gone = [place for place in (*self.totals, *self.windows) if not _belongs(place, series)]
         for place in gone:
             self.totals.pop(place, None)
             self.windows.pop(place, None)
@@ -193,6 +201,16 @@ class BotRules(Struct):
         window = self.windows[place].setdefault(end, Window())
         window.numbers.add(value)
         window.touched, window.written = now, False
+
+
+def _belongs(place: str, series: Mapping[str, frozenset[str]]) -> bool:
+    name, _, key = place.partition(_BETWEEN)
+    return name in series and _has_only(key, series[name])
+
+
+def _has_only(key: str, labels: frozenset[str]) -> bool:
+    """Say whether a label set names none but these."""
+    return all(part.partition(_IS)[0] in labels for part in key.split(_BETWEEN) if part)
 
 
 class Labels:

@@ -170,6 +170,29 @@ async def test_first_rules_begin_with_now(tmp_path: Path) -> None:
         assert await house.last("bot_log_paid_total") is None
 
 
+async def test_rules_that_are_no_more_take_no_room(tmp_path: Path) -> None:
+    """A rule that is renamed and labelled otherwise again and again keeps its series, over a restart too."""
+
+    def rule(number: int, label: str = "venue") -> LogRule:
+        return LogRule(f"paid_{number}", rf"paid \S+ on (?P<{label}>\w+)", (), (label,), most_labels=20)
+
+    paid = [f"paid 1 on venue{number}" for number in range(20)]
+    async with living(tmp_path) as house:
+        for number in range(30):
+            house.rules = (rule(number),)
+            await house.print(lines(*paid, start=20 * number, at=NOW + number))
+            await house.desk.work()
+        assert await house.last("bot_log_paid_29_total", venue="venue19") == 1.0
+        assert await house.last("bot_log_paid_28_total", venue="venue19") == 1.0
+        assert house.desk.counts["paid_29"].refused == 0
+        await house.desk.keep()
+    async with living(tmp_path, rule(29, "market")) as house:
+        await house.print(lines(*paid, start=1000, at=NOW + 100))
+        await house.desk.work()
+        assert await house.last("bot_log_paid_29_total", market="venue19") == 1.0
+        assert house.desk.counts["paid_29"].others == 0
+
+
 async def test_too_many_labels_are_counted_as_other(tmp_path: Path) -> None:
     """The first ones stay apart, the rest are one; how many is known."""
     async with living(tmp_path, PAID) as house:

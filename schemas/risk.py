@@ -25,7 +25,7 @@ class Action(StrEnum):
     STOP = "stop"
     """Stop the bot for some time; it starts again by itself."""
     KILL = "kill"
-    """Turn the kill switch of the bot (of the account, for an account's limit) on."""
+    """Turn the kill switch of the bot on (of each bot of the account, for an account's limit)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -349,6 +349,7 @@ class AlertDesk:
 
     async def _look_at_limits(self) -> None:
         """Hold what bots' lines came to against their limits; what breaks one acts once it is kept."""
+        self.guard.wake(self._clock())
         bots, self.guard.touched = self.guard.touched, set()
         for count, bot in enumerate(bots, 1):
             self._try(bot, lambda bot=bot: self._look_at_limit(bot))  # type: ignore[misc]
@@ -553,8 +554,9 @@ class AlertDesk:
 
     async def _wait(self, most: float) -> None:
         """Wait for news, or until something is due, for so many seconds at most."""
-        due = self.engine.next_due()
-        patience = most if due is None else min(max(due - self._clock(), 0.0), most)
+        now = self._clock()
+        waits = [*self.guard.waiting.values(), self.engine.next_due()]
+        patience = min([most, *(max(at - now, 0.0) for at in waits if at is not None)])
         # Not `wait_for`: where news comes at the moment of a cancellation, that forgets the cancellation.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):

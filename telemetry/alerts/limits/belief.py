@@ -1,7 +1,7 @@
 """What to believe of the numbers that bots print: one line of garbage must stop no healthy bot.
 
-A value that is twice or half of the one before is held back until the next line says so as well. So a loss of
-half of everything in one line is acted upon at the second line, and a smaller one at once.
+A value that is far from the one before is held back until the next line says so as well: a price that is
+twice or half of it, an equity that is a quarter more or a fifth less and that no fills explain.
 """
 
 import math
@@ -23,13 +23,13 @@ _PRICES = {"price": "value", "trade": "price", "position": "mark_price"}
 """Kinds of events -> their field with a symbol's price."""
 
 
-def near(value: float, known: float) -> bool:
-    """Say whether a value is within a factor of two of another, on the same side of zero."""
+def near(value: float, known: float, factor: float = FACTOR) -> bool:
+    """Say whether a value is within a factor of another, on the same side of zero."""
     if not math.isfinite(value):
         return False
     if known <= 0:
         return value <= 0
-    return known / FACTOR <= value <= known * FACTOR
+    return known / factor <= value <= known * factor
 
 
 class Marks(Struct):

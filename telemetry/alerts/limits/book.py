@@ -102,6 +102,11 @@ class RiskBook(Struct):
             if part.mode == mode
         ]
 
+    @property
+    def look_at(self) -> float | None:
+        """When to look again though no line comes, None where there is nothing to wait for."""
+        return min((at for one in self.parts.values() if (at := one.look_at) is not None), default=None)
+
     def arm(self, now: float, numbers: Iterable[Numbers], mode: str) -> None:
         """Count anew from now on: an operator resumed the bot."""
         held = {(one.account, one.currency): one.exposure for one in numbers}

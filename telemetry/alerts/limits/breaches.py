@@ -53,11 +53,13 @@ def breaches(
     of: str,
 ) -> list[Breach]:
     """Return the limits that are broken, in each currency by itself; `of` ends the words."""
+    parts = list(numbers)
     found = [
         breach
-        for one in numbers
+        for one in parts
         for kind in ("daily_loss", "drawdown", "exposure")
-        if (breach := _breach(limits, kind, one, accepted.get((one.account, one.currency), 0.0), of))
+        if _fits(getattr(limits, kind), one, alone=len(parts) == 1)
+        and (breach := _breach(limits, kind, one, accepted.get((one.account, one.currency), 0.0), of))
         is not None
     ]
     most = limits.order_rate
@@ -68,10 +70,13 @@ def breaches(
     return found
 
 
+def _fits(limit: Limit | None, one: Numbers, *, alone: bool) -> bool:
+    """Say whether a limit is of a currency; one that no line names, where it is the only one."""
+    return limit is not None and limit.currency in ("", one.currency or (limit.currency if alone else None))
+
+
 def _breach(limits: RiskLimits, kind: str, one: Numbers, accepted: float, of: str) -> Breach | None:
-    limit: Limit | None = getattr(limits, kind)
-    if limit is None or (limit.currency and limit.currency != one.currency):
-        return None
+    limit: Limit = getattr(limits, kind)
     value = {"daily_loss": one.loss, "drawdown": one.drawdown, "exposure": one.exposure}[kind]
     most = _most(limit, kind, one)
     if value is None or most is None or not value > max(most, accepted if kind == "exposure" else 0.0):

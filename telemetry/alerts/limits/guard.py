@@ -60,6 +60,8 @@ class Guard:
         """Accounts that nothing was broken of when they were looked at last."""
         self.touched: set[str] = set()
         """The bots that there is something to look at of."""
+        self.waiting: dict[str, float] = {}
+        """The bots to look at though they print nothing, and when."""
         self.unkept: set[str] = set()
         """The bots whose books moved since they were kept."""
         self._unkept: set[_Account] = set()
@@ -69,6 +71,7 @@ class Guard:
         self._belong(profile)
         if not profile.risk and profile.bot not in self._account_of:
             self.bots.pop(profile.bot, None)
+            self.waiting.pop(profile.bot, None)
             return
         known = self.bots.get(profile.bot)
         if known is not None:
@@ -79,6 +82,7 @@ class Guard:
     def forget(self, bot: str) -> None:
         """Drop a bot that is gone."""
         self.bots.pop(bot, None)
+        self.waiting.pop(bot, None)
         self._leave(bot)
 
     def restore(self, accounts: Iterable[Together]) -> None:
@@ -136,6 +140,11 @@ class Guard:
             return True
         return False
 
+    def wake(self, now: float) -> None:
+        """Have those looked at for whom it is time, though they print nothing."""
+        if self.waiting:
+            self.touched.update(bot for bot, at in self.waiting.items() if at <= now)
+
     def look(self, bot: str, trading: BotTrading, profile: Profile, now: float) -> None:
         """Look at what a bot's lines came to, and tell of the limits that it breaks."""
         known = self.bots.get(bot)
@@ -143,6 +152,9 @@ class Guard:
             return
         known.numbers = known.book.look(trading, profile, known.profile.mode, now)
         self.unkept.add(bot)
+        self.waiting.pop(bot, None)
+        if (at := known.book.look_at) is not None:
+            self.waiting[bot] = at
         tracks = known.book.parts.items()
         accepted = {(account, currency): track.accepted for (_, account, currency), track in tracks}
         rate = known.orders.rate(now)

@@ -12,6 +12,14 @@ from telemetry.trading.views import Part, positions_of, track_of
 
 _EXPLAINED = 0.5
 """Where fills made at least this share of a jump of equity, it is believed at once."""
+_CLOSE = 1.25
+"""The factor between two equities beyond which the next line has to say so as well."""
+_SMALL = 0.001
+"""The share by which equity falls that is believed at once, whatever explains it."""
+HOLD = 0.5
+"""Seconds for which a fall that nothing explains may be a transfer whose line comes after it."""
+_NOTHING_FOR = 60.0
+"""Seconds for which a bot has to say that all is gone: an exchange that is away says so, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,10 @@ class PartTrack(Struct):
     """The transfers that were looked at."""
     doubt: float | None = None
     """An equity that is too far from the one before to be believed by itself."""
+    doubt_at: float = 0.0
+    """Since when, by herdsman's clock."""
+    waits: bool = False
+    """Whether it is a fall that is believed once `HOLD` has passed."""
     flow: float = 0.0
     """Transfers that came with it."""
     pnl: float | None = None
@@ -72,16 +84,26 @@ class PartTrack(Struct):
         self._take_fills(part, trading, now)
         track, made = track_of(part), (self.pnl or 0.0) - (before or 0.0)
         if track is not None:
-            self._take_equity(track, made, min(track.newest_at + lag, now), anew=anew)
+            at = min(track.newest_at + lag, now)
+            if track.newest_at > self.seen_at:
+                self._take_equity(track, made, at, now, anew=anew)
+            else:
+                self._settle(track, at, now)
         elif self.equity is None:
             self.made += made
         held = sum(abs(one.value or 0.0) for one in positions_of(trading, part))
         return self._numbers(part, held, now)
 
+    @property
+    def look_at(self) -> float | None:
+        """When to look again though no line comes, None where there is nothing to wait for."""
+        return self.doubt_at + HOLD if self.waits and self.doubt is not None else None
+
     def arm(self, now: float, held: float) -> None:
         """Count anew from here on: an operator has seen what there was."""
         if self.equity is not None:
-            self.equity = begun(self.equity.newest, now, None)
+            held = self.doubt if self.waits and self.doubt is not None else self.equity.newest
+            self.equity = begun(held, now, None)
         self.doubt, self.flow = None, 0.0
         if self.pnl is not None:
             self.pnl_base, self.pnl_day = self.pnl, int(now // DAY)
@@ -97,9 +119,7 @@ class PartTrack(Struct):
             self.pnl_base, self.pnl_day = made if self.pnl is None else self.pnl, day
         self.pnl = made
 
-    def _take_equity(self, track: EquityTrack, made: float, at: float, *, anew: bool) -> None:
-        if track.newest_at <= self.seen_at:
-            return
+    def _take_equity(self, track: EquityTrack, made: float, at: float, now: float, *, anew: bool) -> None:
         flow, value, seen_at = track.moved - self.moved, track.newest, self.seen_at
         self.seen_at, self.moved = track.newest_at, track.moved
         known = self.equity
@@ -111,12 +131,32 @@ class PartTrack(Struct):
         flow += self.flow
         jump = value - flow - known.newest
         explained = made * jump > 0 and abs(made) >= _EXPLAINED * abs(jump)
-        again = self.doubt is not None and near(value, self.doubt)
-        if near(value - flow, known.newest) or explained or again:
+        close = near(value - flow, known.newest, _CLOSE)
+        if explained or self._is_said_again(value, known, now) or (close and jump >= -_SMALL * known.newest):
             self.flow, self.doubt = 0.0, None
             self._add(known, value, flow, at)
-        else:
-            self.doubt, self.flow = value, flow
+            return
+        if self.doubt is None or not near(value, self.doubt):
+            self.doubt_at = now
+        self.doubt, self.flow, self.waits = value, flow, close
+
+    def _is_said_again(self, value: float, known: EquityTrack, now: float) -> bool:
+        """Say whether a line says what was doubted of the one before; that nothing is left, for a minute."""
+        if self.doubt is None or not near(value, self.doubt):
+            return False
+        return value > 0 or known.newest <= 0 or not self.doubt_at <= now < self.doubt_at + _NOTHING_FOR
+
+    def _settle(self, track: EquityTrack, at: float, now: float) -> None:
+        """Believe a fall once it was held; a transfer that came meanwhile, and explains it, belongs to it."""
+        known, value = self.equity, self.doubt
+        if known is None or value is None or not self.waits or self.doubt_at <= now < self.doubt_at + HOLD:
+            return
+        jump = value - self.flow - known.newest
+        late = track.pending if abs(jump - track.pending) < _EXPLAINED * abs(jump) else 0.0
+        flow = self.flow + late
+        self.moved += late
+        self.flow, self.doubt = 0.0, None
+        self._add(known, value, flow, at)
 
     def _end_day(self, track: EquityTrack, known: EquityTrack, flow: float) -> float:
         """Take what a day ended with of which lines came late; return how much was transferred by then."""

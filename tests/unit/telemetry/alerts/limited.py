@@ -70,6 +70,8 @@ class Desk:
         event = Event(place, bot, self.now if at is None else at, kind, "info", "", mode=mode, data=data)
         self.feed([event], bot)
         self.now += 1
+        self.guard.wake(self.now)
+        self.look()
 
     def worth(self, bot: str, *values: float) -> None:
         """Have a bot print its equity."""
@@ -80,6 +82,10 @@ class Desk:
         """Have a bot print events, and look."""
         self.trading.setdefault(bot, BotTrading(bot)).take(events)
         self.guard.events(bot, events, self.now)
+        self.look()
+
+    def look(self) -> None:
+        """Look at what there is to look at now."""
         touched, self.guard.touched = self.guard.touched, set()
         for name in touched:
             self.guard.look(name, self.trading[name], Profile("trend", "", self.currency), self.now)

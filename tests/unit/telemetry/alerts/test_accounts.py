@@ -55,7 +55,7 @@ def test_what_a_bot_lost_before_midnight_is_not_of_today_though_it_is_read_today
 def test_bot_that_leaves_with_its_gains_moves_no_drawdown() -> None:
     """A profitable bot is removed: the equity that goes with it is no loss of the others."""
     desk = account("a", "b", drawdown="15%")
-    desk.worth("b", 15_000)
+    desk.worth("b", 15_000, 15_000)
     desk.guard.forget("b")
     desk.worth("a", 10_001)
     assert desk.stopped == []
@@ -102,7 +102,7 @@ def test_bot_that_is_resumed_moves_nothing_of_its_account() -> None:
     desk.worth("b", 5_000)
     assert len(desk.stopped) == 1
     desk.worth("a", 14_000)
-    desk.worth("b", 3_900, 2_990)
+    desk.worth("b", 4_100, 3_500, 2_990)
     assert desk.stopped[1:] == [("a", "account-drawdown"), ("b", "account-drawdown")]
 
 

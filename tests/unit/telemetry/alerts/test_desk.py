@@ -400,9 +400,16 @@ class Trader(Service):
         """Return how the limit stands."""
         return next(one for one in self.desk.standing() if one.rule == "risk-daily-loss")
 
+    async def until(self, met: Callable[[], bool]) -> None:
+        """Wait until something is so, while the clock goes on."""
+        async with asyncio.timeout(90):
+            while not met():
+                await asyncio.sleep(0.005)
+                self.now += 0.01
+
     async def looked(self) -> None:
         """Wait until what was printed was looked at."""
-        await self.until(lambda: not self.desk.guard.touched)
+        await self.until(lambda: not self.desk.guard.touched and not self.desk.guard.waiting)
 
 
 OFFSETS = itertools.count(1)

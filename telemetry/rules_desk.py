@@ -280,9 +280,17 @@ class RulesDesk:
         rules = self.rules_of(bot)
         names = tuple(f"{rule.source}:{rule.name}" for rule in rules)
         if names not in self._sets:
-            self._sets[names] = await asyncio.to_thread(_compiled, rules) if rules else None
+            self._sets[names] = await self._set(bot, rules)
         self._of_bot[bot] = (facts, self._sets[names])
         return self._sets[names]
+
+    async def _set(self, bot: str, rules: tuple[LogRule, ...]) -> RuleSet | None:
+        """Return a bot's rules, compiled; None where they cannot be: that is tried once."""
+        try:
+            return await asyncio.to_thread(_compiled, rules) if rules else None
+        except Exception:  # noqa: BLE001 - too large together, say
+            self._fail(bot)
+            return None
 
     def _base(self, bot: str) -> dict[str, str]:
         facts = self.about(bot)

@@ -12,6 +12,7 @@ from schemas.log_rules import FieldKind, LogRule, RuleField, RuleScope
 from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
 from telemetry.embedded.kept import EmbeddedKeptStates
 from telemetry.records import Event, Sample
+from telemetry.rules.matching import RuleSet
 from telemetry.rules.state import MOST_SERIES, BotRules
 from telemetry.rules_desk import BotFacts, RulesDesk
 from telemetry.stores import SeriesQuery
@@ -191,6 +192,30 @@ async def test_rules_that_are_no_more_take_no_room(tmp_path: Path) -> None:
         await house.desk.work()
         assert await house.last("bot_log_paid_29_total", market="venue19") == 1.0
         assert house.desk.counts["paid_29"].others == 0
+
+
+async def test_rules_that_cannot_be_compiled_are_tried_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not with each batch again, until the rules change; lines are taken meanwhile, and it is said."""
+    tried: list[int] = []
+
+    def compiled(rules: Sequence[LogRule]) -> RuleSet:
+        tried.append(len(rules))
+        raise ValueError("too large together")
+
+    async with living(tmp_path, PAID) as house:
+        with monkeypatch.context() as patched:
+            patched.setattr("telemetry.rules_desk._compiled", compiled)
+            for number in range(3):
+                await house.print(lines("paid 1 on kraken", start=number, at=NOW + number))
+                await house.desk.work()
+        assert tried == [1]
+        assert caplog.text.count("could not be matched with the log rules") == 1
+        house.rules = (PAID, LEVEL)
+        await house.print(lines("paid 1 on kraken", start=4, at=NOW + 4))
+        await house.desk.work()
+        assert await house.last("bot_log_paid_total", venue="kraken") == 1.0
 
 
 async def test_too_many_labels_are_counted_as_other(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ class TelemetryDatabase:
         return await asyncio.wrap_future(future)
 
     async def read(self, work: Work[Result]) -> Result:
-        """Run `work` on a reading connection in a thread. Raises StoreUnavailable."""
+        """Run `work` on one state of the file, read by a thread. Raises StoreUnavailable."""
         if self._closed:
             raise StoreUnavailable(f"the embedded store {self.path} is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
@@ -129,9 +129,13 @@ class TelemetryDatabase:
     def _read(self, work: Work[Result]) -> Result:
         connection = self._reader(_READ_LIMIT)
         try:
+            connection.execute("BEGIN")
             return work(connection)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"the embedded store {self.path} cannot be read: {error}") from error
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     def _search(self, work: Work[Result]) -> Result:
         connection = self._reader(SEARCH_LIMIT)

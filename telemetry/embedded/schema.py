@@ -91,8 +91,8 @@ INSERT OR REPLACE INTO marks SELECT 'counted', value FROM marks WHERE name = 'in
 """
 _NO_PART = "DELETE FROM marks WHERE name = 'indexed';"
 _NEW_EVENTS = f"""
-DROP INDEX events_by_time;
-DROP INDEX events_of_kind;
+DROP INDEX IF EXISTS events_by_time;
+DROP INDEX IF EXISTS events_of_kind;
 ALTER TABLE events RENAME TO events_1;
 {_EVENTS.format(identity="events_by_place")}
 {_INDEXES}

@@ -310,9 +310,14 @@ class AlertDesk:
         self.ready = True
 
     async def refresh(self, *, everyone: bool = False) -> None:
-        """Put the bots under their rules that changed, or all."""
+        """Put the bots under their rules that changed, or all.
+
+        Until the fleet's rules are known, since git is away, say, bots are held to what is their own: what
+        the fleet says may take the place of any built-in rule.
+        """
         fleet = self.fleet()
         if fleet is None:
+            await self._set_up_all(set(self.bots()) if everyone else set())
             return
         accounts = self.accounts()
         if fleet is not self._fleet_rules or accounts is not self.guard.accounts:
@@ -321,15 +326,18 @@ class AlertDesk:
         names, self._attend = self._attend, set()
         if everyone:
             names = set(self.bots()) | set(self.engine.watches) | names
-        for count, name in enumerate(names, 1):
-            self._try(name, lambda name=name: self._set_up(name))  # type: ignore[misc]
-            if count % _AT_ONCE == 0:
-                await asyncio.sleep(0)
+        await self._set_up_all(names)
         if everyone:
             self._end_unknown()
             self._unmute()
             self.guard.settle()
             self.complete = True
+
+    async def _set_up_all(self, names: Collection[str]) -> None:
+        for count, name in enumerate(names, 1):
+            self._try(name, lambda name=name: self._set_up(name))  # type: ignore[misc]
+            if count % _AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     async def flush(self) -> None:
         """Keep what moved, then tell of it. What cannot be kept now waits."""
@@ -428,11 +436,16 @@ class AlertDesk:
         if known is not None and known[0] is found and known[1] is self._fleet_rules:
             self._arm(bot)
             return
+        whole = self._fleet_rules is not None
+        if not whole and not found.profile.risk and not found.rules:
+            return  # what was kept of it waits until all of its rules are known
         limits = limit_rules(found.profile.risk, OF_BOT)
         limits += limit_rules(self.guard.accounts.get(found.profile.account, NO_LIMITS), OF_ACCOUNT)
-        rules = rules_of(found.profile, self._built_in, self._fleet_rules or (), found.rules, limits)
-        before = {name: one.state for name, one in self._known.pop(bot, {}).items()}
-        self.guard.set_bot(found.profile, self._books.pop(bot, None))
+        built_in = self._built_in if whole else ()
+        rules = rules_of(found.profile, built_in, self._fleet_rules or (), found.rules, limits)
+        before = self._take_known(bot, None if whole else {rule.name for rule in rules})
+        book = self._books.pop(bot, None) if whole or found.profile.risk else None
+        self.guard.set_bot(found.profile, book)
         for name, state in before.items():
             if state.state is State.FIRING:
                 self.guard.latch(bot, name)
@@ -447,6 +460,13 @@ class AlertDesk:
                 self._put(_ended(bot, name, state, "the rule is gone", now))
             elif state.state is State.PENDING:
                 self._put(_ended(bot, name, state, "herdsman began anew: so does its time", now))
+
+    def _take_known(self, bot: str, names: Collection[str] | None) -> dict[str, AlertState]:
+        """Take what an earlier life kept of a bot's rules, or of these alone."""
+        known = self._known.pop(bot, {})
+        if names is not None and (rest := {name: one for name, one in known.items() if name not in names}):
+            self._known[bot] = rest
+        return {name: one.state for name, one in known.items() if names is None or name in names}
 
     def _earlier(self, bot: str, before: Mapping[str, AlertState]) -> list[Kept]:
         """Return the alerts of an earlier life whose actions are not done yet."""

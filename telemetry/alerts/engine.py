@@ -98,7 +98,7 @@ class Engine:
                 watch.resumed_at = now
                 self._count_anew(watch, now)
             self._drop_gone(before, watch, now)
-        elif known:
+        if known:
             watch.restore(known)
         self.watches[profile.bot] = watch
         self._groups.setdefault(_group(profile), set()).add(profile.bot)

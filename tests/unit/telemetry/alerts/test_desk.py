@@ -494,3 +494,37 @@ async def test_limit_that_only_told_acts_once_a_push_says_so(restarted: bool) ->
             await service.looked()
             await service.until(lambda: service.limit.state.action is Doing.DONE)
     assert [one[:3] for one in hands.asked] == [("suspend", "sma", "risk limit")]
+
+
+async def test_bot_is_held_to_its_own_limits_while_git_is_away() -> None:
+    """Before the fleet's rules are known its own limit acts; what an earlier life kept of others waits."""
+    hands, book = FakeHands(), Book()
+    fleet: list[Sequence[AlertRule] | None] = [(rule(HIGH),)]
+    service = Trader(book, hands, BotTrading("sma"))
+    service.desk.fleet = lambda: fleet[0]
+    async with living(service):
+        service.value(2)
+        await service.until(lambda: bool(book.past))
+    again = Trader(book, hands, BotTrading("sma"))
+    kept, fleet[0] = fleet[0], None
+    again.desk.fleet = lambda: fleet[0]
+    task = asyncio.create_task(again.desk.run())
+    try:
+        await again.until(lambda: again.desk.knows("sma"))
+        again.equity(10_000)
+        await again.looked()
+        again.equity(9_400)
+        await again.until(lambda: len(hands.asked) == 1)
+        fleet[0] = kept
+        again.desk.attend("sma")
+        await again.until(lambda: again.desk.complete)
+        found = again.desk.find("sma", "one")
+        assert found is not None
+        assert (found.state.state, found.state.since, again.limit.state.state) == (
+            State.FIRING,
+            NOW,
+            State.FIRING,
+        )
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -297,6 +297,43 @@ def test_what_is_not_there_says_so(visit: Open) -> None:
         shoot_all(watched.page, "unknown-revision")
 
 
+def test_pages_of_alerts_logs_vitals_and_deploys_fit_and_say_what_is_there(visit: Open) -> None:
+    """What fires, lines by word and facet, how a bot lives, its revisions and storage: wide and narrow."""
+    with visit("/alerts") as watched:
+        page = watched.page
+        entry = page.get_by_test_id(f"alert-{NOISY}-new-error").first
+        expect(entry).to_contain_text(NOISY)
+        expect(entry.get_by_role("button", name="look after it")).to_be_visible()
+        expect(page.get_by_test_id("alert-history")).to_contain_text("fired")
+        shoot_all(page, "alerts")
+        page.goto(page.url + f"?bot={LIVELY[0]}")
+        expect(page.get_by_test_id("alerts-page")).to_contain_text("those of all bots")
+    with visit("/logs?text=unreadable&level=error") as watched:
+        page = watched.page
+        lines = page.get_by_test_id("found-lines")
+        expect(lines).to_contain_text("unreadable")
+        expect(lines.locator(".found-bot").filter(has_not_text=NOISY)).to_have_count(0)
+        expect(page.get_by_test_id("facets")).to_contain_text(NOISY)
+        shoot_all(page, "logs-of-all")
+        page.get_by_test_id("logs-search").fill("nothing-says-this")
+        expect(lines).to_contain_text("No line matches")
+        expect(page.get_by_test_id("logs-total")).to_have_text("0 lines")
+        shoot_all(page, "logs-none")
+    with visit("/bots/sma-btc?tab=vitals") as watched:
+        page = watched.page
+        expect(page.get_by_test_id("verdict")).to_contain_text("healthy for")
+        expect(page.get_by_test_id("age-of-market_data")).to_contain_text("usually every")
+        expect(page.get_by_test_id("use-memory")).to_contain_text("of 96 MiB")
+        shoot_all(page, "vitals")
+    with visit("/bots/sma-btc?tab=runs") as watched:
+        expect(watched.page.get_by_test_id("deploys").get_by_role("listitem")).not_to_have_count(0)
+        shoot_all(watched.page, "deploys")
+    with visit("/system") as watched:
+        for part in ("rules", "storage"):
+            expect(watched.page.get_by_test_id("system-page")).to_contain_text(part)
+        shoot_all(watched.page, "system-parts")
+
+
 def test_a_token_signs_in(service: Service, browser: Browser) -> None:
     """Without a session a page asks for a token, refuses a wrong one, and shows itself with the right one."""
     with visited(browser, f"{service.url}/bots/sma-btc", complaints="401|403") as watched:

@@ -12,6 +12,7 @@ import {
 import { type ApiProblem, address, asProblem, getJson } from "../api/http";
 import { bytes, NOTHING, quantity } from "../format/numbers";
 import { longDuration, moment } from "../format/times";
+import { authorName } from "../format/words";
 import { errorUrl, place, setQuery } from "../state/router";
 import { RevisionLink } from "./fleet_row";
 
@@ -41,7 +42,7 @@ export function Deploys({ bot, runs }: { bot: string; runs: string }) {
               {moment(one.start)}, ran {longDuration(one.seconds)}
             </span>{" "}
             <span class="muted">
-              {[one.by && `by ${one.by}`, one.change || one.message].filter(Boolean).join(": ")}
+              {[one.by && `by ${authorName(one.by)}`, one.change || one.message].filter(Boolean).join(": ")}
             </span>{" "}
             <CompareButton before={deploys[at + 1]} after={one} />
           </li>

@@ -59,7 +59,7 @@ function FoundLine({ event, open, toggle }: { event: LogEvent; open: boolean; to
         <span class={`level ${tone}`}>{event.level}</span>
         <span class="found-bot">{event.bot}</span>
         <span class="text">
-          {event.kind === "log" ? "" : `${event.kind}: `}
+          {event.kind === "log" || event.message.startsWith(event.kind) ? "" : `${event.kind}: `}
           {event.message}
         </span>
       </button>

@@ -150,7 +150,7 @@ interface Row {
 }
 
 function Changes({ title, rows }: { title: string; rows: readonly Row[] }) {
-  if (rows.length === 0) return <p class="muted">{title}: as before.</p>;
+  if (rows.length === 0) return <p class="muted">{title.split(":")[0]}: as before.</p>;
   return (
     <div class="scroll">
       <table class="list">

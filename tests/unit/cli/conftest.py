@@ -1,9 +1,18 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from cli.approval import approved
 from tests.unit.cli.terminal import Terminal, terminal
+
+
+@pytest.fixture(autouse=True)
+def nothing_approved() -> Iterator[None]:
+    """Let no command's `--yes` count for the next test of this process."""
+    before = approved.set(False)
+    yield
+    approved.reset(before)
 
 
 @pytest.fixture

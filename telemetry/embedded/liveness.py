@@ -13,6 +13,7 @@ class EmbeddedLivenessStore:
 
     def __init__(self, database: TelemetryDatabase) -> None:
         self._database = database
+        database.table(_TABLE)
 
     async def load(self) -> list[bytes]:
         """Return each bot's state. Raises StoreUnavailable."""

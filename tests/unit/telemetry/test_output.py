@@ -12,6 +12,7 @@ import pytest
 from schemas.errors import StoreUnavailable
 from telemetry.embedded import EmbeddedEventStore, TelemetryDatabase
 from telemetry.embedded.damage import damaged_files
+from telemetry.embedded.liveness import EmbeddedLivenessStore
 from telemetry.embedded.output import Outbox
 from telemetry.embedded.trading import EmbeddedTradingStore
 from telemetry.intake import Intake
@@ -347,6 +348,18 @@ async def test_a_file_that_is_damaged_while_it_is_written_is_set_aside(node: Nod
     await node.output.keep([event(9999)], samples(2))
     assert [one.id for one in await node.stored()] == ["a1/stdout/0/9999"]
     assert len(damaged_files(node.database.path)) == 1
+
+
+async def test_what_is_known_of_bots_lives_is_kept_in_the_new_file(node: Node) -> None:
+    """Each store's tables are in the file that takes a damaged one's place."""
+    lives = EmbeddedLivenessStore(node.database)
+    await lives.load()
+    await lives.save({"alpha": b"old"})
+    await node.output.keep([event(number, "x" * 500) for number in range(2000)], samples(1))
+    await damage_all(node.database)
+    await node.output.keep([event(9999)], samples(2))
+    await lives.save({"alpha": b"new"})
+    assert await lives.load() == [b"new"]
 
 
 async def test_a_new_file_that_cannot_be_opened_is_opened_at_a_later_write(node: Node) -> None:

@@ -259,7 +259,10 @@ def test_a_crash_is_told_once_through_a_take_over_and_errors_and_trading_are_in_
     fleet.commit("a bot that crashes, and one that trades")
     hooks.refusing = True
     fleet.push()
-    wait_for(lambda: told(hooks.refused, "crashy", "Degraded"), "the leader to try to tell", 120, 0.1)
+    try:
+        wait_for(lambda: told(hooks.refused, "crashy", "Degraded"), "the leader to try to tell", 120, 0.1)
+    except AssertionError:
+        raise AssertionError(f"refused: {hooks.refused}") from None
     old = processes.leader()
     (standby,) = [one for one in processes.all if one is not old]
     old.kill()

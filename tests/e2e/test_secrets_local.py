@@ -136,9 +136,8 @@ def test_a_push_with_a_secret_that_cannot_be_had_is_refused(
     service.options = ()
     service.start()
     service.wait_health("quiet", "Healthy")
-    assert len(lives(record, "quiet")) == 2
-    bot = service.bots()["quiet"]
-    assert "no age identity" in str(bot)
+    wait_for(lambda: len(lives(record, "quiet")) == 2, "it to live once more")
+    wait_for(lambda: "no age identity" in str(service.bots()["quiet"]), "its secret to be told missing")
 
 
 @pytest.fixture(scope="module")

@@ -134,7 +134,12 @@ def test_a_wave_that_breaks_stops_the_rest_where_they_are(
     halted = wait_for(lambda: rollout(service, revision)["halted"], "the rollout to stop", PATIENCE, 0.2)
     assert halted.startswith("bot-3: crashed: RuntimeError: the feed is gone")
     assert (rollout(service, revision)["wave"], rollout(service, revision)["failed"]) == (2, "bot-3")
-    assert service.get(f"/api/v1/revisions/{revision}")["state"] == "halted"
+    wait_for(
+        lambda: service.get(f"/api/v1/revisions/{revision}")["state"] == "halted", "its record to say so"
+    )
+    wait_for(
+        lambda: {service.bots()[name]["reason"] for name in NAMES[4:]} == {"RolloutHalted"}, "its bots' too"
+    )
     bots = service.bots()
     assert bots["bot-1"]["version"] == "1.1.0"
     for name in NAMES[4:]:

@@ -65,7 +65,7 @@ def main() -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     chosen = sys.argv[1:] or list(NAMES)
     results, loads = earlier(chosen)
-    failed = []
+    failed, known = [], machine()
     for name in chosen:
         loads[name] = os.getloadavg()[0]
         print(f"bench: {name} (load {loads[name]:.1f}) ...", flush=True)
@@ -77,15 +77,15 @@ def main() -> int:
             print(f"bench: {name} failed: {type(error).__name__}: {error}", file=sys.stderr)
             failed.append(name)
         else:
-            results += [asdict(one) | {"ratio": one.ratio, "module": name} for one in measured]
+            where = {"module": name, "commit": known["commit"]}
+            results += [asdict(one) | {"ratio": one.ratio} | where for one in measured]
             print(table(measured), flush=True)
         print(f"bench: {name} took {time.monotonic() - started:.0f} s", flush=True)
     OUT.mkdir(exist_ok=True)
     apart = sorted(chosen) if len(loads) > len(chosen) else []
     results.sort(key=lambda result: NAMES.index(result["module"]))
     (OUT / "results.json").write_text(
-        json.dumps({"machine": machine() | {"loads": loads, "apart": apart}, "figures": results}, indent=2)
-        + "\n"
+        json.dumps({"machine": known | {"loads": loads, "apart": apart}, "figures": results}, indent=2) + "\n"
     )
     print(f"written to {OUT / 'results.json'}")
     return 1 if failed else 0

@@ -26,8 +26,8 @@ def main() -> None:
     draw(document, DOCS / "images")
     page = DOCS / "performance.md"
     text = page.read_text()
-    before, after = text.index(BEGIN) + len(BEGIN), text.index(END)
-    page.write_text(text[:before] + section(document) + text[after:])
+    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    page.write_text(text[:begin] + section(document) + text[end:])
 
 
 def section(document: Result) -> str:
@@ -36,7 +36,7 @@ def section(document: Result) -> str:
     head = (
         f"{machine['cores']} cores, {machine['memory_gib']:g} GiB, Linux {machine['kernel']}, "
         f"Python {machine['python']}, commit {str(machine['commit'])[:7]}, {machine['at'][:10]}. "
-        f"The load is the machine's when a module began.{apart(machine)}\n\n"
+        f"The load is the machine's when a module began.{apart(machine)}{before(document)}\n\n"
     )
     rows = ["figure", "target", "measured", "floor", "ratio", "load", "more"]
     lines = [rows, ["---"] * len(rows)]
@@ -48,6 +48,16 @@ def apart(machine: Result) -> str:
     """Return which modules were measured after the others, on their own."""
     names = ", ".join(f"`{name}`" for name in machine["apart"])
     return f" Measured after the others, by themselves: {names}." if names else ""
+
+
+def before(document: Result) -> str:
+    """Return which modules were measured at an earlier commit."""
+    now = str(document["machine"]["commit"])
+    found: dict[str, set[str]] = {}
+    for result in document["figures"]:
+        if (commit := str(result.get("commit", now))) != now:
+            found.setdefault(commit[:7], set()).add(f"`{result['module']}`")
+    return "".join(f" Measured at {commit}: {', '.join(sorted(names))}." for commit, names in found.items())
 
 
 def row(result: Result, loads: Mapping[str, float]) -> list[str]:

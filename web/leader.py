@@ -4,6 +4,7 @@ A controller serves them while it leads, and else says who does. The web hands t
 leader, so that people, jobs and git servers have one address, whoever leads.
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _TIMEOUT = httpx.Timeout(300.0, connect=5.0)
 """A push is silent while it is waited for; its own times are shorter."""
+_LOOK = 0.5
+"""Seconds between two looks whether somebody else leads by now."""
 _OURS = frozenset({b"host", b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"te"})
 """Headers that concern one connection alone."""
 
@@ -160,11 +163,14 @@ class LeaderForward:
             content=_body(receive) if scope["method"] == "POST" else None,
         )
         try:
-            answer = await self._client.send(request, stream=True)
+            answer = await self._answer(request, address)
         except httpx.TransportError as error:
             await refuse(
                 send, f"the leading controller at {address} does not answer ({type(error).__name__})"
             )
+            return
+        if answer is None:
+            await refuse(send, "the leading controller did not answer, and another leads by now: try again")
             return
         try:
             await _hand_back(answer, send)
@@ -174,6 +180,18 @@ class LeaderForward:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+    async def _answer(self, request: httpx.Request, address: str) -> httpx.Response | None:
+        """Return the answer, None where another leads before there is one: a paused machine never answers."""
+        sending = asyncio.create_task(self._client.send(request, stream=True))
+        try:
+            while not sending.done() and self._address() in (address, ""):
+                await asyncio.wait({sending}, timeout=_LOOK)
+            return sending.result() if sending.done() else None
+        finally:
+            if not sending.done():
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
 
 
 async def _body(receive: "Receive") -> AsyncIterator[bytes]:

@@ -25,11 +25,12 @@ async def asked(forward: LeaderForward) -> tuple[int, str]:
 
 async def test_a_request_that_a_paused_leader_took_ends_once_another_leads() -> None:
     """One that takes the connection and never answers holds nobody up; the next one's answer is handed on."""
-    taken = asyncio.Event()
+    taken, over = asyncio.Event(), asyncio.Event()
 
     async def pause(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         taken.set()
-        await asyncio.Event().wait()
+        await over.wait()
+        writer.close()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -48,5 +49,10 @@ async def test_a_request_that_a_paused_leader_took_ends_once_another_leads() -> 
     assert (status, "another leads by now: try again" in text) == (503, True), text
     assert await asked(forward) == (200, "refs")
     await forward.close()
+    over.set()
     for server in (paused, other):
         server.close()
+        await server.wait_closed()
+    async with asyncio.timeout(90):
+        while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - the servers' own, with their connections
+            await asyncio.sleep(0.01)

@@ -6,7 +6,6 @@ and nothing is done, that is not kept first, so that a restart neither forgets a
 
 import asyncio
 import contextlib
-import functools
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -16,22 +15,19 @@ from msgspec import structs
 
 from schemas.alert_rules import AlertRule
 from schemas.errors import HerdsmanError
-from schemas.risk import NO_LIMITS, Action, RiskLimits
+from schemas.risk import Action
 from telemetry.alert_actions import Acting
 from telemetry.alerts.builtin import BUILT_IN, LEFT_OPEN
 from telemetry.alerts.engine import Engine, Moved
 from telemetry.alerts.figures import figures_of, labels_of
-from telemetry.alerts.limits.book import RiskBook
-from telemetry.alerts.limits.breaches import OF_ACCOUNT, OF_BOT, limit_rules
-from telemetry.alerts.limits.guard import Guard
 from telemetry.alerts.ports import AlertBook, Hands, Kept, Muting, RiskStore, Setup, What
 from telemetry.alerts.states import AlertState, Doing, State
 from telemetry.alerts.watch import BotProfile, rules_of
 from telemetry.errors.groups import ErrorGroup
+from telemetry.limits_desk import LimitsDesk
 from telemetry.names import RESOURCES, Health
 from telemetry.records import Event, Sample
-from telemetry.trading.state import BotTrading
-from telemetry.trading.views import AccountView, Profile
+from telemetry.trading.views import AccountView
 
 _log = logging.getLogger("herdsman.alerts")
 LOOK_EVERY = 1.0
@@ -43,10 +39,6 @@ _LEFT_FOR = 7 * 86400.0
 _AT_ONCE = 200
 """Bots or rules that are looked at before others have their turn."""
 _FIGURES_AT_ONCE = 20
-_KEEP_EVERY = 15.0
-"""Seconds between two keepings of what is known for limits."""
-_SEEN_WITHIN = 30.0
-"""Seconds within which a bot that was stopped is seen to be so, in whichever process."""
 _SET_BY = 2.0
 """Seconds by which the clock goes wrong before it was set."""
 _LEAST = 0.05
@@ -74,24 +66,14 @@ class AlertDesk:
     ) -> None:
         self._book = book
         self._health = health or Health()
-        self._wall, self._hands = clock, hands
+        self._wall = clock
         self._steady = steady or clock
         self._ahead = clock() - self._steady()
         """How far the wall clock is ahead of the one that nobody sets."""
         self._built_in = tuple(built_in)
         self.acting = Acting(hands, self.note, self._still, clock)
         self.engine = Engine(self._moved, is_open)
-        self.guard = Guard(self.engine.risk)
-        self._risks = risks
-        self.trading: Callable[[str], tuple[BotTrading | None, Profile]] = lambda _bot: (None, Profile())
-        """Returns a bot's trading as its lines left it, and what its manifest says of it."""
-        self.accounts: Callable[[], Mapping[str, RiskLimits]] = dict
-        """Returns the limits of accounts."""
-        self._books: dict[str, RiskBook] = {}
-        """What was kept of bots' limits in an earlier life."""
-        self._keep_at = 0.0
-        self._was_stopped: set[str] = set()
-        """Bots that a limit stopped, and that were seen to be stopped."""
+        self.limits = LimitsDesk(self.engine, hands, risks, self._clock, self._try)
         self.setup: Callable[[str], Setup | None] = lambda _bot: None
         self.fleet: Callable[[], Sequence[AlertRule] | None] = lambda: None
         self.bots: Callable[[], Iterable[str]] = lambda: ()
@@ -146,11 +128,11 @@ class AlertDesk:
         """Take new events of a bot, which its trading has taken already. Raises nothing."""
         if bot in self.engine.watches:
             self._try(bot, lambda: self.engine.events(bot, events, self._clock()))
-        if bot in self.guard.bots:
-            self._try(bot, lambda: self._guard_events(bot, events))
+        if bot in self.limits.guard.bots:
+            self._try(bot, lambda: self._limit_events(bot, events))
 
-    def _guard_events(self, bot: str, events: Sequence[Event]) -> None:
-        if self.guard.events(bot, events, self._clock()):
+    def _limit_events(self, bot: str, events: Sequence[Event]) -> None:
+        if self.limits.events(bot, events):
             self._news.set()
 
     def traded(self, bot: str) -> None:
@@ -284,12 +266,10 @@ class AlertDesk:
                 if everyone:
                     refresh_at = time.monotonic() + REFRESH_EVERY
                 await self.refresh(everyone=everyone)
-                await self._look_at_limits()
+                await self.limits.look()
                 await self.flush()
                 await self._look_at_figures()
-                if time.monotonic() >= self._keep_at:
-                    self._keep_at = time.monotonic() + _KEEP_EVERY
-                    await self.keep_risks()
+                await self.limits.keep_due()
                 more = self.engine.due(self._clock(), _AT_ONCE)
                 await self.flush()
             except Exception:  # noqa: BLE001 - nobody would begin this task again
@@ -305,8 +285,7 @@ class AlertDesk:
         self.mutings = {one.id: one for one in mutings}
         for one in kept:
             self._known.setdefault(one.bot, {})[one.rule] = one
-        self._books = await self._risks.load()
-        self.guard.restore(await self._risks.load_accounts())
+        await self.limits.load()
         self.ready = True
 
     async def refresh(self, *, everyone: bool = False) -> None:
@@ -319,9 +298,9 @@ class AlertDesk:
         if fleet is None:
             await self._set_up_all(set(self.bots()) if everyone else set())
             return
-        accounts = self.accounts()
-        if fleet is not self._fleet_rules or accounts is not self.guard.accounts:
-            self._fleet_rules, self.guard.accounts, everyone = fleet, accounts, True
+        others = self.limits.take_accounts()
+        if fleet is not self._fleet_rules or others:
+            self._fleet_rules, everyone = fleet, True
             self._setups.clear()
         names, self._attend = self._attend, set()
         if everyone:
@@ -330,7 +309,7 @@ class AlertDesk:
         if everyone:
             self._end_unknown()
             self._unmute()
-            self.guard.settle()
+            self.limits.guard.settle()
             self.complete = True
 
     async def _set_up_all(self, names: Collection[str]) -> None:
@@ -355,62 +334,6 @@ class AlertDesk:
                 self.acting.want(one)
             self.told(batch)
 
-    async def _look_at_limits(self) -> None:
-        """Hold what bots' lines came to against their limits; what breaks one acts once it is kept."""
-        self.guard.wake(self._clock())
-        bots, self.guard.touched = self.guard.touched, set()
-        for count, bot in enumerate(bots, 1):
-            self._try(bot, lambda bot=bot: self._look_at_limit(bot))  # type: ignore[misc]
-            if count % _FIGURES_AT_ONCE == 0:
-                await asyncio.sleep(0)
-        for key in self.guard.moved_accounts():
-            look = functools.partial(self.guard.look_at_account, key, self._clock())
-            self._try(f"the account {key[0]}", look)
-            await asyncio.sleep(0)
-
-    def _look_at_limit(self, bot: str) -> None:
-        trading, profile = self.trading(bot)
-        if trading is None:  # its past is still being read
-            self.guard.touched.add(bot)
-            return
-        self.guard.look(bot, trading, profile, self._clock())
-
-    def _release(self, bot: str, now: float) -> None:
-        """Have limits break anew that are broken and stop their bot now, and never did."""
-        for name in self.guard.latched(bot):
-            found = self.engine.state_of(bot, name)
-            if found is None or found[0].action is Action.NOTIFY:
-                continue
-            if found[2].action in (Doing.NONE, Doing.GIVEN_UP):
-                self.guard.release(bot, name, now)
-
-    def _arm(self, bot: str) -> None:
-        """Count a bot's limits anew, once an operator has resumed what one of them stopped."""
-        found = [self.engine.state_of(bot, rule) for rule in self.guard.latched(bot)]
-        stopped = [state for _, _, state in filter(None, found) if state.action is Doing.DONE]
-        if not stopped:
-            return
-        if any(stop.holds for stop in self._hands.stops(bot)):
-            self._was_stopped.add(bot)
-            return
-        since = max(state.action_at or 0.0 for state in stopped)
-        if bot in self._was_stopped or self._clock() > since + _SEEN_WITHIN:
-            self._was_stopped.discard(bot)
-            self.guard.arm(bot, self._clock())
-            self._keep_at = 0.0
-
-    async def keep_risks(self) -> None:
-        """Keep the books of the limits that moved. Raises StoreUnavailable."""
-        bots, self.guard.unkept = self.guard.unkept, set()
-        books = [self.guard.bots[bot].book for bot in bots if bot in self.guard.bots]
-        accounts = self.guard.unkept_accounts()
-        try:
-            await self._risks.save(books, accounts)
-        except HerdsmanError:
-            self.guard.unkept |= bots
-            self.guard.keep_again(accounts)
-            raise
-
     async def _look_at_figures(self) -> None:
         bots, self._traded = self._traded, set()
         for count, bot in enumerate(bots, 1):
@@ -431,27 +354,22 @@ class AlertDesk:
         if found is None:
             self._setups.pop(bot, None)
             self.engine.forget(bot, now)
-            self.guard.forget(bot)
+            self.limits.forget(bot)
             return
         if known is not None and known[0] is found and known[1] is self._fleet_rules:
-            self._arm(bot)
+            self.limits.arm(bot)
             return
         whole = self._fleet_rules is not None
         if not whole and not found.profile.risk and not found.rules:
             return  # what was kept of it waits until all of its rules are known
-        limits = limit_rules(found.profile.risk, OF_BOT)
-        limits += limit_rules(self.guard.accounts.get(found.profile.account, NO_LIMITS), OF_ACCOUNT)
+        limits = self.limits.rules(found.profile)
         built_in = self._built_in if whole else ()
         rules = rules_of(found.profile, built_in, self._fleet_rules or (), found.rules, limits)
         before = self._take_known(bot, None if whole else {rule.name for rule in rules})
-        book = self._books.pop(bot, None) if whole or found.profile.risk else None
-        self.guard.set_bot(found.profile, book)
-        for name, state in before.items():
-            if state.state is State.FIRING:
-                self.guard.latch(bot, name)
+        self.limits.set_bot(found.profile, before, whole=whole)
         self.engine.set_bot(found.profile, rules, now, before)
-        self._release(bot, now)
-        self._arm(bot)
+        self.limits.release(bot, now)
+        self.limits.arm(bot)
         self._setups[bot] = (found, self._fleet_rules)
         for kept in self._earlier(bot, before):
             self.acting.want(kept, earlier=True)
@@ -575,7 +493,7 @@ class AlertDesk:
     async def _wait(self, most: float) -> None:
         """Wait for news, or until something is due, for so many seconds at most."""
         now = self._clock()
-        waits = [*self.guard.waiting.values(), self.engine.next_due()]
+        waits = [*self.limits.guard.waiting.values(), self.engine.next_due()]
         patience = min([most, *(max(at - now, 0.0) for at in waits if at is not None)])
         # Not `wait_for`: where news comes at the moment of a cancellation, that forgets the cancellation.
         with contextlib.suppress(TimeoutError):

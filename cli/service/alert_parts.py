@@ -46,8 +46,8 @@ def make_alerts(telemetry: Telemetry, database: Database, controller: Watched) -
     desk = AlertDesk(book, hands, risks, telemetry.health, time.time, time.monotonic, hours.is_open)
     bots = Bots(controller)
     desk.setup, desk.fleet, desk.bots = bots.setup, bots.rules, bots.names
-    desk.accounts = bots.accounts
-    desk.trading = lambda bot: (telemetry.trading.state(bot), telemetry.trading.profile(bot))
+    desk.limits.accounts = bots.accounts
+    desk.limits.trading = lambda bot: (telemetry.trading.state(bot), telemetry.trading.profile(bot))
     desk.figures = lambda bot, mode: [one for one in telemetry.trading.accounts(bot) if one.mode == mode]
     figures = telemetry.health
     figures.reads("herdsman_alerts_firing", lambda: float(len(desk.firing)))
@@ -73,7 +73,7 @@ async def end_alerts(alerts: Alerts | None, tasks: "list[asyncio.Task[None]]") -
         with contextlib.suppress(HerdsmanError):  # it is judged again after the next start
             await alerts.desk.flush()
         with contextlib.suppress(HerdsmanError):
-            await alerts.desk.keep_risks()
+            await alerts.desk.limits.keep()
 
 
 def _report(task: "asyncio.Task[None]") -> None:

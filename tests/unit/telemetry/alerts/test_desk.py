@@ -290,7 +290,7 @@ async def test_limit_is_held_though_somebody_stopped_the_bot_for_some_time_or_al
             assert [one[:3] for one in hands.asked] == [("suspend", "sma", "risk limit")]
             hands.stopped["sma"] = Stop("risk limit")
             service.attend(running=False)
-            await service.until(lambda service=service: "sma" in service.desk._was_stopped)
+            await service.until(lambda service=service: "sma" in service.desk.limits.was_stopped)
             assert service.limit.state.state is State.FIRING
 
 
@@ -376,7 +376,7 @@ class Trader(Service):
         limits = read_risk({"daily_loss": 500, "action": action})
         self.setups["sma"] = Setup(dataclasses.replace(PROFILE, risk=limits))
         self.trading = trading
-        self.desk.trading = lambda _bot: (self.trading, Profile())
+        self.desk.limits.trading = lambda _bot: (self.trading, Profile())
 
     def equity(self, value: float, at: float | None = None) -> None:
         """Have the bot print its equity."""
@@ -409,7 +409,7 @@ class Trader(Service):
 
     async def looked(self) -> None:
         """Wait until what was printed was looked at."""
-        await self.until(lambda: not self.desk.guard.touched and not self.desk.guard.waiting)
+        await self.until(lambda: not self.desk.limits.guard.touched and not self.desk.limits.guard.waiting)
 
 
 OFFSETS = itertools.count(1)
@@ -430,7 +430,7 @@ async def test_limit_suspends_once_and_again_only_after_an_operator_resumed() ->
             ("suspend", "sma", "risk limit", "daily loss of 600.00 USDT is over the limit of 500", "")
         ]
         assert (service.limit.severity, service.limit.risk) == ("critical", True)
-        await service.until(lambda: "sma" in service.desk._was_stopped)
+        await service.until(lambda: "sma" in service.desk.limits.was_stopped)
         hands.stopped.clear()
         service.now += 100
         service.attend(running=True)

@@ -147,7 +147,7 @@ async def open_node(
     desk.rules, desk.about = lambda: rules, lambda _: BotFacts("bench-abc123", "sma")
     await desk.work()
     listener = Listener(trading, desk)
-    intake = Intake(series, events, listener, output=EmbeddedOutput(database, events, series))
+    intake = Intake(events, listener, EmbeddedOutput(database, events, series))
     agent = Agent(folder / "alloc", DirectSink(intake), folder / "checkpoint")
     return agent, intake, listener, database
 

@@ -22,7 +22,7 @@ from telemetry.errors.occurrence import ERROR_LEVELS, ErrorReader, Occurrence
 from telemetry.names import Health
 from telemetry.reading import AllocationReader, Output
 from telemetry.records import Event, Sample
-from telemetry.stores import EventStore, OutputStore, Position, SeriesStore
+from telemetry.stores import EventStore, OutputStore, Position
 from telemetry.wire import WIRE_VERSION, Batch, Chunk, Use, decode_batch
 
 _log = logging.getLogger("herdsman.intake")
@@ -122,24 +122,22 @@ class Intake:
 
     def __init__(
         self,
-        series: SeriesStore,
         events: EventStore,
         listener: IntakeListener,
+        output: OutputStore,
         health: Health | None = None,
         *,
         fleet: str = "",
         errors: ErrorSink | None = None,
-        output: OutputStore | None = None,
         most_waiting: int = 32 << 20,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._series = series
         self._events = events
         self._listener = listener
         self.health = health or Health()
         self._fleet = fleet
         self._errors = errors
-        self._output = output or _OneAfterTheOther(series, events)
+        self._output = output
         self._error_reader = ErrorReader()
         self._most_waiting = most_waiting
         self._clock = clock
@@ -369,27 +367,6 @@ class Intake:
         self.health.count("herdsman_events_stored_total", len(work.events))
         # What is kept is safe. To acknowledge it only once it is where it belongs is what pushes back.
         await self._output.deliver()
-
-
-class _OneAfterTheOther:
-    """The OutputStore of two stores that know nothing of each other."""
-
-    def __init__(self, series: SeriesStore, events: EventStore) -> None:
-        self._series = series
-        self._events = events
-
-    async def keep(self, events: Sequence[Event], samples: Sequence[Sample]) -> None:
-        """Store samples, then events: a sample that comes again replaces itself, a missing one does not come.
-
-        Raises StoreUnavailable.
-        """
-        if samples:
-            await self._series.write(samples)
-        if events:
-            await self._events.append(events)
-
-    async def deliver(self) -> None:
-        """Do nothing: what is kept is where it belongs."""
 
 
 def _by_allocation(uses: Sequence[Use]) -> dict[int, list[Use]]:

@@ -113,13 +113,12 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
     liveness = Liveness(telemetry, controller, publisher, alerts.desk, hours.sessions)
     desk = ErrorDesk(telemetry.errors, publisher.errors)
     intake = Intake(
-        telemetry.series,
         telemetry.events,
         publisher,
+        telemetry.output,
         telemetry.health,
         fleet=fleet,
         errors=desk,
-        output=telemetry.output,
     )
     telemetry.liveness.held_up = intake.held_up
     leader = LeaderForward(lambda: mirror.leader.address if mirror.leader else "")

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -94,6 +95,31 @@ class Told:
                 await self._more.wait()
 
 
+class Writing(Protocol):
+    """As much of a SeriesStore as a batch needs."""
+
+    async def write(self, samples: Sequence[Sample]) -> None:
+        """Store samples."""
+        ...
+
+
+class OneAfterTheOther:
+    """The OutputStore of two stores that know nothing of each other: one may fail alone."""
+
+    def __init__(self, series: Writing, events: EmbeddedEventStore) -> None:
+        self._series = series
+        self._events = events
+
+    async def keep(self, events: Sequence[Event], samples: Sequence[Sample]) -> None:
+        if samples:
+            await self._series.write(samples)
+        if events:
+            await self._events.append(events)
+
+    async def deliver(self) -> None:
+        """Do nothing: what is kept is where it belongs."""
+
+
 class Node:
     """An allocation root with an agent, an intake and embedded stores, all in this process."""
 
@@ -106,7 +132,7 @@ class Node:
         self.events = EmbeddedEventStore(self.database)
         self.told = Told()
         self.output = EmbeddedOutput(self.database, self.events, self.series)
-        self.intake = Intake(self.series, self.events, self.told, output=self.output)
+        self.intake = Intake(self.events, self.told, self.output)
 
     def bot(self, allocation: str = "a1", **labels: object) -> BotFiles:
         return BotFiles(self.root, allocation, **labels)

@@ -14,7 +14,7 @@ from telemetry.errors.occurrence import ErrorReader, Occurrence
 from telemetry.intake import Intake
 from telemetry.records import Event, Sample
 from telemetry.wire import WIRE_VERSION, Batch, Chunk, Use, encode_batch
-from tests.unit.telemetry.bots import Node, Told, labels_of
+from tests.unit.telemetry.bots import Node, OneAfterTheOther, Told, labels_of
 
 EQUITY = b'{"_metric": "equity", "equity": 5}\n'
 
@@ -88,7 +88,7 @@ async def test_a_batch_that_comes_again_repeats_no_event_id(node: Node) -> None:
     """The same lines read again after a store failed are not taken for repetitions."""
     series = Stalled(broken=True)
     series.may_write.set()
-    broken = Intake(series, node.events, node.told)  # type: ignore[arg-type]
+    broken = Intake(node.events, node.told, OneAfterTheOther(series, node.events))
     body = batch(chunk(order(event_id="x1", seq=1) + order(event_id="x2", seq=5)))
     assert (await broken.accept(body)).status == 503
     series.broken = False
@@ -119,7 +119,7 @@ async def test_a_trace_that_comes_again_joined_otherwise_loses_no_line(node: Nod
 async def test_a_store_that_fails_keeps_the_batch_with_the_agent(node: Node) -> None:
     """A store that does not answer makes 503; the batch sent again is stored whole and told once."""
     broken = Stalled(broken=True)
-    intake = Intake(broken, node.events, node.told)  # type: ignore[arg-type]
+    intake = Intake(node.events, node.told, OneAfterTheOther(broken, node.events))
     body = batch(chunk(EQUITY + b"hello\n"))
     answer = await intake.accept(body)
     assert (answer.status, answer.message) == (503, "the series store does not answer")
@@ -145,7 +145,7 @@ async def test_reports_that_were_not_taken_come_again(node: Node) -> None:
             await super().reports(reports)
 
     told = Failing()
-    intake = Intake(node.series, node.events, told)
+    intake = Intake(node.events, told, node.output)
     body = batch(chunk(b'{"t": 1790000000.0, "kind": "exited", "outcome": "crashed"}\n', stream="launcher"))
     assert (await intake.accept(body)).status == 503
     told.failing = False
@@ -159,7 +159,7 @@ async def test_reports_that_were_not_taken_come_again(node: Node) -> None:
 async def test_too_much_waiting_is_refused_with_a_delay(node: Node) -> None:
     """While a store is slow, batches over the bound get 429 and a time to come again; then they are taken."""
     slow = Stalled()
-    intake = Intake(slow, node.events, node.told, most_waiting=1000)  # type: ignore[arg-type]
+    intake = Intake(node.events, node.told, OneAfterTheOther(slow, node.events), most_waiting=1000)
     first = asyncio.create_task(intake.accept(batch(chunk(EQUITY))))
     await slow.writing.wait()
     more = batch(chunk(b"x" * 1000 + b"\n", stream="stderr"))
@@ -191,7 +191,7 @@ async def test_another_wire_version_is_refused_in_words(node: Node) -> None:
 
 async def test_another_fleets_output_is_left_out(node: Node) -> None:
     """An intake of one fleet acknowledges other fleets' lines and keeps none of them."""
-    intake = Intake(node.series, node.events, node.told, fleet="desk-abc123")
+    intake = Intake(node.events, node.told, node.output, fleet="desk-abc123")
     assert (await intake.accept(batch(chunk(EQUITY), labels=labels_of("b1", fleet="other")))).status == 204
     assert (await intake.accept(batch(chunk(EQUITY)))).status == 204
     assert [event.allocation for event in await node.stored()] == ["a1"]
@@ -220,7 +220,7 @@ async def test_an_agent_is_known_by_its_release(node: Node) -> None:
 async def test_drained_is_what_the_agent_said_last(node: Node) -> None:
     """An allocation is drained once its agent said so, and no more after new lines."""
     now = [1_790_000_000.0]
-    intake = Intake(node.series, node.events, node.told, clock=lambda: now[0])
+    intake = Intake(node.events, node.told, node.output, clock=lambda: now[0])
     assert not intake.drained("alpha"), "agents have not spoken yet"
     await intake.accept(batch(chunk(b"one\n")))
     assert not intake.drained("alpha")
@@ -248,18 +248,6 @@ async def test_many_agents_at_once(node: Node) -> None:
     assert node.intake.health.value("herdsman_intake_batches_total", status="204") == 200
 
 
-async def test_samples_are_stored_before_the_events_that_they_came_with(node: Node) -> None:
-    """Whoever dies between the two writes them in the next life, as the lines are not stored yet."""
-    body = batch(chunk(EQUITY))
-    before = Intake(Stalled(broken=True), node.events, node.told)  # type: ignore[arg-type]
-    assert (await before.accept(body)).status == 503
-    assert await node.stored() == []
-    after = Intake(node.series, node.events, node.told)
-    assert (await after.accept(body)).status == 204
-    assert await node.series.metrics("alpha") == ["bot_equity"]
-    assert len(await node.stored()) == 1
-
-
 class Counted:
     """An error desk that keeps what it was given, and fails while it is told to."""
 
@@ -283,7 +271,7 @@ async def test_an_error_that_cannot_be_read_costs_no_batch(node: Node) -> None:
             return super().read(event, labels)
 
     counted = Counted()
-    intake = Intake(node.series, node.events, node.told, errors=counted)
+    intake = Intake(node.events, node.told, node.output, errors=counted)
     intake._error_reader = Mistaken()
     assert (await intake.accept(batch(chunk(b"ERROR:m:odd\nERROR:m:plain\n")))).status == 204
     assert [one.facts.message for one in counted.errors] == ["plain"]
@@ -293,11 +281,11 @@ async def test_an_error_that_cannot_be_read_costs_no_batch(node: Node) -> None:
 async def test_an_error_is_counted_before_its_event_is_stored(node: Node) -> None:
     """Whoever dies between the two counts it in the next life, as its event is not stored yet."""
     body = batch(chunk(b"ERROR:m:order refused\n"))
-    before = Intake(node.series, node.events, node.told, errors=Counted(broken=True))
+    before = Intake(node.events, node.told, node.output, errors=Counted(broken=True))
     assert (await before.accept(body)).status == 503
     assert await node.stored() == []
     counted = Counted()
-    after = Intake(node.series, node.events, node.told, errors=counted)
+    after = Intake(node.events, node.told, node.output, errors=counted)
     assert (await after.accept(body)).status == 204
     assert [one.facts.message for one in counted.errors] == ["order refused"]
     assert len(await node.stored()) == 1

@@ -19,7 +19,7 @@ from telemetry.intake import Intake
 from telemetry.records import Event, Sample
 from telemetry.stores import EventQuery, SeriesQuery
 from telemetry.wire import Use
-from tests.unit.telemetry.bots import Node, Told, eventually
+from tests.unit.telemetry.bots import Node, OneAfterTheOther, Told, eventually
 from tests.unit.telemetry.test_intake import Stalled, batch, chunk
 
 LABELS = {"fleet": "desk", "bot": "alpha"}
@@ -91,9 +91,9 @@ async def test_events_and_samples_are_stored_both_or_neither(node: Node) -> None
 
 async def test_a_line_without_a_time_has_one_sample_though_it_is_read_again_later(node: Node) -> None:
     """Killed right after its batch was kept, a line that shows no time gets no second one later."""
-    first = Intake(node.series, node.events, Told(), output=node.output)
+    first = Intake(node.events, Told(), node.output)
     assert (await first.accept(batch(chunk(PRICE)))).status == 204
-    again = Intake(node.series, node.events, Told(), output=node.output)
+    again = Intake(node.events, Told(), node.output)
     later = chunk(PRICE)
     later.time += 5
     assert (await again.accept(batch(later))).status == 204
@@ -147,7 +147,7 @@ async def test_a_server_that_is_away_holds_the_batch_back_and_gets_it_once(tmp_p
     database, outbox = await opened(tmp_path, series)
     events = EmbeddedEventStore(database)
     told = Told()
-    intake = Intake(series, events, told, output=outbox)  # type: ignore[arg-type]
+    intake = Intake(events, told, outbox)
     series.broken = True
     assert (await intake.accept(batch(chunk(PRICE)))).status == 503
     later = chunk(PRICE)
@@ -165,7 +165,7 @@ async def test_tries_that_are_refused_leave_nothing_more_to_deliver(tmp_path: Pa
     series = Forgetful()
     database, outbox = await opened(tmp_path, series)
     told = Told()
-    intake = Intake(series, EmbeddedEventStore(database), told, output=outbox)  # type: ignore[arg-type]
+    intake = Intake(EmbeddedEventStore(database), told, outbox)
     uses = [Use(0, 1_790_000_000.0 + number, {"bot_cpu_percent": float(number)}) for number in range(2)]
     series.broken = True
     for _ in range(20):
@@ -187,7 +187,7 @@ async def test_uses_that_could_not_be_kept_are_kept_by_the_next_try(node: Node) 
     series = Stalled(broken=True)
     series.may_write.set()
     told = Told()
-    intake = Intake(series, node.events, told)  # type: ignore[arg-type]
+    intake = Intake(node.events, told, OneAfterTheOther(series, node.events))
     body = batch(uses=[Use(0, 1_790_000_000.0, {"bot_cpu_percent": 5.0})])
     assert (await intake.accept(body)).status == 503
     series.broken = False

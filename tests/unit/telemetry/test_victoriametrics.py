@@ -17,7 +17,7 @@ from telemetry.records import Sample
 from telemetry.stores import SeriesQuery
 from telemetry.victoriametrics import VictoriaMetricsStore
 from tests.engines.victoriametrics import VERSIONS, VictoriaMetrics, victoriametrics
-from tests.unit.telemetry.bots import Node, eventually
+from tests.unit.telemetry.bots import Node, OneAfterTheOther, eventually
 
 NOW = float(int(time.time()) - 300)
 ALL = SeriesQuery("alpha", "bot_equity", NOW - 1000, NOW + 1000)
@@ -197,7 +197,7 @@ async def test_no_printed_value_is_lost_while_it_dies_and_comes_back(
     server: VictoriaMetrics, store: VictoriaMetricsStore, node: Node
 ) -> None:
     """A bot prints on while the store is killed and away: every value is in the store at the end, once."""
-    node.intake = Intake(store, node.events, node.told)
+    node.intake = Intake(node.events, node.told, OneAfterTheOther(store, node.events))
     following = node.agent()
     running = asyncio.create_task(following.run())
     bot = node.bot("a1", bot="alpha")

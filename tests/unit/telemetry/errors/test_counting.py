@@ -10,7 +10,7 @@ from telemetry.errors.groups import ErrorGroup
 from telemetry.errors.occurrence import Occurrence
 from telemetry.errors.store import GroupQuery
 from telemetry.intake import Intake
-from tests.unit.telemetry.bots import Node
+from tests.unit.telemetry.bots import Node, OneAfterTheOther
 from tests.unit.telemetry.errors.traces import PYTHON
 from tests.unit.telemetry.test_intake import Stalled, batch, chunk
 
@@ -39,7 +39,7 @@ class Counting:
 async def test_only_errors_are_counted(node: Node) -> None:
     """A joined trace and a line at the level of an error are groups; ordinary lines are not."""
     desk = Counting(node)
-    intake = Intake(node.series, node.events, node.told, errors=desk)
+    intake = Intake(node.events, node.told, node.output, errors=desk)
     lines = b"hello\n" + TRACE + b'ERROR:main:order 7 refused\n{"_metric":"equity","equity":5}\n'
     assert (await intake.accept(batch(chunk(lines, joins=[(1, LINES)])))).status == 204
     assert sorted(await desk.counts()) == [("ccxt.base.errors.InsufficientFunds", 1), ("error", 1)]
@@ -53,15 +53,17 @@ async def test_a_batch_that_comes_again_is_counted_once(node: Node) -> None:
     body = batch(
         chunk(TRACE, joins=[(0, LINES)]), chunk(b'{"_metric":"equity","equity":5}\n', offset=len(TRACE))
     )
-    no_series = Intake(Stalled(broken=True), node.events, node.told, errors=desk)  # type: ignore[arg-type]
+    no_series = Intake(
+        node.events, node.told, OneAfterTheOther(Stalled(broken=True), node.events), errors=desk
+    )
     assert (await no_series.accept(body)).status == 503
     assert (await no_series.accept(body)).status == 503
     desk.broken = True
-    intake = Intake(node.series, node.events, node.told, errors=desk)
+    intake = Intake(node.events, node.told, node.output, errors=desk)
     assert (await intake.accept(body)).status in (204, 503)
     desk.broken = False
     assert (await intake.accept(body)).status == 204
-    assert (await Intake(node.series, node.events, node.told, errors=desk).accept(body)).status == 204
+    assert (await Intake(node.events, node.told, node.output, errors=desk).accept(body)).status == 204
     assert await desk.counts() == [("ccxt.base.errors.InsufficientFunds", 1)]
 
 
@@ -69,7 +71,7 @@ async def test_errors_that_could_not_be_counted_come_again(node: Node) -> None:
     """A batch whose errors were not counted is not acknowledged."""
     desk = Counting(node)
     desk.broken = True
-    intake = Intake(node.series, node.events, node.told, errors=desk)
+    intake = Intake(node.events, node.told, node.output, errors=desk)
     body = batch(chunk(TRACE, joins=[(0, LINES)]))
     assert (await intake.accept(body)).status == 503
     desk.broken = False
@@ -80,7 +82,7 @@ async def test_errors_that_could_not_be_counted_come_again(node: Node) -> None:
 async def test_many_agents_at_once(node: Node) -> None:
     """Batches of several allocations at once are all counted."""
     desk = Counting(node)
-    intake = Intake(node.series, node.events, node.told, errors=desk)
+    intake = Intake(node.events, node.told, node.output, errors=desk)
     bodies = [batch(chunk(TRACE, offset=number * len(TRACE), joins=[(0, LINES)])) for number in range(20)]
     answers = await asyncio.gather(*map(intake.accept, bodies))
     assert {answer.status for answer in answers} == {204}

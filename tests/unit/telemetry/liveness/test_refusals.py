@@ -44,7 +44,7 @@ class House:
         self.desk = LivenessDesk(MemoryLiveness(), MemorySeries(), None, self.clock, self.clock)
         self.desk.standing = lambda _: Standing(Life.RUNNING, started_at=START)
         self.desk.told = lambda view: self.verdicts.append((view.bot, view.verdict))
-        self.intake = Intake(MemorySeries(), MemoryEvents(), self, output=self.disk, clock=self.clock)
+        self.intake = Intake(MemoryEvents(), self, self.disk, clock=self.clock)
         self.desk.held_up = self.intake.held_up
 
     def clock(self) -> float:

@@ -37,7 +37,7 @@ class TradingNode(Node):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.desk = TradingDesk(self.events, EmbeddedTradingStore(self.database), self.series)
-        self.intake = Intake(self.series, self.events, Hearing(self.desk))
+        self.intake = Intake(self.events, Hearing(self.desk), self.output)
 
 
 async def main(folder: Path) -> None:

@@ -55,25 +55,19 @@ def make_alerts(telemetry: Telemetry, database: Database, controller: Watched) -
     return Alerts(desk, book, time.time), hours
 
 
-def start_alerts(alerts: Alerts | None, hours: MarketHours) -> "list[asyncio.Task[None]]":
+def start_alerts(alerts: Alerts, hours: MarketHours) -> "list[asyncio.Task[None]]":
     """Have alerts judged and acted upon from now on."""
-    if alerts is None:
-        return []
     judging = asyncio.create_task(alerts.desk.run())
     judging.add_done_callback(_report)
     return [judging, asyncio.create_task(hours.markets.run())]
 
 
-async def end_alerts(alerts: Alerts | None, tasks: "list[asyncio.Task[None]]") -> None:
-    """End it, and keep what moved last."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    if alerts is not None:
-        with contextlib.suppress(HerdsmanError):  # it is judged again after the next start
-            await alerts.desk.flush()
-        with contextlib.suppress(HerdsmanError):
-            await alerts.desk.limits.keep()
+async def end_alerts(alerts: Alerts) -> None:
+    """Keep what moved last, once nothing is judged any more."""
+    with contextlib.suppress(HerdsmanError):  # it is judged again after the next start
+        await alerts.desk.flush()
+    with contextlib.suppress(HerdsmanError):
+        await alerts.desk.limits.keep()
 
 
 def _report(task: "asyncio.Task[None]") -> None:

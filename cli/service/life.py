@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 
 import click
 
-from cli.service.alert_parts import end_alerts, start_alerts
 from cli.service.folder import announce, take_folder
 from cli.service.notifying import report_herald
 from cli.service.options import UpOptions
@@ -85,10 +84,7 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
             parts.options.data / "git", parts.repositories, lambda: bool(parts.git and parts.git.busy)
         )
     )
-    trading = asyncio.create_task(parts.telemetry.trading.run())
-    liveness = asyncio.create_task(parts.liveness.run())
-    alerting = start_alerts(parts.services.alerts, parts.hours)
-    rules = asyncio.create_task(parts.telemetry.rules.run())
+    following = parts.live.start()
     reporting = asyncio.create_task(parts.statuses.run()) if parts.statuses else None
     try:
         await parts.controller.ready()
@@ -107,12 +103,8 @@ async def running(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
             await asyncio.gather(agent, return_exceptions=True)
         if parts.git:
             await parts.git.close()
-        trading.cancel()
-        liveness.cancel()
-        rules.cancel()
-        await asyncio.gather(trading, liveness, rules, return_exceptions=True)
-        await end_alerts(parts.services.alerts, alerting)
-        parts.publisher.close()
+        await parts.live.end(following)
+        parts.live.publisher.close()
         await parts.telemetry.close()
         await parts.database.close()
     if isinstance(ended, Exception):

@@ -2,20 +2,18 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from cli.service.alert_parts import MarketHours, make_alerts
 from cli.service.error_parts import make_error_book
 from cli.service.folder import read_secret, write
-from cli.service.liveness_parts import Liveness
+from cli.service.live_parts import LiveParts, make_live
 from cli.service.notifying import make_herald, started_event
 from cli.service.options import UpOptions
 from cli.service.relay import Relay
-from cli.service.rule_parts import connect_rules
 from cli.service.scheduling import make_scheduler, python_version
 from cli.service.secret_parts import make_handing, make_secrets
 from cli.service.sources import make_codes, make_plans, open_origin
@@ -33,19 +31,16 @@ from controller.schedulers.local.scheduler import LocalScheduler
 from controller.settings import Settings
 from controller.state.guarding import GuardedStates
 from controller.state.saved import SavedStates
-from controller.status import BotStatus
 from gitops.bundle import Bundle
 from gitops.bundles import BundleStore
 from gitops.compiling.steps import BuildLimits
 from gitops.forges.reporting import StatusReports
 from gitops.remote import GitRemote
-from schemas.errors import NotFound, UsageError
+from schemas.errors import UsageError
 from telemetry.agent.agent import Agent
 from telemetry.agent.concealing import of_scheduler
 from telemetry.agent.sinks import DirectSink
 from telemetry.agent.states.caretaker import Caretaker
-from telemetry.errors.desk import ErrorDesk
-from telemetry.intake import Intake
 from web.access.database import DatabaseTokens
 from web.access.gate import Access
 from web.access.listen import Listen
@@ -54,14 +49,10 @@ from web.access.sign_in import SignInCodes
 from web.access.throttle import Throttle
 from web.access.tokens import Tokens, ensure_admin_token
 from web.dashboard_files import DashboardFiles
-from web.fleet_header import FleetHeader
 from web.git_gate import GitGate
-from web.publishing import LivePublisher
 from web.routes.bundles import bundle_path
-from web.rows import Rows
-from web.services import FleetController, Services
+from web.services import Services
 from web.settings import WebSettings
-from web.trading import profiles
 from web.webhooks import Webhooks
 
 if TYPE_CHECKING:
@@ -79,12 +70,11 @@ class Parts:
     database: Database
     telemetry: Telemetry
     controller: Controller
-    publisher: LivePublisher
+    live: LiveParts
     agent: Agent | None
     """Reads local bots' output; on Nomad each node has its own."""
     git: GitRemote | None
     services: Services
-    liveness: Liveness
     follows: tuple[str, ...] = ()
     """A line for people about each source elsewhere."""
     repositories: tuple[Path, ...] = ()
@@ -93,8 +83,6 @@ class Parts:
     """Writes commit statuses, where a source has them."""
     herald: Herald | None = None
     """Tells people of problems, None where nobody is to be told."""
-    hours: MarketHours = field(default_factory=MarketHours)
-    """When the markets are open whose hours alert rules follow."""
 
 
 async def put_together(options: UpOptions, listening: Listen) -> Parts:
@@ -124,7 +112,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     controller: Controller
 
     async def logs_acknowledged(bot: str) -> bool:
-        return intake.drained(bot)
+        return live.intake.drained(bot)
 
     controller = Controller(
         scheduler,
@@ -146,38 +134,10 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         secrets=make_handing(secrets_key, secrets, origin.source.repository, options.subfolder),
     )
     guarded = GuardedStates(saved, controller, fleet)
-    rows = Rows(telemetry.latest, telemetry.liveness)
-    header = FleetHeader(controller, scheduler.kind, settings.version, time.time)
-    publisher = LivePublisher(
-        telemetry.live,
-        telemetry.latest,
-        telemetry.trading,
-        telemetry.liveness,
-        telemetry.resources,
-        rows,
-        header,
-        find=lambda name: find_status(controller, name),
-        record=controller.record,
-        rows_every=settings.rows_every,
-    )
-    relay.target = publisher
-    telemetry.trading.profile, telemetry.trading.told = profiles(controller), publisher.derived
-    connect_rules(telemetry.rules, controller, publisher, fleet)
+    live = make_live(telemetry, database, controller, scheduler.kind, settings, fleet)
+    relay.target = live.publisher
     statuses = make_reports(origin.forges, options)
     relay.revisions = telling(statuses, url, options.fleet)
-    alerts, hours = make_alerts(telemetry, database, controller)
-    publisher.alerts, alerts.desk.told = alerts.desk, publisher.alerts_moved
-    liveness = Liveness(telemetry, controller, publisher, alerts.desk, hours.sessions)
-    desk = ErrorDesk(telemetry.errors, publisher.errors)
-    intake = Intake(
-        telemetry.events,
-        publisher,
-        telemetry.output,
-        telemetry.health,
-        fleet=fleet,
-        errors=desk,
-    )
-    telemetry.liveness.held_up = intake.held_up
     git = None
     if origin.hosted and origin.hosted_states:
         gate = GitGate(controller, origin.hosted_states.build_from, settings, origin.trust)
@@ -199,9 +159,9 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         rules=telemetry.rules,
         resources=telemetry.resources,
         live=telemetry.live,
-        tails=publisher.tails,
-        rows=rows,
-        intake=intake,
+        tails=live.publisher.tails,
+        rows=live.rows,
+        intake=live.intake,
         bundles=bundles,
         builds=bundles.compiler.records,
         states=saved,
@@ -209,25 +169,25 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         bundle_key=bundle_key,
         registry=telemetry.health.registry,
         dashboard=DashboardFiles(settings.static),
-        fleet=header,
+        fleet=live.header,
         checks=make_checks(controller, telemetry),
         git=cast("ASGIApp | None", git),
         notifications=notifications,
         system=make_system(
-            options, fleet, settings.version, origin, controller, telemetry, intake, notifications
+            options, fleet, settings.version, origin, controller, telemetry, live.intake, notifications
         ),
         webhooks=Webhooks(origin.webhooks, controller.announce, time.time, telemetry.health.registry),
         plans=make_plans(origin, controller, options),
-        errors=make_error_book(options, telemetry, database, publisher.errors),
+        errors=make_error_book(options, telemetry, database, live.publisher.errors),
         codes=make_codes(origin),
-        alerts=alerts,
+        alerts=live.alerts,
     )
     admin = await ensure_admin_token(access.tokens, options.data / "admin-token", time.time())
     agent = None
     if isinstance(scheduler, LocalScheduler):
         agent = Agent(
             scheduler.allocations,
-            DirectSink(intake),
+            DirectSink(live.intake),
             options.data / "agent-checkpoint",
             fleet=fleet,
             health=telemetry.health,
@@ -243,16 +203,14 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         database,
         telemetry,
         controller,
-        publisher,
+        live,
         agent,
         git,
         services,
-        liveness,
         origin.follows,
         origin.repositories,
         statuses,
         told[0] if told else None,
-        hours=hours,
     )
 
 
@@ -322,14 +280,6 @@ def own_names(options: UpOptions, listening: Listen) -> frozenset[str]:
     """Return the names by which nodes and people reach us: where we listen, and what we advertise."""
     advertised = urlsplit(options.advertise_url).hostname
     return frozenset(name for name in (listening.host, advertised) if name)
-
-
-def find_status(controller: FleetController, name: str) -> BotStatus | None:
-    """Return a bot's status, None where it has none."""
-    try:
-        return controller.status(name)
-    except NotFound:
-        return None
 
 
 def make_checks(controller: Controller, telemetry: Telemetry) -> Callable[[], Awaitable[Mapping[str, str]]]:

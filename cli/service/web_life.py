@@ -5,7 +5,6 @@ import socket
 
 import click
 
-from cli.service.alert_parts import end_alerts, start_alerts
 from cli.service.folder import announce, take_folder
 from cli.service.life import dashboard_lines, stop_on_signals
 from cli.service.process_options import WebOptions
@@ -42,12 +41,7 @@ async def serve_until(parts: WebParts, sock: socket.socket, stop: asyncio.Event)
     ]
     for task in background:
         task.add_done_callback(lambda _: stop.set())
-    alerting = start_alerts(parts.services.alerts, parts.hours)
-    telemetry = parts.telemetry
-    beside = [
-        asyncio.create_task(part)
-        for part in (telemetry.trading.run(), parts.liveness.run(), telemetry.rules.run())
-    ]
+    following = parts.live.start()
     announce(parts.options.up.data, parts.url, parts.fleet)
     click.echo(greeting(parts))
     try:
@@ -60,13 +54,13 @@ async def serve_until(parts: WebParts, sock: socket.socket, stop: asyncio.Event)
         )
     finally:
         failed = [task for task in background if task.done()]
-        for task in (*background, *beside):
+        for task in background:
             task.cancel()
-        await asyncio.gather(*background, *beside, return_exceptions=True)
-        await end_alerts(parts.services.alerts, alerting)
+        await asyncio.gather(*background, return_exceptions=True)
+        await parts.live.end(following)
         await parts.controller.close()
         await parts.leader.close()
-        parts.publisher.close()
+        parts.live.publisher.close()
         await parts.telemetry.close()
     for task in failed:
         task.result()

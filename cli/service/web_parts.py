@@ -5,13 +5,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from cli.service.alert_parts import MarketHours, make_alerts
 from cli.service.bot_series import count_statuses
 from cli.service.error_parts import make_error_book
-from cli.service.liveness_parts import Liveness
-from cli.service.parts import find_status, make_access, web_settings
+from cli.service.live_parts import LiveParts, make_live
+from cli.service.parts import make_access, web_settings
 from cli.service.process_options import WebOptions
-from cli.service.rule_parts import connect_rules
 from cli.service.state_store import open_states
 from cli.service.telemetry_parts import Telemetry, open_telemetry
 from cli.service.web_system import make_web_system
@@ -30,17 +28,11 @@ from controller.state.guarding import GuardedStates
 from controller.state.saved import SavedStates
 from gitops.shelf import FolderShelf
 from schemas.errors import HerdsmanError
-from telemetry.errors.desk import ErrorDesk
-from telemetry.intake import Intake
 from web.access.listen import Listen
 from web.access.tokens import ensure_admin_token
 from web.dashboard_files import DashboardFiles
-from web.fleet_header import FleetHeader
 from web.leader import LeaderForward, LeadersBuilds
-from web.publishing import LivePublisher
-from web.rows import Rows
 from web.services import Services
-from web.trading import profiles
 
 _LOOK_EVERY = 1.0
 _DRAINS_EVERY = 2.0
@@ -59,13 +51,9 @@ class WebParts:
     mirror: Mirror
     controller: RemoteController
     telemetry: Telemetry
-    intake: Intake
-    publisher: LivePublisher
+    live: LiveParts
     leader: LeaderForward
     services: Services
-    liveness: Liveness
-    hours: MarketHours
-    """When the markets are open whose hours alert rules follow."""
 
 
 async def wait_for_fleet(database: Database, stop: asyncio.Event, say: Callable[[str], None]) -> str:
@@ -91,36 +79,8 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
     mirror = Mirror(database, bell)
     await mirror.load()
     controller = RemoteController(mirror, Asking(database, bell), database, fleet)
-    rows = Rows(telemetry.latest, telemetry.liveness)
-    header = FleetHeader(controller, "nomad", settings.version, time.time)
-    publisher = LivePublisher(
-        telemetry.live,
-        telemetry.latest,
-        telemetry.trading,
-        telemetry.liveness,
-        telemetry.resources,
-        rows,
-        header,
-        find=lambda name: find_status(controller, name),
-        record=controller.record,
-        rows_every=settings.rows_every,
-    )
-    mirror.listener = publisher
-    telemetry.trading.profile, telemetry.trading.told = profiles(controller), publisher.derived
-    alerts, hours = make_alerts(telemetry, database, controller)
-    publisher.alerts, alerts.desk.told = alerts.desk, publisher.alerts_moved
-    connect_rules(telemetry.rules, controller, publisher, fleet)
-    liveness = Liveness(telemetry, controller, publisher, alerts.desk, hours.sessions)
-    desk = ErrorDesk(telemetry.errors, publisher.errors)
-    intake = Intake(
-        telemetry.events,
-        publisher,
-        telemetry.output,
-        telemetry.health,
-        fleet=fleet,
-        errors=desk,
-    )
-    telemetry.liveness.held_up = intake.held_up
+    live = make_live(telemetry, database, controller, "nomad", settings, fleet)
+    mirror.listener = live.publisher
     leader = LeaderForward(lambda: mirror.leader.address if mirror.leader else "")
     access = await make_access(up, listening, database)
     saved = SavedStates(open_states(up), fleet)
@@ -136,9 +96,9 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         rules=telemetry.rules,
         resources=telemetry.resources,
         live=telemetry.live,
-        tails=publisher.tails,
-        rows=rows,
-        intake=intake,
+        tails=live.publisher.tails,
+        rows=live.rows,
+        intake=live.intake,
         bundles=FolderShelf(up.data / "bundles"),
         builds=LeadersBuilds(lambda: "the leader's own process tells of builds"),
         states=saved,
@@ -146,14 +106,14 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         bundle_key=await database.run(lambda connection: shared_key(connection, "bundles")),
         registry=telemetry.health.registry,
         dashboard=DashboardFiles(settings.static),
-        fleet=header,
+        fleet=live.header,
         checks=make_checks(mirror, telemetry),
         git=leader,
         leader=leader,
-        errors=make_error_book(up, telemetry, database, publisher.errors),
+        errors=make_error_book(up, telemetry, database, live.publisher.errors),
         notifications=notifications,
-        alerts=alerts,
-        system=make_web_system(fleet, settings.version, mirror, telemetry, intake, notifications),
+        alerts=live.alerts,
+        system=make_web_system(fleet, settings.version, mirror, telemetry, live.intake, notifications),
     )
     count_statuses(telemetry.health, controller.statuses)
     admin = await ensure_admin_token(access.tokens, up.data / "admin-token", time.time())
@@ -167,12 +127,9 @@ async def put_together(options: WebOptions, listening: Listen, database: Databas
         mirror,
         controller,
         telemetry,
-        intake,
-        publisher,
+        live,
         leader,
         services,
-        liveness,
-        hours,
     )
 
 
@@ -203,7 +160,7 @@ async def answer_drains(parts: WebParts) -> None:
         try:
             for bot in await parts.database.run(open_drains):
                 waiting = True
-                if parts.intake.drained(bot):
+                if parts.live.intake.drained(bot):
                     await answer(parts.database, bot)
         except HerdsmanError:
             waiting = True  # it is asked again

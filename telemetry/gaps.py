@@ -3,7 +3,33 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from telemetry.wire import Gap
+from msgspec.structs import replace
+
+from telemetry.stores import Position
+from telemetry.wire import Chunk, Gap
+
+
+def files_missed(first: int, last: int) -> str:
+    """Return in words that these log files are gone."""
+    files = f"file {first}" if first == last else f"files {first} to {last}"
+    return f"some output was lost: log {files} had been deleted before the agent could read it all"
+
+
+def still_missed(chunk: Chunk, stored: Position) -> Chunk:
+    """Return a chunk with as much of the gap before it as was not stored.
+
+    An agent whose checkpoint is old, or lost, takes files for lost that were read in its earlier life.
+    """
+    gap = chunk.gap
+    if gap is None or not gap.files or stored.index < chunk.index - gap.files:
+        return chunk
+    if stored >= Position(chunk.index, chunk.offset):
+        return replace(chunk, missed="", gap=None)
+    files = chunk.index - stored.index
+    size = min(gap.size, max(gap.whole * files - stored.offset, 0)) if gap.whole else gap.size
+    return replace(
+        chunk, missed=files_missed(stored.index, chunk.index - 1), gap=replace(gap, files=files, size=size)
+    )
 
 
 def gap_told(text: str, gap: Gap, until: float) -> tuple[str, dict[str, Any]]:

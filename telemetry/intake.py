@@ -19,6 +19,7 @@ from schemas.reports import LauncherReport
 from telemetry.bot_lines import BotLines
 from telemetry.bot_series import BotSeries, base_labels
 from telemetry.errors.occurrence import ERROR_LEVELS, ErrorReader, Occurrence
+from telemetry.gaps import still_missed
 from telemetry.names import Health
 from telemetry.reading import AllocationReader, Output
 from telemetry.records import Event, Sample
@@ -293,6 +294,7 @@ class Intake:
     def _read(self, allocation: _Allocation, stream: _Stream, chunk: Chunk, work: _Work) -> None:
         allocation.drained = False
         end = Position(chunk.index, chunk.offset + len(chunk.data) + chunk.dropped)
+        chunk = still_missed(chunk, stream.stored)
         if end <= stream.stored and not chunk.missed:
             self.health.count("herdsman_intake_repeated_lines_total", chunk.data.count(b"\n"))
             return
@@ -342,7 +344,8 @@ class Intake:
     def _tell(self, allocation: _Allocation, stream: _Stream, chunk: Chunk, output: Output) -> None:
         """Tell the listener what it was not told by an earlier try at the same batch."""
         if stream.told > Position(chunk.index, chunk.offset):
-            output = allocation.reader.read(chunk, _after(stream.told, chunk.index))
+            rest = msgspec.structs.replace(chunk, missed="", gap=None)
+            output = allocation.reader.read(rest, _after(stream.told, chunk.index))
         bot = allocation.reader.labels.bot
         if output.events:
             self._listener.events(bot, output.events)

@@ -20,6 +20,8 @@ class Gap(Struct, array_like=True):
     """Bytes, about; 0 where nobody knows."""
     since: float
     """Unix seconds of the last output that was read before; 0 where none was."""
+    whole: int = 0
+    """Bytes of one whole file there, about; 0 where nobody knows."""
 
 
 class Chunk(Struct, array_like=True):

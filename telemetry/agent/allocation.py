@@ -16,6 +16,7 @@ from schemas.reports import LAUNCHER_STREAM, LauncherReport, ReportKind
 from telemetry.agent.claims import Claims
 from telemetry.agent.opening import open_plain, opened
 from telemetry.agent.tail import Piece, Place, Tail
+from telemetry.gaps import files_missed
 from telemetry.wire import Gap
 
 QUERY_STREAM = "query"
@@ -111,7 +112,8 @@ class Stream:
             os.stat(self.file_name(index + 1), dir_fd=logs, follow_symlinks=False)
             self.whole = os.stat(self.file_name(index), dir_fd=logs, follow_symlinks=False).st_size
         size = max(self.whole * (index - first) - read, 0)
-        self.gaps[index] = (_missed(first, index - 1), Gap(index - first, size, self.read_until))
+        gap = Gap(index - first, size, self.read_until, self.whole)
+        self.gaps[index] = (files_missed(first, index - 1), gap)
 
     def _note_cut(self, index: int, read: int) -> None:
         text = (
@@ -313,8 +315,3 @@ def _index_in(name: str, stream: Stream) -> int | None:
     """Return the index in a log file's name, None where it is another stream's."""
     prefix = stream.file_name(0)[:-1]
     return int(name[len(prefix) :]) if name.startswith(prefix) else None
-
-
-def _missed(first: int, last: int) -> str:
-    files = f"file {first}" if first == last else f"files {first} to {last}"
-    return f"some output was lost: log {files} had been deleted before the agent could read it all"

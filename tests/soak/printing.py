@@ -63,10 +63,10 @@ def print_more(bots: list[Bot], lines: int, rate: float, started: int) -> None:
             if bot.waiting:
                 bot.waiting = bot.file.write(bot.waiting)
             if not bot.waiting and done < lines:
-                new = range(bot.printed, bot.printed + bot.turn)
+                new = range(bot.printed, bot.printed + min(bot.turn, lines - done))
                 bot.waiting = bot.file.write(b"".join(line(number, started) for number in new))
-                bot.printed += bot.turn
-                done += bot.turn
+                bot.printed += len(new)
+                done += len(new)
         if done >= said + _SAY_EVERY:
             said = done
             print("at", sum(bot.printed for bot in bots), flush=True)

@@ -70,9 +70,10 @@ def run(soak: Soak, root: Path) -> Outcome:
 def _print(soak: Soak, made: Machine, printer: Printer, chance: random.Random) -> None:
     """Print in as many parts as there are steps, each step somewhere in the middle of its part."""
     part = soak.lines // len(soak.steps)
+    rest = soak.lines - part * len(soak.steps)
     for number, step in enumerate(soak.steps):
-        printer.go(part, soak.rate)
-        printer.until(number * part + chance.randrange(part // 2))
+        printer.go(part if number else part + rest, soak.rate)
+        printer.until(number * part + rest + chance.randrange(part // 2))
         step(made, printer, chance)
         if name_of(step) != "away":
             printer.wait()

@@ -1,5 +1,6 @@
 """What is done to the machine while bots print. Each step returns with everything running again."""
 
+import os
 import random
 import signal
 import time
@@ -95,6 +96,16 @@ def fill_notes(machine: Machine, printer: Printer, chance: random.Random) -> Non
     machine.start_agent()
 
 
+def tear_notes(machine: Machine, printer: Printer, chance: random.Random) -> None:
+    """Kill the agent, and cut its checkpoint short, at times the earlier one too: all is read again."""
+    machine.kill_agent()
+    for name in ("checkpoint", "checkpoint.old")[: chance.choice((1, 2))]:
+        file = machine.notes / name
+        if file.exists():
+            os.truncate(file, file.stat().st_size // 2)
+    machine.start_agent()
+
+
 def fill_node(machine: Machine, printer: Printer, chance: random.Random) -> None:
     """Leave no byte for the bots' log files."""
     with full(machine.node):
@@ -116,6 +127,7 @@ STEPS: tuple[Step, ...] = (
     kill_service,
     kill_agent_and_service,
     fill_notes,
+    tear_notes,
     freeze_series,
     fill_node,
     kill_all,

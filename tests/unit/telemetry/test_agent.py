@@ -16,6 +16,7 @@ from telemetry.agent import Agent
 from telemetry.agent.allocation import Stream
 from telemetry.agent.inotify import Polling
 from telemetry.agent.opening import opened
+from telemetry.records import Event
 from tests.unit.telemetry.bots import Node, Told, eventually
 
 TRACE = """Traceback (most recent call last):
@@ -369,6 +370,34 @@ async def test_a_gap_before_anything_was_read_tells_how_much_is_lost(node: Node)
     assert (gap.data["files"], gap.data["bytes"], gap.data["since"]) == (3, 3000, None)
     assert "log files 0 to 2 had been deleted" in gap.message
     assert len(lines) == 20
+
+
+async def lost_and_read_again(node: Node, until: int, first: int) -> list[Event]:
+    """Read files up to `until`, lose the checkpoint and files before `first`; return the gaps told."""
+    bot = node.bot()
+    for index in range(until + 1):
+        bot.print(f"line of file {index:02}\n" * 10, index=index)
+    await node.read_out()
+    node.checkpoint.unlink()
+    for index in range(until + 1, first + 2):
+        bot.print(f"line of file {index:02}\n" * 10, index=index)
+    for index in range(first):
+        bot.path(index=index).unlink()
+    await node.read_out()
+    return [event for event in await node.stored() if event.data.get("missed")]
+
+
+async def test_an_agent_without_its_checkpoint_tells_of_nothing_that_was_stored(node: Node) -> None:
+    """Files that are gone, and were read before, are no gap: the intake knows how far each stream came."""
+    assert await lost_and_read_again(node, until=4, first=3) == []
+    assert len(await node.stored()) == 50
+
+
+async def test_a_gap_is_as_large_as_what_is_not_stored(node: Node) -> None:
+    """Of the files that an agent with an old checkpoint misses, those that were stored do not count."""
+    (gap,) = await lost_and_read_again(node, until=4, first=7)
+    assert gap.message.startswith("some output was lost: log files 4 to 6 had been deleted before")
+    assert (gap.data["files"], gap.data["bytes"]) == (3, 2 * 10 * len("line of file 00\n"))
 
 
 def test_a_gap_is_told_after_what_was_left_to_read_before_it(node: Node) -> None:

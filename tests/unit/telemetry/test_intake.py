@@ -13,7 +13,7 @@ from schemas.reports import LauncherReport
 from telemetry.errors.occurrence import ErrorReader, Occurrence
 from telemetry.intake import Intake
 from telemetry.records import Event, Sample
-from telemetry.wire import WIRE_VERSION, Batch, Chunk, Use, encode_batch
+from telemetry.wire import WIRE_VERSION, Batch, Chunk, Gap, Use, encode_batch
 from tests.unit.telemetry.bots import Node, OneAfterTheOther, Told, labels_of
 
 EQUITY = b'{"_metric": "equity", "equity": 5}\n'
@@ -131,6 +131,21 @@ async def test_a_store_that_fails_keeps_the_batch_with_the_agent(node: Node) -> 
     assert len(await node.stored()) == 2
     assert len(node.told.seen) == 2
     assert len(node.told.values) == 1
+
+
+async def test_a_gap_is_told_once_however_often_its_batch_comes(node: Node) -> None:
+    """Tries that a store does not take tell the listener of the lines, and of what is missing, but once."""
+    broken = Stalled(broken=True)
+    broken.may_write.set()
+    intake = Intake(node.events, node.told, OneAfterTheOther(broken, node.events))
+    gap = Gap(2, 200, 0.0, 100)
+    body = batch(chunk(EQUITY, index=2, missed="files 0 to 1 are gone", gap=gap))
+    for _ in range(3):
+        assert (await intake.accept(body)).status == 503
+    broken.broken = False
+    assert (await intake.accept(body)).status == 204
+    kinds = [event.kind for event in await node.stored()]
+    assert kinds == [event.kind for event in node.told.seen] == ["log", "equity"]
 
 
 async def test_reports_that_were_not_taken_come_again(node: Node) -> None:

@@ -26,8 +26,13 @@ def is_damage_of_index(error: BaseException) -> bool:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged file, with what SQLite keeps beside it; return its new name. Raises OSError."""
+    """Rename a damaged file, with what SQLite keeps beside it; return its new name. Raises OSError.
+
+    Where the file itself is away already, since a process died in the middle of this, the rest follows it.
+    """
     away = path.with_name(f"{path.name}{_MARK}{time.time_ns() // 1_000_000}")
+    if not path.exists() and (earlier := damaged_files(path)):
+        away = earlier[-1]
     for end in _BESIDE:
         beside = path.with_name(path.name + end)
         if beside.exists():

@@ -20,7 +20,7 @@ from typing import TypeVar
 from schemas.errors import SearchTooLong, StoreUnavailable
 from telemetry.embedded.damage import is_damage, is_damage_of_index
 from telemetry.embedded.indexing import drop_index
-from telemetry.embedded.opening import connect, opened, set_file_aside
+from telemetry.embedded.opening import build_next, connect, opened, put_in_place
 from telemetry.embedded.retention import Retention, RetentionWork
 
 Result = TypeVar("Result")
@@ -47,6 +47,7 @@ class TelemetryDatabase:
         self.retention = retention or Retention()
         self._behind: list[Work[bool]] = [RetentionWork(self.retention, self._forget_ids).work]
         self._tables: list[str] = []
+        self._carried: list[Work[None]] = []
         self._failed: set[tuple[Work[bool], object]] = set()
         """Work behind that failed, and by what kind of error: said once."""
         self._found: sqlite3.Error | None = None
@@ -58,8 +59,12 @@ class TelemetryDatabase:
         self._closed = False
         self._life = 0
         """How many files were set aside since the start."""
+        self._opening = threading.Lock()
+        """Held while a reader opens the file, and while another file takes its name."""
         self._missing = False
-        """Whether a file was set aside, and the new one was not opened yet: each write tries to."""
+        """Whether another file took the name, and was not opened yet: each write tries to."""
+        self._stays_damaged = False
+        """Whether the file is damaged and no other could be begun: said once, tried again by each write."""
         self._connection = opened(path)
         self._thread = threading.Thread(target=self._write, name="telemetry-writer", daemon=True)
         self._thread.start()
@@ -72,6 +77,10 @@ class TelemetryDatabase:
         """Add a table of a store's own (`CREATE TABLE IF NOT EXISTS ...`) to any file begun from now on."""
         if statement not in self._tables:
             self._tables.append(statement)
+
+    def carry(self, work: Work[None]) -> None:
+        """Add what writes into a new file what must not be lost with the damaged one whose place it takes."""
+        self._carried.append(work)
 
     def forget_on_rollback(self, forget: Callable[[], None]) -> None:
         """Add what is called, by the writer, where row ids that it handed out are not true any more."""
@@ -118,8 +127,9 @@ class TelemetryDatabase:
         """Return this thread's own connection, which gives up after so many seconds."""
         connection = getattr(self._local, "connection", None)
         if connection is None or self._local.life != self._life:
-            self._local.life = self._life
-            connection = self._local.connection = connect(self.path)
+            with self._opening:
+                self._local.life = self._life
+                connection = self._local.connection = connect(self.path)
             connection.execute("PRAGMA query_only = 1")
             self._open_readers.append(connection)
         end = time.monotonic() + limit
@@ -270,29 +280,37 @@ class TelemetryDatabase:
             raise
 
     def _begin_anew(self, error: Exception) -> bool:
-        """Set the damaged file aside, so that a new one is written; False where that is not possible."""
-        self._connection.close()
+        """Put a new file in the place of the damaged one; False where that is not possible (yet)."""
         try:
-            set_file_aside(self.path, error)
-        except OSError:
-            _log.exception("%s is damaged and cannot be set aside", self.path)
-            self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            build_next(self.path, self._fill)
+            with self._opening:
+                self._connection.close()
+                self._missing = True
+                put_in_place(self.path, error)
+                self._life += 1
+        except (OSError, sqlite3.Error, StoreUnavailable):
+            if not self._stays_damaged:
+                _log.exception("%s is damaged, and no new file can be begun; said once", self.path)
+            self._stays_damaged = True
             return False
-        self._missing = True
+        self._stays_damaged = False
         return True
 
     def _open_anew(self) -> None:
-        """Begin a file in the place of one that was set aside. Raises StoreUnavailable."""
-        connection = opened(self.path)
+        """Open the file that took a damaged one's place. Raises StoreUnavailable."""
         try:
-            for statement in self._tables:
-                connection.execute(statement)
-        except sqlite3.Error as error:
-            connection.close()
+            with self._opening:
+                self._connection, self._missing = opened(self.path), False
+        except OSError as error:
             raise StoreUnavailable(f"the embedded store {self.path} cannot be opened: {error}") from error
-        self._connection, self._missing = connection, False
-        self._life += 1
         self._forget_ids()
+
+    def _fill(self, connection: sqlite3.Connection) -> None:
+        """Give a new file the tables of all stores, and what must not be lost with the damaged one."""
+        for statement in self._tables:
+            connection.execute(statement)
+        for work in self._carried:
+            work(connection)
 
     def _forget_ids(self) -> None:
         for forget in self._forget:

@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from schemas.errors import StoreUnavailable
@@ -17,6 +18,8 @@ _log = logging.getLogger("herdsman.telemetry")
 
 def opened(path: Path) -> sqlite3.Connection:
     """Open a file with its tables; one that is damaged is set aside first. Raises StoreUnavailable."""
+    if _next(path).exists():
+        put_in_place(path, "so an earlier process found")
     try:
         return _prepared(path)
     except StoreUnavailable as error:
@@ -42,7 +45,39 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def set_file_aside(path: Path, error: BaseException) -> None:
+def build_next(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
+    """Write a new file beside a damaged one: filled, closed, and found by `put_in_place` and `opened`.
+
+    Raises StoreUnavailable, OSError and sqlite3.Error; then there is none.
+    """
+    building = path.with_name(path.name + ".part")
+    for end in ("", "-wal", "-shm"):
+        building.with_name(building.name + end).unlink(missing_ok=True)
+    connection = _prepared(building)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        fill(connection)
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        connection.close()
+    building.rename(_next(path))
+
+
+def put_in_place(path: Path, error: BaseException | str) -> None:
+    """Set a damaged file aside, and put the one that was built in its place. Raises OSError.
+
+    After a kill in the middle of it `opened` does what is left of it.
+    """
+    set_file_aside(path, error)
+    _next(path).rename(path)
+
+
+def _next(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
+
+
+def set_file_aside(path: Path, error: BaseException | str) -> None:
     """Set a damaged file aside, and say so. Raises OSError."""
     away = set_aside(path)
     _log.critical(

@@ -83,17 +83,21 @@ class Outbox:
         self._safe = 0
         self._numbers = itertools.count(1)
         """Of rows. Ours, and not the file's: they must not begin anew where a damaged file is set aside."""
+        self._rows: dict[int, bytes] = {}
+        """The rows as the file has them, for one that takes its place."""
         self._try: asyncio.Task[None] | None = None
         self._answers = True
         database.table(_TABLE)
+        database.carry(self._carry)
 
     async def open(self) -> None:
         """Let the server be given again what an earlier process was not sure of. Raises StoreUnavailable."""
         await self._database.write(lambda connection: connection.execute(_TABLE).close())
         last = 0
         while page := await self._database.read(functools.partial(_load, after=last)):
-            for number, samples in page:
-                self._series.restore(samples)
+            for number, packed in page:
+                self._series.restore(_unpack(packed))
+                self._rows[number] = packed
                 last = number
         if last:
             self._numbers = itertools.count(last + 1)
@@ -106,16 +110,22 @@ class Outbox:
             await self.deliver()
         pages = [samples[start : start + _ROW] for start in range(0, len(samples), _ROW)]
         packed = [_pack(page) for page in pages]
+        tried: list[int] = []
 
         def work(connection: sqlite3.Connection) -> list[int]:
             self._events.insert(connection, events)
-            rows = [(next(self._numbers), one) for one in packed]
-            connection.executemany("INSERT INTO outbox (n, samples) VALUES (?, ?)", rows)
-            return [number for number, _ in rows]
+            rows = {next(self._numbers): one for one in packed}
+            connection.executemany("INSERT INTO outbox (n, samples) VALUES (?, ?)", rows.items())
+            self._rows.update(rows)
+            tried.extend(rows)
+            return list(rows)
 
         def note(done: "asyncio.Future[list[int]]") -> None:
-            if not done.cancelled() and done.exception() is None:
-                self._waiting.update(zip(done.result(), pages, strict=True))
+            kept = [] if done.cancelled() or done.exception() is not None else done.result()
+            for number in set(tried) - set(kept):
+                self._rows.pop(number, None)
+            if kept:
+                self._waiting.update(zip(kept, pages, strict=True))
                 self._held += len(samples)
 
         # It is to be delivered once it is committed, and not before: also where nobody waits for us any more.
@@ -164,13 +174,19 @@ class Outbox:
         if found:
             until = min([self._safe, *(row - 1 for row in list(self._waiting))])
             connection.execute("DELETE FROM outbox WHERE n <= ?", (until,))
+            while (row := next(iter(self._rows), math.inf)) <= until:
+                self._rows.pop(int(row), None)
         return False
 
+    def _carry(self, connection: sqlite3.Connection) -> None:
+        """Write all rows into the file that takes a damaged one's place."""
+        connection.executemany("INSERT INTO outbox (n, samples) VALUES (?, ?)", list(self._rows.items()))
 
-def _load(connection: sqlite3.Connection, after: int) -> list[tuple[int, list[Sample]]]:
+
+def _load(connection: sqlite3.Connection, after: int) -> list[tuple[int, bytes]]:
     """Return the next rows of the outbox behind a number, oldest first."""
     chosen = "SELECT n, samples FROM outbox WHERE n > ? ORDER BY n LIMIT ?"
-    return [(int(number), _unpack(packed)) for number, packed in connection.execute(chosen, (after, _PAGE))]
+    return connection.execute(chosen, (after, _PAGE)).fetchall()
 
 
 class _Packed(msgspec.Struct, array_like=True):

@@ -128,11 +128,15 @@ def make_log(root: Path, number: int, fleet: str = "bench-abc123") -> Path:
 
 
 def log_rules(count: int) -> tuple[LogRule, ...]:
-    """Return so many rules, the first of which matches a hundredth of the lines."""
+    """Return so many rules, half of them over fields; the first matches a hundredth of the lines."""
     matching = LogRule("round", r"number (?P<n>\d+)50$", (RuleField("n", FieldKind.HISTOGRAM),))
     fills = r"order {} (?P<symbol>\S+) filled in (?P<ms>[\d.]+) ?ms"
-    others = [LogRule(f"fill_{number}", fills.format(number)) for number in range(1, count)]
-    return (matching, *others)[:count]
+    texts = [LogRule(f"fill_{number}", fills.format(number)) for number in range(1, count // 2)]
+    asked = [
+        LogRule(f"event_{number}", "", where={"logger": (f"main{number}",), "level": ("error",)})
+        for number in range(count - 1 - len(texts))
+    ]
+    return (matching, *texts, *asked)[:count]
 
 
 async def open_node(

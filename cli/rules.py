@@ -19,8 +19,10 @@ from schemas.errors import InvalidManifests, NotFound, UsageError
 from schemas.fleet import parse_fleet
 from schemas.log_rules import LogRule, parse_rules
 from schemas.report import render_errors
+from telemetry.bot_series import BotSeries
 from telemetry.records import Event
 from telemetry.rules.trial import Shown, Trial, Tried
+from telemetry.vocabulary import read_line
 from web.documents.rules import RulesAnswer
 from web.documents.series import EventsAnswer
 
@@ -59,6 +61,8 @@ def list_rules(bot: str, output: str, **service: Any) -> None:
         series = ", ".join([one.count_series, *(name for each in one.fields for name in each.series)])
         counts = [str(number) for number in (one.matches, one.misses, one.others, one.bots)]
         place = f"{one.source + ':' if one.source else ''}{one.file}:{one.line}"
+        if one.alone:
+            series += " (its pattern is too large to be looked for with others)"
         rows.append([Cell(one.name), *map(Cell, counts), Cell(last), Cell(series), Cell(printable(place))])
     click.echo("\n".join(table(titles, rows)))
 
@@ -84,10 +88,9 @@ def test_rules(
         raise NotFound(f"{path} has no log rules; docs/rules.md says how one is written")
     trial = Trial(found)
     if texts:
-        now = time.time()
-        lines = [
-            Event(f"line/{number}", bot or "-", now, "log", "info", one) for number, one in enumerate(texts)
-        ]
+        lines = [event for event in (_printed(one, bot) for one in texts) if event.kind == "log"]
+        if len(lines) < len(texts):
+            click.echo("metric lines (_metric) are series already: no rule looks at them", err=True)
         for place in range(len(found)):
             trial.take(place, lines)
     else:
@@ -99,6 +102,12 @@ def test_rules(
         print_data([document(one) for one in trial.tried], output)
         return
     click.echo("\n".join(report(trial.tried)))
+
+
+def _printed(line: str, bot: str) -> Event:
+    """Return a line as the event that it would be."""
+    read = read_line(line.encode("utf-8", "replace"), time.time(), BotSeries({}))
+    return Event("line/0", bot or "-", read.time, read.kind, read.level, read.message, data=read.data)
 
 
 def rules_of(path: Path) -> tuple[tuple[LogRule, ...], Mapping[str, BotSpec]]:
@@ -145,7 +154,10 @@ def stored_lines(client: Client, bot: str, since: str, most: int) -> Iterator[li
     while left > 0:
         query = {"kind": "log", "start": since, "bot": bot, "limit": min(left, _PAGE), "cursor": cursor}
         page = client.get("/api/v1/events", EventsAnswer, **query)
-        events = [Event(one.id, one.bot, one.time, one.kind, one.level, one.message) for one in page.events]
+        events = [
+            Event(one.id, one.bot, one.time, one.kind, one.level, one.message, data=one.data)
+            for one in page.events
+        ]
         if events:
             yield events
         cursor, left = page.next_cursor, left - len(events)

@@ -32,7 +32,7 @@ def with_rules(
         return None, []
     own = [rule for rule in settings.rules if rule.file == own_file]
     rules = [*own, *(rule for path in sorted(files) for rule in files[path].rules)]
-    wrong = {place: _error(rules[place], message) for place, message in clashes(rules)}
+    wrong = {one.place: _error(rules[one.place], one.message, one.suggestion) for one in clashes(rules)}
     kept = tuple(rule for place, rule in enumerate(rules) if place not in wrong)
     errors = list(wrong.values())
     if len(kept) > MOST_RULES:
@@ -40,8 +40,8 @@ def with_rules(
     return replace(settings, rules=kept[:MOST_RULES]), errors
 
 
-def _error(rule: LogRule, message: str) -> ManifestError:
-    return ManifestError(rule.file, rule.line, 1, "", message)
+def _error(rule: LogRule, message: str, suggestion: str | None = None) -> ManifestError:
+    return ManifestError(rule.file, rule.line, 1, "", message, suggestion)
 
 
 def _read(reader: TreeReader, entry: TreeEntry, before: RuleFile | None) -> RuleFile:

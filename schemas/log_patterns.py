@@ -55,9 +55,9 @@ def options(memory: int = _MOST_MEMORY) -> Any:
     return chosen
 
 
-def line_pattern(pattern: str) -> bytes:
+def line_pattern(pattern: str) -> str:
     """Return a pattern in whose text `^` and `$` are the ends of each line."""
-    return f"(?m){pattern}".encode()
+    return f"(?m){pattern}"
 
 
 @lru_cache(maxsize=1000)
@@ -73,9 +73,23 @@ def line_matcher(pattern: str) -> Any:
     if _ONE_LINE.search(pattern):
         raise InvalidPattern("it turns the flag m off: each line is looked at by itself")
     try:
-        return re2.compile(line_pattern(pattern), options())
+        return re2.compile(line_pattern(pattern).encode(), options())
     except (re2.error, UnicodeEncodeError) as error:
         raise _explained(pattern, error) from error
+
+
+def named_groups(pattern: str) -> frozenset[str]:
+    """Return the names of a pattern's groups. Raises InvalidPattern."""
+    names = line_matcher(pattern).groupindex
+    return frozenset(name.decode() if isinstance(name, bytes) else name for name in names)
+
+
+def pattern_size(pattern: str) -> int:
+    """Return how large a pattern is once it is compiled, in instructions; 0 for one that is not sound."""
+    try:
+        return int(line_matcher(pattern).programsize)
+    except InvalidPattern:
+        return 0
 
 
 def matches_everything(pattern: str) -> bool:

@@ -8,18 +8,19 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from schemas.catalog import validator
-from schemas.document import Document, Path
+from schemas.document import Document
 from schemas.errors import ManifestError
-from schemas.explain import named
-from schemas.log_patterns import InvalidPattern, line_matcher, matches_everything
+from schemas.log_patterns import InvalidPattern, named_groups, pattern_size
+from schemas.log_rule_checks import rule_errors
 from schemas.placed import document_errors, place_violations
-from schemas.suggestions import nearest
 from schemas.validation import violations
 from schemas.words import quoted
 from schemas.yaml_document import load_document
 
 MOST_RULES = 200
 """Rules of one fleet."""
+MOST_SIZE = 200_000
+"""Instructions that the patterns of one fleet may have together, once they are compiled."""
 PREFIX = "bot_log_"
 """How the names of rules' series begin: none of herdsman's own, and no type's in the vocabulary, does."""
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9_]+")
@@ -38,11 +39,15 @@ class FieldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleField:
-    """A named group that holds a number; `unit` is what its series is in, "" for a bare number."""
+    """What holds a number: a named group of the pattern, or the line's own field at `path`.
+
+    `unit` is what its series is in, "" for a bare number.
+    """
 
     name: str
     kind: FieldKind = FieldKind.GAUGE
     unit: str = ""
+    path: str = ""
 
     @property
     def series(self) -> str:
@@ -73,7 +78,10 @@ class RuleScope:
 
 @dataclass(frozen=True, slots=True)
 class LogRule:
-    """One rule. `labels` are groups whose text becomes a label, in `most_labels` combinations a bot."""
+    """One rule: lines that its pattern matches ("": any) and that have all fields of `where`.
+
+    `labels` are groups or fields whose text becomes a label, in `most_labels` combinations a bot.
+    """
 
     name: str
     pattern: str
@@ -86,6 +94,20 @@ class LogRule:
     line: int = 0
     source: str = ""
     """The source that it is from, whose bots alone it is for; "" where the fleet has one."""
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Fields of a structured line (`order.venue` leads into an object), each with what it may say."""
+    label_paths: Mapping[str, str] = field(default_factory=dict)
+    """The labels that are fields of the line, and which."""
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """The fields and labels that are fields of the line, and which."""
+        return {**{one.name: one.path for one in self.fields if one.path}, **self.label_paths}
+
+    @property
+    def reads_fields(self) -> bool:
+        """Whether anything of it is a field of the line."""
+        return bool(self.label_paths) or any(one.path for one in self.fields)
 
     def field_series(self, one: RuleField) -> tuple[str, ...]:
         """Return the names of the series that a field becomes."""
@@ -124,10 +146,10 @@ def log_rule_errors(document: Document, value: Mapping[str, Any]) -> list[Manife
     """Return what is wrong inside sound `rules:`, warnings among it."""
     errors: list[ManifestError] = []
     for index, rule in enumerate(value.get("rules", ())):
-        errors += _pattern_errors(document, ("rules", index), rule)
+        errors += rule_errors(document, ("rules", index), rule)
     errors += [
-        document.error(("rules", index, "name"), message)
-        for index, message in clashes([_read(one) for one in value.get("rules", ())])
+        document.error(("rules", clash.place, clash.key), clash.message, clash.suggestion)
+        for clash in clashes([_read(one) for one in value.get("rules", ())])
     ]
     return errors
 
@@ -140,63 +162,59 @@ def read_log_rules(document: Document, value: Mapping[str, Any]) -> tuple[LogRul
     )
 
 
-def _pattern_errors(document: Document, path: Path, rule: Mapping[str, Any]) -> list[ManifestError]:
-    place = (*path, "pattern")
-    try:
-        groups = set(line_matcher(rule["pattern"]).groupindex)
-    except InvalidPattern as error:
-        return [document.error(place, f"{named(place)}: {error}", error.suggestion)]
-    names = {group.decode() if isinstance(group, bytes) else group for group in groups}
-    errors = [
-        document.error(
-            where,
-            f"{quoted(name)} is no named group of the pattern{_groups_text(names)}",
-            nearest(name, names) or f"write (?P<{name}>...) around the part of the line that holds it",
-            key=isinstance(where[-1], str),
-        )
-        for where, name in _wanted(path, rule)
-        if name not in names
-    ]
-    doubled = [name for name in rule.get("labels", ()) if name in rule.get("fields", {})]
-    errors += [
-        document.error((*path, "labels"), f"{quoted(name)} is a field already: a label is a word, no number")
-        for name in doubled
-    ]
-    if not errors and matches_everything(rule["pattern"]):
-        said = f"{named(place)} matches every line, so that it counts them all"
-        advice = "name a word that the lines have which are meant"
-        errors.append(replace(document.error(place, said, advice), warning=True))
-    return errors
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """What a rule cannot have beside those before it, at which of its keys."""
+
+    place: int
+    message: str
+    key: str = "name"
+    suggestion: str | None = None
 
 
-def _wanted(path: Path, rule: Mapping[str, Any]) -> list[tuple[Path, str]]:
-    fields: list[tuple[Path, str]] = [((*path, "fields", name), name) for name in rule.get("fields", {})]
-    return fields + [((*path, "labels", place), name) for place, name in enumerate(rule.get("labels", ()))]
-
-
-def _groups_text(names: set[str]) -> str:
-    return f", which has {', '.join(sorted(names))}" if names else ", which has none"
-
-
-def clashes(rules: Sequence[LogRule]) -> list[tuple[int, str]]:
-    """Return the places of rules that share a name or a series with an earlier one, and what to say."""
-    found: list[tuple[int, str]] = []
+def clashes(rules: Sequence[LogRule]) -> list[Clash]:
+    """Return the rules that share a name or a series with an earlier one, or are too large beside them."""
+    found: list[Clash] = []
     by_name: dict[str, LogRule] = {}
     by_series: dict[str, LogRule] = {}
+    size = 0
     for index, rule in enumerate(rules):
-        where = f" in {_place(by_name[rule.name])}" if rule.name in by_name else ""
-        shared = next((name for name in rule.series if name in by_series), "")
-        if rule.name in by_name:
-            found.append((index, f"a rule {quoted(rule.name)} is there already{where}"))
-        elif len(set(rule.series)) < len(rule.series):
-            found.append((index, f"two fields of rule {quoted(rule.name)} would write the same series"))
-        elif shared:
-            other = by_series[shared].name
-            found.append((index, f"its series {shared} is written by the rule {quoted(other)} already"))
-        else:
-            by_name[rule.name] = rule
-            by_series |= dict.fromkeys(rule.series, rule)
+        own = pattern_size(rule.pattern) if rule.pattern else 0
+        clash = _clash(index, rule, by_name, by_series) or _too_large(index, size, own)
+        if clash is not None:
+            found.append(clash)
+            continue
+        by_name[rule.name] = rule
+        by_series |= dict.fromkeys(rule.series, rule)
+        size += own
     return found
+
+
+def _clash(
+    index: int, rule: LogRule, by_name: Mapping[str, LogRule], by_series: Mapping[str, LogRule]
+) -> Clash | None:
+    if rule.name in by_name:
+        where = f" in {_place(by_name[rule.name])}"
+        return Clash(index, f"a rule {quoted(rule.name)} is there already{where}")
+    if len(set(rule.series)) < len(rule.series):
+        return Clash(index, f"two fields of rule {quoted(rule.name)} would write the same series")
+    shared = next((name for name in rule.series if name in by_series), "")
+    if shared:
+        other = by_series[shared].name
+        return Clash(index, f"its series {shared} is written by the rule {quoted(other)} already")
+    return None
+
+
+def _too_large(index: int, before: int, own: int) -> Clash | None:
+    if before + own <= MOST_SIZE:
+        return None
+    beside = f", beside {before:,} of the rules before it" if before else ""
+    return Clash(
+        index,
+        f"the pattern is too large: {own:,} instructions{beside}, where a fleet may have {MOST_SIZE:,}",
+        "pattern",
+        'write "+" or "*" instead of a counted repetition such as {1,300}, and [A-Za-z] instead of \\pL',
+    )
 
 
 def _place(rule: LogRule) -> str:
@@ -205,11 +223,13 @@ def _place(rule: LogRule) -> str:
 
 def _read(value: Mapping[str, Any]) -> LogRule:
     scope = value.get("applies_to", {})
+    groups = _groups(value.get("pattern", ""))
+    labels = _label_paths(value.get("labels", ()))
     return LogRule(
         value["name"],
-        value["pattern"],
-        tuple(_field(name, given) for name, given in value.get("fields", {}).items()),
-        tuple(value.get("labels", ())),
+        value.get("pattern", ""),
+        tuple(_field(name, given, groups) for name, given in value.get("fields", {}).items()),
+        tuple(labels),
         RuleScope(
             tuple(scope.get("bots", ())),
             tuple(scope.get("programs", ())),
@@ -218,13 +238,40 @@ def _read(value: Mapping[str, Any]) -> LogRule:
         ),
         value.get("most_labels", 20),
         value.get("description", ""),
+        where={path: _words(wanted) for path, wanted in value.get("where", {}).items()},
+        label_paths={name: path or name for name, path in labels.items() if path or name not in groups},
     )
 
 
-def _field(name: str, given: Any) -> RuleField:
-    if isinstance(given, str):
-        return RuleField(name, FieldKind(given))
-    return RuleField(name, FieldKind(given.get("kind", "gauge")), given.get("unit", ""))
+def _field(name: str, given: Any, groups: frozenset[str]) -> RuleField:
+    given = {"kind": given} if isinstance(given, str) else given
+    path = given.get("from") or ("" if name in groups else name)
+    return RuleField(name, FieldKind(given.get("kind", "gauge")), given.get("unit", ""), path)
+
+
+def _label_paths(given: Any) -> dict[str, str]:
+    """Return labels by name, each with the field that it is given for, "" for none."""
+    return dict(given) if isinstance(given, Mapping) else dict.fromkeys(given, "")
+
+
+def _words(wanted: Any) -> tuple[str, ...]:
+    return tuple(_word(one) for one in (wanted if isinstance(wanted, list) else [wanted]))
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
+
+
+def _groups(pattern: str) -> frozenset[str]:
+    """Return the names of a pattern's groups, none of one that is not sound."""
+    try:
+        return named_groups(pattern) if pattern else frozenset()
+    except InvalidPattern:
+        return frozenset()
 
 
 def _fits(name: str, patterns: tuple[str, ...]) -> bool:

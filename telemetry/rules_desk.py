@@ -93,6 +93,8 @@ class RulesDesk:
         self.about: Callable[[str], BotFacts | None] = lambda _: None
         self.told: Told = lambda _bot, _samples: None
         self.counts: dict[str, RuleCounts] = {}
+        self.alone: set[str] = set()
+        """Rules whose patterns are too large to be looked for with others: each is looked for by itself."""
         self._now: tuple[LogRule, ...] = ()
         self._sets: dict[tuple[str, ...], RuleSet | None] = {}
         self._of_bot: dict[str, tuple[BotFacts | None, RuleSet | None]] = {}
@@ -181,6 +183,7 @@ class RulesDesk:
         self._now = rules
         self._sets.clear()
         self._of_bot.clear()
+        self.alone.clear()
         names = {rule.name: frozenset(rule.labels) for rule in rules}
         self.counts = {name: counts for name, counts in self.counts.items() if name in names}
         series = _series_of(rules)
@@ -242,7 +245,7 @@ class RulesDesk:
         # What herdsman says of a stream's gaps has no place in it, and is no line of the bot.
         lines = [event for event in events if event.kind == "log" and event.id[-1:].isdigit()]
         new = untaken(known.read, lines) if lines else lines
-        found = rules.find([event.message for event in new])
+        found = rules.find(new)
         started = time.monotonic()
         for place, matches in found:
             rule, now = rules.rules[place], self._clock()
@@ -287,10 +290,15 @@ class RulesDesk:
     async def _set(self, bot: str, rules: tuple[LogRule, ...]) -> RuleSet | None:
         """Return a bot's rules, compiled; None where they cannot be: that is tried once."""
         try:
-            return await asyncio.to_thread(_compiled, rules) if rules else None
-        except Exception:  # noqa: BLE001 - too large together, say
+            made = await asyncio.to_thread(_compiled, rules) if rules else None
+        except Exception:  # noqa: BLE001 - a mistake of ours, or no memory
             self._fail(bot)
             return None
+        new = {rule.name for rule in made.alone} - self.alone if made else set()
+        if new:
+            self.alone |= new
+            _log.warning("log rules too large for one search are each searched for alone: %s", ", ".join(new))
+        return made
 
     def _base(self, bot: str) -> dict[str, str]:
         facts = self.about(bot)

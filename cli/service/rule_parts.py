@@ -34,11 +34,12 @@ def rules_probe(desk: RulesDesk) -> Probe:
         counts = {rule.name: desk.counts.get(rule.name) or RuleCounts() for rule in rules}
         misses = sum(one.misses for one in counts.values())
         refused = sum(one.refused for one in counts.values())
+        alone = len(desk.alone)
         return SystemPart(
             "rules",
-            "warning" if refused else "ok",
-            _said(len(rules), refused),
-            "`herdsman rules list` says which; fewer labels make fewer series" if refused else "",
+            "warning" if refused or alone else "ok",
+            _said(len(rules), refused, alone),
+            _to_do(refused, alone),
             facts=[
                 SystemFact("rules", float(len(rules))),
                 SystemFact("matches", float(sum(one.matches for one in counts.values()))),
@@ -50,11 +51,19 @@ def rules_probe(desk: RulesDesk) -> Probe:
     return probe
 
 
-def _said(rules: int, refused: int) -> str:
+def _to_do(refused: int, alone: int) -> str:
+    if refused:
+        return "`herdsman rules list` says which; fewer labels make fewer series"
+    return "`herdsman rules list` says which; + and * are smaller than {1,300}" if alone else ""
+
+
+def _said(rules: int, refused: int, alone: int) -> str:
     if not rules:
         return "no log rules; docs/rules.md says how one is written"
     if refused:
         return f"{refused:,} numbers were not kept: a bot has too many series of rules"
+    if alone:
+        return f"{alone:,} rules are too large to be looked for with others, and cost more for each line"
     return "lines are matched as they come"
 
 

@@ -49,9 +49,8 @@ class Trial:
     def take(self, place: int, events: Sequence[Event]) -> None:
         """Try the rule of this place on lines of bots that it is for."""
         tried, rules = self.tried[place], self._sets[place]
-        messages = [event.message for event in events]
         started = time.perf_counter()
-        found = [match for _, matches in rules.find(messages) for match in matches]
+        found = [match for _, matches in rules.find(events) for match in matches]
         tried.seconds += time.perf_counter() - started
         tried.lines += len(events)
         tried.matched += len(found)

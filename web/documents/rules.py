@@ -4,13 +4,14 @@ from msgspec import Struct
 
 
 class RuleFieldDocument(Struct):
-    """A named group that holds a number, what becomes of it, and in which series."""
+    """What holds a number (a named group, or the line's field `path`), and what becomes of it."""
 
     name: str
     kind: str
     """gauge, counter or histogram."""
     unit: str
     series: list[str]
+    path: str = ""
 
 
 class RuleDocument(Struct):
@@ -38,6 +39,12 @@ class RuleDocument(Struct):
     """Bots in whose lines it matched."""
     matched_at: float | None
     """When it matched last, Unix seconds."""
+    where: dict[str, list[str]] = {}
+    """Fields that a line has, each with what it may say."""
+    label_fields: dict[str, str] = {}
+    """The labels that are fields of the line, and which."""
+    alone: bool = False
+    """Whether its pattern is too large to be looked for with others, which costs more for each line."""
 
 
 class RulesAnswer(Struct):

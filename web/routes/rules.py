@@ -28,7 +28,7 @@ async def rules(
 def _document(desk: RulesDesk, rule: LogRule) -> RuleDocument:
     counts = desk.counts.get(rule.name) or RuleCounts()
     fields = [
-        RuleFieldDocument(one.name, one.kind.value, one.unit, list(rule.field_series(one)))
+        RuleFieldDocument(one.name, one.kind.value, one.unit, list(rule.field_series(one)), one.path)
         for one in rule.fields
     ]
     return RuleDocument(
@@ -48,6 +48,9 @@ def _document(desk: RulesDesk, rule: LogRule) -> RuleDocument:
         counts.refused,
         len(counts.bots),
         counts.at or None,
+        {path: list(wanted) for path, wanted in rule.where.items()},
+        dict(rule.label_paths),
+        rule.name in desk.alone,
     )
 
 

@@ -72,6 +72,15 @@ def test_rules_of_two_files_cannot_clash(clone):
     assert error.message == 'a rule "fills" is there already in rules/a.yaml:2'
 
 
+def test_rules_of_several_files_can_be_too_large_together(clone):
+    """The one that is too much is told, with what is smaller; the others stay."""
+    large = "rules:\n  - {name: %s, pattern: '(?i)\\\\pL{1,100}x'}\n"
+    clone.commit({f"rules/{name}.yaml": large.replace("\\\\", "\\") % name for name in "ab"})
+    state = build(clone)
+    assert (names(state), told(state)) == (["a"], [("rules/b.yaml", 2, False)])
+    assert "counted repetition" in (state.errors[0].suggestion or "")
+
+
 def test_a_warning_takes_no_rule_away(clone):
     """A pattern that matches everything counts everything."""
     clone.commit({"rules/a.yaml": FILLS.replace("filled", "'.*'")})

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.fleet import parse_fleet
-from schemas.log_rules import FieldKind, LogRule, RuleField, RuleScope, parse_rules
+from schemas.log_rules import MOST_SIZE, FieldKind, LogRule, RuleField, RuleScope, parse_rules
 
 RULE = """rules:
   - name: fill
@@ -128,3 +128,66 @@ def test_scope_fits_names_with_stars_and_all_labels():
     assert scope.covers("sma-btc", "any", "", {"desk": "a", "x": "y"})
     assert not scope.covers("grid-btc", "any", "", {"desk": "a"})
     assert not scope.covers("sma-btc", "any", "", {})
+
+
+FIELDS = """rules:
+  - name: rejected
+    where: {event: order_rejected, order.venue: [kraken, "bin*"], live: true, code: 5.0}
+    fields:
+      latency: {kind: histogram, unit: ms, from: order.latencyMs}
+      fee: counter
+    labels: {venue: order.venue}
+  - name: slow
+    pattern: 'took (?P<ms>\\d+)'
+    fields: {ms: gauge, size: {from: bytes}}
+    where: {level: warning}
+    labels: [symbol]
+"""
+
+
+def test_rules_over_fields_of_structured_lines_are_read():
+    """With what each may say as text; of numbers and labels, which field of the line they are."""
+    rules, errors = parse_rules("rules/a.yaml", FIELDS.encode())
+    assert (errors, rules is not None) == ([], True)
+    rejected, slow = rules
+    assert rejected.where == {
+        "event": ("order_rejected",),
+        "order.venue": ("kraken", "bin*"),
+        "live": ("true",),
+        "code": ("5",),
+    }
+    assert (rejected.pattern, rejected.labels) == ("", ("venue",))
+    assert rejected.paths == {"latency": "order.latencyMs", "fee": "fee", "venue": "order.venue"}
+    assert slow.paths == {"size": "bytes", "symbol": "symbol"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "line", "told", "advice"),
+    [
+        ("{name: a}", 2, "neither a pattern nor where", "where: {event: order_rejected}"),
+        ("{name: a, where: {level: warn}}", 2, '"warn" is no level', "warning"),
+        ("{name: a, where: {}}", 2, '"rules[0].where"', ""),
+        ("{name: a, where: {b: {c: 1}}}", 2, "a word, a number, true or false", ""),
+        ("{name: a, where: {b: c}, labels: {fleet: d}}", 2, "none of fleet, bot, program, env", ""),
+        ("{name: a, where: {b: c}, fields: {d: {form: e}}}", 2, '"form"', "from"),
+        ("{name: a, where: {b: c}, fields: {d: gauge}, labels: [d]}", 2, "is a field already", ""),
+    ],
+)
+def test_a_mistake_in_a_rule_over_fields_has_its_place(rule, line, told, advice):
+    """And says what to write instead."""
+    (error,) = errors_of(f"rules:\n  - {rule}\n")
+    assert (error.line, error.warning) == (line, False)
+    assert told in error.message
+    assert advice in (error.suggestion or "")
+
+
+def test_patterns_that_are_too_large_together_are_refused():
+    """At the one that is too much, with how large it is, and what is smaller."""
+    large = "  - {name: %s, pattern: '(?i)\\pL{1,100}%s'}\n"
+    errors = errors_of(
+        "rules:\n" + "".join(large % (name, name) for name in "abc") + "  - {name: d, pattern: x}\n"
+    )
+    assert [error.line for error in errors] == [3, 4]
+    assert f"{MOST_SIZE:,}" in errors[0].message
+    assert "beside" in errors[0].message
+    assert "counted repetition" in (errors[0].suggestion or "")

@@ -15,6 +15,7 @@ FILL = LogRule(
     RuleScope(("sma-*",), labels={"desk": "a"}),
     file="rules/fills.yaml",
     line=2,
+    where={"event": ("filled",)},
 )
 ALL = LogRule("all", "x")
 
@@ -41,8 +42,10 @@ async def test_rules_are_told_with_what_they_did(tmp_path):
                 "kind": "histogram",
                 "unit": "ms",
                 "series": ["bot_log_fill_ms_p50", "bot_log_fill_ms_p95", "bot_log_fill_ms_max"],
+                "path": "",
             }
         ]
+        assert (fill["where"], fill["alone"], all_["where"]) == ({"event": ["filled"]}, False, {})
         assert (fill["matches"], fill["misses"], fill["others"], fill["bots"]) == (7, 2, 1, 1)
         assert fill["applies_to"] == {"bots": ["sma-*"], "labels": ["desk=a"]}
         assert (fill["file"], fill["line"], fill["matched_at"]) == ("rules/fills.yaml", 2, 1_790_000_000.0)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from schemas.errors import StoreUnavailable
@@ -192,6 +193,28 @@ async def test_rules_that_are_no_more_take_no_room(tmp_path: Path) -> None:
         await house.desk.work()
         assert await house.last("bot_log_paid_29_total", market="venue19") == 1.0
         assert house.desk.counts["paid_29"].others == 0
+
+
+async def test_fields_of_stored_lines_count_as_those_of_new_ones(tmp_path: Path) -> None:
+    """What a killed process had stored is read with its fields, and each line counts once."""
+    fields = (RuleField("fee", FieldKind.COUNTER, "USDT", "order.fee"),)
+    where = {"event": ("filled",)}
+    rule = LogRule("fills", "", fields, ("venue",), where=where, label_paths={"venue": "venue"})
+
+    def filled(start: int) -> list[Event]:
+        data = {"event": "filled", "venue": "kraken", "order": {"fee": 1.5}}
+        return [msgspec.structs.replace(one, data=data) for one in lines("x", start=start, at=NOW + start)]
+
+    async with living(tmp_path, rule) as house:
+        await house.print(filled(0))
+        await house.desk.keep()
+        await house.print(filled(1))
+    async with living(tmp_path, rule) as house:
+        await house.print(filled(2))
+        await house.print(lines("event filled on kraken", start=3, at=NOW + 3))
+        await house.desk.work()
+        assert await house.last("bot_log_fills_total", venue="kraken") == 3.0
+        assert await house.last("bot_log_fills_fee_usdt_total", venue="kraken") == 4.5
 
 
 async def test_rules_that_cannot_be_compiled_are_tried_once(

@@ -25,6 +25,7 @@ MAX_AGE = 30 * 86400.0
 MAX_AHEAD = 600.0
 """Samples further than this in the future, in seconds, are refused."""
 
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 _TRACE = (
     *("Traceback (most recent call last)", "\n\tat ", "\n    at ", "panic: ", "panicked at "),
@@ -66,7 +67,9 @@ def read_line(line: bytes, received: float, series: BotSeries) -> Reading:
 
 
 def _text(line: bytes) -> str:
-    return line.decode("utf-8", "replace").rstrip("\r")
+    """Return a line as text, without what colours it: that is for eyes, and in the way of every search."""
+    text = line.decode("utf-8", "replace").rstrip("\r")
+    return _COLOURS.sub("", text).rstrip("\n") if "\x1b" in text else text
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
@@ -183,6 +186,8 @@ def _metric(document: dict[str, Any], received: float, series: BotSeries) -> Rea
     rules = METRIC_TYPES.get(own_kind)
     if rules is not None:
         document = _canonical(document, rules)
+        if own_kind == "position" and "side" not in document:
+            document = _with_side(document)
         mistake = _mistake(own_kind, document, rules)
         if mistake:
             return _wrong(document, received, mistake)
@@ -216,6 +221,14 @@ def _canonical(document: dict[str, Any], rules: MetricType) -> dict[str, Any]:
         if type(number) is str:
             document = {**document, name: _number_in(number)}
     return document
+
+
+def _with_side(position: dict[str, Any]) -> dict[str, Any]:
+    """Return a position that tells no side with that of its quantity's sign, as the0's own bots print it."""
+    quantity = position.get("quantity")
+    if type(quantity) is not float and type(quantity) is not int:
+        return position
+    return {**position, "side": "long" if quantity > 0 else "short" if quantity < 0 else "flat"}
 
 
 def _number_in(text: str) -> Any:

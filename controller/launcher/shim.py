@@ -1,7 +1,8 @@
 """Runs a Python bot inside its own process: imports the entrypoint and calls `main(bot_id, config)`.
 
 A file without such a `main` is run as a script. Nothing of the bot's surroundings is touched: not its
-logging, not its signal handlers; a traceback begins with the bot's own code.
+logging, not its signal handlers; a traceback begins with the bot's own code. Only its two streams are set to
+write whole lines: unbuffered, `print` writes a line and its end apart, and those of threads would mix.
 """
 
 import json
@@ -23,6 +24,7 @@ def run(path: str, environment: "Mapping[str, str]") -> None:
     with open(path, "rb") as file:  # noqa: PTH123
         source = file.read()
     sys.argv = [path]
+    _write_whole_lines()
     asked = environment.get("ENTRYPOINT_TYPE") == "query"
     if asked:
         import query_shim  # type: ignore[import-not-found]  # beside this file, wherever that is
@@ -37,6 +39,13 @@ def run(path: str, environment: "Mapping[str, str]") -> None:
     names = _module(os.path.splitext(os.path.basename(path))[0], path)  # noqa: PTH119, PTH122
     exec(code, names)  # noqa: S102
     _call(names["main"], tree, environment)
+
+
+def _write_whole_lines() -> None:
+    streams: Any = (sys.stdout, sys.stderr)
+    for stream in streams:
+        if stream is not None:
+            stream.reconfigure(line_buffering=True, write_through=False)
 
 
 def _module(name: str, path: str) -> dict[str, object]:

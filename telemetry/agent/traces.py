@@ -1,4 +1,4 @@
-r"""Which lines are one event: stack traces of Python, Node, Java, Rust, Go and C++. Pure.
+r"""Which lines are one event: traces of Python, Node, Java, Rust, Go and C++, records in colour. Pure.
 
 Small grammars, one state each: a line that opens a trace, the lines that continue it, and what may come
 between two parts of it. A block without any word of a trace is passed at once.
@@ -21,6 +21,15 @@ _SIGNS = (
     b"Sanitizer: ",
 )
 _PYTHON = re.compile(rb".*Traceback \(most recent call last\):\r?$")
+_NAMED = re.compile(rb"[A-Za-z_][\w.]*\(")
+"""An exception that a logger puts before its trace, as nautilus_trader does: `ValueError(no price)`."""
+_UNCLOSED = re.compile(
+    rb"^\x1b\[1m\d{4}-\d\d-\d\dT[\d:.]{8,18}Z\x1b\[0m (?:\x1b\[[\d;]*m)?\[[A-Z]+\] [^\n]*(?<!\x1b\[0m)$",
+    re.MULTILINE,
+)
+"""The first line of a record in colour that goes on: nautilus_trader's end with `ESC[0m`."""
+_CLOSED = re.compile(rb".*\x1b\[0m$")
+_COLOURED = b"\x1b["
 _PYTHON_BETWEEN = re.compile(rb"During handling of the above|The above exception was the direct")
 _FRAME = re.compile(rb"[ \t]+at \S|[ \t]*\.\.\. \d+ (?:more|common)|Caused by: |[ \t]+Suppressed: |[ \t]|\}")
 _AT = re.compile(rb"[ \t]+at \S")
@@ -40,6 +49,8 @@ _CPP_NEXT = re.compile(rb"[ \t]|#\d|\S+\([^()]*\) ?\[0x[0-9a-f]+\]|Aborted|Stack
 _SANITIZER = re.compile(rb"==\d+==\s?ERROR: \w+Sanitizer: ")
 _SANITIZER_END = re.compile(rb"==\d+==\s?ABORTING")
 
+_STARTS = re.compile(rb"\{|\[?\d{2,4}[-/:]\d\d|\x1b\[[\d;]*m\d{4}-")
+"""A line that begins a record of its own by what no exception's name begins with: JSON, or a time."""
 _RECORD = re.compile(
     rb"\{|\[?\d{2,4}[-/:]\d\d|.{0,80}\b(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|NOTSET)\b|"
     rb".*Traceback \(most recent call last\)"
@@ -72,7 +83,12 @@ Continues = Callable[[bytes], "Continues | None"]
 
 def group(block: bytes) -> Grouping:
     """Find the traces in whole lines (each ends with a newline)."""
-    if not any(sign in block for sign in _SIGNS) and b"\n/" not in block and block[:1] != b"/":
+    if not (
+        any(sign in block for sign in _SIGNS)
+        or b"\n/" in block
+        or block[:1] == b"/"
+        or (_COLOURED in block and _UNCLOSED.search(block))
+    ):
         return Grouping([], block.count(b"\n"))
     return _group_lines(block.split(b"\n")[:-1])
 
@@ -103,6 +119,8 @@ def _opened(lines: list[bytes], number: int) -> Continues | None:
     line = lines[number]
     if line[:1] == b"{" or not line:
         return None
+    if line[:2] == _COLOURED and _UNCLOSED.match(line):
+        return _coloured
     following = lines[number + 1] if number + 1 < len(lines) else None
     if _PYTHON.match(line):
         return _indented if b"+ Exception Group" in line else _python_frames
@@ -120,18 +138,35 @@ def _opened(lines: list[bytes], number: int) -> Continues | None:
         return _frames_or_nothing
     if following is not None and _AT.match(following):
         return _frames
-    if following is not None and _PYTHON.match(following) and _LOGGED.match(line):
+    if following is not None and _announces_trace(lines, number + 1) and _LOGGED.match(line):
         return _python_head
     return None
 
 
-def _python_head(_: bytes) -> Continues | None:
-    return _python_frames
+def _announces_trace(lines: list[bytes], number: int) -> bool:
+    """Say whether a trace of Python begins with this line, or behind it where it names the exception."""
+    if _PYTHON.match(lines[number]):
+        return True
+    named = number + 1 < len(lines) and _NAMED.match(lines[number])
+    return bool(named and _PYTHON.match(lines[number + 1]))
+
+
+def _coloured(line: bytes) -> Continues | None:
+    """Take what follows the first line of a record in colour, until the colour ends."""
+    if _STARTS.match(line):
+        return None
+    return _node_end if _CLOSED.match(line) else _coloured
+
+
+def _python_head(line: bytes) -> Continues | None:
+    return _python_frames if _PYTHON.match(line) else _python_head
 
 
 def _python_frames(line: bytes) -> Continues | None:
     if line[:1] in {b" ", b"\t"} or not line.strip():
         return _python_frames
+    if _STARTS.match(line):
+        return None  # its exception was named before it
     if _ANNOUNCES.search(line):
         return lambda following: _python_message(following, _MOST_MESSAGE)
     return _python_end

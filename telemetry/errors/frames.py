@@ -8,9 +8,9 @@ from telemetry.errors.trace import Frame, Trace
 _VENDORED = re.compile(r"/(?:(?:site|dist)-packages|node_modules|lib/python\d[^/]*|\.cargo|go/pkg|\.nuget)/")
 _FOREIGN = re.compile(
     _VENDORED.pattern + r"|^node:|^internal/|^<|^/rustc/|/rustlib/|/go/src/|^/usr/|^/lib\d*/|/libc\.so|"
-    r"/ld-linux|/launcher/shim\.|^\.\./"
+    r"/ld-linux|/launcher/shim\.|^\.\./|^[^/].*\.p(?:yx|xd|xi)$"
 )
-"""Files of runtimes and libraries, and our own shims."""
+"""Files of runtimes and libraries, and our own shims; Cython's, which has paths of where it was built."""
 _ROOT = re.compile(r"^.*?/(?:local/code|work/program|herdsman/program|[^/]*/work/[^/]*/program|program)/")
 """Where a program's files lie on a node, or lay where it was built."""
 _STORED = re.compile(r"^.*?/(?P<digest>[0-9a-f]{64})/")

@@ -12,6 +12,8 @@ _BETWEEN = re.compile(
 _HEAD = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\):")
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+))?$')
 _THROWN = re.compile(r"(?P<type>[A-Za-z_][\w.<>]*)(?:: ?(?P<message>.*))?$")
+_NAMED = re.compile(r"(?P<type>[A-Za-z_][\w.]*)\(")
+"""An exception as some loggers put it before its trace, whose own last line they leave out."""
 _PART = re.compile(r"[ |]*\+[-+]*- (?:\d+|\.\.\.) -+$")
 _MARGIN = re.compile(r"^[ ]*[|+](?:-\+-+|-+)?(?: |$)")
 _MARKS = re.compile(r"[\s~^]+$")
@@ -24,20 +26,30 @@ def parse(text: str) -> Trace | None:
         return None
     chain: list[Thrown] = []
     parts: tuple[Thrown, ...] = ()
-    for segment in _BETWEEN.split(text)[-MOST_THROWN:]:
-        own, grouped = _segment(segment)
+    segments = _BETWEEN.split(text)[-MOST_THROWN:]
+    for number, segment in enumerate(segments, 1):
+        own, grouped = _segment(segment, _named_before(text) if number == len(segments) else None)
         if own is not None:
             chain.append(own)
             parts = grouped
     return Trace("python", tuple(reversed(chain)), parts) if chain else None
 
 
-def _segment(text: str) -> tuple[Thrown | None, tuple[Thrown, ...]]:
+def _named_before(text: str) -> tuple[str, str] | None:
+    """Return type and message of an exception that stands between a record's first line and its trace."""
+    before = text[: found.start()] if (found := _HEAD.search(text)) else ""
+    lines = before.rstrip().split("\n")
+    first = next((number for number in range(1, len(lines)) if _NAMED.match(lines[number])), 0)
+    named = _NAMED.match(lines[first]) if first and lines[-1].endswith(")") else None
+    return (named["type"], "\n".join(lines[first:])[named.end() : -1]) if named else None
+
+
+def _segment(text: str, named: tuple[str, str] | None = None) -> tuple[Thrown | None, tuple[Thrown, ...]]:
     """Return one exception, and the parts that it is a group of."""
     lines = text.split("\n")
     first = next((number for number, line in enumerate(lines) if _PART.match(line)), len(lines))
     grouped = any("+ Exception Group" in line for line in lines[:first]) or first < len(lines)
-    own = _exception([_MARGIN.sub("", line) for line in lines[:first]] if grouped else lines)
+    own = _exception([_MARGIN.sub("", line) for line in lines[:first]] if grouped else lines, named)
     return own, tuple(_parts(lines[first:]))
 
 
@@ -62,8 +74,11 @@ def _bare(line: str) -> str:
     return line
 
 
-def _exception(lines: list[str]) -> Thrown | None:
-    """Return the exception that these lines show: frames, then its type and message."""
+def _exception(lines: list[str], named: tuple[str, str] | None = None) -> Thrown | None:
+    """Return the exception that these lines show: frames, then its type and message.
+
+    Where only frames are shown it is the one `named` before them.
+    """
     frames: list[Frame] = []
     number = next((number + 1 for number, line in enumerate(lines) if _HEAD.search(line)), 0)
     while number < len(lines):
@@ -77,7 +92,7 @@ def _exception(lines: list[str]) -> Thrown | None:
         elif line[:1].strip() and (frames or number > 1) and (thrown := _THROWN.match(line)):
             message = "\n".join([thrown["message"] or "", *_message(lines[number:])])
             return limited(thrown["type"], message, frames)
-    return None
+    return limited(*named, frames) if named is not None and frames else None
 
 
 def _is_code(line: str) -> bool:

@@ -67,6 +67,22 @@ TypeError: x
 
 Node.js v20.1.0
 """
+NAUTILUS = b"""\x1b[1m2026-11-23T11:19:52.426646334Z\x1b[0m \x1b[1;31m[ERROR] BOT-001.Cross: Error on Bar(...)
+ZeroDivisionError(division by zero)
+Traceback (most recent call last):
+  File "nautilus_trader/common/actor.pyx", line 3952, in nautilus_trader.common.actor.Actor.handle_bar
+  File "/srv/local/code/strategy.py", line 35, in on_bar
+    self.hold(1 / spread)
+              ~~^~~~~~~~
+\x1b[0m
+"""
+"""As nautilus_trader's logger prints an exception: its name before the trace, and not behind it."""
+NAUTILUS_TOLD = b"""\x1b[1m2026-11-23T11:19:52.426646334Z\x1b[0m [INFO] BOT-001.TradingNode: Timed out waiting
+Status
+------
+DataEngine.check_connected() == False\x1b[0m
+"""
+NAUTILUS_PLAIN = NAUTILUS.replace(b"\x1b[1;31m", b"").replace(b"\x1b[1m", b"").replace(b"\x1b[0m", b"")
 JAVA = b"""Exception in thread "main" java.lang.IllegalStateException: a
 \tat com.x.Main.main(Main.java:5)
 Caused by: java.lang.RuntimeException: b
@@ -135,6 +151,8 @@ TRACES = {
     "python with fields that are wrong": VALIDATED,
     "python with a statement": QUERIED,
     "python group": GROUPED,
+    "python named before, in colour": NAUTILUS,
+    "several lines in colour": NAUTILUS_TOLD,
     "node": NODE,
     "node uncaught": NODE_UNCAUGHT,
     "java": JAVA,
@@ -173,7 +191,9 @@ def test_a_trace_at_the_end_may_go_on(name: str) -> None:
     assert found.open_from == 1
 
 
-@pytest.mark.parametrize("name", ["python", "python chained", "node", "java", "go", "rust"])
+@pytest.mark.parametrize(
+    "name", ["python", "python chained", "node", "java", "go", "rust", "python named before, in colour"]
+)
 def test_a_trace_cut_anywhere_stays_open(name: str) -> None:
     """Whatever line a trace is cut after, nothing of it is handed out before the rest may come."""
     lines = TRACES[name].splitlines(keepends=True)
@@ -181,9 +201,28 @@ def test_a_trace_cut_anywhere_stays_open(name: str) -> None:
         assert group(b"before\n" + b"".join(lines[:count])).open_from == 1, lines[:count]
 
 
+def test_a_trace_without_its_exception_ends_before_a_record() -> None:
+    """Frames alone take no line with a time, nor JSON, for the exception that is missing behind them."""
+    for record in (
+        b"2026-11-23T11:19:52.426646334Z [INFO] BOT-001.Cross: STOPPED\n",
+        b'{"_metric": "equity", "equity": 1}\n',
+    ):
+        found = group(NAUTILUS_PLAIN + record)
+        assert found.joins == [(0, NAUTILUS_PLAIN.count(b"\n"))], record
+
+
+def test_colour_that_never_ends_takes_no_other_record() -> None:
+    """A record that was cut off by a kill ends where the next one begins."""
+    cut = NAUTILUS_TOLD.split(b"\n")[0] + b"\n"
+    assert group(cut + NAUTILUS_TOLD + b"after\n").joins == [(1, 4)]
+    assert group(cut + b'{"_metric": "equity", "equity": 1}\nafter\n').joins == []
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        NAUTILUS_TOLD.rstrip().replace(b"\n", b" ") + b"\nafter\n",
+        b"\x1b[2m2026-11-23T11:19:52.1Z\x1b[0m \x1b[32m INFO\x1b[0m bot: one line\nafter\n",
         b"INFO all is well\n  indented list\n  of things\nend\n",
         b'{"level": "error", "message": "Error: x"}\n    at the end\n',
         b"no Error today\nno Exception either\n",

@@ -59,7 +59,13 @@ def test_each_type_with_its_required_fields(kind: str) -> None:
     assert len(reading.samples) == len(numbers)
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in GOOD for name in GOOD[kind]])
+_IMPLIED = ("position", "side")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, name) for kind in GOOD for name in GOOD[kind] if (kind, name) != _IMPLIED],
+)
 def test_a_missing_field_is_said_and_nothing_is_lost(kind: str, name: str) -> None:
     """Without a required field the line is a log event whose schema_error names the field."""
     fields = {key: value for key, value in GOOD[kind].items() if key != name}
@@ -105,6 +111,15 @@ def test_aliases() -> None:
     signal = metric("signal", symbol="A", type="BUY")
     assert signal.data["direction"] == "BUY"
     assert metric("order", **{**GOOD["order"], "status": "Cancelled"}).data["status"] == "canceled"
+
+
+@pytest.mark.parametrize(("quantity", "side"), [(0.5, "long"), ("-2", "short"), (0, "flat"), (0.0, "flat")])
+def test_a_position_without_a_side_has_that_of_its_quantity(quantity: object, side: str) -> None:
+    """Bots that only tell what they hold, and of what, are understood."""
+    position = metric("position", symbol="BTC", quantity=quantity, price=45000, value=22500)
+    assert (position.kind, position.data["side"]) == ("position", side)
+    assert {one.name for one in position.samples} >= {"bot_position_quantity", "bot_position_mark_price"}
+    assert metric("position", symbol="BTC", quantity=None).data["schema_error"]
 
 
 def test_words_outside_the_vocabulary() -> None:

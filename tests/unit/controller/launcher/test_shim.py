@@ -88,6 +88,30 @@ def test_the_bots_logging_is_left_alone(tmp_path: Path) -> None:
     assert run(tmp_path, code).stdout.strip() == "[] 30 <built-in function excepthook>"
 
 
+def test_lines_of_threads_do_not_mix(tmp_path: Path) -> None:
+    """What several threads print at once arrives line by line, on either stream."""
+    code = """
+import sys, threading
+def say(number):
+    for count in range(2000):
+        print(f"{number} says", "x" * 200, file=sys.stdout if count % 2 else sys.stderr)
+threads = [threading.Thread(target=say, args=(number,)) for number in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+    done = run(tmp_path, code)
+    whole = {f"{number} says {'x' * 200}" for number in range(4)}
+    for stream in (done.stdout, done.stderr):
+        assert stream.count("\n") == 4000
+        assert set(stream.splitlines()) == whole
+
+
+def test_what_is_printed_is_there_when_a_bot_is_killed(tmp_path: Path) -> None:
+    """A line that was printed does not wait for the bot's end."""
+    done = run(tmp_path, "import os, signal\nprint('bought')\nos.kill(os.getpid(), signal.SIGKILL)")
+    assert (done.stdout, done.returncode) == ("bought\n", -9)
+
+
 @pytest.mark.parametrize(("code", "status"), [("raise SystemExit(4)", 4), ("import sys; sys.exit('no')", 1)])
 def test_an_exit_code_is_the_bots_own(tmp_path: Path, code: str, status: int) -> None:
     """`sys.exit` works as ever."""

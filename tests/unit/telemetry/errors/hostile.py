@@ -27,6 +27,7 @@ _NODE = "\n    at f (/x.js:1:1)"
 _GO = "panic: x\n\ngoroutine 1 [running]:\n"
 _RUST = "thread 'm' panicked at src/main.rs:1:2:\nx\nstack backtrace:\n"
 _PYTHON = "Traceback (most recent call last):\n"
+_COLOURED = "\x1b[1m2026-01-01T00:00:00.0Z\x1b[0m [INFO] "
 _CPP = "terminate called after throwing an instance of 'x'\n"
 
 PIECES: dict[str, tuple[Piece, ...]] = {
@@ -123,6 +124,11 @@ PIECES: dict[str, tuple[Piece, ...]] = {
     "parsing._COLOURS": (("", "\x1b[", ""), ("\x1b[", "1;", "")),
     "python._BETWEEN": ((_PYTHON, "\n  | \n  | ", ""), (_PYTHON, "\n", "")),
     "python._HEAD": (("", "Exception Group Traceback ", ""), ("", _PYTHON, "")),
+    "python._NAMED": (
+        ("x\na(", ")", f"\n{_PYTHON}"),
+        ("x\n", "a.", f"\n{_PYTHON}"),
+        ("x\n", "a(\n", _PYTHON),
+    ),
     "python._FRAME": (
         (_PYTHON, '  File "', ""),
         (f'{_PYTHON}  File "a", line 1, in ', "f, in ", "\n\n"),
@@ -162,6 +168,10 @@ PIECES: dict[str, tuple[Piece, ...]] = {
         ("", "could not ", ""),
     ),
     "traces._PYTHON": (("", "Traceback (most recent call last):", "x"),),
+    "traces._NAMED": (("ERROR\n", "a.", f"(\n{_PYTHON}"), ("ERROR\n", "a(\n", _PYTHON)),
+    "traces._UNCLOSED": ((_COLOURED, "\x1b[0m", "x"), (_COLOURED, " ", ""), (_COLOURED[:-8], "0", "")),
+    "traces._CLOSED": ((f"{_COLOURED}\n", "\x1b[0m", "x"), (f"{_COLOURED}\n", "\x1b[0m\n", "")),
+    "traces._STARTS": ((f"{_PYTHON}\x1b[", "1;", ""), (f"{_PYTHON}\x1b[", "1", "m2026-")),
     "traces._PYTHON_BETWEEN": ((f"{_PYTHON}E: x\n\n", "During handling of the above", ""),),
     "traces._FRAME": (("XError\n\tat x\n", " ", ""), ("XError\n\tat x\n... ", "1", "")),
     "traces._AT": (("XError\n", " ", "at"),),

@@ -46,6 +46,17 @@ def test_python_chains_end_with_their_root(text: str) -> None:
     assert own(trace.root) == [("main.py", 19, "parse")]
 
 
+def test_python_with_the_exception_named_before_its_trace() -> None:
+    """A trace that ends with its frames is of the exception that its record names; Cython's are no bot's."""
+    trace = read(traces.NAMED_BEFORE)
+    assert said(trace.thrown) == [("KeyError", "'BTC (spot)'\nis not quoted")]
+    assert own(trace.last) == [("strategy.py", 35, "on_bar"), ("desk/sizing.py", 4, "size")]
+    assert [one.in_app for one in trace.last.frames] == [False, True, False, True]
+    chained = read(traces.NAMED_BEFORE_CHAINED)
+    assert said(chained.thrown) == [("BadAnswer", "no price"), ("KeyError", "'price'")]
+    assert own(chained.last) == [("main.py", 29, "main"), ("main.py", 21, "parse")]
+
+
 def test_python_groups_have_parts() -> None:
     """A group of exceptions tells of each of its parts, of a chain in a part what was thrown last."""
     trace = read(traces.GROUP)

@@ -31,6 +31,22 @@ DURING = CAUSED.replace(
     "The above exception was the direct cause of the following exception:",
     "During handling of the above exception, another exception occurred:",
 )
+NAMED_BEFORE = f"""2026-11-23T11:19:52.426646334Z [ERROR] BOT-001.Cross: Error on handling Bar(BTCUSDT.SIM)
+KeyError('BTC (spot)'
+is not quoted)
+Traceback (most recent call last):
+  File "nautilus_trader/common/actor.pyx", line 3952, in nautilus_trader.common.actor.Actor.handle_bar
+  File "/data/cache/{CODE}/strategy.py", line 35, in on_bar
+    self.hold(size(bar))
+              ~~~~^^^^^
+  File "/data/cache/{LAYER}/pandas/core/frame.py", line 812, in apply
+    return self.func(row)
+  File "/data/cache/{CODE}/desk/sizing.py", line 4, in size
+    return prices[symbol]
+
+"""
+"""As nautilus_trader prints it."""
+NAMED_BEFORE_CHAINED = f"ERROR main failed\nBadAnswer(no price)\n{CAUSED[: CAUSED.rindex('main.BadAnswer')]}"
 GROUP = """  + Exception Group Traceback (most recent call last):
   |   File "/app/local/code/main.py", line 8, in main
   |     async with asyncio.TaskGroup() as group:

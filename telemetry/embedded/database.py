@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from schemas.errors import SearchTooLong, StoreUnavailable
+from telemetry.embedded.checkpoints import Checkpoints
 from telemetry.embedded.damage import is_damage, is_damage_of_index
 from telemetry.embedded.indexing import drop_index
 from telemetry.embedded.opening import build_next, connect, opened, put_in_place
@@ -48,7 +49,7 @@ class TelemetryDatabase:
         self._behind: list[Work[bool]] = [RetentionWork(self.retention, self._forget_ids).work]
         self._tables: list[str] = []
         self._carried: list[Work[None]] = []
-        self._failed: set[tuple[Work[bool], object]] = set()
+        self._failed: set[tuple[object, object]] = set()
         """Work behind that failed, and by what kind of error: said once."""
         self._found: sqlite3.Error | None = None
         """Damage of the index of texts that a search met: the writer's to mend."""
@@ -66,6 +67,7 @@ class TelemetryDatabase:
         self._stays_damaged = False
         """Whether the file is damaged and no other could be begun: said once, tried again by each write."""
         self._connection = opened(path)
+        self._checkpoints = Checkpoints(path)
         self._thread = threading.Thread(target=self._write, name="telemetry-writer", daemon=True)
         self._thread.start()
 
@@ -178,10 +180,22 @@ class TelemetryDatabase:
             jobs = self._next(0 if more else _IDLE)
             if jobs:
                 self._run([job for job in jobs if job is not None])
+            self._look_at_log()
             if None in jobs:
                 break
             more = self._work_behind() if self._jobs.empty() else True
+        self._checkpoints.close()
         self._connection.close()
+
+    def _look_at_log(self) -> None:
+        """Have the log copied into the file where that is due; a failure is mended as one of work behind is."""
+        if self._missing:
+            return
+        try:
+            self._checkpoints.look(self._connection)
+        except Exception as error:  # noqa: BLE001 - nothing there may end the thread that all writes wait for
+            self._say_once(self._look_at_log, error)
+            self._mended(error)
 
     def _next(self, wait: float) -> list[tuple[Work[object], Future[object]] | None]:
         """Return everything that waits; wait up to `wait` seconds for the first."""
@@ -212,11 +226,14 @@ class TelemetryDatabase:
             with self._transaction():
                 return work(self._connection)
         except Exception as error:  # noqa: BLE001 - nothing there may end the thread that all writes wait for
-            kind = (work, getattr(error, "sqlite_errorcode", type(error)))
-            if kind not in self._failed:
-                self._failed.add(kind)
-                _log.exception("work behind the writes of %s failed; it is tried again", self.path)
+            self._say_once(work, error)
             return self._mended(error)
+
+    def _say_once(self, work: object, error: Exception) -> None:
+        kind = (work, getattr(error, "sqlite_errorcode", type(error)))
+        if kind not in self._failed:
+            self._failed.add(kind)
+            _log.error("work behind the writes of %s failed; it is tried again", self.path, exc_info=error)
 
     def _mended(self, error: Exception) -> bool:
         """Do away with the damage that an error tells of; False where it tells of none, or that fails."""
@@ -283,6 +300,7 @@ class TelemetryDatabase:
         """Put a new file in the place of the damaged one; False where that is not possible (yet)."""
         try:
             build_next(self.path, self._fill)
+            self._checkpoints.wait()
             with self._opening:
                 self._connection.close()
                 self._missing = True

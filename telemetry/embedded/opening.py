@@ -38,8 +38,8 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA cache_size = -16384")
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
-        connection.execute("PRAGMA journal_size_limit = 67108864")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # see checkpoints.py
+        connection.execute("PRAGMA journal_size_limit = 0")  # so that the log's size says what is in it
     except sqlite3.Error as error:
         raise StoreUnavailable(f"the embedded store {path} cannot be opened: {error}") from error
     return connection

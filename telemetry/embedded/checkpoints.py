@@ -72,7 +72,7 @@ class Checkpoints:
 
     def _copy(self) -> None:
         try:
-            # Not opened as the others are: a setting that is written holds the writer up as long as the disk does.
+            # Not opened as the others: a setting that is written would hold the writer up as the disk does.
             address = f"{self._path.absolute().as_uri()}?mode=rw"
             connection = sqlite3.connect(address, uri=True, isolation_level=None)
             try:

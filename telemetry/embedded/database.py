@@ -188,7 +188,7 @@ class TelemetryDatabase:
         self._connection.close()
 
     def _look_at_log(self) -> None:
-        """Have the log copied into the file where that is due; a failure is mended as one of work behind is."""
+        """Have the log copied into the file where that is due; a failure is mended as in work behind."""
         if self._missing:
             return
         try:

@@ -20,7 +20,7 @@ def log_size(path: Path) -> int:
 
 
 def test_a_log_under_writes_that_never_rest_begins_anew(tmp_path: Path) -> None:
-    """It is copied beside the writes, and its rest by the writer once it is large; nothing is lost by that."""
+    """It is copied beside the writes, its rest by the writer once it is large; nothing is lost."""
     path = tmp_path / "telemetry.db"
     connection = opened(path)
     checkpoints = Checkpoints(path, copy_every=1 << 18, most=1 << 20)

@@ -108,7 +108,7 @@ def row(one: ResourcesDocument, wide: bool) -> list[Cell]:
         Cell(f"{100 * memory / limit:.0f}% of {sized(limit)}" if memory is not None and limit else "-"),
         Cell(count(value("bot_open_files"))),
         Cell(count(value("bot_threads"))),
-        Cell(size(value("bot_state_bytes"))),
+        _state(one),
         Cell(forecast_text(soonest), "red" if soonest and soonest.seconds < SOON else None),
     ]
     if wide:
@@ -120,6 +120,14 @@ def row(one: ResourcesDocument, wide: bool) -> list[Cell]:
             Cell("-" if one.at is None else f"{ago(time.time() - one.at)} ago"),
         ]
     return cells
+
+
+def _state(one: ResourcesDocument) -> Cell:
+    """Return the size of the state, or for how long its disk has not answered."""
+    silent = one.values.get("bot_disk_stalled_seconds", 0.0)
+    return (
+        Cell(f"no answer, {ago(silent)}", "red") if silent else Cell(size(one.values.get("bot_state_bytes")))
+    )
 
 
 _RATES = ("disk_read", "disk_write", "network_receive", "network_transmit")

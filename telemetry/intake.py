@@ -24,7 +24,7 @@ from telemetry.names import Health
 from telemetry.reading import AllocationReader, Output
 from telemetry.records import Event, Sample
 from telemetry.stores import EventStore, OutputStore, Position
-from telemetry.wire import WIRE_VERSION, Batch, Chunk, Use, decode_batch
+from telemetry.wire import KEPT, TOLD, WIRE_VERSION, Batch, Chunk, Use, decode_batch
 
 _log = logging.getLogger("herdsman.intake")
 _START = Position(0, 0)
@@ -321,12 +321,12 @@ class Intake:
         reader = allocation.reader
         for use in uses:
             samples = reader.use(use.time, use.values)
-            if use.time not in allocation.uses_told:
+            if use.way != KEPT and use.time not in allocation.uses_told:
                 self._listener.samples(reader.labels.bot, samples)
-            if use.time not in allocation.uses_stored:
+            if use.way != TOLD and use.time not in allocation.uses_stored:
                 work.samples += samples
-        allocation.uses_told = {use.time for use in uses}
-        work.uses.append((allocation, allocation.uses_told))
+        allocation.uses_told = {use.time for use in uses if use.way != KEPT}
+        work.uses.append((allocation, {use.time for use in uses if use.way != TOLD}))
 
     def _errors_in(self, events: Sequence[Event], labels: AllocationLabels) -> list[Occurrence]:
         """Return the errors among events; ordinary ones cost a look at their level."""

@@ -10,6 +10,9 @@ from schemas.labels import AllocationLabels
 
 WIRE_VERSION = 1
 
+TOLD_AND_KEPT, TOLD, KEPT = 0, 1, 2
+"""What becomes of a measurement: told live, kept in the series, or both, as every one of older agents."""
+
 
 class Gap(Struct, array_like=True):
     """Output that was lost before it could be read."""
@@ -55,6 +58,7 @@ class Use(Struct, array_like=True):
     allocation: int
     time: float
     values: dict[str, float]
+    way: int = TOLD_AND_KEPT
 
 
 class Batch(Struct, array_like=True):

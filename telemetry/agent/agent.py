@@ -18,7 +18,8 @@ from telemetry.agent.allocation import Allocation, Ready, Stream
 from telemetry.agent.concealing import Concealed, Concealer, no_values
 from telemetry.agent.discovery import Discovery
 from telemetry.agent.inotify import Inotify, LimitReached, Polling, Watcher
-from telemetry.agent.resources import ResourceSampler, Target, is_alive
+from telemetry.agent.resources import Target, is_alive
+from telemetry.agent.sampling import Sampling
 from telemetry.agent.sinks import Sink
 from telemetry.agent.states.caretaker import Caretaker
 from telemetry.names import Health
@@ -28,10 +29,6 @@ _BATCH_BYTES = 256 << 10
 _TICK = 0.25
 _POLL = 0.5
 _SAVE_EVERY = 1.0
-_MOST_USES = 20_000
-_SAMPLING_SHARE = 20
-_SLOWEST = 10.0
-"""Seconds between two measurements, at most."""
 _log = logging.getLogger("herdsman.agent")
 
 
@@ -58,8 +55,8 @@ class Agent:
     """Follows every allocation below `alloc_root` (of the fleet `fleet`, where that is given).
 
     `linger` (seconds) is how long a quiet agent waits for company before it sends a line;
-    `sample_every` (seconds) is the time between two measurements of the bots' resources. `states` cares for
-    the bots' state folders meanwhile. `release` is what the service is told of our own version.
+    `sample_every` (seconds) is the least time between two measurements of the bots' resources. `states`
+    cares for the bots' state folders meanwhile. `release` is what the service is told of our own version.
     `concealed` tells which values must not leave the node.
     """
 
@@ -73,7 +70,7 @@ class Agent:
         name: str = "",
         health: Health | None = None,
         linger: float = 0.008,
-        sample_every: float = 2.0,
+        sample_every: float = 1.0,
         watcher: Watcher | None = None,
         states: Caretaker | None = None,
         release: str = "",
@@ -85,7 +82,6 @@ class Agent:
         self._checkpoint = checkpoint
         self._name = name or socket.gethostname()
         self._linger = linger
-        self._sample_every = sample_every
         self._health = health or Health()
         self._given_watcher = watcher
         self._alloc_root = alloc_root
@@ -95,14 +91,13 @@ class Agent:
         self._wanted: dict[tuple[str, str], tuple[Allocation, Stream]] = {}
         self._due: list[tuple[float, int, Allocation, Stream]] = []
         self._order = itertools.count()
-        self._uses: list[tuple[Allocation, float, dict[str, float]]] = []
         self._awake = asyncio.Event()
+        self._sampling = Sampling(self._awake.set, self._health, sample_every)
         self._finishing = False
         self._ended = asyncio.Event()
         self._saved_at = 0.0
         self._unsaved = False
         self._save_failed = False
-        self._sampling_failed = False
         self._save_task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -111,7 +106,7 @@ class Agent:
         places = await asyncio.to_thread(checkpoint.load, self._checkpoint)
         self._found = Discovery(self._alloc_root, watcher, self._fleet, places)
         self._declare_health(self._found)
-        beside = [asyncio.create_task(self._sample_resources(self._found), name="resources")]
+        beside = [asyncio.create_task(self._sampling.run(self._targets), name="resources")]
         if self._states is not None:
             beside.append(asyncio.create_task(self._states.run(self._followed), name="states"))
         try:
@@ -129,6 +124,7 @@ class Agent:
         """Save the states, send everything that is in the files, unfinished lines too, and end `run`."""
         if self._states is not None:
             await self._states.finish(self._followed)
+        self._sampling.end()
         self._finishing = True
         self._awake.set()
         await self._ended.wait()
@@ -193,7 +189,7 @@ class Agent:
                 self._add(collected, allocation, ready)
             elif (wake_at := stream.wake_at()) is not None:
                 heapq.heappush(self._due, (wake_at, next(self._order), allocation, stream))
-        self._add_uses(collected)
+        self._add_uses(found, collected)
         self._concealer.keep_only(found.allocations)
         for allocation in found.newly_drained(now, _is_over):
             collected.batch.drained.append(collected.number_of(allocation))
@@ -225,10 +221,14 @@ class Agent:
         allocation.in_flight += 1
         allocation.said_drained = False
 
-    def _add_uses(self, collected: _Collected) -> None:
-        for allocation, moment, values in self._uses:
-            collected.batch.uses.append(Use(collected.number_of(allocation), moment, values))
-        self._uses.clear()
+    def _add_uses(self, found: Discovery, collected: _Collected) -> None:
+        for use in self._sampling.take():
+            if use.allocation in found.allocations:
+                number = collected.number_of(found.allocations[use.allocation])
+                collected.batch.uses.append(Use(number, use.time, use.values, use.way))
+
+    def _targets(self) -> list[Target]:
+        return [_target(one) for one in self._followed() if one.launcher_pid]
 
     async def _send(self, found: Discovery, collected: _Collected) -> None:
         await self._sink.send(encode_batch(collected.batch))
@@ -255,33 +255,6 @@ class Agent:
         finally:
             loop.remove_reader(watcher.fileno())
             self._awake.clear()
-
-    async def _sample_resources(self, found: Discovery) -> None:
-        sampler = ResourceSampler()
-        pause = self._sample_every
-        while True:
-            await asyncio.sleep(pause)
-            targets = [_target(one) for one in found.allocations.values() if one.launcher_pid]
-            moment = time.time()
-            began = time.monotonic()
-            values = await self._sampled(sampler, targets)
-            # With very many bots a measurement takes its time: it must not take the machine's.
-            pause = max(self._sample_every, min(_SAMPLING_SHARE * (time.monotonic() - began), _SLOWEST))
-            for name, use in values.items():
-                if name in found.allocations and len(self._uses) < _MOST_USES:
-                    self._uses.append((found.allocations[name], moment, use))
-            if values:
-                self._awake.set()
-
-    async def _sampled(self, sampler: ResourceSampler, targets: list[Target]) -> dict[str, dict[str, float]]:
-        """Return what a round measured: nothing where it failed, as the next one may not."""
-        try:
-            return await asyncio.to_thread(sampler.sample, targets)
-        except Exception:  # noqa: BLE001 - the task must live on for all bots of the node
-            if not self._sampling_failed:
-                _log.exception("the bots' use cannot be measured; said once")
-            self._sampling_failed = True
-            return {}
 
     async def _save(self, found: Discovery, *, wait: bool = False) -> None:
         """Save the places behind the loop's back, now and then; at the end, wait for it."""

@@ -1,7 +1,9 @@
 """Reading the kernel's files about processes: quickly, and without an error where a process is gone."""
 
 import os
-from pathlib import Path
+
+_PAGE = 4096
+"""What the kernel writes of itself at once, at most, and more than it tells of one process."""
 
 
 def read(path: str) -> bytes:
@@ -21,10 +23,24 @@ def read(path: str) -> bytes:
         os.close(fd)
 
 
+def read_once(path: str) -> bytes:
+    """Return the content of a short file, as of what is told of one process: cheaper than `read`."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(fd, _PAGE)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+
+
 def link(path: str) -> str:
     """Return where a link leads, "" where it cannot be read."""
     try:
-        return str(Path(path).readlink())
+        return os.readlink(path)  # noqa: PTH115 - read for each bot each second
     except OSError:
         return ""
 

@@ -43,6 +43,15 @@ def test_a_row_tells_use_limit_and_forecast() -> None:
     assert [cell.text for cell in row(FREE, wide=True)][3:8] == ["-", "9", "3", "-", "-"]
 
 
+def test_a_disk_that_does_not_answer_takes_the_place_of_the_state_on_it() -> None:
+    """The figure of before would be read as one of now."""
+    values = {"bot_state_bytes": MIB, "bot_disk_stalled_seconds": 95.0}
+    cell = row(ResourcesDocument("held", 1.0, values, []), wide=False)[6]
+    assert (cell.text, cell.colour) == ("no answer, 2 min", "red")
+    back = ResourcesDocument("held", 1.0, values | {"bot_disk_stalled_seconds": 0.0}, [])
+    assert row(back, wide=False)[6].text == "1 MiB"
+
+
 def test_a_table_leaves_out_what_was_not_asked_for_and_says_so() -> None:
     """With more bots than fit, their number is told; with none, why that may be."""
     shown = lines([BUSY, FREE, LEAKY], 2)

@@ -1,5 +1,6 @@
 """Resource use of real processes."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.agent import resources
 from telemetry.agent.cgroups import Cgroups, Throttling
-from telemetry.agent.resources import Process, ResourceSampler, Target, is_alive
-from telemetry.names import RESOURCES
-from tests.unit.telemetry.bots import Node
+from telemetry.agent.hanging import mount_of, state_of
+from telemetry.agent.processes import Process
+from telemetry.agent.resources import ResourceSampler, Target, is_alive
+from telemetry.agent.sampling import Sampling
+from telemetry.names import RESOURCES, Health
 
 BUSY = """
 import os, sys
@@ -49,10 +51,21 @@ def target(pid: int, allocation: str = "a1", seen_at: float | None = None) -> Ta
     return Target(allocation, pid, time.time() if seen_at is None else seen_at, 100_000_000, 500)
 
 
+def measured(sampler: ResourceSampler, bot: Target, *names: str) -> dict[str, float]:
+    """Measure until these series, which are read aside, were told."""
+    found: dict[str, float] = {}
+    until = time.monotonic() + 90
+    while not found.keys() >= set(names):
+        assert time.monotonic() < until, f"only {sorted(found)} were measured"
+        found |= sampler.sample([bot]).get(bot.allocation, {})
+    return found
+
+
 def test_a_bots_tree_is_measured(busy: "subprocess.Popen[bytes]") -> None:
     """Memory, CPU, processes, state and limits of launcher and child, under documented names."""
     sampler = ResourceSampler()
     first = sampler.sample([target(busy.pid)])["a1"]
+    first |= measured(sampler, target(busy.pid), "bot_state_bytes", "bot_memory_pss_bytes")
     assert first["bot_processes"] == 2
     assert first["bot_memory_bytes"] > 60_000_000
     assert 0 < first["bot_memory_pss_bytes"] <= first["bot_memory_bytes"]
@@ -93,7 +106,7 @@ def test_a_bot_that_cannot_be_measured_costs_no_other_one_its_figures(
     assert caplog.text.count("cannot be measured") == 1
 
 
-async def test_a_round_that_fails_does_not_end_measuring(tmp_path: Path) -> None:
+async def test_a_round_that_fails_does_not_end_measuring() -> None:
     """The task lives on for all bots of the node, and the next round is measured."""
 
     class Failing(ResourceSampler):
@@ -105,11 +118,34 @@ async def test_a_round_that_fails_does_not_end_measuring(tmp_path: Path) -> None
                 raise OSError("too many open files")
             return {"a1": {"bot_up": 1.0}}
 
-    node = Node(tmp_path)
-    agent, sampler = node.agent(), Failing()
-    assert await agent._sampled(sampler, []) == {}
-    assert await agent._sampled(sampler, []) == {"a1": {"bot_up": 1.0}}
-    await node.close()
+    ready = asyncio.Event()
+    sampling = Sampling(ready.set, Health(), 0.001, Failing())
+    running = asyncio.create_task(sampling.run(list))
+    async with asyncio.timeout(90):
+        await ready.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [one.values for one in sampling.take()][:1] == [{"bot_up": 1.0}]
+
+
+async def test_measuring_takes_a_twentieth_of_a_core_at_most() -> None:
+    """The dearer a round is, the longer the pause after it, within bounds; both are series."""
+
+    class Dear(ResourceSampler):
+        def sample(self, targets: Iterable[Target], now: float | None = None) -> dict[str, dict[str, float]]:
+            self.spent = 30.0
+            return {"a1": {"bot_up": 1.0}}
+
+    ready, health = asyncio.Event(), Health()
+    sampling = Sampling(ready.set, health, 0.001, Dear())
+    assert sampling.pause() == 0.001
+    running = asyncio.create_task(sampling.run(list))
+    async with asyncio.timeout(90):
+        await ready.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert sampling.pause() == health.value("herdsman_agent_sample_interval_seconds") == 10.0
+    assert health.value("herdsman_agent_sample_cpu_seconds_total") == 30.0
 
 
 def test_a_short_read_of_cgroups_is_no_mistake(tmp_path: Path) -> None:
@@ -123,14 +159,55 @@ def test_a_short_read_of_cgroups_is_no_mistake(tmp_path: Path) -> None:
     assert Cgroups(7, str(tmp_path), str(tmp_path)).memory_limit() == 1000
 
 
-def test_a_full_disk_is_told_as_nothing_left(
-    busy: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_told_as_nothing_left(tmp_path: Path) -> None:
     """Nothing left is a number, and not a measurement that is missing."""
-    monkeypatch.setattr(resources, "free_bytes", lambda _folder: 0)
-    assert ResourceSampler().sample([target(busy.pid)])["a1"]["bot_disk_free_bytes"] == 0.0
-    monkeypatch.setattr(resources, "free_bytes", lambda _folder: None)
-    assert "bot_disk_free_bytes" not in ResourceSampler().sample([target(busy.pid)])["a1"]
+    assert state_of(str(tmp_path), lambda _: 0) == {"bot_state_bytes": 0.0, "bot_disk_free_bytes": 0.0}
+    assert state_of(str(tmp_path), lambda _: None) == {"bot_state_bytes": 0.0}
+
+
+def test_a_disk_that_does_not_answer_stalls_its_own_figures_alone(
+    busy: "subprocess.Popen[bytes]", tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The other figures go on, the disk is named with its silence, and measured once it answers again."""
+    caplog.set_level("INFO", "herdsman.agent")
+    answers = tmp_path / "answers"
+    os.mkfifo(answers)
+
+    def state(folder: str) -> dict[str, float]:
+        with answers.open("rb") as disk:  # blocks in the kernel, as a dead disk does
+            return {"bot_state_bytes": float(disk.read())}
+
+    sampler, bot = ResourceSampler(state=state, patience=0.05), target(busy.pid)
+    found = measured(sampler, bot, "bot_disk_stalled_seconds")
+    assert found["bot_disk_stalled_seconds"] >= 0.05
+    later = sampler.sample([bot, target(busy.pid, "a2")])
+    assert later["a1"]["bot_disk_stalled_seconds"] > found["bot_disk_stalled_seconds"]
+    assert later["a1"]["bot_memory_bytes"] > 60_000_000
+    assert later["a2"]["bot_memory_bytes"] > 60_000_000
+    while "bot_memory_pss_bytes" not in later.get("a2", {}):  # what is read aside elsewhere goes on as well
+        later = sampler.sample([bot, target(busy.pid, "a2")])
+    assert "bot_state_bytes" not in later["a2"], "it lies on the same disk"
+    (said,) = [one for one in caplog.messages if "does not answer" in one]
+    assert f"/root{tmp_path}" in said
+    answers.write_bytes(b"77")
+    back = measured(sampler, bot, "bot_state_bytes")
+    assert (back["bot_state_bytes"], back["bot_disk_stalled_seconds"]) == (77, 0)
+    answers.write_bytes(b"78")  # of the question that it was asked as soon as it answered
+    sampler.close()
+
+
+def test_the_mount_of_a_folder_is_found_without_asking_it() -> None:
+    """The longest place that holds it counts, of several mounts there the last."""
+    mounts = (
+        "24 1 254:0 / / rw - ext4 /dev/vda rw\n"
+        "30 24 0:50 / /srv rw - nfs4 store:/a rw\n"
+        "31 24 0:51 / /srv/my\\040bots rw - nfs4 store:/b rw\n"
+        "32 24 0:52 / /srv rw - nfs4 store:/c rw\n"
+        "33 24"
+    )
+    assert mount_of(mounts, "/srv/state/sma") == "0:52 /srv"
+    assert mount_of(mounts, "/srv/my bots/sma") == "0:51 /srv/my bots"
+    assert mount_of(mounts, "/srvs/sma") == "254:0 /"
 
 
 def test_a_dead_bot_has_no_use(busy: "subprocess.Popen[bytes]") -> None:
@@ -148,8 +225,8 @@ def test_a_launcher_in_a_process_namespace_is_found_by_its_environment(
     busy: "subprocess.Popen[bytes]",
 ) -> None:
     """Where a task's own process number means nothing outside, its allocation in the environment does."""
-    found = ResourceSampler().sample([target(1, "a7", seen_at=0.0)])
-    assert found["a7"]["bot_processes"] == 2
+    found = measured(ResourceSampler(), target(1, "a7", seen_at=0.0), "bot_processes")
+    assert found["bot_processes"] == 2
 
 
 V2 = {

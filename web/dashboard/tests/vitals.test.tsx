@@ -78,6 +78,20 @@ test("the vitals show each use against its limit, and when that is reached", asy
   expect(screen.queryByTestId("use-received")).toBeNull();
 });
 
+test("a disk that does not answer is named with its silence", async () => {
+  const stalled = { ...use, values: { ...use.values, bot_disk_stalled_seconds: 95 } };
+  const text = await open({
+    "/api/v1/bots/sma-btc/liveness": liveness(),
+    "/api/v1/bots/sma-btc/resources": stalled,
+  });
+  expect(await text("use-disk-stalled")).toContain("no answer for 1 min");
+  FakeEventSource.last.send("resources", {
+    ...use,
+    values: { ...use.values, bot_disk_stalled_seconds: 0 },
+  });
+  await vi.waitFor(() => expect(screen.queryByTestId("use-disk-stalled")).toBeNull(), PATIENCE);
+});
+
 test("the vitals follow the stream", async () => {
   const text = await open({
     "/api/v1/bots/sma-btc/liveness": liveness(),
@@ -94,7 +108,10 @@ test("the vitals follow the stream", async () => {
 });
 
 test("ages and limits are no charts of their own", () => {
-  const shown = panelsOf(["bot_liveness_ok", "bot_disk_free_bytes", "bot_open_files", "bot_price"], "");
+  const shown = panelsOf(
+    ["bot_liveness_ok", "bot_disk_free_bytes", "bot_disk_stalled_seconds", "bot_open_files", "bot_price"],
+    "",
+  );
   expect(shown.map((panel) => panel.metric)).toEqual(["bot_price", "bot_open_files"]);
 });
 

@@ -71,7 +71,7 @@ function reading(metric: string, currency: string): Pick<Panel, "unit" | "format
 }
 
 /** Series that repeat a limit are the line in its panel; of those derived of trading the tab tells in words. */
-const HIDDEN = /_limit(_bytes|_percent)?$|^bot_(trading_(?!drawdown$)|liveness_|disk_free)/;
+const HIDDEN = /_limit(_bytes|_percent)?$|^bot_(trading_(?!drawdown$)|liveness_|disk_(free|stalled))/;
 
 /** Where there is no equity, the bot's own metrics say how it does: they come before its resources. */
 function place(metric: string, hasEquity: boolean): number {

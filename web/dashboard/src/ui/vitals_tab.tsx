@@ -158,6 +158,15 @@ function Uses({ of }: { of: Use }) {
         <Gauge name="State on disk" value={values.bot_state_bytes} show={bytes} left={foretold("disk")}>
           {values.bot_disk_free_bytes === undefined ? "" : `${bytes(values.bot_disk_free_bytes)} are free`}
         </Gauge>
+        {values.bot_disk_stalled_seconds ? (
+          <div class="gauge" data-testid="use-disk-stalled">
+            <dt>State’s disk</dt>
+            <dd class="is-Degraded">
+              no answer for {longDuration(values.bot_disk_stalled_seconds)}
+              <small>look at its server: the bot waits as soon as it saves</small>
+            </dd>
+          </div>
+        ) : null}
         <Gauge name="Disk writes" value={values.bot_disk_write_bytes_per_second} show={rate} />
         <Gauge name="Received" value={values.bot_network_receive_bytes_per_second} show={rate} />
         <Gauge name="Sent" value={values.bot_network_transmit_bytes_per_second} show={rate} />

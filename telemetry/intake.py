@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -27,6 +27,7 @@ from telemetry.stores import EventStore, OutputStore, Position
 from telemetry.wire import KEPT, TOLD, WIRE_VERSION, Batch, Chunk, Use, decode_batch
 
 _log = logging.getLogger("herdsman.intake")
+T = TypeVar("T")
 _START = Position(0, 0)
 _RETRY_AFTER = 0.5
 _FORGET_AFTER = 3600.0
@@ -152,6 +153,8 @@ class Intake:
         """Bot -> the agent that spoke of it last."""
         self._pushed_back_since: float | None = None
         """When the first batch was asked to come later since one was taken."""
+        self._mistakes: set[type[Exception]] = set()
+        """What went wrong where the listener was told, each kind of it logged once."""
         self._turns: dict[str, asyncio.Lock] = {}
         self.health.gauge("herdsman_intake_waiting_bytes").read = lambda: float(self._waiting)
 
@@ -322,7 +325,7 @@ class Intake:
         for use in uses:
             samples = reader.use(use.time, use.values)
             if use.way != KEPT and use.time not in allocation.uses_told:
-                self._listener.samples(reader.labels.bot, samples)
+                self._follow(self._listener.samples, reader.labels.bot, samples)
             if use.way != TOLD and use.time not in allocation.uses_stored:
                 work.samples += samples
         allocation.uses_told = {use.time for use in uses if use.way != KEPT}
@@ -348,9 +351,18 @@ class Intake:
             output = allocation.reader.read(rest, _after(stream.told, chunk.index))
         bot = allocation.reader.labels.bot
         if output.events:
-            self._listener.events(bot, output.events)
+            self._follow(self._listener.events, bot, output.events)
         if output.samples:
-            self._listener.samples(bot, output.samples)
+            self._follow(self._listener.samples, bot, output.samples)
+
+    def _follow(self, tell: Callable[[str, Sequence[T]], None], bot: str, what: Sequence[T]) -> None:
+        """Tell a listener; who only follows what bots print cannot hold up that it is stored."""
+        try:
+            tell(bot, what)
+        except Exception as error:  # noqa: BLE001 - whatever it is: each kind is logged once
+            if type(error) not in self._mistakes:
+                _log.exception("what %s printed could not be followed; said once", bot)
+            self._mistakes.add(type(error))
 
     async def _store(self, work: _Work) -> None:
         if work.reports:

@@ -1,5 +1,6 @@
 """A chunk of lines becomes events, samples and reports: identity and labels around the vocabulary. Pure."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from telemetry.records import Event, Sample
 from telemetry.vocabulary import read_line
 from telemetry.wire import Chunk
 
+_log = logging.getLogger("herdsman.intake")
 _decode_report = msgspec.json.Decoder(LauncherReport).decode
 _MOST_NUMBER = 1 << 31
 """What a database keeps of a number."""
@@ -40,7 +42,7 @@ class Output:
 class AllocationReader:
     """Reads the output of one allocation; holds its bot's series."""
 
-    __slots__ = ("_lines", "_up_labels", "labels", "series")
+    __slots__ = ("_lines", "_mistaken", "_up_labels", "labels", "series")
 
     def __init__(
         self, labels: AllocationLabels, series: BotSeries | None = None, lines: BotLines | None = None
@@ -49,6 +51,7 @@ class AllocationReader:
         self._lines = lines or BotLines()
         self.series = series or BotSeries(base_labels(labels))
         self._up_labels = self.series.base
+        self._mistaken = False
 
     def read(self, chunk: Chunk, after: int) -> Output:
         """Read the lines of a chunk that begin at the offset `after` or later."""
@@ -58,7 +61,10 @@ class AllocationReader:
         for offset, line, size in _single(chunk, after) if simple else _joined(chunk, after):
             output.lines += 1
             if line:
-                read(chunk, offset, line, size, output)
+                try:
+                    read(chunk, offset, line, size, output)
+                except Exception as error:  # noqa: BLE001 - no line may hold its batch up, and the agent with it
+                    output.events.append(self._as_it_is(chunk, offset, line, size, error))
         if chunk.missed:
             until = output.events[0].time if output.events else chunk.time
             output.events.insert(0, self._missed(chunk, until))
@@ -98,6 +104,14 @@ class AllocationReader:
             )
         )
 
+    def _as_it_is(self, chunk: Chunk, offset: int, line: bytes, size: int, error: Exception) -> Event:
+        """Return the event of a line that a mistake of ours keeps from being understood; log that once."""
+        if not self._mistaken:
+            _log.error("a line of %s could not be read; said once of a bot", self.labels.bot, exc_info=error)
+        self._mistaken = True
+        text = line.decode("utf-8", "replace")
+        return self._event(chunk, f"{chunk.index}/{offset}", chunk.time, "log", "info", text, {}, size)
+
     def _said_before(self, chunk: Chunk, offset: int, data: Mapping[str, Any], output: Output) -> bool:
         """Say whether a line is known by its `event_id`; note a gap in `seq` before it."""
         labels = self.labels
@@ -116,7 +130,7 @@ class AllocationReader:
     def _report(self, chunk: Chunk, offset: int, line: bytes, size: int, output: Output) -> None:
         try:
             report = _decode_report(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             report = None
         if report is None or not _is_sound(report):
             self._line(chunk, offset, line, size, output)

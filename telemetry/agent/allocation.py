@@ -28,6 +28,8 @@ _MOST_LABELS = 1 << 16
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 """Errors that say nothing of a file: it can be opened later."""
 _decode_labels = msgspec.json.Decoder(AllocationLabels).decode
+_NOT_READ = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a text brings about that is not what it should be: a bot may have written it."""
 _log = logging.getLogger("herdsman.agent")
 _decode_report = msgspec.json.Decoder(LauncherReport).decode
 
@@ -41,7 +43,7 @@ def read_labels(folder: Path) -> AllocationLabels | None:
         return None
     try:
         labels = _decode_labels(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _NOT_READ:
         return None
     return labels if labels.allocation == folder.name else None
 
@@ -252,7 +254,7 @@ class Allocation:
         for line in data.splitlines():
             try:
                 report = _decode_report(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except _NOT_READ:
                 continue
             if report.launcher_pid and report.launcher_pid != self.launcher_pid:
                 self.launcher_pid, self.launcher_seen_at = report.launcher_pid, report.t

@@ -442,6 +442,18 @@ def test_a_file_for_which_there_is_no_room_is_not_passed_over(node: Node) -> Non
     stream.close()
 
 
+async def test_what_is_nested_without_end_ends_no_agent(node: Node) -> None:
+    """Labels and reports that a bot wrote itself, too deep to be read, cost the other bots nothing."""
+    nested = b'{"a": ' * 5000
+    odd, good = node.bot("a1"), node.bot("a2")
+    odd.print(nested + b"\n", "launcher")
+    node.bot("a3").folder.joinpath("alloc", "herdsman.json").write_bytes(nested)
+    good.print("good\n")
+    await node.read_out()
+    assert "good" in node.told.messages
+    assert [event.bot for event in await node.stored()] == ["bot-a1", "bot-a2"]
+
+
 async def test_other_folders_are_left_alone(node: Node) -> None:
     """No labels, another allocation's labels, another fleet, a link, a pipe: none is read, none disturbs."""
     good = node.bot("a1")

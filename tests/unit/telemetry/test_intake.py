@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from schemas.errors import StoreUnavailable
 from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport
+from telemetry.bot_series import BotSeries, KnownSeries, base_labels
 from telemetry.errors.occurrence import ErrorReader, Occurrence
 from telemetry.intake import Intake
+from telemetry.reading import AllocationReader
 from telemetry.records import Event, Sample
 from telemetry.wire import WIRE_VERSION, Batch, Chunk, Gap, Use, encode_batch
 from tests.unit.telemetry.bots import Node, OneAfterTheOther, Told, labels_of
@@ -146,6 +149,50 @@ async def test_a_gap_is_told_once_however_often_its_batch_comes(node: Node) -> N
     assert (await intake.accept(body)).status == 204
     kinds = [event.kind for event in await node.stored()]
     assert kinds == [event.kind for event in node.told.seen] == ["log", "equity"]
+
+
+async def test_no_line_however_odd_holds_its_batch_up(node: Node) -> None:
+    """What a bot writes among its launcher's lines, nested without end, is a line like any other."""
+    nested = b'{"t": 1, "a": ' + b'{"a":' * 5000 + b"\n"
+    started = b'{"t": 1790000000.0, "kind": "started", "run": "r1"}\n'
+    body = batch(chunk(nested + started, stream="launcher"))
+    assert (await node.intake.accept(body)).status == 204
+    assert [event.kind for event in await node.stored()] == ["log", "lifecycle"]
+    assert [report.run for _, report in node.told.heard] == ["r1"]
+
+
+async def test_a_line_that_cannot_be_read_is_kept_as_it_is(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mistake of ours in reading lines costs neither the batch nor the line, and is logged once."""
+
+    class Mistaken(BotSeries):
+        def of_line(self, kind: str, line: Mapping[str, Any]) -> KnownSeries:
+            raise KeyError("a mistake")
+
+    labels = labels_of("a1", "alpha")
+    reader = AllocationReader(labels, Mistaken(base_labels(labels)))
+    output = reader.read(chunk(EQUITY + b"two\n" + EQUITY), 0)
+    plain = EQUITY.decode().strip()
+    assert [event.message for event in output.events] == [plain, "two", plain]
+    assert [event.id for event in output.events][1:] == ["a1/stdout/0/35", "a1/stdout/0/39"]
+    assert caplog.text.count("could not be read; said once") == 1
+
+
+async def test_a_listener_that_fails_costs_no_batch(node: Node, caplog: pytest.LogCaptureFixture) -> None:
+    """Who only follows what bots print cannot hold it up: it is stored, and the mistake logged once."""
+
+    class Failing(Told):
+        def events(self, bot: str, events: Sequence[Event]) -> None:
+            raise KeyError("a mistake")
+
+    told = Failing()
+    intake = Intake(node.events, told, node.output)
+    for number in range(3):
+        answer = await intake.accept(batch(chunk(EQUITY, offset=number * len(EQUITY))))
+        assert answer.status == 204
+    assert len(await node.stored()) == len(told.values) == 3
+    assert caplog.text.count("KeyError: 'a mistake'") == 1
 
 
 async def test_reports_that_were_not_taken_come_again(node: Node) -> None:

@@ -41,8 +41,9 @@ wait_option = click.option("--no-wait", is_flag=True, help="Do not wait until th
 def suspend(bot: str, reason: str, until: str, no_wait: bool, output: str, **given: Any) -> None:
     """Stop BOT and keep it stopped, whatever git says, until it is resumed (or until --until).
 
-    With --all, --account, --label, --program or --mode: every such bot, and those that come later. A bot
-    under several suspensions runs again once all have ended. In an emergency use `herdsman kill`.
+    With --all, --account, --label, --program or --mode: every such bot, and those that come later (--account
+    and --mode together: its bots of that mode). A bot under several suspensions runs again once all have
+    ended. In an emergency use `herdsman kill`.
     """
     scope, service = scope_of(bot, given)
     end = moment(until, time.time()) if until else None

@@ -11,7 +11,8 @@ from schemas.bot import BotSpec, Mode
 from schemas.errors import UsageError
 
 ALL = "all"
-KINDS = ("bot", "label", "account", "program", "mode")
+KINDS = ("bot", "label", "account", "live-account", "dry-account", "program", "mode")
+_OF_ACCOUNT = {f"{mode.value}-account": mode.value for mode in Mode}
 LONGEST = 300
 
 
@@ -24,7 +25,9 @@ def scopes_of(spec: BotSpec) -> frozenset[str]:
         f"mode={spec.mode.value}",
         *label_scopes(spec.labels),
     }
-    return frozenset(named | ({f"account={spec.account}"} if spec.account else set()))
+    if spec.account:
+        named |= {f"account={spec.account}", account_scope(spec.account, spec.mode.value)}
+    return frozenset(named)
 
 
 def label_scopes(labels: Mapping[str, str]) -> set[str]:
@@ -35,6 +38,11 @@ def label_scopes(labels: Mapping[str, str]) -> set[str]:
 def bot_scope(name: str) -> str:
     """Return the scope of one bot alone."""
     return f"bot={name}"
+
+
+def account_scope(account: str, mode: str) -> str:
+    """Return the scope of an account's bots of one mode."""
+    return f"{mode}-account={account}"
 
 
 def checked_scope(scope: str) -> str:
@@ -53,6 +61,8 @@ def scope_words(scope: str) -> str:
     kind, _, value = scope.partition("=")
     if scope == ALL:
         return "all bots"
+    if kind in _OF_ACCOUNT:
+        return f"{_OF_ACCOUNT[kind]} bots of account {value}"
     return f"{value} bots" if kind == "mode" else f"{kind} {value}"
 
 
@@ -61,4 +71,6 @@ def scope_options(scope: str) -> str:
     kind, _, value = scope.partition("=")
     if scope == ALL:
         return "--all"
+    if kind in _OF_ACCOUNT:
+        return f"--account {shlex.quote(value)} --mode {_OF_ACCOUNT[kind]}"
     return value if kind == "bot" else f"--{kind} {shlex.quote(value)}"

@@ -126,8 +126,7 @@ def sync_of(standing: Standing) -> Sync:
 def _judgement(standing: Standing, now: float, settings: Settings) -> Judgement:
     seen, suspended = standing.seen, standing.suspended
     if suspended:
-        limited = suspended[0].by == AUTHOR and not suspended[0].scope
-        reason = Reason.RISK_LIMIT if limited else Reason.SUSPENDED
+        reason = Reason.RISK_LIMIT if suspended[0].by == AUTHOR else Reason.SUSPENDED
         reason = Reason.KILL_SWITCH if suspended[0].kill else reason
         return judge_stopped(seen, reason, "; also ".join(suspension_text(one) for one in suspended))
     if standing.difference.kind is Kind.REMOVE and not standing.held and not standing.delay:

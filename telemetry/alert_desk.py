@@ -245,6 +245,7 @@ class AlertDesk:
         """Judge, keep, tell and act, until cancelled."""
         async with asyncio.TaskGroup() as group:
             self.acting.start(group)
+            self.limits.holds.start(group)
             await self._live()
 
     async def _live(self) -> None:
@@ -267,6 +268,8 @@ class AlertDesk:
                     refresh_at = time.monotonic() + REFRESH_EVERY
                 await self.refresh(everyone=everyone)
                 await self.limits.look()
+                if self.complete:
+                    self.limits.holds.look()
                 await self.flush()
                 await self._look_at_figures()
                 await self.limits.keep_due()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from schemas.alert_rules import AlertRule
 from schemas.errors import HerdsmanError
 from schemas.risk import NO_LIMITS, Action, RiskLimits
+from telemetry.account_holds import AccountHolds
 from telemetry.alerts.engine import Engine
 from telemetry.alerts.limits.book import RiskBook
 from telemetry.alerts.limits.breaches import OF_ACCOUNT, OF_BOT, limit_rules
@@ -47,6 +48,7 @@ class LimitsDesk:
         self._books: dict[str, RiskBook] = {}
         """What was kept of bots' limits in an earlier life."""
         self._keep_at = 0.0
+        self.holds = AccountHolds(self.guard, hands, clock, self._keep_soon)
         self.was_stopped: set[str] = set()
         """Bots that a limit stopped, and that were seen to be stopped."""
 
@@ -77,7 +79,8 @@ class LimitsDesk:
         self.guard.set_bot(bot, book)
         for name, state in before.items():
             if state.state is State.FIRING:
-                self.guard.latch(bot.bot, name)
+                undone = state.action in (Doing.WANTED, Doing.FAILED)
+                self.guard.latch(bot.bot, name, state.text if undone else "")
 
     def forget(self, bot: str) -> None:
         """Drop a bot that is gone."""
@@ -129,7 +132,10 @@ class LimitsDesk:
         if bot in self.was_stopped or self._clock() > since + _SEEN_WITHIN:
             self.was_stopped.discard(bot)
             self.guard.arm(bot, self._clock())
-            self._keep_at = 0.0
+            self._keep_soon()
+
+    def _keep_soon(self) -> None:
+        self._keep_at = 0.0
 
     async def keep_due(self) -> None:
         """Keep the books where it is time. Raises StoreUnavailable."""

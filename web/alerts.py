@@ -1,5 +1,6 @@
 """Alerts between telemetry, which judges, and the controller: who bots are, who acts, where it is kept."""
 
+import contextlib
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
@@ -20,7 +21,7 @@ from controller.database.alerts import (
 )
 from controller.database.audit import acted_since, add_audit
 from controller.records import AuditEntry, KillProgress, Suspension
-from controller.scopes import bot_scope
+from controller.scopes import account_scope, bot_scope, scope_options
 from controller.status import BotStatus, Health, Reason
 from schemas.alert_rules import AlertRule, read_rules
 from schemas.bot import BotSpec
@@ -74,6 +75,20 @@ class Watched(Protocol):
 
     async def kill(self, scope: str, by: str, reason: str, *, token: str = "") -> KillProgress:
         """Turn the kill switch of a scope on."""
+        ...
+
+    def suspensions(self) -> list[Suspension]:
+        """Return everything that keeps bots from running."""
+        ...
+
+    async def suspend_scope(
+        self, scope: str, by: str, reason: str, until: float | None = None, *, token: str = ""
+    ) -> None:
+        """Keep every bot of a scope from running, also those to come."""
+        ...
+
+    async def resume_scope(self, scope: str, by: str, reason: str = "", *, token: str = "") -> None:
+        """End the suspension of exactly this scope. Raises UsageError where there is none."""
         ...
 
 
@@ -168,6 +183,25 @@ class ControllersHands:
     async def kill(self, bot: str, by: str, reason: str) -> None:
         """Turn a bot's kill switch on."""
         await self._controller.kill(bot_scope(bot), by, reason)
+
+    def holds(self, account: str, mode: str) -> bool:
+        """Say whether all of an account's bots of a mode are suspended by one rule."""
+        scope = account_scope(account, mode)
+        return any(one.scope == scope and not one.kill for one in self._controller.suspensions())
+
+    async def hold(self, account: str, mode: str, by: str, reason: str) -> None:
+        """Suspend all of them, also those to come, until an operator resumes exactly these."""
+        scope = account_scope(account, mode)
+        await self._controller.suspend_scope(scope, by, f"{reason}; `herdsman resume {scope_options(scope)}`")
+
+    async def let_go(self, account: str, mode: str, by: str, reason: str) -> None:
+        """End that, where it is by the same word."""
+        scope = account_scope(account, mode)
+        if any(
+            one.scope == scope and one.by == by and not one.kill for one in self._controller.suspensions()
+        ):
+            with contextlib.suppress(UsageError):  # somebody did
+                await self._controller.resume_scope(scope, by, reason)
 
 
 class DatabaseAlerts:

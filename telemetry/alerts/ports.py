@@ -143,3 +143,15 @@ class Hands(Protocol):
     async def kill(self, bot: str, by: str, reason: str) -> None:
         """Turn a bot's kill switch on."""
         ...
+
+    def holds(self, account: str, mode: str) -> bool:
+        """Say whether no bot of an account and mode may start now, whether or not one is there."""
+        ...
+
+    async def hold(self, account: str, mode: str, by: str, reason: str) -> None:
+        """Have no bot of an account and mode start, also those to come, until an operator ends that."""
+        ...
+
+    async def let_go(self, account: str, mode: str, by: str, reason: str) -> None:
+        """End a hold that was put by the same word; nothing where there is none."""
+        ...

@@ -112,3 +112,53 @@ def test_a_bot_that_loses_too_much_is_suspended_once_and_its_neighbour_runs_on(
     audit = service.get("/api/v1/audit", limit=50)
     assert [one["who"] for one in audit if one["action"] == "suspend"] == ["risk limit"]
     assert json.dumps(service.bots()["losing"]).count("Suspended") == 0
+
+
+def test_whoever_comes_to_an_account_over_its_limit_waits(service: Service, fleet: Fleet) -> None:
+    """A bot that is pushed, or moved there, does not start, also after a restart, until somebody looked."""
+    worth = {name: service.home / name for name in ("first", "second", "new", "moved")}
+    for file in worth.values():
+        file.write_text("10000")
+    add_trader(fleet)
+    fleet.write("herdsman.yaml", "risk: {accounts: {main: {daily_loss: 500 USDT}}}\n")
+    for name in ("first", "second"):
+        fleet.write(f"bots/{name}.yaml", trader(name, worth[name], "{drawdown: 90%}"))
+    elsewhere = trader("moved", worth["moved"], "{drawdown: 90%}").replace("account: main", "account: other")
+    fleet.write("bots/moved.yaml", elsewhere)
+    fleet.commit("an account")
+    fleet.push()
+    for name in ("first", "second", "moved"):
+        service.wait_health(name, "Healthy")
+        wait_for(lambda name=name: service.get(f"/api/v1/bots/{name}/trading")["figures"], "its equity")
+
+    worth["first"].write_text("9400")
+    for name in ("first", "second"):
+        service.wait_health(name, "Suspended")
+    wait_for(lambda: "dry-account" in scopes(service), "the hold")
+    fleet.write("bots/new.yaml", trader("new", worth["new"], "{drawdown: 90%}"))
+    fleet.write("bots/moved.yaml", elsewhere.replace("account: other", "account: main"))
+    fleet.commit("one more, and one that moves there")
+    fleet.push()
+    service.wait_health("new", "Suspended")
+    service.wait_health("moved", "Suspended")
+    assert service.stop() == 0
+    service.start()
+    for name in ("new", "moved"):
+        held = service.wait_health(name, "Suspended")
+        assert held["reason"] == "RiskLimit"
+        assert (
+            "daily loss of 600.00 USDT is over the limit of 500 USDT of the account main" in held["message"]
+        )
+        assert "`herdsman resume --account main --mode dry`" in held["message"]
+    assert service.get("/api/v1/bots/new/runs") == []
+
+    service.run("resume", "second", "--reason", "looked at it")
+    for name in ("second", "new", "moved"):
+        service.wait_health(name, "Healthy")
+    assert service.bots()["first"]["reason"] == "RiskLimit"
+    assert scopes(service) == ["bot"]
+
+
+def scopes(service: Service) -> list[str]:
+    """Return about what the suspensions in force are."""
+    return [one["scope"].partition("=")[0] for one in service.get("/api/v1/suspensions")]

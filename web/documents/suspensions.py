@@ -7,7 +7,8 @@ class ScopeRequest(Struct):
     """The body of `POST /api/v1/suspensions`, `/suspensions/resume`, `/kill` and `/release`.
 
     `scope` says which bots: `all`, `bot=NAME`, `label=KEY`, `label=KEY=VALUE`, `account=NAME`,
-    `program=NAME`, `mode=live` or `mode=dry`.
+    `live-account=NAME` and `dry-account=NAME` (its bots of that mode), `program=NAME`, `mode=live` or
+    `mode=dry`.
     """
 
     scope: str

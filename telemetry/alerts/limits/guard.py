@@ -24,6 +24,8 @@ Tell = Callable[[str, str, Found, float], None]
 _Account = tuple[str, str]
 """An account's name and the mode of its bots."""
 _NONE: _Account = ("", "")
+_STOPS = frozenset({Action.SUSPEND, Action.STOP, Action.KILL})
+"""What a limit does that holds its account's other bots as well."""
 _WELL = Found(False, "within the limit")
 ANEW = Found(False, "the limit is another: it is looked at anew")
 ARMED = Found(False, "an operator resumed the bot: it counts anew")
@@ -108,12 +110,36 @@ class Guard:
         """Have accounts kept later that could not be kept now."""
         self._unkept |= {(one.account, one.mode) for one in accounts}
 
-    def latch(self, bot: str, rule: str) -> None:
-        """Take over from an earlier life that a limit is broken."""
+    def latch(self, bot: str, rule: str, undone: str = "") -> None:
+        """Take over from an earlier life that a limit is broken; `undone`: why, where it did nothing yet."""
         known = self.bots.get(bot)
-        if known is not None and rule.startswith((OF_BOT, OF_ACCOUNT)):
-            known.latched.add(rule)
-            self._well.discard(self._account_of.get(bot, _NONE))
+        if known is None or not rule.startswith((OF_BOT, OF_ACCOUNT)):
+            return
+        known.latched.add(rule)
+        key = self._account_of.get(bot, _NONE)
+        self._well.discard(key)
+        if undone and key is not _NONE and rule.startswith(OF_ACCOUNT):
+            self._hold(self._together.setdefault(key, Together(*key)), undone)
+
+    def holds(self) -> list[Together]:
+        """Return the accounts whose bots may not start, or are about to again."""
+        return [one for one in self._together.values() if one.held or one.held_at is not None]
+
+    def held(self, account: Together, at: float | None) -> None:
+        """Take that no bot of an account may start since `at`, or, None, that they may again."""
+        account.held_at = at
+        self._unkept.add((account.account, account.mode))
+
+    def lifted(self, account: Together, now: float) -> None:
+        """Take that an operator ended the hold of an account: it counts anew."""
+        account.arm(now)
+        self.held(account, None)
+
+    def _hold(self, together: Together, why: str) -> None:
+        together.broken = True
+        if not together.held and self.accounts.get(together.account, NO_LIMITS).action in _STOPS:
+            together.held = why
+            self._unkept.add((together.account, together.mode))
 
     def release(self, bot: str, rule: str, now: float) -> None:
         """Have a limit that is broken break anew at the next line: what it does is another now."""
@@ -180,10 +206,11 @@ class Guard:
         if not found and key in self._well:
             return
         self._well.discard(key)
-        for one in members:
-            self._judge(one, OF_ACCOUNT, limits, found, now)
+        broke = [self._judge(one, OF_ACCOUNT, limits, found, now) for one in members]
         if not found:
             self._well.add(key)
+        elif any(broke):
+            self._hold(together, found[0].text)
 
     def arm(self, bot: str, now: float) -> None:
         """Count anew: an operator resumed the bot."""
@@ -245,9 +272,10 @@ class Guard:
 
     def _judge(
         self, known: _Guarded, whose: str, limits: RiskLimits, found: Sequence[Breach], now: float
-    ) -> None:
-        """Tell of each limit whether it is broken; what stops a bot stays broken."""
+    ) -> bool:
+        """Tell of each limit whether it is broken, and say whether one broke; what stops a bot stays so."""
         broken: dict[str, Breach] = {}
+        before = len(known.latched)
         for breach in found:
             broken.setdefault(rule_name(whose, breach.kind), breach)
         mine = {rule for rule in known.latched if rule.startswith(whose)}
@@ -262,6 +290,7 @@ class Guard:
                 known.profile.bot, rule, Found(True, breach.text, breach.value, ((now, breach.value),)), now
             )
         known.absurd = {rule for rule in known.absurd if rule in broken or not rule.startswith(whose)}
+        return len(known.latched) > before
 
     def _is_doubted(self, known: _Guarded, rule: str, breach: Breach) -> bool:
         """Say whether a breach is so absurd that the next line has to say so as well."""

@@ -128,6 +128,10 @@ class Together(Struct):
     """When an operator resumed a bot of it: orders of before count no more."""
     broken: bool = False
     """Whether a limit was found broken since then."""
+    held: str = ""
+    """Why no bot of it may start, "" where they may: a limit that stops its bots is broken."""
+    held_at: float | None = None
+    """When that was put in force, None where it is not."""
 
     def take(self, bot: str, numbers: Sequence[Numbers], now: float) -> None:
         """Take what one bot comes to."""
@@ -153,7 +157,7 @@ class Together(Struct):
 
     def arm(self, now: float) -> None:
         """Count anew from here on."""
-        self.armed_at, self.broken = now, False
+        self.armed_at, self.broken, self.held = now, False, ""
         for pool in self.pools.values():
             pool.arm(now)
 

@@ -19,8 +19,8 @@ BOT = "sma-btc"
         (("suspend", "--reason", "x"), "say which bots: one by its name, or --all"),
         (("suspend", BOT, "--all", "--reason", "x"), "name one of all, bot=sma-btc"),
         (
-            ("suspend", "--account", "a", "--mode", "live", "--reason", "x"),
-            "name one of account=a, mode=live",
+            ("suspend", "--account", "a", "--mode", "live", "--label", "b", "--reason", "x"),
+            "name one of label=b, live-account=a",
         ),
         (("suspend", "--all", "--reason", "x", "--until", "later"), '--until "later": write 30m'),
         (("suspend", "--all"), "--reason"),
@@ -46,6 +46,7 @@ async def test_a_wrong_use_is_told_and_asks_for_nothing(
         (("--label", "team=core"), "label=team=core"),
         (("--program", "sma"), "program=sma"),
         (("--mode", "live"), "mode=live"),
+        (("--account", "binance-1", "--mode", "live"), "live-account=binance-1"),
     ],
 )
 async def test_many_bots_are_suspended_and_resumed_by_one_rule(

@@ -38,7 +38,7 @@ def test_a_bot_is_in_the_scopes_of_all_that_names_it():
     """All, itself, its program, mode, account, and each label by its key and by its value."""
     assert scopes_of(MAKER) == {
         *("all", "bot=a", "mode=dry", f"program={MAKER.program.name}", "account=binance-1"),
-        *("label=team", "label=team=core"),
+        *("label=team", "label=team=core", "dry-account=binance-1"),
     }
 
 
@@ -51,12 +51,22 @@ def test_what_names_no_bots_is_refused(scope):
 
 def test_a_scope_is_told_in_words_and_in_options():
     """The same scope for people and for the command line."""
-    scopes = ["all", "account=binance 1", "label=team=core", "mode=live", "bot=a"]
+    scopes = ["all", "account=binance 1", "label=team=core", "mode=live", "bot=a", "live-account=x y"]
     assert [scope_words(scope) for scope in scopes] == [
-        *("all bots", "account binance 1", "label team=core", "live bots", "bot a")
+        "all bots",
+        "account binance 1",
+        "label team=core",
+        "live bots",
+        "bot a",
+        "live bots of account x y",
     ]
     assert [scope_options(scope) for scope in scopes] == [
-        *("--all", "--account 'binance 1'", "--label team=core", "--mode live", "a")
+        "--all",
+        "--account 'binance 1'",
+        "--label team=core",
+        "--mode live",
+        "a",
+        "--account 'x y' --mode live",
     ]
 
 

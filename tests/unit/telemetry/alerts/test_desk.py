@@ -74,6 +74,8 @@ class FakeHands:
         self.pause.set()
         self.trouble: Exception | None = None
         self.acted: set[tuple[str, str]] = set()
+        self.held: set[tuple[str, str]] = set()
+        """The accounts, and modes, of which no bot may start."""
 
     def stops(self, bot: str) -> tuple[Stop, ...]:
         return (self.stopped[bot],) if bot in self.stopped else ()
@@ -94,17 +96,35 @@ class FakeHands:
         self.asked.append(("kill", bot, by, reason))
         self.stopped[bot] = Stop(by, kill=True)
 
+    def holds(self, account: str, mode: str) -> bool:
+        return (account, mode) in self.held
+
+    async def hold(self, account: str, mode: str, by: str, reason: str) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.asked.append(("hold", account, mode, by, reason))
+        self.held.add((account, mode))
+
+    async def let_go(self, account: str, mode: str, by: str, reason: str) -> None:
+        self.asked.append(("let go", account, mode, by, reason))
+        self.held.discard((account, mode))
+
 
 class Service:
     """One life of a desk over a book, with one bot and its rules."""
 
     def __init__(
-        self, book: Book, hands: FakeHands, *rules: AlertRule, fleet: Sequence[AlertRule] = ()
+        self,
+        book: Book,
+        hands: FakeHands,
+        *rules: AlertRule,
+        fleet: Sequence[AlertRule] = (),
+        risks: Risks | None = None,
     ) -> None:
         self.now = NOW
         self.told: list[Kept] = []
         self.setups = {"sma": Setup(PROFILE, rules)}
-        self.desk = AlertDesk(book, hands, Risks(), clock=lambda: self.now, built_in=())
+        self.desk = AlertDesk(book, hands, risks or Risks(), clock=lambda: self.now, built_in=())
         self.desk.setup, self.desk.fleet, self.desk.bots = (
             self.setups.get,
             lambda: fleet,

@@ -1,0 +1,209 @@
+"""An account whose limit is broken holds also the bots that come to it later, until somebody has looked."""
+
+import asyncio
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from schemas.errors import StoreUnavailable
+from schemas.risk import RiskLimits, read_risk
+from telemetry.alerts.ports import Kept, Setup
+from telemetry.alerts.states import Doing, State
+from telemetry.records import Event
+from telemetry.trading.state import BotTrading
+from telemetry.trading.views import Profile
+from tests.unit.telemetry.alerts.desk import PROFILE
+from tests.unit.telemetry.alerts.test_desk import Book, FakeHands, Risks, Service, living
+
+KEY = ("main", "live")
+OFFSETS = itertools.count(1)
+
+
+class House(Service):
+    """One life of a desk over two live bots of an account under a limit."""
+
+    def __init__(
+        self, book: Book, hands: FakeHands, risks: Risks, action: str = "suspend", loss: int = 500
+    ) -> None:
+        super().__init__(book, hands, risks=risks)
+        self.hands = hands
+        self.limits: Mapping[str, RiskLimits] = {"main": read_risk({"daily_loss": loss, "action": action})}
+        self.traded: dict[str, BotTrading] = {}
+        self.setups.clear()
+        for bot in ("a", "b"):
+            self.come(bot)
+        self.desk.limits.accounts = lambda: self.limits
+        self.desk.limits.trading = lambda bot: (
+            self.traded.setdefault(bot, BotTrading(bot)),
+            Profile("trend", "main"),
+        )
+
+    def come(self, bot: str) -> None:
+        """Have a bot belong to the account, or look again at who it is."""
+        self.setups[bot] = Setup(replace(PROFILE, bot=bot, account="main", mode="live"))
+        self.desk.attend(bot)
+
+    def equity(self, bot: str, value: float) -> None:
+        """Have a bot print its equity."""
+        data = {"equity": value, "currency": "USDT"}
+        place = f"{bot}/stdout/0/{next(OFFSETS)}"
+        event = Event(place, bot, self.now, "equity", "info", "", mode="live", data=data)
+        self.traded.setdefault(bot, BotTrading(bot)).take([event])
+        self.desk.events(bot, [event])
+        self.now += 1
+
+    async def until(self, met: object) -> None:
+        """Wait until something is so, while the clock goes on."""
+        assert callable(met)
+        async with asyncio.timeout(90):
+            while not met():
+                await asyncio.sleep(0.005)
+                self.now += 0.01
+
+    async def looked(self) -> None:
+        """Wait until what was printed was looked at."""
+        guard = self.desk.limits.guard
+        await self.until(lambda: not guard.touched and not guard.waiting)
+
+    async def lose(self) -> None:
+        """Have both print their equity, and one lose too much."""
+        for bot in ("a", "b"):
+            self.equity(bot, 10_000)
+            await self.looked()
+        self.equity("a", 9_400)
+
+    def limit(self, bot: str) -> Kept:
+        """Return how the account's limit stands for a bot."""
+        found = self.desk.find(bot, "account-daily-loss")
+        assert found is not None
+        return found
+
+    async def stopped(self) -> None:
+        """Wait until both are stopped and the account is held."""
+        await self.until(lambda: all(self.limit(bot).state.action is Doing.DONE for bot in ("a", "b")))
+        await self.until(lambda: KEY in self.hands.held)
+
+    async def kept(self) -> None:
+        """Wait until the hold is kept."""
+        await self.until(lambda: any(one.held_at is not None for one in self.desk.limits.guard.holds()))
+        await self.desk.limits.keep()
+
+
+def of_accounts(hands: FakeHands) -> list[tuple[str, ...]]:
+    """Return what was asked about accounts."""
+    return [one[:3] for one in hands.asked if one[0] in ("hold", "let go")]
+
+
+@pytest.mark.parametrize("action", ["suspend", "kill"])
+async def test_an_account_over_its_limit_is_held_with_the_numbers_as_the_reason(action: str) -> None:
+    """Once, by the risk limit's word; each of its bots is stopped by itself besides."""
+    hands = FakeHands()
+    async with living(House(Book(), hands, Risks(), action)) as house:
+        assert isinstance(house, House)
+        await house.lose()
+        await house.stopped()
+        house.equity("a", 9_300)
+        await house.looked()
+    (hold,) = [one for one in hands.asked if one[0] == "hold"]
+    assert hold[1:4] == ("main", "live", "risk limit")
+    assert hold[4].startswith(
+        "daily loss of 600.00 USDT is over the limit of 500 of the account main; no bot"
+    )
+    assert sorted(one[:2] for one in hands.asked if one[0] == action) == [(action, "a"), (action, "b")]
+
+
+async def test_a_limit_that_only_tells_holds_nobody() -> None:
+    """With `action: notify` bots come and go as ever."""
+    hands = FakeHands()
+    async with living(House(Book(), hands, Risks(), "notify")) as house:
+        assert isinstance(house, House)
+        await house.lose()
+        await house.until(lambda: house.limit("a").state.state is State.FIRING)
+        await house.looked()
+        assert house.desk.limits.guard.holds() == []
+    assert hands.asked == []
+
+
+async def test_the_first_bot_that_is_resumed_ends_the_hold() -> None:
+    """The account counts anew from then on, and whoever came meanwhile may start."""
+    hands = FakeHands()
+    async with living(House(Book(), hands, Risks())) as house:
+        assert isinstance(house, House)
+        await house.lose()
+        await house.stopped()
+        house.come("b")
+        await house.until(lambda: "b" in house.desk.limits.was_stopped)
+        del hands.stopped["b"]
+        house.come("b")
+        await house.until(lambda: KEY not in hands.held)
+        await house.until(lambda: house.desk.limits.guard.holds() == [])
+        house.equity("b", 9_900)
+        await house.looked()
+        assert house.limit("a").state.state is State.FIRING
+    assert of_accounts(hands) == [("hold", *KEY), ("let go", *KEY)]
+
+
+async def test_an_operator_may_end_the_hold_itself() -> None:
+    """Then the account counts anew: what was lost before holds nobody a second time, also after a restart."""
+    hands, book, risks = FakeHands(), Book(), Risks()
+    async with living(House(book, hands, risks)) as house:
+        assert isinstance(house, House)
+        await house.lose()
+        await house.stopped()
+        await house.kept()
+        house.come("new")
+        house.equity("new", 100)
+        await house.looked()
+        hands.held.clear()
+        house.now += 40
+        await house.until(lambda: house.desk.limits.guard.holds() == [])
+        house.equity("new", 90)
+        await house.looked()
+        await house.desk.limits.keep()
+        traded = house.traded
+    async with living(House(book, hands, risks)) as again:
+        assert isinstance(again, House)
+        again.traded, again.now = traded, house.now
+        again.equity("new", 80)
+        await again.looked()
+        assert again.desk.limits.guard.holds() == []
+    assert of_accounts(hands) == [("hold", *KEY)]
+
+
+async def test_a_hold_outlives_a_restart_and_the_bots_that_broke_the_limit() -> None:
+    """Their manifests may be gone: the account stays held until somebody ends that."""
+    hands, book, risks = FakeHands(), Book(), Risks()
+    async with living(House(book, hands, risks)) as house:
+        assert isinstance(house, House)
+        await house.lose()
+        await house.stopped()
+        await house.kept()
+    again = House(book, hands, risks)
+    again.now = house.now + 3_600
+    del again.setups["a"], again.setups["b"]
+    again.come("new")
+    async with living(again):
+        again.equity("new", 100)
+        await again.looked()
+        assert [one.held_at is not None for one in again.desk.limits.guard.holds()] == [True]
+    assert of_accounts(hands) == [("hold", *KEY)]
+
+
+async def test_a_hold_that_cannot_be_put_is_put_as_soon_as_it_can_be() -> None:
+    """While no controller leads, and by the next life where herdsman was killed meanwhile."""
+    hands, book, risks = FakeHands(), Book(), Risks()
+    hands.trouble = StoreUnavailable("no controller leads")
+    async with living(House(book, hands, risks)) as house:
+        assert isinstance(house, House)
+        await house.lose()
+        rows, rule = book.rows, ("a", "account-daily-loss")
+        await house.until(lambda: rule in rows and rows[rule].state.action is Doing.FAILED)
+        assert hands.held == set()
+    risks.accounts.clear()  # it was killed before that was kept
+    hands.trouble = None
+    async with living(House(book, hands, risks)) as again:
+        assert isinstance(again, House)
+        await again.stopped()
+    assert of_accounts(hands) == [("hold", *KEY)]

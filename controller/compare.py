@@ -97,6 +97,11 @@ class Difference:
 _ACTING = frozenset({Kind.CREATE, Kind.UPDATE, Kind.REMOVE, Kind.STOP, Kind.DRIFTED})
 
 
+def differs(spec: BotSpec, before: BotSpec | None) -> bool:
+    """Say whether a bot's specification is another one; most are the very same object from build to build."""
+    return spec is not before and spec != before
+
+
 def compare(desired: DesiredState, known: Known) -> list[Difference]:
     """Return the differences of a whole fleet, sorted by bot; bots as they should be are left out."""
     names = desired.bots.keys() | known.inventory.keys() | known.observed.keys()

@@ -18,6 +18,10 @@ _ENDED = {
 }
 _numbers = itertools.count(1)
 NO_WISHES = Wishes()
+CALM = frozenset({"poll", "timer", "watch", "webhook"})
+"""Triggers that look only for what is new; every other one compares the whole fleet."""
+AT_HAND = frozenset({"rollback", "guard"})
+"""Triggers of passes that need nothing of the source, and so wait for no look at it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,59 +3,42 @@
 import asyncio
 import logging
 import random
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-
-from sqlalchemy import Connection
 
 from controller.apply import Applier
 from controller.backoff import spread
 from controller.clock import Clock
-from controller.compare import Difference, compare, moved_manifests
+from controller.compare import Difference, compare, differs, moved_manifests
 from controller.consent import NO_CONSENT, Consent
 from controller.database import Database
 from controller.database.audit import add_audit
-from controller.database.deployments import note_deployment
-from controller.database.inventory import save_entries
-from controller.database.revisions import credit_revision, end_revision, save_revision, trim_changes
-from controller.database.rollbacks import save_trials
-from controller.database.rollouts import save_rollout
 from controller.fleet import Fleet
 from controller.follow import Followed
-from controller.passes import NO_WISHES, Pass, PassReport
-from controller.plan import ActionKind, Plan, in_place_of, make_plan
+from controller.pass_records import PassRecords
+from controller.passes import AT_HAND, CALM, NO_WISHES, Pass, PassReport
+from controller.plan import Plan, in_place_of, make_plan
 from controller.ports import DesiredStates, RevisionSource
 from controller.preview import Preview, make_preview
-from controller.pruning import REMOVAL, prune_key
+from controller.prune_decisions import PruneDecisions
 from controller.records import (
     RECOVER,
     AuditEntry,
-    Change,
-    ChangeState,
     InventoryEntry,
     RevisionRecord,
-    RevisionState,
     Wishes,
 )
 from controller.rollback.holding import kept_back, pinned_texts
 from controller.rollback.overlay import Overlays, overlaid
-from controller.rollback.records import Trial
-from controller.rollback.trial import begun_trial
 from controller.settings import Settings
 from controller.telling import Telling
 from controller.ushering import Usher
 from controller.watch import Watch
 from gitops.desired import DesiredState
-from gitops.revision import Revision
 from gitops.sources import NothingPushed
 from schemas.errors import HerdsmanError, SchedulerUnavailable, SourceUnavailable
 
 _LOG = logging.getLogger(__name__)
-_CALM = frozenset({"poll", "timer", "watch", "webhook"})
-"""Triggers that look only for what is new; every other one compares the whole fleet."""
-_AT_HAND = frozenset({"rollback", "guard"})
-"""Triggers of passes that need nothing of the source, and so wait for no look at it."""
 _LOOKING = frozenset({"start", "operator", "push"})
 """Triggers of passes that are to know of what is new right now."""
 
@@ -93,11 +76,9 @@ class Reconciler:
         self._queued: Pass | None = None
         self._stale = False
         self._news = asyncio.Event()
-        self._prune_allowed: dict[str, frozenset[str]] = {}
+        self._prunes = PruneDecisions()
         self._held_codes: frozenset[str] = frozenset()
-        self._undecided: frozenset[str] = frozenset()
-        """Bots whose removal was held: it stays so until somebody decides, whatever is pushed on top."""
-        self._earlier: dict[str, RevisionRecord] = {}
+        self._records = PassRecords(fleet, scheduler, database, followed, usher, clock, settings)
         self._started = False
         self.synced_at: float | None = None
         """Unix time of the last successful look at the source, None before the first."""
@@ -122,11 +103,11 @@ class Reconciler:
         self, trigger: str, by: str, *, consent: Consent = NO_CONSENT, wishes: Wishes = NO_WISHES
     ) -> Pass:
         """Ask for a pass; while one is waiting to begin, that one serves every asker."""
-        at_hand = trigger in _AT_HAND
+        at_hand = trigger in AT_HAND
         if self._queued is None:
             self._queued = Pass(trigger, by, asked_at=self._clock.monotonic())
             self._queued.at_hand = at_hand
-        elif trigger not in _CALM and not (at_hand and self._queued.trigger not in _CALM):
+        elif trigger not in CALM and not (at_hand and self._queued.trigger not in CALM):
             self._queued.trigger, self._queued.by = trigger, by or self._queued.by
         self._queued.at_hand = self._queued.at_hand and at_hand
         self._queued.consent = self._queued.consent.joined(consent.taken(self._held_codes))
@@ -136,10 +117,8 @@ class Reconciler:
 
     async def run(self, earlier: dict[str, RevisionRecord]) -> None:
         """Carry out passes for ever; `earlier` are the records that an earlier life left, by source."""
-        self._earlier = earlier
-        held = {source for source, record in earlier.items() if REMOVAL in record.held}
-        inventory = self._fleet.inventory.values()
-        self._undecided = frozenset(entry.bot for entry in inventory if entry.source in held)
+        self._records.earlier = earlier
+        self._prunes.take_up(earlier, self._fleet.inventory)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._poll())
             group.create_task(self._watch_source())
@@ -264,7 +243,7 @@ class Reconciler:
         before = fleet.desired
         news = before is None or desired is not before
         held = fleet.overlays is not fleet.asked_overlays
-        if not news and not held and asked.trigger in _CALM and not self._resync_due():
+        if not news and not held and asked.trigger in CALM and not self._resync_due():
             asked.begin(Plan(desired.revision, errors=desired.errors, total=len(desired.bots)), ())
             return
         try:
@@ -283,7 +262,7 @@ class Reconciler:
 
         None where neither is known any more, or cannot be read whole from what is kept of the source here.
         """
-        earlier = self._earlier.get("")
+        earlier = self._records.earlier.get("")
         if self._fleet.desired is not None or earlier is None:
             return self._fleet.desired
         try:
@@ -334,9 +313,13 @@ class Reconciler:
         inventory: Mapping[str, InventoryEntry],
         consent: Consent,
     ) -> Plan:
-        allowed, undecided = self._prune_allowed, self._undecided
         plan = make_plan(
-            desired, differences, inventory, consent=consent, allowed=allowed, undecided=undecided
+            desired,
+            differences,
+            inventory,
+            consent=consent,
+            allowed=self._prunes.allowed,
+            undecided=self._prunes.undecided,
         )
         plan = replace(plan, pinned=pinned_texts(self._fleet.asked_overlays, desired))
         plan = in_place_of(plan, self._fleet.adoptions)
@@ -362,13 +345,12 @@ class Reconciler:
         plan = self._plan(wanted, differences, fleet.inventory, asked.consent)
         plan = replace(plan, kept=kept_back(desired, wanted, fleet.overlays))
         if not fleet.recovery:
-            self._prune_allowed = self._leaves(wanted, plan)
-            self._undecided = self._still_undecided(wanted, plan)
+            self._prunes.learn(wanted, plan, fleet.inventory)
             plan = self._usher.take(desired, wanted, plan, asked)
         released = fleet.take_plan(plan)
         adopted = [] if fleet.recovery else fleet.adopted(differences, self._scheduler)
         try:
-            record = await self._write(asked, plan, [*moved.values(), *adopted], adopted, before)
+            record = await self._records.write(asked, plan, [*moved.values(), *adopted], adopted, before)
         except BaseException:
             # Nothing was begun, so the next pass begins anew.
             fleet.desired, fleet.overlays = before, held_before
@@ -391,24 +373,6 @@ class Reconciler:
             whole | {name for name, pin in overlays.pins.items() if not pin.whole} | overlays.refusals.keys()
         )
 
-    def _leaves(self, desired: DesiredState, plan: Plan) -> dict[str, frozenset[str]]:
-        """Return the bots of which was decided that they may go, by `prune_key`, those of before included."""
-        leaves: defaultdict[str, frozenset[str]] = defaultdict(frozenset)
-        for action in plan.actions:
-            if action.kind is ActionKind.REMOVE and not action.held:
-                leaves[prune_key(desired, action.source)] |= {action.bot}
-        for source in {*desired.parts, *(entry.source for entry in self._fleet.inventory.values()), ""}:
-            key = prune_key(desired, source)
-            leaves[key] |= self._prune_allowed.get(key, frozenset())
-        return dict(leaves)
-
-    def _still_undecided(self, desired: DesiredState, plan: Plan) -> frozenset[str]:
-        """Return the bots whose removal was held, now or before, and that nobody has decided about since."""
-        removals = [action for action in plan.actions if action.kind is ActionKind.REMOVE]
-        waiting = self._undecided | {action.bot for action in removals if action.held}
-        let_go = {action.bot for action in removals if not action.held}
-        return (waiting & self._fleet.inventory.keys()) - desired.bots.keys() - let_go
-
     def _touch(
         self,
         plan: Plan,
@@ -426,144 +390,6 @@ class Reconciler:
         touch(one.bot for one in differences)
         touch(others)
         if desired is not before:
-            touch(name for name, spec in desired.bots.items() if _differs(spec, before.bots.get(name)))
+            touch(name for name, spec in desired.bots.items() if differs(spec, before.bots.get(name)))
             touch(before.bots.keys() - desired.bots.keys())
         self._telling.touch_changes()
-
-    async def _write(
-        self,
-        asked: Pass,
-        plan: Plan,
-        entries: list[InventoryEntry],
-        adopted: Sequence[InventoryEntry],
-        before: DesiredState | None,
-    ) -> RevisionRecord | None:
-        """Write the revision and every intent before anything is done; return a new revision's record."""
-        new = before is None or before.revision.key != plan.revision.key
-        earlier = self._earlier.get(plan.revision.origin)
-        record = self._record(asked, plan, before, earlier) if new else None
-        replaced = self._replaced(plan.revision, earlier) if new else None
-        intents = self._intents(plan)
-        trials = self._begun_trials(intents)
-        now = self._clock.time()
-        ran = [(entry, self._fleet.revision_of(entry.bot)) for entry in adopted]
-        credit = not new and self._brings(asked)
-        rollouts = self._usher.unsaved()
-        audit = _audit(asked, plan, self._clock.time())
-
-        def write(connection: Connection) -> None:
-            save_entries(connection, [*entries, *intents])
-            save_trials(connection, trials)
-            for entry, revision in ran:
-                note_deployment(connection, entry, revision, now, self._settings.deployments_kept)
-            if replaced is not None:
-                end_revision(connection, replaced, now)
-            if record is not None:
-                save_revision(connection, record)
-                trim_changes(connection, self._settings.revisions_kept)
-            for one in rollouts:
-                save_rollout(connection, one)
-            if credit:
-                credit_revision(connection, plan.revision.key, asked.trigger, asked.by)
-            if audit is not None:
-                add_audit(connection, audit)
-
-        if entries or intents or record or credit or audit or rollouts:
-            await self._database.run(write)
-        self._earlier.pop(plan.revision.origin, None)
-        self._usher.saved(rollouts)
-        if credit:
-            self._followed.credit(asked.trigger, asked.by)
-        self._fleet.inventory.update({entry.bot: entry for entry in (*entries, *intents)})
-        self._fleet.trials.update({trial.bot: trial for trial in trials})
-        self._fleet.revisions.add(plan.revision.id)
-        return record
-
-    def _brings(self, asked: Pass) -> bool:
-        """Say whether this pass names who brought a revision that a poll had seen before."""
-        record = self._followed.record
-        return asked.trigger == "push" and bool(asked.by) and record is not None and not record.by
-
-    def _replaced(self, revision: Revision, earlier: RevisionRecord | None) -> RevisionRecord | None:
-        """Return the record of the revision, of an earlier life too, that a new one takes the place of."""
-        known = self._followed.record_of(revision.origin) or earlier
-        return known if known is not None and known.revision.id != revision.id else None
-
-    def _record(
-        self, asked: Pass, plan: Plan, before: DesiredState | None, earlier: RevisionRecord | None
-    ) -> RevisionRecord:
-        """Return the record of a revision: a new one, or an earlier life's taken up again."""
-        origin = plan.revision.origin
-        desired, held = self._fleet.desired, plan.held_for(origin)
-        errors = desired.errors_of(origin) if desired is not None else plan.errors
-        if earlier is not None and earlier.revision.id == plan.revision.id:
-            return replace(earlier, held=held, errors=errors)
-        return RevisionRecord(
-            revision=plan.revision,
-            state=RevisionState.PENDING if held else RevisionState.RUNNING,
-            received_at=self._clock.time(),
-            trigger=asked.trigger,
-            by=asked.by,
-            held=held,
-            errors=errors,
-            changes=self._kept_changes(plan, before),
-        )
-
-    def _kept_changes(self, plan: Plan, before: DesiredState | None) -> tuple[Change, ...]:
-        """Return what a revision asks of bots that stay at another one."""
-        desired = self._fleet.desired
-        if desired is None or plan.pinned.get(plan.revision.origin):
-            return ()
-        return tuple(
-            Change(name, "update", "stays as it is", ChangeState.UNCHANGED, text)
-            for name, text in plan.kept.items()
-            if (spec := desired.bots.get(name)) is not None
-            and spec.source == plan.revision.origin
-            and (before is None or _differs(spec, before.bots.get(name)))
-        )
-
-    def _intents(self, plan: Plan) -> list[InventoryEntry]:
-        """Return the entries of all bots about to be applied, marked with what is about to be."""
-        intents = []
-        for action in plan.actions:
-            if action.held or action.waits or action.kind not in (ActionKind.CREATE, ActionKind.UPDATE):
-                continue
-            spec = self._fleet.difference(action.bot).spec
-            entry = self._fleet.inventory.get(action.bot)
-            if spec is not None and (entry is None or entry.intent != spec.digest):
-                fresh = InventoryEntry(
-                    action.bot,
-                    spec.path,
-                    self._fleet.revision_of(action.bot).id,
-                    None,
-                    "",
-                    self._scheduler,
-                    source=spec.source,
-                )
-                intents.append(replace(entry or fresh, intent=spec.digest))
-        return intents
-
-    def _begun_trials(self, intents: Sequence[InventoryEntry]) -> list[Trial]:
-        """Return the updates among these that are to be watched."""
-        now = self._clock.time()
-        found = (begun_trial(self._fleet, entry.bot, now, self._settings) for entry in intents)
-        return [trial for trial in found if trial is not None]
-
-
-def _differs(spec: object, before: object) -> bool:
-    return spec is not before and spec != before
-
-
-def _audit(asked: Pass, plan: Plan, now: float) -> AuditEntry | None:
-    """Return the audit entry of a pass that somebody asked for by name, None for any other."""
-    if not asked.by or asked.trigger in _CALM | _AT_HAND:
-        return None
-    wishes = asked.wishes
-    details = {
-        "trigger": asked.trigger,
-        "confirm_prune": asked.consent.words(),
-        "no_waves": wishes.no_waves,
-        "continue": wishes.go_on,
-        "override_window": wishes.override_window is not None,
-    }
-    return AuditEntry(now, asked.by, "sync", plan.revision.id, wishes.override_window or "", details=details)

@@ -19,7 +19,7 @@ FILE = "die-at"
 _METHODS = (
     "controller.reconcile:Reconciler._fetch",
     "controller.reconcile:Reconciler._reconcile",
-    "controller.reconcile:Reconciler._write",
+    "controller.pass_records:PassRecords.write",
     "controller.apply:Applier._intend",
     "controller.apply:Applier._record",
     "controller.apply:Applier._save",

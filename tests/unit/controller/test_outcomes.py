@@ -151,7 +151,7 @@ async def test_record_survives_a_first_write_that_fails(world):
         true_run, failed = controller._database.run, []
 
         async def broken(function):
-            if function.__qualname__.startswith("Reconciler._write") and not failed:
+            if function.__qualname__.startswith("PassRecords.write") and not failed:
                 failed.append(function)
                 raise OSError("no space left on device")
             return await true_run(function)

@@ -28,6 +28,7 @@ CORE = [
     "plan",
     "process",
     "progress",
+    "prune_decisions",
     "pruning",
     "records",
     "recovery",

@@ -11,7 +11,7 @@ from schemas.quantities import parse_duration
 
 VERDICTS = (
     *("healthy", "not_trading", "hung", "stream_lost", "unheard", "crashed", "finished", "suspended"),
-    *("market_closed", "waiting", "starting", "left_open"),
+    *("market_closed", "waiting", "starting", "left_open", "unguarded"),
 )
 """What alert rules may ask for; `docs/liveness.md` describes each."""
 SIGNS = ("market_data", "loop", "output", "orders", "stream")

@@ -149,7 +149,12 @@ class AlertDesk:
 
     def verdicts(self, bot: str, judged: Mapping[str, str]) -> None:
         """Take how herdsman judges a bot's life: words such as "hung", each with why. Raises nothing."""
-        self._try(bot, lambda: self.engine.verdicts(bot, judged, self._clock()))
+        self._try(bot, lambda: self._take_verdicts(bot, judged))
+
+    def _take_verdicts(self, bot: str, judged: Mapping[str, str]) -> None:
+        now = self._clock()
+        idle = self.limits.guard.idle(bot, now)
+        self.engine.verdicts(bot, {**judged, "unguarded": idle} if idle else judged, now)
 
     def setup_of(self, bot: str) -> Setup | None:
         """Return who a bot was when it was put under its rules last, None where it never was."""

@@ -11,8 +11,9 @@ from typing import Any
 from cli.checkup.finding import Finding, State
 from cli.connection import Client, reason_of, trust
 from cli.known_service import Service
-from cli.output import ago, sized
+from cli.output import ago, printable, sized
 from schemas.errors import HerdsmanError
+from web.alert_documents import AlertsAnswer
 from web.documents.system import SystemDocument
 
 _PATIENCE = 5.0
@@ -20,6 +21,8 @@ MOST_SKEW = 2.0
 """Seconds that two clocks may be apart."""
 ACLS_OFF = "acls-disabled"
 """The token that Nomad answers with to everybody where access control is off."""
+GUARDS_NOTHING = "limit-guards-nothing"
+"""The rule that fires where a limit guards nothing."""
 PART_STATES = {"ok": State.OK, "warning": State.WARNING, "failing": State.MISSING}
 
 
@@ -48,9 +51,11 @@ def service_findings(service: Service) -> Iterator[Finding]:
 
 
 def system_findings(service: Service, told: Set[str]) -> Iterator[Finding]:
-    """Tell of the service's parts that its readiness does not speak of, of its agents, and of its clock."""
+    """Tell of the service's parts that its readiness does not speak of, of its agents, limits, and clock."""
+    client = Client(service, patience=_PATIENCE)
     try:
-        found = Client(service, patience=_PATIENCE).get("/api/v1/system", SystemDocument)
+        found = client.get("/api/v1/system", SystemDocument)
+        idle = client.get("/api/v1/alerts", AlertsAnswer, rule=GUARDS_NOTHING)
     except HerdsmanError as error:
         yield Finding(
             "service parts", State.WARNING, str(error).partition("\n")[0], "use a token that may read"
@@ -63,6 +68,14 @@ def system_findings(service: Service, told: Set[str]) -> Iterator[Finding]:
             yield Finding(f"service {part.name}", state, part.message, part.next)
     yield from agent_findings(found)
     yield from storage_findings(found)
+    yield from limit_findings(idle)
+
+
+def limit_findings(found: AlertsAnswer) -> Iterator[Finding]:
+    """Tell of risk limits that nothing could ever break: whoever wrote them relies on them."""
+    for one in found.alerts:
+        advice = f"docs/alerts.md says what to do: `herdsman alerts show {one.bot} {one.rule}`"
+        yield Finding(f"limits of {one.bot}", State.WARNING, printable(one.text), advice)
 
 
 def storage_findings(found: SystemDocument) -> Iterator[Finding]:

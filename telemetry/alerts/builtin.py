@@ -54,6 +54,13 @@ BUILT_IN: tuple[AlertRule, ...] = (
     ),
     LEFT_OPEN,
     _LEFT_OPEN_DRY,
+    AlertRule(
+        "limit-guards-nothing",
+        IsJudged(("unguarded",)),
+        recover_for=_STEADY_FOR,
+        severity=Severity.WARNING,
+        built_in=True,
+    ),
 )
 
 

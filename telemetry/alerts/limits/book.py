@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from telemetry.alerts.limits.belief import Freshness, Marks, printed_at
+from telemetry.alerts.limits.idle import Printed
 from telemetry.alerts.limits.part import Numbers, PartTrack
 from telemetry.records import Event
 from telemetry.trading.currencies import text_of
@@ -71,6 +72,8 @@ class RiskBook(Struct):
     marks: Marks = field(default_factory=Marks)
     freshness: Freshness = field(default_factory=Freshness)
     armed_at: float = 0.0
+    began: float = 0.0
+    """When the bot ran under its limits first, 0 where it never did."""
     sends: bool = False
     """Whether the bot ever told of sending an order: where it tells of fills alone, those count."""
 
@@ -100,6 +103,14 @@ class RiskBook(Struct):
             )
             for part in parts_of(believed, profile)
             if part.mode == mode
+        ]
+
+    def printed(self, mode: str) -> list[Printed]:
+        """Return what parts of a mode there ever were."""
+        return [
+            Printed(account, currency, track.equity is not None)
+            for (part_mode, account, currency), track in self.parts.items()
+            if part_mode == mode
         ]
 
     @property

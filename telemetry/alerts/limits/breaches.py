@@ -11,7 +11,7 @@ from telemetry.alerts.limits.part import Numbers
 
 OF_BOT, OF_ACCOUNT = "risk", "account"
 """What the names of the rules begin with that stand for limits of a bot, and of its account."""
-_WORDS = {"daily_loss": "daily loss", "drawdown": "drawdown", "exposure": "exposure", "order_rate": "orders"}
+WORDS = {"daily_loss": "daily loss", "drawdown": "drawdown", "exposure": "exposure", "order_rate": "orders"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _breach(limits: RiskLimits, kind: str, one: Numbers, accepted: float, of: st
     if value is None or most is None or not value > max(most, accepted if kind == "exposure" else 0.0):
         return None
     said = f"{value * 100:.2f}%" if kind == "drawdown" else _amount(value, one.currency)
-    text = f"{_WORDS[kind]} of {said} is over the limit of {limit.text}{of}"
+    text = f"{WORDS[kind]} of {said} is over the limit of {limit.text}{of}"
     return Breach(kind, value, text, value / most if most > 0 else 1.0)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from schemas.risk import NO_LIMITS, Action, RiskLimits
 from telemetry.alerts.limits.book import Orders, RiskBook
 from telemetry.alerts.limits.breaches import OF_ACCOUNT, OF_BOT, Breach, breaches, rule_name
+from telemetry.alerts.limits.idle import AFTER, Printed, idle_limits, other_account
 from telemetry.alerts.limits.part import Numbers
 from telemetry.alerts.limits.together import Together
 from telemetry.alerts.states import Found
@@ -165,6 +166,31 @@ class Guard:
             self.touched.add(bot)
             return True
         return False
+
+    def idle(self, bot: str, now: float) -> str:
+        """Return which limits of a bot that runs guard nothing, and why; "" for none, or too early to say."""
+        known = self.bots.get(bot)
+        if known is None or not known.profile.running:
+            return ""
+        book = known.book
+        if not book.began:
+            book.began = now
+            self.unkept.add(bot)
+        if now < book.began + AFTER:
+            return ""
+        printed = book.printed(known.profile.mode)
+        found = idle_limits(known.profile.risk, printed)
+        key = self._account_of.get(bot)
+        if key is not None:
+            found += self._idle_of_account(key, printed)
+        return "; ".join(found)
+
+    def _idle_of_account(self, key: _Account, own: list[Printed]) -> list[str]:
+        if other := other_account(key[0], own):
+            return [f"limits of the account {key[0]}: {other}"]
+        together = self._together.get(key)
+        found = idle_limits(self.accounts.get(key[0], NO_LIMITS), together.printed if together else [])
+        return [f"of the account {key[0]}: {one}" for one in found]
 
     def wake(self, now: float) -> None:
         """Have those looked at for whom it is time, though they print nothing."""

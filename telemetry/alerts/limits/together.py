@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from msgspec import Struct, field
 
+from telemetry.alerts.limits.idle import Printed
 from telemetry.alerts.limits.part import Numbers, trim
 from telemetry.trading.equity import DAY, EquityTrack, begun
 
@@ -149,6 +150,15 @@ class Together(Struct):
     def bots(self) -> frozenset[str]:
         """The bots that there is something of."""
         return frozenset(bot for pool in self.pools.values() for bot in pool.shares)
+
+    @property
+    def printed(self) -> list[Printed]:
+        """What its bots printed, by currency."""
+        return [
+            Printed("", currency, pool.worth is not None)
+            for currency, pool in self.pools.items()
+            if pool.shares
+        ]
 
     @property
     def accepted(self) -> dict[tuple[str, str], float]:

@@ -10,11 +10,22 @@ import pytest
 
 from cli.checkup.finding import Finding, State
 from cli.checkup.machine import compilers, folder, inotify, open_files, port
-from cli.checkup.running import access_findings, agent_findings, driver_findings, node_finding, skew
+from cli.checkup.running import (
+    access_findings,
+    agent_findings,
+    driver_findings,
+    limit_findings,
+    node_finding,
+    skew,
+)
 from cli.doctor import lines_of
 from cli.operations import moment, suspended_text
 from schemas.errors import UsageError
+from telemetry.alerts.ports import Kept
+from telemetry.alerts.states import AlertState
+from telemetry.alerts.states import State as Standing
 from tests.unit.cli.test_git import COMMAND, person, run
+from web.alert_documents import AlertsAnswer, alert_document
 from web.documents.system import SystemDocument, SystemPart, SystemTable
 
 __all__ = ["person"]
@@ -162,6 +173,17 @@ def test_each_agent_says_which_herdsman_it_is() -> None:
         ("agent n2", "herdsman 0.2.0, heard 3.0 s ago"),
         ("agent n3", "heard 10 s ago"),
     ]
+
+
+def test_limits_that_guard_nothing_are_told_of() -> None:
+    """Each with its reason; the bot's own words come without what would change the terminal."""
+    state = AlertState(Standing.FIRING, 1.0, "drawdown 10%: NoEquity, \x1b[2Jnothing")
+    alert = alert_document(Kept("sma", "limit-guards-nothing", "warning", state, 1.0))
+    (found,) = limit_findings(AlertsAnswer([alert], [], 3, ready=True))
+    assert (found.subject, found.state) == ("limits of sma", State.WARNING)
+    assert "NoEquity" in found.found
+    assert "\x1b" not in found.found
+    assert "herdsman alerts show sma limit-guards-nothing" in found.advice
 
 
 @pytest.mark.parametrize(("accessor", "subjects"), [("acls-disabled", []), ("7d1c", ["nomad leases"])])

@@ -8,6 +8,7 @@ import pytest
 
 from controller.status import DriftKind, Health, OperationState, Reason, Sync
 from schemas import log_rules
+from telemetry.alerts.limits.idle import Idle
 from telemetry.names import all_series
 from tests.fakes.web import running
 from tests.unit.documentation.pages import CHECKOUT, DOCS, PAGES, Span, all_blocks, all_spans
@@ -54,7 +55,8 @@ def unknown(found: list[Span], known: set[str]) -> list[str]:
 
 def test_every_reason_and_state_exists() -> None:
     """A word such as `NodeLost` is one of a status or of a problem."""
-    known = {*Reason, *Health, *Sync, *OperationState, *DriftKind, *CONDITIONS, *problem_reasons()}
+    states = {*Reason, *Health, *Sync, *OperationState, *DriftKind, *Idle}
+    known = {*states, *CONDITIONS, *problem_reasons()}
     assert unknown(matching(r"(?:[A-Z][a-z]+)+"), known) == []
 
 

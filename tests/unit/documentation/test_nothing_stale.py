@@ -36,6 +36,7 @@ OTHERS = frozenset(
             "fee_currency",
         ),
         *("max_kill_timeout", "node_modules", "--init", "MemoryMax"),
+        *("on_stop", "timeout_post_stop", "timeout_disconnection"),
     }
 )
 """Words that are not ours, or that the product takes without naming them."""

@@ -7,8 +7,9 @@ is remembered, so that a batch that comes again (a lost answer, an agent's resta
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -20,6 +21,7 @@ from telemetry.bot_lines import BotLines
 from telemetry.bot_series import BotSeries, base_labels
 from telemetry.errors.occurrence import ERROR_LEVELS, ErrorReader, Occurrence
 from telemetry.gaps import still_missed
+from telemetry.intake_memory import START, AgentHeard, TakenAllocation, TakenStream, Work
 from telemetry.names import Health
 from telemetry.reading import AllocationReader, Output
 from telemetry.records import Event, Sample
@@ -28,7 +30,6 @@ from telemetry.wire import KEPT, TOLD, WIRE_VERSION, Batch, Chunk, Use, decode_b
 
 _log = logging.getLogger("herdsman.intake")
 T = TypeVar("T")
-_START = Position(0, 0)
 _RETRY_AFTER = 0.5
 _FORGET_AFTER = 3600.0
 _AGENTS_SPEAK_WITHIN = 60.0
@@ -72,53 +73,6 @@ class IntakeListener(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Stream:
-    """How far one stream of an allocation came: `told` to the listener, `stored` by the stores."""
-
-    told: Position = _START
-    stored: Position = _START
-
-
-@dataclass(slots=True)
-class _Allocation:
-    reader: AllocationReader
-    streams: dict[str, _Stream] = field(default_factory=dict)
-    drained: bool = False
-    seen_at: float = 0.0
-    uses_told: Set[float] = frozenset()
-    """Times of the uses in the last batch: one that comes again has the same. Clocks may go back."""
-    uses_stored: Set[float] = frozenset()
-
-
-@dataclass(slots=True)
-class _Work:
-    """What one batch asks to be stored."""
-
-    events: list[Event] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
-    reports: list[tuple[AllocationLabels, LauncherReport]] = field(default_factory=list)
-    ends: list[tuple[_Stream, Position]] = field(default_factory=list)
-    uses: list[tuple[_Allocation, Set[float]]] = field(default_factory=list)
-    errors: list[Occurrence] = field(default_factory=list)
-    lines: int = 0
-
-
-@dataclass(slots=True)
-class AgentHeard:
-    """What is known of an agent: when it last spoke (Unix seconds), and how old its newest line was then."""
-
-    at: float
-    lag: float = 0.0
-    lines: int = 0
-    refused: int = 0
-    """Batches of it that were not taken since the start; each comes again."""
-    release: str = ""
-    """Its version of herdsman, "" where it does not say."""
-    untaken_since: float | None = None
-    """When the oldest of its batches came that was not taken yet; None where all were."""
-
-
 class Intake:
     """Takes the batches of agents; says 429 where more than `most_waiting` bytes wait for the stores."""
 
@@ -146,7 +100,7 @@ class Intake:
         self._born_at = self._forget_at = clock()
         self._waiting = 0
         self.agents: dict[str, AgentHeard] = {}
-        self._allocations: dict[str, _Allocation] = {}
+        self._allocations: dict[str, TakenAllocation] = {}
         self._bots: dict[str, BotSeries] = {}
         self._lines: dict[str, BotLines] = {}
         self._heard_by: dict[str, AgentHeard] = {}
@@ -155,7 +109,6 @@ class Intake:
         """When the first batch was asked to come later since one was taken."""
         self._mistakes: set[type[Exception]] = set()
         """What went wrong where the listener was told, each kind of it logged once."""
-        self._turns: dict[str, asyncio.Lock] = {}
         self.health.gauge("herdsman_intake_waiting_bytes").read = lambda: float(self._waiting)
 
     async def accept(self, body: bytes) -> IngestAnswer:
@@ -211,7 +164,9 @@ class Intake:
         if heard.untaken_since is None:
             heard.untaken_since = heard.at
         try:
-            async with self._turns.setdefault(batch.agent, asyncio.Lock()):
+            async with AsyncExitStack() as turns:
+                for turn in self._turns(batch, heard):
+                    await turns.enter_async_context(turn)
                 await self._take(batch, heard)
             heard.untaken_since = self._pushed_back_since = None
         except HerdsmanError as error:
@@ -227,11 +182,18 @@ class Intake:
             self._waiting -= len(body)
         return IngestAnswer(204)
 
+    def _turns(self, batch: Batch, heard: AgentHeard) -> list[asyncio.Lock]:
+        """Return what a batch waits for: those of its agent, and of another that speaks of the same bots."""
+        found = {id(heard.turn): heard.turn}
+        for labels in batch.allocations:
+            before = self._heard_by.get(labels.bot, heard)
+            found[id(before.turn)] = before.turn
+            self._heard_by[labels.bot] = heard
+        return [found[number] for number in sorted(found)]
+
     async def _take(self, batch: Batch, heard: AgentHeard) -> None:
         allocations = [self._allocation(labels) for labels in batch.allocations]
-        for labels in batch.allocations:
-            self._heard_by[labels.bot] = heard
-        work = _Work()
+        work = Work()
         for chunk in batch.chunks:
             allocation = allocations[chunk.allocation]
             if allocation is not None:
@@ -252,14 +214,14 @@ class Intake:
             if allocation is not None:
                 allocation.drained = True
 
-    def _allocation(self, labels: AllocationLabels) -> _Allocation | None:
+    def _allocation(self, labels: AllocationLabels) -> TakenAllocation | None:
         """Return what is known of an allocation, None where it belongs to another fleet."""
         if self._fleet and labels.fleet != self._fleet:
             return None
         known = self._allocations.get(labels.allocation)
         if known is None or known.reader.labels != labels:
             streams = known.streams if known else {}
-            known = _Allocation(
+            known = TakenAllocation(
                 AllocationReader(
                     labels, self._series_of(labels), self._lines.setdefault(labels.bot, BotLines())
                 ),
@@ -287,14 +249,14 @@ class Intake:
         for name in [name for name, one in self._allocations.items() if one.seen_at < before and one.drained]:
             del self._allocations[name]
 
-    async def _stream(self, allocation: _Allocation, name: str) -> _Stream:
+    async def _stream(self, allocation: TakenAllocation, name: str) -> TakenStream:
         stream = allocation.streams.get(name)
         if stream is None:
-            end = await self._events.end_of(allocation.reader.labels.allocation, name) or _START
-            stream = allocation.streams.setdefault(name, _Stream(end, end))
+            end = await self._events.end_of(allocation.reader.labels.allocation, name) or START
+            stream = allocation.streams.setdefault(name, TakenStream(end, end))
         return stream
 
-    def _read(self, allocation: _Allocation, stream: _Stream, chunk: Chunk, work: _Work) -> None:
+    def _read(self, allocation: TakenAllocation, stream: TakenStream, chunk: Chunk, work: Work) -> None:
         allocation.drained = False
         end = Position(chunk.index, chunk.offset + len(chunk.data) + chunk.dropped)
         chunk = still_missed(chunk, stream.stored)
@@ -319,7 +281,7 @@ class Intake:
         if output.refused:
             self.health.count("herdsman_intake_refused_values_total", output.refused)
 
-    def _use(self, allocation: _Allocation, uses: Sequence[Use], work: _Work) -> None:
+    def _use(self, allocation: TakenAllocation, uses: Sequence[Use], work: Work) -> None:
         """Take the uses of an allocation, but what an earlier try at the same batch told or stored."""
         reader = allocation.reader
         for use in uses:
@@ -344,7 +306,7 @@ class Intake:
             _log.exception("the error in an event of %s could not be read", event.bot)
             return None
 
-    def _tell(self, allocation: _Allocation, stream: _Stream, chunk: Chunk, output: Output) -> None:
+    def _tell(self, allocation: TakenAllocation, stream: TakenStream, chunk: Chunk, output: Output) -> None:
         """Tell the listener what it was not told by an earlier try at the same batch."""
         if stream.told > Position(chunk.index, chunk.offset):
             rest = msgspec.structs.replace(chunk, missed="", gap=None)
@@ -364,7 +326,7 @@ class Intake:
                 _log.exception("what %s printed could not be followed; said once", bot)
             self._mistakes.add(type(error))
 
-    async def _store(self, work: _Work) -> None:
+    async def _store(self, work: Work) -> None:
         if work.reports:
             await self._listener.reports(work.reports)
         # Before the events: once those are stored the lines come no more, also after a kill in between, while

@@ -19,6 +19,7 @@ import msgspec
 
 from schemas.errors import StoreUnavailable
 from telemetry.embedded.series import fold, whole_steps
+from telemetry.giving import give
 from telemetry.names import Health
 from telemetry.prometheus import escaped
 from telemetry.recent import RecentSamples
@@ -233,12 +234,9 @@ class VictoriaMetricsStore:
             for sample in samples
         }
         lines = [f"{series} {value!r} {moment}\n" for (series, moment), value in last.items()]
-        try:
-            answer = await self._client.post("/api/v1/import/prometheus", content="".join(lines).encode())
-        except httpx.HTTPError as error:
-            raise self._unavailable(f"{type(error).__name__} {error}".strip()) from error
-        if answer.status_code >= 300:
-            raise self._unavailable(f"it answered {answer.status_code}: {answer.text[:200]}")
+        for line, why in (await give(self._client, lines, self._unavailable)).items():
+            self._health.count("herdsman_intake_refused_values_total")
+            _log.error("%s refuses a sample, which is left out (%s): %s", self.url, why, line[:500].rstrip())
 
     def _head(self, sample: Sample) -> str:
         labels = ",".join(f'{name}="{escaped(value)}"' for name, value in sample.labels.items())

@@ -24,7 +24,8 @@ from controller.schedulers.protocol import NodeReport
 from gitops.source_set import SourceSet
 from schemas.errors import HerdsmanError
 from telemetry.embedded.damage import damaged_files
-from telemetry.intake import AgentHeard, Intake
+from telemetry.intake import Intake
+from telemetry.intake_memory import AgentHeard
 from telemetry.names import Health
 from telemetry.victoriametrics import VictoriaMetricsStore
 from web.documents.system import SystemFact, SystemPart, SystemTable

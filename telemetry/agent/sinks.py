@@ -17,6 +17,8 @@ INGEST_TYPE = "application/x-msgpack"
 _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 10.0
 _TIMEOUT = 30.0
+_TAKEN = 204
+"""The one answer that acknowledges a batch: a page that a proxy answers with 200 is none."""
 _SMALL = 1024
 """Bytes below which compressing gains nothing."""
 _log = logging.getLogger("herdsman.agent")
@@ -86,7 +88,7 @@ async def _until_taken(attempt: Callable[[], Awaitable[IngestAnswer]], address: 
     told = ""
     while True:
         answer = await attempt()
-        if 200 <= answer.status < 300:
+        if answer.status == _TAKEN:
             if told:
                 _log.info("%s takes output again", address)
             return
@@ -102,6 +104,8 @@ async def _until_taken(attempt: Callable[[], Awaitable[IngestAnswer]], address: 
 def _trouble(answer: IngestAnswer) -> str:
     if answer.status in {401, 403}:
         return f"it refuses the token ({answer.status}): give the agent a token with the scope ingest"
+    if answer.status < 400:
+        return f"it answered {answer.status}, as no herdsman does: is the address right, a proxy before it?"
     return answer.message or f"it answered {answer.status}"
 
 

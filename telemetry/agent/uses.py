@@ -9,6 +9,7 @@ from telemetry.wire import KEPT, TOLD, TOLD_AND_KEPT
 STEP = 10.0
 """Seconds of a step."""
 _MOST = 20_000
+_AT_ONCE = 500
 """Steps that wait for a service that is away, at most: what comes then is not kept."""
 _HIGHEST = frozenset({"bot_memory_bytes", "bot_processes", "bot_threads", "bot_open_files"})
 _RATES = ("_per_second", "_percent")
@@ -78,9 +79,12 @@ class Uses:
         self._end(list(self._steps))
 
     def take(self) -> list[Waiting]:
-        """Return what waits, what is to be kept first; of what is told only the newest of each allocation."""
-        found = [*self._kept, *self._live.values()]
-        self._kept.clear()
+        """Return what waits, what is to be kept first; of what is told only the newest of each allocation.
+
+        After a long time without a batch that is not all at once: a proxy may take only small requests.
+        """
+        found = [*self._kept[:_AT_ONCE], *self._live.values()]
+        del self._kept[:_AT_ONCE]
         self._live.clear()
         return found
 

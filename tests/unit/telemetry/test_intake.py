@@ -195,6 +195,26 @@ async def test_a_listener_that_fails_costs_no_batch(node: Node, caplog: pytest.L
     assert caplog.text.count("KeyError: 'a mistake'") == 1
 
 
+async def test_two_agents_of_one_node_double_nothing(node: Node) -> None:
+    """Both send the same line while it is on its way to the store: it is told, stored and measured once."""
+    slow = Stalled()
+    intake = Intake(node.events, node.told, OneAfterTheOther(slow, node.events))
+    line = chunk(b'{"_metric": "equity", "equity": 5}\n')
+    later = chunk(line.data)
+    later.time += 1
+    labels = labels_of("a1", "alpha")
+    first, second = (
+        asyncio.create_task(intake.accept(encode_batch(Batch(WIRE_VERSION, name, [labels], [one]))))
+        for name, one in (("node-1", line), ("node-1-again", later))
+    )
+    await slow.writing.wait()
+    await asyncio.sleep(0)
+    slow.may_write.set()
+    assert [(await one).status for one in (first, second)] == [204, 204]
+    assert len(slow.written) == len(node.told.values) == len(node.told.seen) == 1
+    assert len(await node.stored()) == 1
+
+
 async def test_reports_that_were_not_taken_come_again(node: Node) -> None:
     """A listener that cannot take reports makes 503, and gets them with the next try."""
 

@@ -97,6 +97,17 @@ async def test_it_is_sent_until_it_is_taken(endpoint: Endpoint, sink: HttpSink) 
     assert [body for _, body in endpoint.received] == [b"batch"] * 4
 
 
+async def test_a_good_answer_that_is_not_the_intakes_acknowledges_nothing(
+    endpoint: Endpoint, sink: HttpSink, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sign-in page of a proxy, or where it leads to, is no word of the intake: the batch comes again."""
+    endpoint.answers = [b"200 OK", b"302 Found\r\nLocation: /", b"202 Accepted"]
+    await endpoint.start()
+    await sink.send(b"batch")
+    assert [body for _, body in endpoint.received] == [b"batch"] * 4
+    assert "it answered 200, as no herdsman does" in caplog.text
+
+
 async def test_a_server_that_comes_back_gets_it(endpoint: Endpoint, sink: HttpSink) -> None:
     """While nobody listens the batch waits."""
     sending = asyncio.create_task(sink.send(b"batch"))

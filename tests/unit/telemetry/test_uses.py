@@ -87,3 +87,15 @@ async def test_the_intake_tells_one_kind_and_keeps_the_other(tmp_path: Path) -> 
     (kept,) = await node.series.query(SeriesQuery("sma", "bot_memory_bytes", NOW - 1, NOW + 9))
     assert kept.points == [(NOW, 1.0), (NOW + 1, 3.0)]
     await node.close()
+
+
+def test_what_waited_for_long_is_given_in_parts_and_whole() -> None:
+    """However much is kept while no batch is taken, one batch holds a few hundred, and none is left out."""
+    uses = Uses()
+    for number in range(1200):
+        uses.add(1000.0 + number, {f"a{number}": use(1, 1)})
+    found = []
+    while page := uses.take():
+        assert len(page) <= 501
+        found += [one.allocation for one in page if one.way != TOLD]
+    assert sorted(set(found)) == sorted(f"a{number}" for number in range(1200))

@@ -21,6 +21,7 @@ NAMES = (
     "memory",
     "ingest",
     "events",
+    "samples",
     "local",
     "nomad",
     "changed",

@@ -26,6 +26,7 @@ NAMES = (
     "nomad",
     "changed",
     "browser",
+    "alerts",
     "viewers",
     "commands",
     "takeover",

@@ -24,8 +24,9 @@ from tests.e2e.browser import open_browser, sign_in_link
 from tests.e2e.fleet import Fleet, new_fleet
 from tests.e2e.service import Service, wait_for
 
-OTHERS = (0, 200, 1000)
-SECONDS = 30
+PRINTING = (1, 100, 1000)
+"""How many bots print, the viewed one among them."""
+SECONDS = 60
 CLOCK = """\
 import json, random, time
 
@@ -73,20 +74,28 @@ class Delays:
 
 
 def measure() -> list[Figure]:
-    """Measure with more and more other bots that print."""
-    return [figure for others in OTHERS for figure in figures(others, measure_delays(others))]
+    """Measure with more and more bots that print."""
+    return [figure for printing in PRINTING for figure in figures(printing, measure_delays(printing - 1))]
 
 
-def figures(others: int, delays: Delays) -> list[Figure]:
-    """Return the figures of one number of other bots."""
+def figures(printing: int, delays: Delays) -> list[Figure]:
+    """Return the figures of one number of bots that print."""
     found = []
+    middle, most = ("100 ms", "250 ms") if printing == PRINTING[-1] else ("", "")
     for what, values in (("arrives in the page", delays.arrived), ("painted", delays.painted)):
-        detail = f"n={len(values)} p99 {quantile(values, 0.99):.0f} max {max(values):.0f} ms"
-        target = "p50 100 ms, p99 250 ms" if others == OTHERS[-1] else ""
-        name = f"bot prints -> {what}, {others:,} others printing, p50"
-        found.append(
-            Figure(name, quantile(values, 0.5), "ms", target=target, detail=detail, samples=thinned(values))
-        )
+        name = f"bot prints -> {what}, {printing:,} bots printing"
+        detail = f"n={len(values)} max {max(values):.0f} ms"
+        found += [
+            Figure(
+                f"{name}, p50",
+                quantile(values, 0.5),
+                "ms",
+                target=middle,
+                detail=detail,
+                samples=thinned(values),
+            ),
+            Figure(f"{name}, p99", quantile(values, 0.99), "ms", target=most),
+        ]
     return found
 
 

@@ -1,6 +1,8 @@
 """Searches over many stored events: pages, words, counts; beside the same by a bare SQL statement."""
 
 import asyncio
+import itertools
+import json
 import os
 import random
 import sqlite3
@@ -83,11 +85,13 @@ async def _measured(path: Path) -> list[Figure]:
             "bytes kept per event",
             size / EVENTS,
             "bytes",
+            _line_bytes(now),
+            "the line as the bot prints it",
             detail=f"{EVENTS:,} events, {size / 2**30:.1f} GiB, stored and indexed in {seconds:.0f} s",
         )
     ]
     bare = sqlite3.connect(path)
-    for name, query, sql in _searches(now):
+    for name, query, sql in _searches(now, _text_parts(bare)):
         floor = [_timed_bare(bare, sql) for _ in range(5)] if sql else []
         taken = await _timed(lambda query=query: store.search(query))  # type: ignore[misc]
         figures.append(_figure(f"{name}, a page of 200", taken, floor))
@@ -101,8 +105,18 @@ async def _measured(path: Path) -> list[Figure]:
     return figures
 
 
-def _searches(now: float) -> list[tuple[str, EventQuery, str]]:
+def _line_bytes(now: float) -> float:
+    """Return how many bytes a line is that says the same, in the middle of some thousand."""
+    lines = [
+        {"timestamp": round(one.time * 1000), "level": one.level, "message": one.message, **one.data}
+        for one in itertools.islice(events(now - DAYS * 86400), 5000)
+    ]
+    return sum(len(json.dumps(line)) + 1 for line in lines) / len(lines)
+
+
+def _searches(now: float, parts: list[str]) -> list[tuple[str, EventQuery, str]]:
     one = "bot-0500"
+    found = " UNION ALL ".join(f"SELECT rowid FROM {part} WHERE {part} MATCH 'liquidation'" for part in parts)
     return [
         (
             "the newest of the fleet",
@@ -121,8 +135,7 @@ def _searches(now: float) -> list[tuple[str, EventQuery, str]]:
         (
             "a rare word",
             EventQuery(text="liquidation"),
-            "SELECT * FROM events WHERE n IN (SELECT rowid FROM events_text_1 "
-            "WHERE events_text_1 MATCH 'liquidation*') ORDER BY time DESC LIMIT 200",
+            f"SELECT * FROM events WHERE n IN ({found}) ORDER BY time DESC LIMIT 200",
         ),
         ("a word in most lines", EventQuery(text="took"), ""),
         ("two words in many lines", EventQuery(text="spread hedge"), ""),
@@ -145,6 +158,12 @@ def _counted(now: float) -> list[tuple[str, EventQuery, str]]:
         ("a rare word in the week", EventQuery(text="liquidation"), ""),
         ("a word in most lines of the week", EventQuery(text="took"), ""),
     ]
+
+
+def _text_parts(connection: sqlite3.Connection) -> list[str]:
+    """Return the tables of the index of texts."""
+    rows = connection.execute("SELECT part FROM text_parts ORDER BY part").fetchall()
+    return [f"events_text_{number}" for (number,) in rows]
 
 
 async def _fill(database: TelemetryDatabase, store: EmbeddedEventStore, start: float) -> float:

@@ -126,7 +126,7 @@ Plot = tuple[Callable[[Result], Any], Callable[[list[Result], Axes], None]]
 PLOTS: Mapping[str, Plot] = {
     "targets": (share_of_target, draw_targets),
     "delays": (
-        lambda result: result["samples"] and result["module"] in {"local", "nomad", "browser"},
+        lambda result: result["samples"] and result["module"] in {"local", "nomad", "browser", "alerts"},
         draw_delays,
     ),
     "viewers": (of_viewers, draw_viewers),

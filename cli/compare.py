@@ -1,4 +1,4 @@
-"""`herdsman compare BOT`: two revisions of a bot side by side."""
+"""`herdsman compare`: two revisions of a bot side by side, or of many bots, or two groups of bots."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -7,16 +7,19 @@ from typing import Any
 import click
 
 from cli.bot_names import bot_names
+from cli.compare_groups import report_groups
 from cli.connection import Client, service_options
 from cli.known_service import find_service
 from cli.metrics import called, shown
 from cli.output import Cell, Column, ago, output_option, paint, print_data, printable, sized, table
+from schemas.errors import UsageError
 from web.documents.comparing import (
     ComparisonDocument,
     LineChangeDocument,
     NumbersDocument,
     PeriodDocument,
     SeriesChangeDocument,
+    TogetherDocument,
 )
 
 _MARKS = {"new": "+", "gone": "-", "more": "^", "less": "v", "higher": "^", "lower": "v", "few": "?"}
@@ -26,24 +29,50 @@ _WIDTH = 90
 
 
 @click.command()
-@click.argument("bot", shell_complete=bot_names)
-@click.argument("before", metavar="[REV1]", required=False, default="")
+@click.argument("bot", metavar="BOT|GROUP", shell_complete=bot_names)
+@click.argument("before", metavar="[REV1|GROUP2]", required=False, default="")
 @click.argument("after", metavar="[REV2]", required=False, default="")
+@click.option("--since", default="1d", show_default=True, help="Two groups: since then (7 days at most).")
 @output_option
 @service_options
-def compare(bot: str, before: str, after: str, output: str, **service: Any) -> None:
+def compare(bot: str, before: str, after: str, since: str, output: str, **service: Any) -> None:
     """Compare two revisions of BOT: by default the one that ran last with the one before it.
+
+    A GROUP is program=NAME, label=KEY=VALUE, account=NAME, mode=dry or all: its bots before and after a
+    revision; two groups: one beside the other over one time. Live and dry bots are apart.
 
     Series by their medians, counters by their rates, error groups, kinds of log lines, memory. What is as
     it was is left out (-o wide shows it). Trading figures are shown and not judged.
     """
     client = Client(find_service(**service))
+    if _is_group(bot):
+        group_query = _group_query(bot, before, after, since)
+        together = client.get("/api/v1/compare", TogetherDocument, **group_query)
+        if output in ("json", "yaml"):
+            print_data(together, output)
+        else:
+            click.echo("\n".join(report_groups(bot, together, everything=output == "wide")))
+        return
     query = {"before": before, "after": after}
     found = client.get(f"/api/v1/bots/{bot}/compare", ComparisonDocument, **query)
     if output in ("json", "yaml"):
         print_data(found, output)
         return
     click.echo("\n".join(report(found, everything=output == "wide")))
+
+
+def _is_group(text: str) -> bool:
+    """Say whether bots are meant by what they have in common: no bot's name has a =."""
+    return "=" in text or text == "all"
+
+
+def _group_query(of: str, before: str, after: str, since: str) -> dict[str, str]:
+    if not _is_group(before):
+        return {"of": of, "before": before, "after": after}
+    if after:
+        raise UsageError("two groups are compared over one time: give --since, no revision")
+    span = f"-{since}" if since[:1].isdigit() and since[-1:].isalpha() else since
+    return {"of": of, "with": before, "start": span}
 
 
 def report(found: ComparisonDocument, *, everything: bool) -> Iterator[str]:

@@ -67,6 +67,7 @@ ROUTES = (
     bots.bot_runs,
     comparing.bot_deploys,
     comparing.compare,
+    comparing.compare_many,
     liveness.bot_liveness,
     liveness.liveness,
     rules.rules,

@@ -43,8 +43,8 @@ async def compare_revisions(services: Services, bot: str, before: str = "", afte
         raise NotFound(f"{bot} has run at one revision only ({second.revision[:7]}): nothing came before it")
     if first.revision == second.revision:
         raise UsageError(f"{first.revision[:7]} was given twice: name two revisions")
-    sides = await asyncio.gather(*(_side(services, bot, one) for one in (first, second)))
-    errors = await _errors(services, bot)
+    sides = await asyncio.gather(*(side_of(services, bot, one) for one in (first, second)))
+    errors = await errors_of(services, bot)
     return await asyncio.to_thread(compare, sides[0], sides[1], errors)
 
 
@@ -59,13 +59,16 @@ def find_period(known: Sequence[Period], text: str, bot: str) -> Period:
     return found[0]
 
 
-async def _side(services: Services, bot: str, period: Period) -> Side:
-    series = await _series(services.series, bot, period)
-    return Side(period, series, await _lines(services.events, bot, period))
+async def side_of(
+    services: Services, bot: str, period: Period, lines: int = MOST_LINES, points: int = _POINTS
+) -> Side:
+    """Return what is known of a bot in a period, of its newest `lines`; one of no revision is of them all."""
+    series = await _series(services.series, bot, period, points)
+    return Side(period, series, await _lines(services.events, bot, period, lines))
 
 
-async def _series(store: SeriesStore, bot: str, period: Period) -> dict[Key, Sequence[Point]]:
-    step = nice_step(max((period.end - period.start) / _POINTS, 1.0))
+async def _series(store: SeriesStore, bot: str, period: Period, points: int) -> dict[Key, Sequence[Point]]:
+    step = nice_step(max((period.end - period.start) / points, 1.0))
     found = await store.query(SeriesQuery(bot, "", period.start, period.end, step))
     return {
         (
@@ -76,15 +79,16 @@ async def _series(store: SeriesStore, bot: str, period: Period) -> dict[Key, Seq
     }
 
 
-async def _lines(store: EventStore, bot: str, period: Period) -> Lines:
+async def _lines(store: EventStore, bot: str, period: Period, most: int) -> Lines:
     """Return the newest log lines of a period as templates, read and counted a page at a time."""
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     cursor, read, oldest = "", 0, period.end
-    while read < MOST_LINES:
-        query = EventQuery(bot, period.start, period.end, kinds=("log",), limit=_PAGE, cursor=cursor)
+    while read < most:
+        limit = min(_PAGE, most)
+        query = EventQuery(bot, period.start, period.end, kinds=("log",), limit=limit, cursor=cursor)
         page = await store.search(query)
-        own = [event for event in page.events if event.revision == period.revision]
+        own = [event for event in page.events if period.revision in ("", event.revision)]
         more, shown = await asyncio.to_thread(count_templates, own)
         counts.update(more)
         examples = {**shown, **examples}
@@ -97,7 +101,8 @@ async def _lines(store: EventStore, bot: str, period: Period) -> Lines:
     return Lines(sum(end - start for start, end in since), counts, examples, all_read=False)
 
 
-async def _errors(services: Services, bot: str) -> list[ErrorGroup]:
+async def errors_of(services: Services, bot: str) -> list[ErrorGroup]:
+    """Return the newest error groups of a bot."""
     if services.errors is None:
         return []
     return await services.errors.groups(GroupQuery(services.clock(), bot, limit=1000))

@@ -124,7 +124,7 @@ def _cautions(before: Side, after: Side) -> list[str]:
         for name, side in (("before", before), ("after", after))
         if not side.lines.all_read
     ]
-    if any(_section(name) == "trading" for name, _ in (*before.series, *after.series)):
+    if any(section_of(name) == "trading" for name, _ in (*before.series, *after.series)):
         found.append(
             "trading figures are shown and not judged: the market differed as well, and they are no advice"
         )
@@ -138,7 +138,7 @@ def _series_changes(before: Side, after: Side) -> list[SeriesChange]:
         second = numbers_of(name, after.series.get((name, labels), ()), after.period)
         if first is None and second is None:
             continue
-        section = _section(name)
+        section = section_of(name)
         said = "shown" if section == "trading" else _cautious(verdict(first, second), first, second)
         found.append(SeriesChange(name, dict(labels), section, said, first, second))
     return sorted(found, key=lambda one: _ORDER[one.verdict])
@@ -150,7 +150,8 @@ def _cautious(said: str, before: Numbers | None, after: Numbers | None) -> str:
     return "few" if said in {"new", "gone"} and only is not None and only.count < ENOUGH else said
 
 
-def _section(name: str) -> str:
+def section_of(name: str) -> str:
+    """Return what a series is about: metrics, resources or trading."""
     own = name.removeprefix("bot_")
     if own.startswith(_RESOURCES):
         return "resources"

@@ -328,6 +328,11 @@ def test_pages_of_alerts_logs_vitals_and_deploys_fit_and_say_what_is_there(visit
     with visit("/bots/sma-btc?tab=runs") as watched:
         expect(watched.page.get_by_test_id("deploys").get_by_role("listitem")).not_to_have_count(0)
         shoot_all(watched.page, "deploys")
+    with visit("/compare?of=program%3Dsma-cross&with=program%3Dgrid-trader") as watched:
+        page = watched.page
+        expect(page.get_by_test_id("compared-dry")).to_contain_text("nothing can be judged")
+        expect(page.get_by_test_id("compared-dry")).to_contain_text("bot_equity currency=USDT")
+        shoot_all(page, "compare")
     with visit("/system") as watched:
         for part in ("rules", "storage"):
             expect(watched.page.get_by_test_id("system-page")).to_contain_text(part)

@@ -2,7 +2,7 @@ import { defineConfig } from "vite";
 
 /** What every page needs before it shows anything, in one piece: apart it compresses worse. */
 const FIRST =
-  /node_modules\/(?!uplot)|src\/(main|format\/|api\/(json|http|documents|stream|feed|environment)|state\/(clock|fleet|pacer|ranking|router|settings|viewer|logs|range)|ui\/(app|fleet_|frame|shell|live|notes|lazy|shape|keys|media|memo|money|sign_in|standing|virtual|range_bar|dock|logs_tab))/;
+  /node_modules\/(?!uplot)|src\/(main|format\/|api\/(json|http|documents|stream|feed|environment)|state\/(clock|fleet|pacer|ranking|router|settings|viewer|logs|range)|ui\/(app|fleet_|frame|shell|live|notes|lazy|shape|keys|media|memo|money|sign_in|standing|virtual|range_bar|dock))/;
 
 export default defineConfig({
   build: {

@@ -65,6 +65,53 @@ class LineChangeDocument(Struct):
     after: float
 
 
+class SpreadDocument(Struct):
+    """How a number lies over the bots that have it: their middle, and a quarter of them below and above."""
+
+    bots: int
+    median: float
+    low: float
+    high: float
+
+
+class RowChangeDocument(Struct):
+    """A series (of each bot its median, of a counter its rate), an error, or a kind of log line a minute.
+
+    Null on the side where no bot has it. Nothing is added up over bots.
+    """
+
+    section: str
+    """errors, lines, metrics, resources or trading."""
+    name: str
+    labels: dict[str, str]
+    verdict: str
+    """new, gone, more, less (errors and lines), higher, lower, mixed (bots differ), same, few, shown."""
+    before: SpreadDocument | None
+    after: SpreadDocument | None
+    moved: dict[str, int]
+    """How many bots say which by themselves; empty for groups side by side."""
+
+
+class PartDocument(Struct):
+    """The bots of one mode: live and dry ones are never put together."""
+
+    mode: str
+    before: int
+    """Bots on this side."""
+    after: int
+    cautions: list[str]
+    rows: list[RowChangeDocument]
+    """The most important first; at most 100 of each section."""
+
+
+class TogetherDocument(Struct):
+    """`GET /api/v1/compare`: `before` and `after` say in words what its sides are."""
+
+    before: str
+    after: str
+    parts: list[PartDocument]
+
+
 class ComparisonDocument(Struct):
     """`GET /api/v1/bots/{name}/compare`."""
 

@@ -5,27 +5,37 @@ from typing import Annotated
 from litestar import get
 from litestar.params import QueryParameter
 
-from schemas.errors import NotFound
+from schemas.errors import NotFound, UsageError
 from telemetry.comparing.numbers import Numbers
-from telemetry.comparing.periods import Period
+from telemetry.comparing.periods import MOST_SECONDS, Period
+from telemetry.comparing.together import Spread
 from web.access.scopes import Scope
 from web.comparing import compare_revisions, periods
+from web.comparing_groups import Part, compare_groups, compare_program
 from web.documents.comparing import (
     ComparisonDocument,
     ErrorChangeDocument,
     LineChangeDocument,
     NumbersDocument,
+    PartDocument,
     PeriodDocument,
+    RowChangeDocument,
     SeriesChangeDocument,
+    SpreadDocument,
+    TogetherDocument,
 )
+from web.moments import parse_range
 from web.routes.bots import ever_known
-from web.routes.parameters import BotName, Wired
+from web.routes.parameters import BotName, End, Start, Wired
 from web.services import Services
 
 _MOST_LINES = 200
 _MOST_SERIES = 500
 _MOST_ERRORS = 200
+_MOST_ROWS = 100
+"""Rows of each section of many bots."""
 _DESCRIBED = 50
+_SECTIONS = ("errors", "lines", "metrics", "resources", "trading")
 
 
 @get("/api/v1/bots/{name:str}/deploys", opt={"access": Scope.READ}, tags=["bots"])
@@ -74,6 +84,61 @@ async def compare(
         ],
         *found.memory_per_hour,
     )
+
+
+@get("/api/v1/compare", opt={"access": Scope.READ}, tags=["bots"])
+async def compare_many(
+    services: Wired,
+    of: Annotated[
+        str,
+        QueryParameter(description="Which bots: program=sma, label=desk=alpha, account=..., mode=dry, all."),
+    ],
+    beside: Annotated[
+        str, QueryParameter(name="with", description="Beside which others, likewise; over one time.")
+    ] = "",
+    before: Annotated[
+        str, QueryParameter(description="A revision; default: of each bot the one before `after`.")
+    ] = "",
+    after: Annotated[str, QueryParameter(description="Likewise; default: the newest that ran.")] = "",
+    start: Start = "",
+    end: End = "",
+) -> TogetherDocument:
+    """Compare many bots: before and after a revision, or beside others over the last day.
+
+    Each bot counts once, by its medians and rates; nothing is added up, live and dry bots are apart.
+    """
+    if beside:
+        if before or after:
+            raise UsageError("groups are compared over one time: give start and end, no revisions")
+        since, until = parse_range(start, end, services.clock(), 86400.0)
+        since = max(since, until - MOST_SECONDS)
+        found = await compare_groups(services, of, beside, since, until)
+    elif start or end:
+        raise UsageError("a time is for two groups (with=...): give revisions, or another group")
+    else:
+        found = await compare_program(services, of, before, after)
+    return TogetherDocument(found.before, found.after, [_part(one) for one in found.parts])
+
+
+def _part(one: Part) -> PartDocument:
+    rows = [
+        RowChangeDocument(
+            row.section,
+            row.name,
+            dict(row.labels),
+            row.verdict,
+            _spread(row.before),
+            _spread(row.after),
+            dict(row.moved),
+        )
+        for section in _SECTIONS
+        for row in [each for each in one.rows if each.section == section][:_MOST_ROWS]
+    ]
+    return PartDocument(one.mode, one.before, one.after, list(one.cautions), rows)
+
+
+def _spread(one: Spread | None) -> SpreadDocument | None:
+    return None if one is None else SpreadDocument(one.bots, one.median, one.low, one.high)
 
 
 def _numbers(one: Numbers | None) -> NumbersDocument | None:

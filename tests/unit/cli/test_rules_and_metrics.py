@@ -14,6 +14,7 @@ from telemetry.rules_desk import RuleCounts
 from telemetry.stores import EventPage
 from tests.fakes.controller import bot_status
 from tests.unit.cli.terminal import Terminal, terminal
+from tests.unit.controller.examples import desired, spec
 
 RULE = "rules:\n  - name: fill\n    pattern: 'filled in (?P<ms>\\S+)'\n    fields: {ms: histogram}\n"
 
@@ -128,3 +129,32 @@ async def test_two_revisions_are_compared_in_a_terminal(at: Terminal) -> None:
     assert json.loads((await at.run("compare", "sma-btc", "-o", "json")).out)["after"]["revision"] == "b" * 40
     missing = await at.run("compare", "sma-btc", "ccc")
     assert (missing.code, "it ran at bbbbbbb, aaaaaaa" in missing.error) == (1, True)
+
+
+async def test_the_bots_of_a_program_are_compared_in_a_terminal(at: Terminal) -> None:
+    """Each counts once, with how the bots lie; two groups over one time; a revision is none of theirs."""
+    now = at.web.services.clock()
+    at.controller.state = desired([spec("sma-btc"), spec("sma-eth")])
+    at.controller.bots["sma-eth"] = bot_status("sma-eth", mode="live")
+    at.controller.run_records = [
+        RunRecord(f"{bot}-{number}", bot, "a", "n", letter * 40, now - start, now - end)
+        for bot in ("sma-btc", "sma-eth")
+        for number, (letter, start, end) in enumerate((("b", 4500, 0), ("a", 9000, 4500)))
+    ]
+    steps = [(now - 9000 + 30 * place, 5.0 if place < 150 else 9.0) for place in range(300)]
+    at.web.services.series.found = [Series({"__name__": "bot_ms"}, steps)]
+    new = Event("e1", "sma-btc", now - 60, "log", "info", "retry \x1b[31m7", revision="b" * 40)
+    at.web.services.events.page = EventPage([new])
+    said = await at.run("compare", "program=sma")
+    assert said.code == 0
+    live, dry = said.out.index("LIVE  1 bot\n"), said.out.index("DRY  1 bot\n")
+    assert live < dry
+    assert "higher in 1 of 1" in said.out[dry:]
+    assert "retry" in said.out
+    assert "\x1b" not in said.out
+    told = json.loads((await at.run("compare", "program=sma", "bbb", "aaa", "-o", "json")).out)
+    assert told["after"] == "aaaaaaa"
+    apart = await at.run("compare", "bot=sma-btc", "bot=sma-eth")
+    assert (apart.code, "no mode in common" in apart.error) == (1, True)
+    mixed = await at.run("compare", "program=sma", "mode=dry", "abc")
+    assert (mixed.code, "give --since, no revision" in mixed.error) == (2, True)

@@ -1,12 +1,16 @@
-"""The API compares two revisions of a bot out of its runs, series, errors and lines."""
+"""The API compares two revisions of a bot, or of many, out of their runs, series, errors and lines."""
+
+from dataclasses import replace
 
 from controller.records import Change, RevisionRecord, RevisionState, RunRecord
 from gitops.revision import Revision
+from schemas.bot import Mode
 from telemetry.records import Event, Series
 from telemetry.stores import EventPage
 from tests.fakes.controller import bot_status
 from tests.fakes.telemetry import MemoryEvents, MemorySeries
 from tests.fakes.web import running
+from tests.unit.controller.examples import desired, program, spec
 from web.access.scopes import Scope
 
 NOW = 1_790_000_000.0
@@ -81,3 +85,74 @@ async def test_what_cannot_be_compared_is_said(tmp_path):
         assert "one revision only (bbbbbbb)" in said[1][1]
         assert "it ran at bbbbbbb, aaaaaaa" in said[2][1]
         assert "given twice" in said[3][1]
+
+
+PROGRAM = {"of": "program=sma"}
+
+
+def declare(web, name, of, mode):
+    """Add a bot of a program."""
+    known = web.controller.state.bots.values() if web.controller.state else ()
+    added = spec(name, program=replace(program(), name=of), mode=Mode(mode))
+    web.controller.state = desired([*known, added])
+    web.controller.bots[name] = bot_status(name, mode=mode)
+
+
+async def test_the_bots_of_a_program_are_compared_live_and_dry_apart(tmp_path):
+    """Before and after the newest revision, each with itself; a bot that ran at one alone is left out."""
+    steady = [(NOW - 5 * HOUR + 60 * place, 10.0) for place in range(300)]
+    series = MemorySeries([Series({"__name__": "bot_ms"}, steady)])
+    async with running(tmp_path, series=series, clock=lambda: NOW) as web, web.client(Scope.READ) as client:
+        for name, mode in (("one", "live"), ("two", "dry"), ("six", "dry"), ("new", "dry")):
+            declare(web, name, "sma", mode)
+            runs = RUNS[:1] if name == "new" else RUNS
+            web.controller.run_records += [replace(one, bot=name) for one in runs]
+        found = (await client.get("/api/v1/compare", params=PROGRAM)).json()
+        assert (found["before"], found["after"]) == ("before bbbbbbb", "bbbbbbb")
+        assert [(part["mode"], part["after"]) for part in found["parts"]] == [("live", 1), ("dry", 2)]
+        dry = found["parts"][1]
+        assert "it is 2 bots only" in dry["cautions"][0]
+        assert "left out, since they did not run at both: new" in dry["cautions"]
+        (row,) = dry["rows"]
+        assert (row["name"], row["verdict"], row["moved"]) == ("bot_ms", "same", {"same": 2})
+        assert row["after"] == {"bots": 2, "median": 10.0, "low": 10.0, "high": 10.0}
+
+
+async def test_two_groups_stand_side_by_side_over_one_time(tmp_path):
+    """Whatever revision they ran at; of too few bots nothing is judged."""
+    steady = [(NOW - 5 * HOUR + 60 * place, 10.0) for place in range(300)]
+    series = MemorySeries([Series({"__name__": "bot_ms"}, steady)])
+    async with running(tmp_path, series=series, clock=lambda: NOW) as web, web.client(Scope.READ) as client:
+        for number in range(6):
+            name = f"bot-{number}"
+            declare(web, name, "sma" if number < 2 else "grid", "dry")
+            web.controller.run_records += [replace(one, bot=name) for one in RUNS[: number + 1]]
+        asked = {**PROGRAM, "with": "program=grid", "start": "-6h"}
+        found = (await client.get("/api/v1/compare", params=asked)).json()
+        assert (found["before"], found["after"]) == ("program sma", "program grid")
+        (part,) = found["parts"]
+        assert (part["mode"], part["before"], part["after"]) == ("dry", 2, 4)
+        assert "nothing can be judged" in part["cautions"][0]
+        assert [(row["name"], row["verdict"]) for row in part["rows"]] == [("bot_ms", "few")]
+
+
+async def test_groups_that_cannot_be_compared_are_told(tmp_path):
+    """No such bots, nothing that ran, a bot in both, live with dry, revisions for two groups."""
+    async with running(tmp_path, clock=lambda: NOW) as web, web.client(Scope.READ) as client:
+        for name, mode in (("one", "live"), ("two", "dry")):
+            declare(web, name, name, mode)
+        asked = [
+            {"of": "program=none"},
+            {"of": "nonsense"},
+            {"of": "all"},
+            {"of": "all", "with": "program=one"},
+            {"of": "mode=live", "with": "mode=dry"},
+            {"of": "program=one", "with": "program=two", "before": "abc"},
+            {"of": "program=one", "with": "program=one"},
+        ]
+        answers = [await client.get("/api/v1/compare", params=one) for one in asked]
+        said = [(answer.status_code, answer.json()["detail"]) for answer in answers]
+        assert [status for status, _ in said] == [404, 400, 404, 400, 400, 400, 400]
+        wanted = ("no bot of program none", "says not which bots", "has run yet", "one is in both groups")
+        wanted += ("no mode in common", "no revisions", "given twice")
+        assert all(word in detail for word, (_, detail) in zip(wanted, said, strict=True)), said

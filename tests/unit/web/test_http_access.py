@@ -50,6 +50,7 @@ MATRIX = {
     ("GET", "/api/v1/rules"): Scope.READ,
     ("GET", "/api/v1/bots/{name}/deploys"): Scope.READ,
     ("GET", "/api/v1/bots/{name}/compare"): Scope.READ,
+    ("GET", "/api/v1/compare"): Scope.READ,
     ("GET", "/api/v1/errors"): Scope.READ,
     ("GET", "/api/v1/errors/{error}"): Scope.READ,
     ("POST", "/api/v1/errors/{error}/explain"): Scope.READ,

@@ -12,6 +12,7 @@ export type Page =
   | { name: "errors" }
   | { name: "logs" }
   | { name: "error"; error: string }
+  | { name: "compare" }
   | { name: "system" }
   | { name: "sign-in" }
   | { name: "nowhere"; path: string };
@@ -38,6 +39,7 @@ function parsePage(path: string): Page {
   if (first === "alerts") return { name: "alerts" };
   if (first === "errors") return second === "" ? { name: "errors" } : { name: "error", error: second };
   if (first === "logs") return { name: "logs" };
+  if (first === "compare" && second === "") return { name: "compare" };
   if (first === "system" && second === "") return { name: "system" };
   if (first === "sign-in") return { name: "sign-in" };
   return { name: "nowhere", path };

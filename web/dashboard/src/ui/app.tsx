@@ -6,6 +6,7 @@ import { LazyHelp } from "./lazy_help";
 import {
   alertsPage,
   botPage,
+  comparePage,
   errorPage,
   errorsPage,
   logsPage,
@@ -42,6 +43,7 @@ function CurrentPage() {
     return <errorsPage.Page key={`errors ${bot} ${all}`} bot={bot} all={all} />;
   }
   if (page.name === "logs") return <logsPage.Page />;
+  if (page.name === "compare") return <comparePage.Page key="compare" />;
   if (page.name === "error") return <errorPage.Page key={`error ${page.error}`} id={page.error} />;
   if (page.name === "system") return <systemPage.Page key="system" />;
   if (page.name === "sign-in") return <SignIn done={() => navigate("/")} />;

@@ -1,5 +1,6 @@
 /** The revisions that a bot ran at, and two of them side by side: what is as it was is left out. */
 
+import "../styles/comparison.css";
 import { useEffect, useState } from "preact/hooks";
 import {
   type Comparison,
@@ -14,6 +15,7 @@ import { bytes, NOTHING, quantity } from "../format/numbers";
 import { longDuration, moment } from "../format/times";
 import { authorName } from "../format/words";
 import { errorUrl, place, setQuery } from "../state/router";
+import { type ChangeRow, Changes } from "./changes_table";
 import { RevisionLink } from "./fleet_row";
 
 const QUIET = new Set(["same", "few"]);
@@ -140,52 +142,7 @@ export function ComparisonView({ found }: { found: Comparison }) {
   );
 }
 
-interface Row {
-  key: string;
-  text: string;
-  href?: string;
-  before: string;
-  after: string;
-  word: string;
-}
-
-function Changes({ title, rows }: { title: string; rows: readonly Row[] }) {
-  if (rows.length === 0) return <p class="muted">{title.split(":")[0]}: as before.</p>;
-  return (
-    <div class="scroll">
-      <table class="list">
-        <thead>
-          <tr>
-            <th class="fill">{title}</th>
-            <th class="num">Before</th>
-            <th class="num">After</th>
-            <th />
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.key}>
-              <td class="fill">
-                {row.href === undefined ? (
-                  row.text
-                ) : (
-                  <a href={row.href} data-page>
-                    {row.text}
-                  </a>
-                )}
-              </td>
-              <td class="num">{row.before}</td>
-              <td class="num">{row.after}</td>
-              <td>{row.word}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function seriesRow(one: SeriesChange): Row {
+function seriesRow(one: SeriesChange): ChangeRow {
   const own = Object.entries(one.labels).map(([name, value]) => `${name}=${value}`);
   const text = own.length === 0 ? one.name : `${one.name} ${own.join(" ")}`;
   const word = one.verdict === "shown" ? "" : one.verdict;

@@ -5,13 +5,19 @@ import type { BotState } from "../state/bot";
 import { place, setQuery } from "../state/router";
 import { dockHeight } from "../state/settings";
 import { lazyPart } from "./lazy";
-import { LogsTab } from "./logs_tab";
 import { Skeleton } from "./notes";
 
 export const TABS = ["logs", "trading", "vitals", "events", "runs", "status"] as const;
 /** On a phone the charts are one of the tabs, so that the output is not far below them. */
 export const NARROW_TABS = ["charts", ...TABS] as const;
 export type Tab = (typeof NARROW_TABS)[number];
+
+/** Read with the page, and after what stands above it. */
+const logsTab = lazyPart(
+  async () => (await import("./logs_tab")).LogsTab,
+  () => <Skeleton page="lines" />,
+);
+logsTab.load().catch(() => undefined); // it is told of where the tab is to be shown
 
 const tradingTab = lazyPart(
   async () => (await import("./trading_tab")).TradingTab,
@@ -77,7 +83,7 @@ export function Tabs({ names }: { names: readonly Tab[] }) {
 }
 
 export function Output({ state, tab }: { state: BotState; tab: Tab }) {
-  if (tab === "logs") return <LogsTab list={state.logs} />;
+  if (tab === "logs") return <logsTab.Page list={state.logs} />;
   if (tab === "trading") return <tradingTab.Page state={state} />;
   return tab === "charts" ? null : <moreTabs.Page state={state} tab={tab} />;
 }

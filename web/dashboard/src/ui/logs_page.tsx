@@ -1,22 +1,20 @@
 /** Lines and events of all bots: a search, when and what they are, and the lines themselves, the newest first. */
 
 import "../styles/logs.css";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { browserStream } from "../api/environment";
 import { Feed } from "../api/feed";
 import { plain } from "../format/numbers";
-import { LEVELS } from "../state/logs";
 import { place, setQuery } from "../state/router";
 import { FACETS, type Filter, LogSearch, searchOf, toggled, topicsOf, valuesOf } from "../state/search";
 import { FoundLines } from "./found_lines";
 import { Histogram } from "./histogram";
+import { LevelSelect, WordsBox } from "./line_filters";
 import { narrow } from "./media";
 import { ProblemLine } from "./notes";
 import { RangeBar } from "./range_bar";
 import { Shell } from "./shell";
 
-/** Typing rests this long before the search is made. */
-const TYPING_MS = 300;
 /** How often the counts of a search that goes on are read anew. */
 const COUNT_MS = 10_000;
 
@@ -71,38 +69,15 @@ function useFeedOf(state: LogSearch): Feed {
 
 function Toolbar({ state }: { state: LogSearch }) {
   const { filters, range } = state.search;
-  const [text, setText] = useState(filters.text ?? "");
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  const type = (value: string) => {
-    setText(value);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => setQuery({ text: value || null }), TYPING_MS);
-  };
   return (
     <div class="toolbar">
-      <input
-        type="search"
+      <WordsBox
+        text={filters.text ?? ""}
         placeholder="Search the lines of all bots  /"
-        aria-label="Search lines"
-        data-search
-        data-testid="logs-search"
-        value={text}
-        onInput={(event) => type(event.currentTarget.value)}
-        spellcheck={false}
+        search={(text) => setQuery({ text: text || null })}
+        testId="logs-search"
       />
-      <select
-        aria-label="Least level"
-        value={filters.level ?? ""}
-        onChange={(event) => setQuery({ level: event.currentTarget.value || null }, true)}
-      >
-        <option value="">all levels</option>
-        {LEVELS.slice(1).map((level) => (
-          <option key={level} value={level}>
-            {level === "critical" ? level : `${level} and worse`}
-          </option>
-        ))}
-      </select>
+      <LevelSelect level={filters.level ?? ""} choose={(level) => setQuery({ level: level || null }, true)} />
       <select
         aria-label="Lines or events"
         value={filters.kind === "all" ? "all" : ""}

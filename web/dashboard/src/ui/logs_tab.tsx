@@ -1,13 +1,12 @@
 /** What the bot printed: newest at the bottom, followed until the reader scrolls up. Text only, never HTML. */
 
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { LogEvent } from "../api/documents";
 import { clock, day, moment } from "../format/times";
-import { type EventList, LEVELS, severity } from "../state/logs";
+import { type EventList, severity } from "../state/logs";
+import { LevelSelect, WordsBox } from "./line_filters";
 import { ProblemLine, Skeleton } from "./notes";
 
-/** Typing rests this long before the search is sent. */
-const TYPING_MS = 250;
 /** Pixels from an edge that still count as being at it. */
 const EDGE = 24;
 
@@ -22,39 +21,19 @@ export function LogsTab({ list }: { list: EventList }) {
 }
 
 function LogsToolbar({ list }: { list: EventList }) {
-  const [text, setText] = useState(list.filter.value.text);
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  const type = (value: string) => {
-    setText(value);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => void list.search({ ...list.filter.value, text: value }), TYPING_MS);
-  };
+  const filter = list.filter.value;
   return (
     <div class="toolbar">
-      <input
-        type="search"
+      <WordsBox
+        text={filter.text}
         placeholder="Search lines  /"
-        aria-label="Search lines"
-        data-search
-        data-testid="log-search"
-        value={text}
-        onInput={(event) => type(event.currentTarget.value)}
-        spellcheck={false}
+        search={(text) => void list.search({ ...list.filter.value, text })}
+        testId="log-search"
       />
-      <select
-        aria-label="Least level"
-        data-testid="log-level"
-        value={list.filter.value.level}
-        onChange={(event) => void list.search({ ...list.filter.value, level: event.currentTarget.value })}
-      >
-        <option value="">all levels</option>
-        {LEVELS.slice(1).map((level) => (
-          <option key={level} value={level}>
-            {level === "critical" ? level : `${level} and worse`}
-          </option>
-        ))}
-      </select>
+      <LevelSelect
+        level={filter.level}
+        choose={(level) => void list.search({ ...list.filter.value, level })}
+      />
       <span class="spacer" />
       <button
         type="button"

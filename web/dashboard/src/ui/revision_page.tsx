@@ -62,6 +62,11 @@ function RevisionView({ revision, removals, told }: ViewProps) {
             ? "no bot changed"
             : `${count(changed(revision), "bot")}: ${actionsText(revision.actions)}`}
         </span>
+        {(revision.actions.update ?? 0) < 2 ? null : (
+          <a class="muted" href={`/compare?of=all&after=${revision.id.slice(0, 12)}`} data-page>
+            compare before and after
+          </a>
+        )}
         <Progress revision={revision} />
       </p>
       <rolloutLine.Page rollout={revision.rollout} />

@@ -88,6 +88,9 @@ function Head({ bot }: { bot: string }) {
           </a>
         )}
       </form>
+      <a class="muted" href="/compare" data-page>
+        Compare
+      </a>
       <span class="spacer" />
       <WhyNot />
       <Operate

@@ -19,7 +19,7 @@ from schemas.labels import AllocationLabels
 from schemas.reports import LauncherReport
 from telemetry.bot_lines import BotLines
 from telemetry.bot_series import BotSeries, base_labels
-from telemetry.errors.occurrence import ERROR_LEVELS, ErrorReader, Occurrence
+from telemetry.errors.occurrence import ErrorReader, Occurrence, is_suspect
 from telemetry.gaps import still_missed
 from telemetry.intake_memory import START, AgentHeard, TakenAllocation, TakenStream, Work
 from telemetry.names import Health
@@ -295,7 +295,7 @@ class Intake:
 
     def _errors_in(self, events: Sequence[Event], labels: AllocationLabels) -> list[Occurrence]:
         """Return the errors among events; ordinary ones cost a look at their level."""
-        suspects = [event for event in events if event.level in ERROR_LEVELS]
+        suspects = [event for event in events if is_suspect(event)]
         found = [self._error_in(event, labels) for event in suspects]
         return [one for one in found if one is not None]
 

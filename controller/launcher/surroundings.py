@@ -63,6 +63,8 @@ def environment(order: "dict[str, Any]", own: dict[str, str], code: str, depende
         "STATE_DIR": order["paths"]["state"],
         "PYTHONPATH": f"{dependencies}:{code}" if dependencies else code,
         "PYTHONUNBUFFERED": "1",
+        # A log is no terminal: rich, and freqtrade with it, would break lines at the width of one.
+        "COLUMNS": "4000",
         "HERDSMAN_LEASE_DEADLINE": deadline_file(order),
         "HERDSMAN_LEASE_BOOTTIME": boottime_file(order),
         "HERDSMAN_BOT": mark(order),

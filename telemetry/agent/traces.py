@@ -62,8 +62,8 @@ _BRACKETS = {b"[", b"(", b"]", b")", b"}", b"-", b"*"}
 _MOST_MESSAGE = 20
 """Lines at the margin that may belong to such a message."""
 
-MOST_LINES = 1000
-"""A trace longer than this is cut into several events."""
+MOST_LINES = 5000
+"""A trace longer than this is cut into several events; freqtrade's of an outage has 3,300, try in try."""
 
 
 @dataclass(frozen=True, slots=True)

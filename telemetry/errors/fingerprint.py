@@ -32,7 +32,7 @@ _VALUES: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 _PREFIX = re.compile(
     r"(?:\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d[\d:.,]{0,20}\s?(?:Z|UTC|[+-]\d\d:?\d\d)?\]?[\s|:-]{0,20})?"
-    r"(?:[\w.]{1,200} - )?[\[(<]?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|SEVERE|FATAL|CRITICAL|PANIC)"
+    r"(?:[\w.]{1,200} - )?[\[(<]?(?:TRACE|DEBUG|INFO|NOTICE|WARNING|WARN|ERROR|SEVERE|FATAL|CRITICAL|PANIC)"
     r"(?::[\w.]+:|[\])>]?\s*[:|-]*)\s*"
 )
 """What a logging library puts before a message: its time, the logger, the level."""

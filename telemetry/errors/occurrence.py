@@ -13,12 +13,16 @@ from telemetry.errors.trace import LONGEST_TYPE, Frame, Thrown, Trace
 from telemetry.records import Event
 
 ERROR_LEVELS = frozenset({"error", "critical"})
+_GAVE_UP = ("giving up", "gave up", "no more retries", "max retries", "maximum retries")
+"""A warning that says this is an error: of tries that failed, the last one did."""
+_ENDS = 300
+"""Characters of a warning's beginning and end that are looked at."""
 LONGEST_MESSAGE = 500
 _KINDS = frozenset({"log", "error", "lifecycle", "alert"})
 _TYPED = re.compile(
     r"(?<![\w.])(?P<type>(?:[A-Za-z_]\w*\.)*[A-Z][A-Za-z0-9]*(?:Error|Exception|Failure|Timeout|Fault|Interrupt|"
     r"Funds|Nonce|Symbol|Request|Response|Denied|Suspended|Exceeded|Protection|Available|Maintenance|Order|"
-    r"NotFound|Supported|Permission|Disabled|Fillable|Immediately|Required))(?:\(|: |:$|$)"
+    r"NotFound|Supported|Permission|Disabled|Fillable|Immediately|Required))(?:\(|: |:$|$|\. )"
 )
 """The name of an exception in a line without a trace, as `Exception` subclasses and ccxt's are called."""
 _TOLD_ALREADY = re.compile(
@@ -69,7 +73,7 @@ class ErrorReader:
 
     def read(self, event: Event, labels: AllocationLabels) -> Occurrence | None:
         """Return the error that an event tells of, None where it tells of none."""
-        if event.level not in ERROR_LEVELS or event.kind not in _KINDS:
+        if event.kind not in _KINDS or not is_suspect(event):
             return None
         facts = self._facts(event)
         if facts is None:
@@ -116,6 +120,17 @@ class ErrorReader:
                 self._known.clear()
             self._known[key] = fingerprint
         return ErrorFacts(fingerprint, type_ or "error", _short(bare))
+
+
+def is_suspect(event: Event) -> bool:
+    """Say whether an event may tell of an error: by its level, or a warning that the bot gave up."""
+    if event.level != "warning":
+        return event.level in ERROR_LEVELS
+    text = event.message
+    if len(text) > 2 * _ENDS:
+        text = text[:_ENDS] + text[-_ENDS:]
+    text = text.lower()
+    return any(words in text for words in _GAVE_UP)
 
 
 def trace_of(event: Event) -> Trace | None:

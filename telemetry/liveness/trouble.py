@@ -14,6 +14,8 @@ WINDOW = 30.0
 QUIET = 75.0
 """Seconds without trouble after which it is over: bots try again every 30 s or oftener."""
 _ENOUGH = 3
+_ENOUGH_WAITS = 2
+"""Time-outs that are enough: a request waited for seconds before each."""
 _APART = 5.0
 _KEPT = 64
 _SHOWN = 200
@@ -30,6 +32,7 @@ _TROUBLE = re.compile(
 _FINAL = re.compile(
     r"giving up|gave up|retrying in \d|retry in \d|max(?:imum)? ?retries|no more retries", re.IGNORECASE
 )
+_WAITED = re.compile(r"time[d -]{0,2}out", re.IGNORECASE)
 
 
 def troubles(suspects: Sequence[Event]) -> list[str]:
@@ -50,10 +53,12 @@ class Troubles:
     that says that the tries are over. Once there is trouble it goes on until it was quiet for a while.
     """
 
-    __slots__ = ("_began", "_times", "final", "newest", "text")
+    __slots__ = ("_began", "_times", "_waits", "final", "newest", "text")
 
     def __init__(self) -> None:
         self._times: list[float] = []
+        self._waits: list[float] = []
+        """The moments at which a time-out was told."""
         self._began: float | None = None
         self.final = 0.0
         """When a line said last that several tries had failed."""
@@ -66,6 +71,9 @@ class Troubles:
         if now > self.newest + QUIET:
             self._began = None
         self._times = [at for at in self._times if at > now - WINDOW][-_KEPT:] + [now] * len(lines)
+        self._waits = [at for at in self._waits if at > now - WINDOW][-_KEPT:]
+        if any(_WAITED.search(line) is not None for line in lines):
+            self._waits.append(now)
         self.newest, self.text = now, lines[-1].partition("\n")[0][:_SHOWN]
         if any(_FINAL.search(line) is not None for line in lines):
             self.final = now
@@ -75,7 +83,9 @@ class Troubles:
         if now > self.newest + QUIET or self.newest <= after:
             return None
         if self._began is None or self._began <= after:
-            times = [at for at in self._times if at > max(now - WINDOW, after)]
+            since = max(now - WINDOW, after)
+            times, waits = ([at for at in kept if at > since] for kept in (self._times, self._waits))
             lasting = times and (times[-1] - times[0] >= _APART or self.final >= times[0])
-            self._began = times[0] if lasting and len(times) >= _ENOUGH else None
+            waited = len(waits) >= _ENOUGH_WAITS and waits[-1] - waits[0] >= _APART
+            self._began = times[0] if waited or (lasting and len(times) >= _ENOUGH) else None
         return self._began

@@ -29,6 +29,10 @@ _AT_LEAST_EVERY = 60.0
 _SAME = 1.0
 """Seconds by which one start may be told differently."""
 _NOTHING = Finding(Verdict.STARTING)
+_BURST = 5.0
+"""Seconds within which lines of trouble are one: a loop of tries that fail at once is no habit."""
+_TROUBLED = frozenset({"trouble", "market_data", "loop", "orders"})
+"""The signs that a bot in trouble cannot give."""
 
 
 class Kept(Struct):
@@ -95,6 +99,8 @@ class BotWatch:
     @property
     def accused(self) -> frozenset[str]:
         """The signs whose silence was found too long."""
+        if self.finding.sign == "trouble":
+            return _TROUBLED
         return frozenset((self.finding.sign,)) if self.finding.sign else frozenset()
 
     def alive(self, now: float) -> None:
@@ -109,7 +115,8 @@ class BotWatch:
         lines = troubles(suspects) if (suspects := self.signs.take(events, now, accused, ahead)) else []
         if lines:
             self.troubles.take(lines, now)
-            self.signs.trouble.sign(now, learn="trouble" not in accused)
+            if now >= self.signs.trouble.at + _BURST:
+                self.signs.trouble.sign(now, learn="trouble" not in accused)
             self.recheck_at = 0.0
         if accused:
             self.recheck_at = 0.0

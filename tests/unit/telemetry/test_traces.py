@@ -243,9 +243,19 @@ def test_a_json_line_is_never_joined() -> None:
 
 def test_an_endless_trace_is_cut() -> None:
     """A trace of any length is handed out in pieces of bounded length."""
-    frames = b"  File 'x', line 1, in f\n" * 5000
+    frames = b"  File 'x', line 1, in f\n" * 12_000
     found = group(b"Traceback (most recent call last):\n" + frames)
-    assert found.joins[0] == (0, 1000)
+    assert found.joins[0] == (0, 5000)
+
+
+def test_a_chain_of_many_tries_is_one_event() -> None:
+    """A retried call that logs its trace chains each try to the one before: thousands of lines, one event."""
+    between = b"\nDuring handling of the above exception, another exception occurred:\n\n"
+    chain = between.join([PYTHON] * 400)
+    lines = b"2026-01-01 12:00:00,000 - bot - INFO - cannot query due to " + chain + b"2026-01-01 next\n"
+    found = group(lines)
+    assert found.joins == [(0, lines.count(b"\n") - 1)]
+    assert lines.count(b"\n") > 2500
 
 
 _PIECES = st.sampled_from(

@@ -167,6 +167,7 @@ PIECES: dict[str, tuple[Piece, ...]] = {
         ("", "http/", "5"),
         ("", "could not ", ""),
     ),
+    "trouble._WAITED": (("", "time", ""), ("retry ", "time-", "ou")),
     "traces._PYTHON": (("", "Traceback (most recent call last):", "x"),),
     "traces._NAMED": (("ERROR\n", "a.", f"(\n{_PYTHON}"), ("ERROR\n", "a(\n", _PYTHON)),
     "traces._UNCLOSED": ((_COLOURED, "\x1b[0m", "x"), (_COLOURED, " ", ""), (_COLOURED[:-8], "0", "")),

@@ -91,6 +91,30 @@ def test_lines_at_the_level_of_an_error(text: str, type_: str, message: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("text", "type_"),
+    [
+        (
+            "2026-11-23 11:24:52,900 - freqtrade.exchange.common - WARNING - fetch_l2_order_book() returned "
+            'exception: "Could not get order book due to NetworkError. Message: binance GET http://x/depth". '
+            "Giving up.",
+            "NetworkError",
+        ),
+        ('{"level":"warn","msg":"feed: gave up after 5 tries"}', "error"),
+        ("WARNING:bot:ConnectTimeout: " + "x" * 1000 + " Max retries exceeded", "ConnectTimeout"),
+    ],
+)
+def test_a_warning_that_the_bot_gave_up_is_an_error(text: str, type_: str) -> None:
+    """A framework that only warns, as freqtrade does, tells of an error with the last of its tries."""
+    assert facts(printed(text))[0] == type_
+    assert not facts(printed(text))[1].startswith("ING")
+
+
+def test_a_warning_before_the_last_try_is_no_error() -> None:
+    """What is tried again may still go through."""
+    assert printed("WARNING:x:returned exception: NetworkError. Retrying still for 4 times.") is None
+
+
+@pytest.mark.parametrize(
     "line",
     [
         '{"_metric":"error","message":"x","stack":"STACK"}',

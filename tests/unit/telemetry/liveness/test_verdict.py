@@ -35,6 +35,14 @@ OUTAGE = (
     ),
 )
 """What a bot prints whose exchange is gone, as it comes: lines for people, and no metric."""
+TIME_OUT = line(
+    "log",
+    "2026-11-23 08:00:11,120 - freqtrade.exchange.common - WARNING - fetch_ticker() returned exception: "
+    '"Could not get order book due to RequestTimeout. Message: binance GET http://127.0.0.1:9/x". '
+    "Retrying still for 4 times.",
+    "warning",
+)
+"""What it prints every 10 s where the exchange takes connections and does not answer."""
 
 
 def test_market_data_that_stops_is_found_while_the_bot_prints_on():
@@ -112,6 +120,52 @@ def test_an_outage_of_the_exchange_is_found_in_lines_alone():
     assert [verdict for _, verdict in bot.found] == [Verdict.HEALTHY, Verdict.NOT_TRADING]
     bot.passes(90, 30, SAID)
     assert bot.verdict is Verdict.HEALTHY
+
+
+def test_tries_that_fail_at_once_are_no_habit():
+    """A bot that fails ten times a second in each pass of its loop is found in the first outage it has."""
+    bot = Bot()
+    bot.passes(600, 60, line("log", "freqtrade.worker - INFO - Bot heartbeat. PID=7, state='RUNNING'"))
+    for _ in range(6):
+        for _ in range(30):
+            bot.now += 0.05
+            bot.says(OUTAGE[0])
+        bot.passes(5)
+    assert bot.verdict is Verdict.NOT_TRADING
+    assert bot.found[-1][0] <= 620
+
+
+def test_an_outage_told_by_troubles_is_no_habit_of_the_market_data():
+    """The silence of the prices while the bot was in trouble does not make them seem rarer."""
+    bot = Bot()
+    bot.passes(1200, 5, PRICE, BEAT)
+    bot.passes(120, 5, *OUTAGE, BEAT)
+    assert bot.watch.finding.sign == "trouble"
+    longest = bot.watch.signs.market.longest
+    bot.passes(60, 5, PRICE, BEAT)
+    assert bot.verdict is Verdict.HEALTHY
+    assert bot.watch.signs.market.longest == longest
+
+
+def test_an_exchange_that_hangs_is_found_at_the_second_time_out():
+    """A bot that tries again after each 10 s without an answer tells twice in 30 s, and that is enough."""
+    bot = Bot()
+    bot.passes(600, 60, line("log", "freqtrade.worker - INFO - Bot heartbeat. PID=7, state='RUNNING'"))
+    bot.passes(5)
+    bot.passes(25, 10, TIME_OUT)
+    assert bot.verdict is Verdict.NOT_TRADING
+    assert bot.found[-1][0] <= 630
+
+
+def test_one_time_out_is_no_outage():
+    """A request that was in vain once, also where that is told twice, is no news."""
+    bot = Bot()
+    bot.passes(600, 60, SAID)
+    bot.says(TIME_OUT)
+    bot.passes(2)
+    bot.says(TIME_OUT)
+    bot.passes(120, 60, SAID)
+    assert bot.found == [(1.0, Verdict.HEALTHY)]
 
 
 def test_one_hiccup_is_no_outage():

@@ -34,7 +34,9 @@ class Liveness:
         publisher: LivePublisher,
         alerts: AlertDesk,
         sessions: Callable[[str], Sessions],
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._steady = steady
         self._desk = telemetry.liveness
         self._resources = telemetry.resources
         self._trading = telemetry.trading
@@ -61,7 +63,7 @@ class Liveness:
     def _removed(self, bot: str) -> None:
         setup = self._alerts.setup_of(bot)
         if setup is not None and bot not in self._gone:
-            self._gone[bot] = (time.monotonic(), setup.profile)
+            self._gone[bot] = (self._steady(), setup.profile)
 
     async def _tell_alerts(self) -> None:
         while True:
@@ -76,7 +78,7 @@ class Liveness:
             self._judge(bot)
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
-        now = time.monotonic()
+        now = self._steady()
         for bot, (at, profile) in list(self._gone.items()):
             if self._desk.found(bot) is not None:
                 del self._gone[bot]  # it is back

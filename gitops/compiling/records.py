@@ -34,10 +34,10 @@ class BuildRecord:
 
 
 class BuildRecords:
-    """Builds by program and tree: `<program>-<tree>.json` beside `<program>-<tree>.log`."""
+    """Builds by program and tree: `<program>-<tree>.json` beside its `.log`; the newest `most`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, most: int = MOST_KEPT) -> None:
+        self._folder, self._most = folder, most
         folder.mkdir(parents=True, exist_ok=True)
         self._known: dict[tuple[str, str], BuildRecord] = {}
         for record in self._load():
@@ -79,7 +79,7 @@ class BuildRecords:
         part = place.with_suffix(".part")
         part.write_text(json.dumps(asdict(record)))
         part.replace(place)
-        for old in self.all()[MOST_KEPT:]:
+        for old in self.all()[self._most :]:
             if old.state == BUILDING:
                 continue
             del self._known[old.program, old.tree]

@@ -35,17 +35,21 @@ class SystemHealth:
         notes: RecentNotes | None = None,
         clock: Callable[[], float] = time.time,
         every: float = EVERY,
+        patience: float = PATIENCE,
     ) -> None:
         self.probes: dict[str, Probe] = probes or {}
         self.notes = notes or RecentNotes()
         self._version, self._fleet = version, fleet
         self._clock = clock
         self._every = every
+        self._patience = patience
         self._telling: asyncio.Task[None] | None = None
 
     async def document(self) -> SystemDocument:
         """Return how every part is now; one that fails or is silent is told as failing."""
-        parts = await asyncio.gather(*(_asked(name, probe) for name, probe in self.probes.items()))
+        parts = await asyncio.gather(
+            *(_asked(name, probe, self._patience) for name, probe in self.probes.items())
+        )
         return SystemDocument(
             time=self._clock(),
             state=worst([part.state for part in parts]),
@@ -71,11 +75,11 @@ def worst(states: Sequence[str]) -> str:
     return max(states, key=STATES.index, default="ok")
 
 
-async def _asked(name: str, probe: Probe) -> SystemPart:
+async def _asked(name: str, probe: Probe, patience: float) -> SystemPart:
     try:
-        return await asyncio.wait_for(probe(), PATIENCE)
+        return await asyncio.wait_for(probe(), patience)
     except TimeoutError:
-        return SystemPart(name, "failing", f"it did not say within {PATIENCE:g} s how it is")
+        return SystemPart(name, "failing", f"it did not say within {patience:g} s how it is")
     except Exception as error:  # noqa: BLE001 - a part that cannot tell is what this page is for
         _log.debug("the part %s could not be asked", name, exc_info=True)
         return SystemPart(name, "failing", f"it could not be asked: {type(error).__name__}: {error}")

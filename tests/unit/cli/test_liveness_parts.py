@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from cli.service import liveness_parts
 from cli.service.liveness_parts import Liveness
 from controller.status import Health, Reason
 from telemetry.alert_desk import AlertDesk
@@ -52,7 +51,14 @@ class Service:
         self.alerts.setup, self.alerts.fleet = self.setup, lambda: ()
         self.alerts.bots = lambda: list(self.controller.bots)
         self.screen = Screen()
-        self.parts = Liveness(self, self.controller, self.screen, self.alerts, lambda _: {})  # type: ignore[arg-type]
+        self.parts = Liveness(
+            self,  # type: ignore[arg-type]
+            self.controller,
+            self.screen,  # type: ignore[arg-type]
+            self.alerts,
+            lambda _: {},
+            self.clock,
+        )
         self.says = Printer("sma", mode="live")
 
     def clock(self) -> float:
@@ -147,11 +153,9 @@ async def test_what_is_open_on_paper_is_a_warning_and_no_matter_of_a_live_bot(
     mode: str,
     severity: list[str],
     removed: bool,
-    monkeypatch: pytest.MonkeyPatch,
 ):
     """The mode of the manifest counts: paper is nobody's money, and the dry past of a live bot is past."""
     service = Service(mode=mode)
-    monkeypatch.setattr(liveness_parts.time, "monotonic", lambda: service.now)
     service.says = Printer("sma", mode=printed)
     await service.trades()
     if removed:
@@ -181,9 +185,8 @@ async def test_a_crash_that_is_started_again_is_not_told():
     assert service.fired() == []
 
 
-async def test_a_removed_bot_is_told_and_stays_told_until_it_is_back(monkeypatch: pytest.MonkeyPatch):
+async def test_a_removed_bot_is_told_and_stays_told_until_it_is_back():
     """Removal ends its other alerts; what it left open is told over a restart, and over once it is back."""
-    monkeypatch.setattr(liveness_parts.time, "monotonic", lambda: service.now)
     service = Service()
     await service.trades()
     status = service.controller.bots.pop("sma")

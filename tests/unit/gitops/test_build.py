@@ -1,6 +1,5 @@
 import pytest
 
-from gitops import instances, programs
 from gitops.build import build_desired_state
 from gitops.desired import DesiredState
 from gitops.history import ProgramHistory
@@ -190,19 +189,18 @@ def test_a_version_that_ran_is_taken_as_it_ran(clone):
     assert build(clone).bots["alpha"].program.tree != ran_tree
 
 
-def test_an_incremental_build_reads_only_what_changed(clone, monkeypatch):
+def test_an_incremental_build_reads_only_what_changed(clone):
     """After one file of many changed, one instance is parsed and no program is read again."""
     clone.commit(fleet(**{f"b{n}": bot_file(f"bot-{n}") for n in range(50)}))
     before = build(clone)
     clone.commit({"bots/b7.yaml": bot_file("bot-7", size=9), "bots/b8.yaml": None})
-    read: list[str] = []
-    parse = instances.parse_instance
-    monkeypatch.setattr(
-        instances, "parse_instance", lambda file, text: read.append(file) or parse(file, text)
-    )
-    monkeypatch.setattr(programs, "parse_program", None)
     state = build(clone, before)
-    assert read == ["bots/b7.yaml"]
+    known, found = before.index, state.index
+    assert known is not None
+    assert found is not None
+    read = {path for path, one in found.instances.items() if one is not known.instances[path]}
+    assert read == {"bots/b7.yaml"}
+    assert all(one is known.programs[path] for path, one in found.programs.items())
     assert '"size":9' in state.bots["bot-7"].config_json
     assert "bot-8" not in state.bots
     assert len(state.bots) == 49

@@ -1,6 +1,5 @@
 """Records and logs of builds, and what is read from them."""
 
-from gitops.compiling import records as records_module
 from gitops.compiling.failure import MOST_LINES, explain
 from gitops.compiling.log import BuildLog
 from gitops.compiling.records import BUILDING, BUILT, BuildRecord, BuildRecords
@@ -11,10 +10,9 @@ def record(number: int, state: str = BUILDING, program: str = "maker") -> BuildR
     return BuildRecord(program, "1.0.0", f"tree{number}", "gcc13", "g++ 13.2.0", state, float(number))
 
 
-def test_the_oldest_builds_are_forgotten_with_their_logs(tmp_path, monkeypatch):
+def test_the_oldest_builds_are_forgotten_with_their_logs(tmp_path):
     """Of many builds the newest stay; one that is under way is never forgotten."""
-    monkeypatch.setattr(records_module, "MOST_KEPT", 3)
-    kept = BuildRecords(tmp_path)
+    kept = BuildRecords(tmp_path, 3)
     kept.note(record(0))
     for number in range(1, 6):
         kept.log_path("maker", f"tree{number}").write_text("x")

@@ -105,6 +105,8 @@ class Intake:
         self._lines: dict[str, BotLines] = {}
         self._heard_by: dict[str, AgentHeard] = {}
         """Bot -> the agent that spoke of it last."""
+        self._heard_out: set[str] = set()
+        """Bots whose agent had read all there was, and had it taken, at least once."""
         self._pushed_back_since: float | None = None
         """When the first batch was asked to come later since one was taken."""
         self._mistakes: set[type[Exception]] = set()
@@ -131,6 +133,10 @@ class Intake:
         """Tell whether all log files of an allocation are acknowledged to their ends; False if unknown."""
         known = self._allocations.get(allocation)
         return known is not None and known.drained
+
+    def heard_out(self, bot: str) -> bool:
+        """Tell whether everything was taken that a bot printed before this intake's start."""
+        return bot in self._heard_out
 
     def held_up(self, bot: str) -> bool:
         """Tell whether a bot cannot be heard for now: the stores do not take its agent's batches."""
@@ -209,6 +215,8 @@ class Intake:
             self.health.gauge("herdsman_intake_lag_seconds").set(heard.lag)
         await self._store(work)
         heard.lines += work.lines
+        if batch.behind == 0:
+            self._heard_out.update(labels.bot for labels in batch.allocations)
         for index in batch.drained:
             allocation = allocations[index]
             if allocation is not None:
@@ -245,6 +253,7 @@ class Intake:
             return
         self._forget_at = now + _FORGET_AFTER / 60
         self._heard_by = {bot: one for bot, one in self._heard_by.items() if one.at >= now - _FORGET_AFTER}
+        self._heard_out &= self._heard_by.keys()
         before = now - _FORGET_AFTER
         for name in [name for name, one in self._allocations.items() if one.seen_at < before and one.drained]:
             del self._allocations[name]

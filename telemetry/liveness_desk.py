@@ -7,7 +7,7 @@ nothing at ten thousand bots.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -18,7 +18,7 @@ from telemetry.liveness.standing import Life, Standing
 from telemetry.liveness.watch import BotWatch, Found, Kept, LivenessView
 from telemetry.names import RESOURCES, Health
 from telemetry.records import Event, Sample
-from telemetry.stores import LivenessStore, SeriesStore
+from telemetry.stores import EventStore, LivenessStore, SeriesStore
 
 _log = logging.getLogger("herdsman.liveness")
 _EVERY = 1.0
@@ -31,6 +31,9 @@ _WRITE_EVERY = 30.0
 _KEEP_EVERY = 60.0
 _AT_ONCE = 200
 """Bots that are judged, written or kept without a break."""
+_MOST_RECALLED = 300_000
+"""Events after what was kept last, beyond which the ages begin anew at a start."""
+_RECALLED_AT_ONCE = 5_000
 _BASE = ("fleet", "bot", "program", "env")
 _FORGET_AFTER = 90 * 86400.0
 
@@ -50,7 +53,7 @@ def _nobody(view: LivenessView) -> None:
 
 
 class LivenessDesk:
-    """Keeps a `BotWatch` of every bot.
+    """Keeps a `BotWatch` of every bot; what `events` has more than was kept is recalled at the start.
 
     `standing` says how a bot stands, None where that is not known (then it is not judged); `told` hears of
     every verdict that changes.
@@ -63,8 +66,10 @@ class LivenessDesk:
         health: Health | None = None,
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
+        events: EventStore | None = None,
     ) -> None:
         self._store = store
+        self._events = events
         self._series = series
         self._health = health or Health()
         self._wall = clock
@@ -74,6 +79,8 @@ class LivenessDesk:
         self._watches: dict[str, BotWatch] = {}
         self._unkept: set[str] = set()
         self._gone: set[str] = set()
+        self._moved: set[str] = set()
+        """Bots of which something else was found since that was kept."""
         self._failed: set[str] = set()
         """Bots that could not be judged: said once, until they can be again."""
         self._held_up: set[str] = set()
@@ -83,6 +90,8 @@ class LivenessDesk:
         self.standing: Callable[[str], Standing | None] = _unknown
         self.held_up: Callable[[str], bool] = lambda _bot: False
         """Says whether what a bot says cannot be heard for now, through no fault of its own."""
+        self.heard_out: Callable[[str], bool] = lambda _bot: False
+        """Says whether everything was heard that a bot said before our start."""
         self.told: Callable[[LivenessView], None] = _nobody
         self.gone: Callable[[str], None] = lambda _bot: None
         """Hears of every bot that is removed."""
@@ -115,6 +124,7 @@ class LivenessDesk:
         self._watches.pop(bot, None)
         self._held_up.discard(bot)
         self._unkept.discard(bot)
+        self._moved.discard(bot)
         self._gone.add(bot)
         self.gone(bot)
 
@@ -148,6 +158,8 @@ class LivenessDesk:
         while True:
             await asyncio.sleep(_EVERY)
             await self._try(self.look())
+            if self._moved:
+                await self._try(self.keep_found())
             now = time.monotonic()
             if now >= write_at:
                 write_at = now + _WRITE_EVERY
@@ -157,17 +169,38 @@ class LivenessDesk:
                 await self._try(self.keep())
 
     async def load(self) -> None:
-        """Load what was kept. Raises StoreUnavailable."""
-        now = self._clock()
+        """Load what was kept, and recall what came after that. Raises StoreUnavailable."""
+        now, number = self._clock(), 0
+        recalled: dict[str, BotWatch] = {}
         for state in await self._store.load():
             try:
                 kept = _decode(state)
             except msgspec.MsgspecError:
                 _log.exception("what was kept of how a bot lives cannot be read")
                 continue
-            if kept.signs.bot not in self._watches and kept.signs.stream.at > now - _FORGET_AFTER:
-                self._watches[kept.signs.bot] = BotWatch.restored(kept, now)
+            bot, number = kept.signs.bot, max(number, kept.number or 0)
+            if bot not in self._watches and kept.signs.stream.at > now - _FORGET_AFTER:
+                recalled[bot] = self._watches[bot] = BotWatch.restored(kept, now)
+        if not await self._recall(recalled, number, now):
+            for watch in recalled.values():
+                watch.before = None  # what it said last is not known: its silence begins anew
         self.ready = True
+
+    async def _recall(self, watches: Mapping[str, BotWatch], number: int, now: float) -> bool:
+        """Take the events after a number, which a hard end left to the store alone; False if too many."""
+        if self._events is None:
+            return False
+        newest = await self._events.newest_number()
+        if newest - number > _MOST_RECALLED:
+            return False
+        while number < newest:
+            arrived = await self._events.arrived(number, (), _RECALLED_AT_ONCE)
+            for event in arrived.events:
+                watch = watches.get(event.bot)
+                if watch is not None:
+                    watch.recall(event, now)
+            number = max(arrived.number, number + 1)
+        return True
 
     async def look(self) -> None:
         """Judge every bot that is due."""
@@ -176,6 +209,8 @@ class LivenessDesk:
             return
         judged = 0
         for bot, watch in list(self._watches.items()):
+            if watch.before is not None and self.heard_out(bot):
+                watch.heard_out()
             if now < watch.recheck_at:
                 continue
             self._judge(bot, watch, now)
@@ -216,23 +251,38 @@ class LivenessDesk:
         """Keep what moved since. Raises StoreUnavailable."""
         bots, self._unkept = self._unkept, set()
         gone, self._gone = self._gone, set()
-        states: dict[str, bytes] = {}
-        for number, bot in enumerate(bots):
-            try:
-                if bot in self._watches:
-                    states[bot] = _encode(self._watches[bot].keep())
-            except Exception:  # noqa: BLE001 - the others are kept
-                self._fail(bot)
-            if number % _AT_ONCE == _AT_ONCE - 1:
-                await asyncio.sleep(0)
-        if not states and not gone:
-            return
+        await self._keep(bots, gone)
+
+    async def keep_found(self) -> None:
+        """Keep the bots of which something else was found: that is no news again. Raises StoreUnavailable."""
+        bots, self._moved = self._moved, set()
+        self._unkept -= bots
+        await self._keep(bots, set())
+
+    async def _keep(self, bots: set[str], gone: set[str]) -> None:
         try:
-            await self._store.save(states, sorted(gone - states.keys()))
+            states = await self._states(bots)
+            if states or gone:
+                await self._store.save(states, sorted(gone - states.keys()))
         except BaseException:
             self._unkept |= bots
             self._gone |= gone
             raise
+
+    async def _states(self, bots: set[str]) -> dict[str, bytes]:
+        """Return what is to be kept of bots."""
+        # Before anything else: an event of a later number may be in it, one of an earlier number is.
+        number = await self._events.newest_number() if self._events is not None and not self._set() else None
+        states: dict[str, bytes] = {}
+        for count, bot in enumerate(bots):
+            try:
+                if bot in self._watches:
+                    states[bot] = _encode(self._watches[bot].keep(number))
+            except Exception:  # noqa: BLE001 - the others are kept
+                self._fail(bot)
+            if count % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+        return states
 
     def _watch(self, bot: str) -> BotWatch:
         watch = self._watches.get(bot)
@@ -253,6 +303,7 @@ class LivenessDesk:
                 standing = standing.moved(-ahead)
             if watch.look(standing, now, ahead):
                 self._unkept.add(bot)
+                self._moved.add(bot)
                 self.told(watch.view(ahead))
         except Exception:  # noqa: BLE001 - whatever one bot printed, the others are judged
             watch.recheck_at = now + _KEEP_EVERY

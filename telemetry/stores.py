@@ -196,7 +196,7 @@ class EventStore(Protocol):
         ...
 
     async def arrived(self, after: int, kinds: Sequence[str], rows: int = 50_000) -> Arrivals:
-        """Return the events of these kinds among the next `rows` that were stored after a number."""
+        """Return the events of these kinds (of all, if none) among the next `rows` stored after a number."""
         ...
 
     async def close(self) -> None:

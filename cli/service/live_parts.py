@@ -99,7 +99,7 @@ def make_live(
         fleet=fleet,
         errors=ErrorDesk(telemetry.errors, publisher.errors),
     )
-    telemetry.liveness.held_up = intake.held_up
+    telemetry.liveness.held_up, telemetry.liveness.heard_out = intake.held_up, intake.heard_out
     return LiveParts(telemetry, rows, header, publisher, alerts, hours, liveness, intake)
 
 

@@ -88,7 +88,7 @@ async def open_telemetry(options: UpOptions, fleet: str) -> Telemetry:
     errors = EmbeddedErrorStore(database)
     forget_after = options.retention.trading_days * _DAY
     trading = TradingDesk(events, EmbeddedTradingStore(database), series, health, forget_after=forget_after)
-    liveness = LivenessDesk(EmbeddedLivenessStore(database), series, health)
+    liveness = LivenessDesk(EmbeddedLivenessStore(database), series, health, events=events)
     live = Broadcaster(health)
     rules = RulesDesk(events, EmbeddedKeptStates(database, "rules"), series, health)
     away = series if isinstance(series, VictoriaMetricsStore) else None

@@ -194,6 +194,7 @@ class Agent:
         for allocation in found.newly_drained(now, _is_over):
             collected.batch.drained.append(collected.number_of(allocation))
         batch = collected.batch
+        batch.behind = len(self._wanted)
         return collected if batch.chunks or batch.uses or batch.drained else None
 
     def _add(self, collected: _Collected, allocation: Allocation, ready: Ready) -> None:

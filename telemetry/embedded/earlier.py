@@ -12,9 +12,10 @@ from telemetry.embedded.rows import COLUMNS, TABLES
 
 _ARRIVED = (
     f"SELECT {COLUMNS} FROM {TABLES} "  # noqa: S608
-    "WHERE events.n > ? AND events.n <= ? AND events.kind IN ({kinds})"
+    "WHERE events.n > ? AND events.n <= ?"
 )
-_ARRIVED_1 = _ARRIVED.replace("FROM events JOIN", "FROM (SELECT *, 0 AS label FROM events_1) AS events JOIN")
+_OF_KINDS = " AND events.kind IN ({kinds})"
+_OF_1 = ("FROM events JOIN", "FROM (SELECT *, 0 AS label FROM events_1) AS events JOIN")
 _END = "SELECT position, size FROM {table} WHERE source = ?"
 
 
@@ -65,11 +66,11 @@ def end_of_source(connection: sqlite3.Connection, source: int) -> tuple[int, int
 def arrived(
     connection: sqlite3.Connection, after: int, until: int, kinds: Sequence[str]
 ) -> list[tuple[Any, ...]]:
-    """Return the rows of the events of some kinds within a range of numbers, of both tables."""
-    sql = _ARRIVED
+    """Return the rows of the events of some kinds (none: of all) in a range of numbers, of both tables."""
+    chosen = _ARRIVED + (_OF_KINDS.format(kinds=", ".join("?" * len(kinds))) if kinds else "")
     values = [after, until, *kinds]
+    sql = chosen
     if is_there(connection):
-        sql += f" UNION ALL {_ARRIVED_1}"
+        sql += f" UNION ALL {chosen.replace(*_OF_1)}"
         values *= 2
-    marks = ", ".join("?" * len(kinds))
-    return connection.execute(f"{sql.format(kinds=marks)} ORDER BY 1", values).fetchall()
+    return connection.execute(f"{sql} ORDER BY 1", values).fetchall()

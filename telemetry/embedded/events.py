@@ -65,7 +65,7 @@ class EmbeddedEventStore:
         return await self._database.read(last_number)
 
     async def arrived(self, after: int, kinds: Sequence[str], rows: int = 50_000) -> Arrivals:
-        """Return the events of these kinds among the next rows."""
+        """Return the events of these kinds (of all, where none are named) among the next rows."""
         return await self._database.read(lambda connection: _arrived(connection, after, kinds, rows))
 
     async def close(self) -> None:

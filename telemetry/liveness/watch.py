@@ -43,6 +43,8 @@ class Kept(Struct):
     text: str = ""
     sign: str = ""
     since: float = 0.0
+    number: int | None = None
+    """Of the newest event that is in it for certain; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,10 @@ class BotWatch:
     labels: Mapping[str, str] | None = None
     """The labels of its series, None before they are known."""
     standing: Standing | None = None
-    held: bool = False
-    """What was found before a restart holds until the bot shows otherwise."""
+    held_since: float = 0.0
+    """Since when what was found before a restart holds, until the bot shows otherwise; 0 if nothing does."""
+    before: float | None = None
+    """Of one that was restored: since when it was heard before the restart, until that counts again."""
 
     @property
     def accused(self) -> frozenset[str]:
@@ -124,16 +128,26 @@ class BotWatch:
     def unheard(self, now: float) -> None:
         """Note that nobody could hear it until now: what was found holds until it shows otherwise."""
         self.signs.heard_again(now)
-        self.held = bool(self.finding.sign)
+        self.held_since, self.before = now if self.finding.sign else 0.0, None
+
+    def recall(self, event: Event, now: float) -> None:
+        """Take an event that was heard before a restart, and kept by nobody but the store."""
+        self.signs.take([event], min(event.time, now), frozenset())
+
+    def heard_out(self) -> None:
+        """Note that all was heard that it said while we were away: its silence was its own."""
+        if self.before is not None:
+            self.signs.heard_since, self.before = self.before, None
+            self.recheck_at = 0.0
 
     def look(self, standing: Standing, now: float, ahead: float = 0.0) -> bool:
         """Judge the bot; say whether the verdict, or what led to it, is another than before."""
         self._follow(standing, now, ahead)
         found = judge(self.signs, self.troubles, standing, now)
-        if self.held and self._still_held(found, now):
+        if self.held_since and self._still_held(found, now):
             found = Finding(self.finding.verdict, self.finding.text, self.finding.sign, now + 1.0)
         else:
-            self.held = False
+            self.held_since = 0.0
         if found.verdict is Verdict.STREAM_LOST:
             self.signs.interrupted()
         before, self.finding = self.finding, found
@@ -166,18 +180,23 @@ class BotWatch:
             },
         )
 
-    def keep(self) -> Kept:
-        """Return what is to survive a restart."""
+    def keep(self, number: int | None = None) -> Kept:
+        """Return what is to survive a restart; it has all events up to a number, if that is known."""
         found = self.finding
-        return Kept(self.signs, found.verdict.value, found.text, found.sign, self.since)
+        return Kept(self.signs, found.verdict.value, found.text, found.sign, self.since, number)
 
     @classmethod
     def restored(cls, kept: Kept, now: float) -> "BotWatch":
-        """Return a watch that goes on from what was kept; the time in between says nothing."""
+        """Return a watch that goes on from what was kept.
+
+        The time in between says nothing, until it is known that all was heard of it: see `heard_out`.
+        """
+        before = kept.signs.heard_since if kept.number is not None else None
         kept.signs.heard_again(now)
         known = kept.verdict in {one.value for one in Verdict}
         finding = Finding(Verdict(kept.verdict), kept.text, kept.sign, math.inf) if known else _NOTHING
-        return cls(kept.signs, finding=finding, since=kept.since, held=bool(kept.sign))
+        held_since = now if kept.sign else 0.0
+        return cls(kept.signs, finding=finding, since=kept.since, held_since=held_since, before=before)
 
     def _heard(self, now: float) -> None:
         if self.finding.verdict is Verdict.STREAM_LOST:
@@ -189,7 +208,7 @@ class BotWatch:
         signs = self.signs
         if standing.started_at and abs(standing.started_at - signs.start_told) > _SAME:
             signs.begin(standing.started_at, min(standing.started_at - ahead, now))
-            self.held = False
+            self.held_since, self.before = 0.0, None
         signs.move(now)
         if standing.life is not Life.RUNNING:
             signs.interrupted()
@@ -199,7 +218,7 @@ class BotWatch:
         """Say whether what was found before a restart holds: nothing since then says otherwise."""
         if found.verdict is not Verdict.HEALTHY or self.standing is None:
             return False
-        if now >= self.signs.heard_since + self.standing.settings.warm_up:
+        if now >= self.held_since + self.standing.settings.warm_up:
             return False
         habit = {
             "stream": self.signs.stream,
@@ -208,7 +227,7 @@ class BotWatch:
             "loop": self.signs.loop,
             "orders": self.signs.orders,
         }.get(self.finding.sign)
-        return habit is None or habit.at < self.signs.heard_since
+        return habit is None or habit.at < self.held_since
 
     def _sign(self, watched: Watched, habit: Habit, ahead: float) -> SignView:
         limit = limit_of(watched, habit, self.standing) if self.standing else None

@@ -1,8 +1,11 @@
 """The desk: it hears the intake, judges in passes, writes series and survives a restart."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import pytest
+from msgspec import structs
 
 from schemas.errors import StoreUnavailable
 from telemetry.liveness.standing import Life, Standing
@@ -10,7 +13,8 @@ from telemetry.liveness.verdict import Verdict
 from telemetry.liveness.watch import LivenessView
 from telemetry.liveness_desk import LivenessDesk
 from telemetry.records import Sample
-from tests.fakes.telemetry import MemoryLiveness, MemorySeries
+from telemetry.stores import Arrivals
+from tests.fakes.telemetry import MemoryEvents, MemoryLiveness, MemorySeries
 from tests.unit.telemetry.liveness.life import START, line
 
 LABELS = {"fleet": "desk-1", "bot": "sma", "program": "trend", "env": "prod", "symbol": "BTC"}
@@ -35,12 +39,18 @@ class Desk:
         default_factory=lambda: {"sma": Standing(Life.RUNNING, started_at=START)}
     )
     told: list[tuple[str, Verdict]] = field(default_factory=list)
+    events: MemoryEvents | None = None
     desk: LivenessDesk = field(init=False)
 
     def __post_init__(self) -> None:
         self.wall = 0.0
         self.desk = LivenessDesk(
-            self.store, self.series, None, lambda: self.now + self.wall, lambda: self.now
+            self.store,
+            self.series,
+            None,
+            lambda: self.now + self.wall,
+            lambda: self.now,
+            self.events,
         )
         self.desk.standing = self.standings.get
         self.desk.told = self.hear
@@ -136,6 +146,45 @@ async def test_habits_and_verdict_survive_a_restart():
     assert (view.verdict, view.since) == (Verdict.NOT_TRADING, START + 220)
     await again.passes(2, again.trades)
     assert again.told == [("sma", Verdict.HEALTHY)]
+
+
+class Past(MemoryEvents):
+    """Stores so many events as it is told."""
+
+    newest = 5
+
+    async def newest_number(self) -> int:
+        return self.newest
+
+    async def arrived(self, after: int, kinds: Sequence[str], rows: int = 50_000) -> Arrivals:
+        late = [structs.replace(PRICE, time=START + 190)] if after < 7 <= self.newest else []
+        return Arrivals(late, after + rows)
+
+
+@pytest.mark.parametrize(
+    ("newest", "heard_out", "verdicts"),
+    [
+        pytest.param(5, True, [Verdict.NOT_TRADING], id="silent for longer than it ever was"),
+        pytest.param(5, False, [], id="what it printed meanwhile may wait to be read"),
+        pytest.param(7, True, [], id="a line was stored after that was kept"),
+        pytest.param(10_000_000, True, [], id="more was stored than can be looked through"),
+    ],
+)
+async def test_a_silence_counts_from_the_last_line_that_is_stored(
+    newest: int, heard_out: bool, verdicts: list[Verdict]
+):
+    """After a restart ages go on where they were, as far as that is known for certain."""
+    past = Past()
+    desk = Desk(events=past)
+    await desk.passes(180, desk.trades)
+    await desk.desk.keep()
+    past.newest = newest
+    again = Desk(desk.store, events=past, now=START + 205)
+    again.desk.heard_out = lambda _: heard_out
+    await again.desk.load()
+    again.now -= 1
+    await again.passes(2, again.beats)
+    assert [verdict for _, verdict in again.told] == verdicts
 
 
 async def test_a_bot_that_is_gone_is_forgotten():

@@ -1,8 +1,8 @@
 """Charts over many stored samples: one bot's, a thousand at once, two revisions; in both stores.
 
 The store's answer stands beside the least that fetches the same numbers (see bare_series.py). Into the
-embedded store samples go through its own writer, in the order in which bots print them; into VictoriaMetrics
-by its way for imports, which leaves the same files once they are merged.
+embedded store samples go through its own writer, ten minutes of every bot at a time; into VictoriaMetrics by
+its way for imports, which leaves the same files once they are merged.
 """
 
 import asyncio

@@ -18,7 +18,7 @@ EVERY = 12.0
 STEPS = int(os.environ.get("BENCH_SAMPLES", "100_000_000")) // len(SERIES)
 """How many samples each series has."""
 FLEET = "bench-abc123"
-_AT_ONCE = 10
+_AT_ONCE = 50
 """Steps of all series that are written at once."""
 _MOVES, _LATE = 10_007, 1009
 
@@ -52,23 +52,25 @@ class Walks:
         """Return how many cents a series moves in a step."""
         return self.moves[(step * 7 + series * 131) % _MOVES]
 
-    def delay(self, series: int, step: int) -> int:
-        """Return how many ms after a step's beginning a series' line of it is printed."""
-        return series * 37 % 12_000 + self.late[(step + series * 17) % _LATE]
+    def moment(self, series: int, step: int) -> int:
+        """Return when a series' line of a step is printed, in ms."""
+        late = series * 37 % 12_000 + self.late[(step + series * 17) % _LATE]
+        return self.begun + step * round(EVERY * 1000) + late
 
 
 def as_printed(walks: Walks) -> Iterator[list[Sample]]:
-    """Yield all samples as they come, some steps at a time."""
+    """Yield all samples as they come after a short outage: ten minutes of each bot, one after the other."""
     known = [labels(bot) for bot in range(BOTS)]
     cents = _first_values()
     for first in range(0, STEPS, _AT_ONCE):
+        steps = range(first, min(first + _AT_ONCE, STEPS))
         batch: list[Sample] = []
-        for step in range(first, min(first + _AT_ONCE, STEPS)):
-            begun = walks.begun + round(step * EVERY * 1000)
-            for number, (bot, name) in enumerate(SERIES):
-                cents[number] += walks.move(number, step)
-                moment = (begun + walks.delay(number, step)) / 1000
-                batch.append(Sample(name, known[bot], moment, cents[number] / 100))
+        for number, (bot, name) in enumerate(SERIES):
+            own, value = known[bot], cents[number]
+            for step in steps:
+                value += walks.move(number, step)
+                batch.append(Sample(name, own, walks.moment(number, step) / 1000, value / 100))
+            cents[number] = value
         yield batch
 
 
@@ -78,14 +80,13 @@ def import_all(client: httpx.Client, walks: Walks) -> None:
     day = round(86400 / EVERY)
     for first in range(0, STEPS, day):
         steps = range(first, min(first + day, STEPS))
-        begun = [walks.begun + round(step * EVERY * 1000) for step in steps]
         lines: list[bytes] = []
         for number, (bot, name) in enumerate(SERIES):
             values = []
             for step in steps:
                 cents[number] += walks.move(number, step)
                 values.append(cents[number] / 100)
-            times = [at + walks.delay(number, step) for at, step in zip(begun, steps, strict=True)]
+            times = [walks.moment(number, step) for step in steps]
             metric = {"__name__": name, **labels(bot)}
             lines.append(msgspec.json.encode({"metric": metric, "values": values, "timestamps": times}))
             if len(lines) == 100:

@@ -2,6 +2,7 @@
 
 import logging
 from asyncio import Task
+from collections.abc import Sequence
 
 from cli.service.options import UpOptions
 from cli.service.relay import Relay
@@ -12,6 +13,8 @@ from controller.notifications.facts import Event
 from controller.notifications.herald import Herald, Told
 from controller.notifications.post import Post
 from schemas.alerts import Severity
+from telemetry.alert_desk import AlertDesk
+from telemetry.alerts.ports import Kept
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,6 +41,17 @@ def make_herald(
     )
     relay.others.append(herald)
     return herald, post
+
+
+def tell_of_alerts(herald: Herald, alerts: AlertDesk) -> None:
+    """Have alerts told as soon as they are kept, where they are judged in this process."""
+    told = alerts.told
+
+    def tell(kept: Sequence[Kept]) -> None:
+        told(kept)
+        herald.ring()
+
+    alerts.told = tell
 
 
 def started_event(now: float, headline: str, severity: Severity = Severity.INFO) -> Event:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from cli.service.error_parts import make_error_book
 from cli.service.folder import read_secret, write
 from cli.service.live_parts import LiveParts, make_live
-from cli.service.notifying import make_herald, started_event
+from cli.service.notifying import make_herald, started_event, tell_of_alerts
 from cli.service.options import UpOptions
 from cli.service.relay import Relay
 from cli.service.scheduling import make_scheduler, python_version
@@ -145,6 +145,8 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
     clock = SystemClock()
     started = started_event(clock.time(), "herdsman started")
     told = make_herald(options, controller, database, clock, relay, advertised, started)
+    if told:
+        tell_of_alerts(told[0], live.alerts.desk)
     ring = told[1].ring if told else (lambda: None)
     notifications = NotificationDesk(database, clock, options.fleet, ring)
     access = await make_access(options, listening, database)

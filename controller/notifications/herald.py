@@ -47,6 +47,8 @@ from schemas.errors import HerdsmanError
 _LOG = logging.getLogger(__name__)
 LOOK_EVERY = 2.0
 """Seconds between two looks at what operators did and at the parts of herdsman."""
+_TOGETHER = 0.1
+"""Seconds between being rung and looking: a rule that holds for a thousand bots rings often."""
 ROUTES_WITHIN = 60.0
 """Seconds that are waited for the routes in git; after that everything goes everywhere."""
 _AUDIT = 1000
@@ -124,6 +126,11 @@ class Herald:
         self._newest_alert, self._newest_past = 0, 0
         self._fired: dict[str, tuple[int, AlertView]] = {}
         """The alerts that fired since: with their numbers in the history."""
+        self._news = asyncio.Event()
+
+    def ring(self) -> None:
+        """Look soon: alerts of this process were kept."""
+        self._news.set()
 
     def status_changed(self, status: BotStatus) -> None:
         """Take a bot's new status."""
@@ -152,13 +159,15 @@ class Herald:
             group.create_task(self._post.run())
             await self._controller.ready()
             await self._open()
-            never = asyncio.Event()
             while True:
+                self._news.clear()
                 try:
                     await self._look()
                 except Exception:  # noqa: BLE001 - what could not be told now is told at the next look
                     _LOG.exception("notifications could not be made")
-                await sleep_or(self._clock, LOOK_EVERY, never)
+                await sleep_or(self._clock, LOOK_EVERY, self._news)
+                if self._news.is_set():
+                    await self._clock.sleep(_TOGETHER)
 
     async def _open(self) -> None:
         known = [(one.name, one.service) for one in self._destinations]

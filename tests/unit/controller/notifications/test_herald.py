@@ -217,6 +217,27 @@ async def test_alerts_of_another_process_are_told_once_and_when_they_are_over(da
     assert inbox.to("desk") == ["[desk-1] grid-1: memory well again"]
 
 
+async def test_an_alert_of_this_process_is_told_as_soon_as_it_is_kept(database: Database) -> None:
+    """Whoever kept it rings, and what waits for no others is sent before the next look."""
+    inbox, clock = Inbox(), FakeClock(NOW)
+    settings = AlertSettings(group_wait=0.0, routes=(Route(("desk",)),))
+    async with Life(database, FakeController(settings), clock, inbox) as life:
+        life.become(status("grid-1", *WELL))
+        await life.pass_time(2)
+        standing = {"state": "firing", "since": clock.time(), "text": "memory is 95, above 90"}
+        alert = {"bot": "grid-1", "rule": "memory", "severity": "critical", "state": standing}
+        row = AlertRow("grid-1", "memory", "firing", clock.time(), json.dumps(alert))
+        await database.run(lambda connection: save_alerts(connection, [row], [row]))
+        before = clock.time()
+        life.herald.ring()
+        while not inbox.taken and clock.time() < before + 0.9:
+            await clock.advance(0.05, step=0.05)
+            for _ in range(4):
+                await database.run(newest_audit)
+                await settle()
+    assert inbox.to("desk") == ["[desk-1] grid-1 alert memory"]
+
+
 async def test_alert_that_is_over_before_it_is_told_is_told_as_that(database: Database) -> None:
     """Within three seconds, between two looks: people hear of it once; not where it is muted."""
     inbox, clock, controller = Inbox(), FakeClock(NOW), FakeController(ROUTES)

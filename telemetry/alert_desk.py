@@ -17,6 +17,7 @@ from schemas.alert_rules import AlertRule
 from schemas.errors import HerdsmanError
 from schemas.risk import Action
 from telemetry.alert_actions import Acting
+from telemetry.alert_past import AlertPast, Stored
 from telemetry.alerts.builtin import BUILT_IN, LEFT_OPEN
 from telemetry.alerts.engine import Engine, Moved
 from telemetry.alerts.figures import figures_of, labels_of
@@ -63,6 +64,7 @@ class AlertDesk:
         steady: Callable[[], float] | None = None,
         is_open: Callable[[str, float], bool] | None = None,
         built_in: Sequence[AlertRule] = BUILT_IN,
+        stored: Stored | None = None,
     ) -> None:
         self._book = book
         self._health = health or Health()
@@ -72,7 +74,8 @@ class AlertDesk:
         """How far the wall clock is ahead of the one that nobody sets."""
         self._built_in = tuple(built_in)
         self.acting = Acting(hands, self.note, self._still, clock)
-        self.engine = Engine(self._moved, is_open)
+        self.engine = Engine(self._moved, is_open, fills=stored is not None)
+        self.past = AlertPast(self.engine, stored, self._clock) if stored is not None else None
         self.limits = LimitsDesk(self.engine, hands, risks, self._clock, self._try)
         self.setup: Callable[[str], Setup | None] = lambda _bot: None
         self.fleet: Callable[[], Sequence[AlertRule] | None] = lambda: None
@@ -251,6 +254,8 @@ class AlertDesk:
         async with asyncio.TaskGroup() as group:
             self.acting.start(group)
             self.limits.holds.start(group)
+            if self.past is not None:
+                group.create_task(self.past.run())
             await self._live()
 
     async def _live(self) -> None:
@@ -363,6 +368,8 @@ class AlertDesk:
             self._setups.pop(bot, None)
             self.engine.forget(bot, now)
             self.limits.forget(bot)
+            if self.past is not None and known is not None:
+                self.past.forget(bot)
             return
         if known is not None and known[0] is found and known[1] is self._fleet_rules:
             self.limits.arm(bot)
@@ -376,6 +383,8 @@ class AlertDesk:
         before = self._take_known(bot, None if whole else {rule.name for rule in rules})
         self.limits.set_bot(found.profile, before, whole=whole)
         self.engine.set_bot(found.profile, rules, now, before)
+        if self.past is not None:
+            self.past.want(found.profile)
         self.limits.release(bot, now)
         self.limits.arm(bot)
         self._setups[bot] = (found, self._fleet_rules)

@@ -12,6 +12,8 @@ from controller.markets import Markets
 from controller.windows import Sessions
 from schemas.errors import HerdsmanError
 from telemetry.alert_desk import AlertDesk
+from telemetry.alert_past import Stored
+from telemetry.embedded.kept import EmbeddedKeptStates
 from telemetry.embedded.risk import EmbeddedRiskStore
 from web.alerts import Alerts, Bots, ControllersHands, DatabaseAlerts, Watched
 
@@ -43,7 +45,16 @@ def make_alerts(telemetry: Telemetry, database: Database, controller: Watched) -
     hours = MarketHours()
     book = DatabaseAlerts(database, time.time)
     hands, risks = ControllersHands(controller, database), EmbeddedRiskStore(telemetry.database)
-    desk = AlertDesk(book, hands, risks, telemetry.health, time.time, time.monotonic, hours.is_open)
+    desk = AlertDesk(
+        book,
+        hands,
+        risks,
+        telemetry.health,
+        time.time,
+        time.monotonic,
+        hours.is_open,
+        stored=Stored(telemetry.series, EmbeddedKeptStates(telemetry.database, "trades_since")),
+    )
     bots = Bots(controller)
     desk.setup, desk.fleet, desk.bots = bots.setup, bots.rules, bots.names
     desk.limits.accounts = bots.accounts

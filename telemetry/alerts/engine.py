@@ -26,8 +26,9 @@ from schemas.conditions import (
     leaves,
 )
 from telemetry.alerts.judging import UNKNOWN, judge
+from telemetry.alerts.past import Wanted
 from telemetry.alerts.states import LOOK_AGAIN, AlertState, Found, State, moved, next_look
-from telemetry.alerts.values import BUCKETS, Labels
+from telemetry.alerts.values import BUCKETS, LabelKey, Labels, Point
 from telemetry.alerts.watch import FIGURE, BotProfile, Watch, slot_name, trades_as
 from telemetry.levels import LEVELS
 from telemetry.records import Event, Sample
@@ -65,12 +66,20 @@ class Moved:
 
 
 class Engine:
-    """All bots under their rules. `tell` hears of every alert that moved; `open` says whether a market is."""
+    """All bots under their rules. `tell` hears of every alert that moved; `is_open` says whether a market is.
+
+    `fills`: what values were before, somebody brings by `remember`.
+    """
 
     def __init__(
-        self, tell: Callable[[Moved], None], is_open: Callable[[str, float], bool] | None = None
+        self,
+        tell: Callable[[Moved], None],
+        is_open: Callable[[str, float], bool] | None = None,
+        *,
+        fills: bool = False,
     ) -> None:
         self._tell = tell
+        self._fills = fills
         self._is_open = is_open or (lambda _calendar, _now: True)
         self.watches: dict[str, Watch] = {}
         self._heap: list[tuple[float, int, str, int]] = []
@@ -90,7 +99,7 @@ class Engine:
     ) -> Watch:
         """Put a bot under rules; `known`: how they stood in an earlier life. What goes on stays as it is."""
         before = self.watches.get(profile.bot)
-        watch = Watch(profile, rules, now)
+        watch = Watch(profile, rules, now, whole=not self._fills)
         if before is not None:
             self._leave(before)
             watch.adopt(before)
@@ -209,6 +218,24 @@ class Engine:
                 watch.due[place] = None
                 if due is not None:
                     self._plan(watch, place, now)
+
+    def remember(
+        self,
+        bot: str,
+        trades: tuple[str, str],
+        of: Wanted,
+        past: Mapping[LabelKey, Sequence[Point]],
+        now: float,
+    ) -> None:
+        """Put what is stored of a slot's series before what came in this life, of a bot that trades so."""
+        watch = self.watches.get(bot)
+        if watch is None or trades_as(watch.profile) != trades:
+            return
+        known = watch.slots.get(of.slot)
+        history = known.histories.get(of.over) if known is not None else None
+        if known is not None and history is not None and not history.whole:
+            history.fill(past)
+            self._judge_all(watch, known.rules, now)
 
     def error(self, bot: str, identity: str, at: float, what: str, text: str, now: float) -> None:
         """Take an error group that is `new`, or has `regressed`."""
@@ -400,7 +427,7 @@ def _may_go_on(rule: AlertRule, before: AlertState, watch: Watch, now: float) ->
     if before.state is not State.FIRING or before.since >= watch.known_since:
         return False
     parts = leaves(rule.when)
-    spans = [one.over for one in parts if isinstance(one, Change)]
+    spans = [one.over for one in parts if isinstance(one, Change) and not watch.remembers(one)]
     spans += [one.within for one in parts if isinstance(one, Happens | Errs)]
     return now < watch.known_since + max(spans, default=0.0)
 

@@ -21,7 +21,7 @@ from schemas.conditions import (
 )
 from telemetry.alerts.anomaly import LEAST_SIBLINGS, robust_z
 from telemetry.alerts.states import Found
-from telemetry.alerts.values import Labels, Last, Point
+from telemetry.alerts.values import Labels, Last, Point, key_of
 from telemetry.alerts.watch import Watch, labels_text, slot_name
 
 GONE_AFTER = 3600.0
@@ -155,7 +155,7 @@ def _change(leaf: Change, watch: Watch, now: float) -> Found:
     points = _points(leaf.of, watch, now)
     if slot is None or not points:
         return UNKNOWN
-    history = next(one for one in slot.histories if one.over == leaf.over)
+    history = slot.histories[leaf.over]
     worst: Found = UNKNOWN
     for point in points:
         before = [one for past in history.since(_own(point.labels), now - leaf.over) for one in past]
@@ -168,11 +168,8 @@ def _change(leaf: Change, watch: Watch, now: float) -> Found:
     return worst
 
 
-_BOT = frozenset({"fleet", "bot", "program", "env", "__name__"})
-
-
 def _own(labels: Labels) -> dict[str, str]:
-    return {name: word for name, word in labels.items() if name not in _BOT}
+    return dict(key_of(labels))
 
 
 def _moved(leaf: Change, point: Last, before: Sequence[Point]) -> Found:
@@ -197,7 +194,9 @@ def _anomaly(leaf: Anomaly, watch: Watch, now: float, siblings: Siblings) -> Fou
     points = _points(leaf.of, watch, now)
     if slot is None or not points:
         return UNKNOWN
-    history = next(one for one in slot.histories if one.over == leaf.over)
+    history = slot.histories[leaf.over]
+    if not history.whole and now < watch.known_since + leaf.over:
+        return UNKNOWN  # of a part of the past anything may look unusual
     found: Found = UNKNOWN
     for point in points:
         if leaf.siblings:

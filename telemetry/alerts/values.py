@@ -2,12 +2,14 @@
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 Point = tuple[float, float]
 """Time and value."""
 Labels = Mapping[str, str]
+LabelKey = tuple[tuple[str, str], ...]
+"""The labels that tell one series of a bot from another, sorted."""
 _MOST_SETS = 100
 """Label sets of one series that are watched; of more the newest."""
 _RECENT = 8
@@ -41,7 +43,8 @@ class Slot:
         """When the newest sample came."""
         self.points: dict[tuple[tuple[str, str], ...], Last] = {}
         self.recent: deque[Point] = deque(maxlen=_RECENT)
-        self.histories: list[History] = []
+        self.histories: dict[float, History] = {}
+        """By the seconds that they go back."""
         self.rules: list[int] = []
         """The places of the rules that watch it."""
 
@@ -49,7 +52,7 @@ class Slot:
         """Take a value that came now; say whether it counts: a number, no older than the one before."""
         if not math.isfinite(value):
             return False
-        key = tuple(sorted([pair for pair in labels.items() if pair[0] not in _OF_THE_BOT]))
+        key = key_of(labels)
         known = self.points.get(key)
         if known is not None and time < known.at <= now + _AHEAD:
             return False
@@ -57,9 +60,14 @@ class Slot:
             del self.points[next(iter(self.points))]
         self.points[key] = Last(time, value, labels, now)
         self.recent.append((time, value))
-        for history in self.histories:
+        for history in self.histories.values():
             history.add(key, time, value)
         return True
+
+    def history(self, over: float, *, whole: bool) -> None:
+        """Keep what its series were over so many seconds; `whole`: nothing of it comes from a store."""
+        known = self.histories.setdefault(over, History(over, whole=whole))
+        known.whole = known.whole and whole
 
     def matching(self, labels: Labels) -> list[Last]:
         """Return the newest points whose labels hold these."""
@@ -69,28 +77,48 @@ class Slot:
         return [point for point in self.points.values() if all(point.labels.get(k) == v for k, v in wanted)]
 
 
-_OF_THE_BOT = frozenset({"fleet", "bot", "program", "env"})
+_OF_THE_BOT = frozenset({"fleet", "bot", "program", "env", "__name__"})
+
+
+def key_of(labels: Labels) -> LabelKey:
+    """Return what tells one series of a bot from its others of the same name."""
+    return tuple(sorted([pair for pair in labels.items() if pair[0] not in _OF_THE_BOT]))
 
 
 class History:
     """What the series of a slot were over the last `over` seconds, some 60 points of each."""
 
-    __slots__ = ("_step", "over", "points")
+    __slots__ = ("over", "points", "step", "whole")
 
-    def __init__(self, over: float) -> None:
+    def __init__(self, over: float, *, whole: bool = True) -> None:
         self.over = over
-        self._step = over / BUCKETS
-        self.points: dict[tuple[tuple[str, str], ...], deque[Point]] = {}
+        self.step = over / BUCKETS
+        self.points: dict[LabelKey, deque[Point]] = {}
+        self.whole = whole
+        """Whether what is stored of that time is in it: before that it may hold a part of it alone."""
 
-    def add(self, key: tuple[tuple[str, str], ...], time: float, value: float) -> None:
+    def add(self, key: LabelKey, time: float, value: float) -> None:
         """Take a value; of those in one step the first stays."""
         known = self.points.get(key)
         if known is None:
             if len(self.points) >= _MOST_SETS:
                 del self.points[next(iter(self.points))]
             known = self.points[key] = deque(maxlen=BUCKETS + 2)
-        if not known or time >= known[-1][0] + self._step:
+        if not known or time >= known[-1][0] + self.step:
             known.append((time, value))
+
+    def fill(self, past: Mapping[LabelKey, Sequence[Point]]) -> None:
+        """Put what was stored before what came in this life: points by labels, oldest first."""
+        since, self.points = self.points, {}
+        for key in [*past, *(key for key in since if key not in past)]:
+            came = since.get(key, ())
+            first = came[0][0] if came else math.inf
+            for time, value in past.get(key, ()):
+                if time < first and math.isfinite(value):
+                    self.add(key, time, value)
+            for time, value in came:
+                self.add(key, time, value)
+        self.whole = True
 
     def since(self, labels: Labels, start: float) -> list[list[Point]]:
         """Return the points from `start` on, of each series whose labels hold these."""

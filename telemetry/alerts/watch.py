@@ -26,7 +26,7 @@ from schemas.conditions import (
 from schemas.risk import NO_LIMITS, RiskLimits
 from telemetry.alerts.states import QUIET, AlertState, Found, State
 from telemetry.alerts.texts import Texts
-from telemetry.alerts.values import History, Labels, Slot
+from telemetry.alerts.values import Labels, Slot
 
 BASES: Mapping[str, str] = {"daily_loss": "day_equity", "exposure": "equity"}
 """Figures of which a risk limit may be a share -> the figure that it is a share of."""
@@ -79,9 +79,13 @@ def slot_name(of: Subject) -> str:
 
 
 class Watch:
-    """One bot under its rules. Only `engine` changes it."""
+    """One bot under its rules. Only `engine` changes it.
+
+    `whole`: what values were before needs no filling from a store.
+    """
 
     __slots__ = (
+        "_whole",
         "broken",
         "counting",
         "due",
@@ -109,8 +113,11 @@ class Watch:
         "wants_errors",
     )
 
-    def __init__(self, profile: BotProfile, rules: Sequence[AlertRule], now: float) -> None:
+    def __init__(
+        self, profile: BotProfile, rules: Sequence[AlertRule], now: float, *, whole: bool = True
+    ) -> None:
         self.profile = profile
+        self._whole = whole
         self.rules = tuple(rules)
         self.states: list[AlertState] = [QUIET] * len(self.rules)
         self.due: list[float | None] = [None] * len(self.rules)
@@ -162,7 +169,7 @@ class Watch:
             if isinstance(leaf, Threshold | Change | Anomaly):
                 slot = self._slot(slot_name(leaf.of), place)
                 if not isinstance(leaf, Threshold):
-                    slot.histories.append(History(leaf.over))
+                    slot.history(leaf.over, whole=self._whole or _is_of_siblings(leaf))
                 elif base := base_of(leaf.of, self.profile.risk):
                     self._slot(base, place)
             elif isinstance(leaf, NoData):
@@ -230,10 +237,13 @@ class Watch:
             old = before.slots.get(name)
             if old is not None:
                 slot.points, slot.at, slot.recent = old.points, old.at, old.recent
-                for mine in slot.histories:
-                    for theirs in old.histories:
-                        if mine.over == theirs.over:
-                            mine.points = theirs.points
+                for over, mine in slot.histories.items():
+                    if (theirs := old.histories.get(over)) is not None:
+                        mine.points, mine.whole = theirs.points, theirs.whole
+
+    def remembers(self, leaf: Change) -> bool:
+        """Say whether what is stored of a change's time was brought."""
+        return not self._whole and self.slots[slot_name(leaf.of)].histories[leaf.over].whole
 
     def is_of_trading(self, place: int) -> bool:
         """Say whether a rule is about a trading figure."""
@@ -309,6 +319,10 @@ class Watch:
         if not level.percent:
             return float(level.amount)
         return share_of(leaf.of, level.amount, self, labels)
+
+
+def _is_of_siblings(leaf: Leaf) -> bool:
+    return isinstance(leaf, Anomaly) and leaf.siblings
 
 
 def trades_as(profile: BotProfile) -> tuple[str, str]:

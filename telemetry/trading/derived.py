@@ -7,6 +7,8 @@ from telemetry.records import Sample
 from telemetry.trading.views import AccountView
 
 DERIVED: Mapping[str, str] = {
+    "bot_trading_equity": "What the account is worth, as the bot says, in the account and currency it is of",
+    "bot_trading_change_today": "The change of equity since the UTC day began, less transfers",
     "bot_trading_realized_pnl": "What fills realised, before fees",
     "bot_trading_unrealized_pnl": "What closing the open positions at their marks would realise",
     "bot_trading_net_pnl": "Realised and unrealised, less fees",
@@ -33,6 +35,8 @@ def derived_samples(view: AccountView, labels: Mapping[str, str], now: float) ->
     """Return the samples of a view; `labels` is the one mapping of its series."""
     drawdown, agreed = view.drawdown, view.reconciliation
     values: dict[str, float | None] = {
+        "bot_trading_equity": view.equity,
+        "bot_trading_change_today": view.change_today,
         "bot_trading_realized_pnl": view.realized_pnl,
         "bot_trading_unrealized_pnl": view.unrealized_pnl,
         "bot_trading_net_pnl": view.net_pnl,

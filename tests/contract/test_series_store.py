@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from schemas.alert_rules import read_rule
+from telemetry.alert_past import AlertPast, Stored
+from telemetry.alerts.engine import Engine, Moved
+from telemetry.alerts.watch import BotProfile
 from telemetry.embedded import EmbeddedSeriesStore, TelemetryDatabase
+from telemetry.embedded.kept import EmbeddedKeptStates
 from telemetry.records import Sample
 from telemetry.stores import SeriesQuery, SeriesStore
 from telemetry.victoriametrics import VictoriaMetricsStore
@@ -210,3 +215,35 @@ async def test_a_long_range_is_answered(under_test: StoreUnderTest, bot: str) ->
     query = SeriesQuery(bot, "bot_equity", NOW - week, NOW, step=30)
     (series,) = await under_test.reopen().query(query)
     assert [value for _, value in reversed(series.points)] == [float(at) for at in range(0, week, 3600)]
+
+
+async def test_what_alert_rules_look_back_on_comes_from_the_store(
+    under_test: StoreUnderTest, bot: str, tmp_path: Path
+) -> None:
+    """A fall within an hour, and one within a week, fire at the first value after a restart."""
+    week, hour = 7 * 86400.0, 3600.0
+    past = [sample(bot, at - week + hour, 100.0) for at in (0, 60)] + [sample(bot, -1800, 60.0)]
+    await under_test.store.write(past)
+    under_test.flush()
+    rules = [
+        read_rule("week", {"when": {"metric": "bot_equity", "falls": "70%", "over": "7d"}}),
+        read_rule("hour", {"when": {"metric": "bot_equity", "falls": "50%", "over": "1h"}}),
+    ]
+    told: list[Moved] = []
+    async with AsyncExitStack() as stack:
+        database = TelemetryDatabase(tmp_path / "trades.db")
+        stack.push_async_callback(database.close)
+        stored = Stored(under_test.reopen(), EmbeddedKeptStates(database, "trades_since"))
+        for now in (NOW - 8 * 86400, NOW):
+            engine = Engine(told.append, fills=True)
+            engine.set_bot(BotProfile(bot), rules, now)
+            reading = AlertPast(engine, stored, lambda now=now: now)
+            reading.want(BotProfile(bot))
+            await reading.load()
+            await reading.keep()
+            await reading.read()
+            assert all(
+                history.whole for history in engine.watches[bot].slots["bot_equity"].histories.values()
+            )
+        engine.samples(bot, [sample(bot, 0, 29.0)], NOW)
+    assert {one.rule.name for one in told if one.fires} == {"week", "hour"}

@@ -28,6 +28,7 @@ alerts:
   rules:
     rich: {when: {figure: equity, above: 10500}, message: "take some out"}
     poor: {when: {figure: equity, below: 1}, programs: [another]}
+    sank: {when: {metric: bot_equity, falls: 6.5%, over: 6h}, bots: [losing]}
 """
 
 
@@ -103,11 +104,14 @@ def test_a_bot_that_loses_too_much_is_suspended_once_and_its_neighbour_runs_on(
     wait_for(
         lambda: service.get("/api/v1/bots/losing/trading")["figures"][0]["equity"] == 9300, "the new equity"
     )
+    sank = wait_for(lambda: alerts(service, "losing").get("sank"), "the fall since before the restart")
+    assert sank["text"].endswith("fell by 7% within 6 h, from 10,000.00 to 9,300.00")
     history = service.get("/api/v1/alerts/history", bot="losing")["alerts"]
     assert [(one["rule"], one["what"]) for one in reversed(history)] == [
         ("risk-daily-loss", "fired"),
         ("risk-daily-loss", "acted"),
         ("risk-daily-loss", "recovered"),
+        ("sank", "fired"),
     ]
     audit = service.get("/api/v1/audit", limit=50)
     assert [one["who"] for one in audit if one["action"] == "suspend"] == ["risk limit"]

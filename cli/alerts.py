@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from cli.alert_trials import test_alerts
 from cli.bot_names import bot_names
 from cli.connection import Client, service_options
 from cli.known_service import find_service
@@ -28,10 +29,13 @@ WIDTH = 70
 
 @click.group()
 def alerts() -> None:
-    """List what fires and why, its history; look after it, mute it.
+    """List what fires and why, its history; look after it, mute it; try rules before they ship.
 
     Rules stand in git: `alerts:` and `risk:` of herdsman.yaml and of bots (docs/alerts.md).
     """
+
+
+alerts.add_command(test_alerts)
 
 
 @alerts.command("list")

@@ -17,7 +17,7 @@ from schemas.errors import HerdsmanError, NotFound, UsageError
 from web.documents import STREAM_POSITION
 
 T = TypeVar("T")
-CHANGE_NOTHING = ("/sign-in-links", "/query", "/explain")
+CHANGE_NOTHING = ("/sign-in-links", "/query", "/explain", "/trials")
 """How the paths end that are asked for with POST and change nothing of the fleet."""
 
 

@@ -1,5 +1,6 @@
 """Alerts between telemetry, which judges, and the controller: who bots are, who acts, where it is kept."""
 
+import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -29,11 +30,15 @@ from schemas.errors import NotFound, UsageError
 from schemas.fleet import Watching
 from schemas.risk import RiskLimits, read_risk
 from telemetry.alert_desk import AlertDesk
+from telemetry.alert_trials import AlertTrials
 from telemetry.alerts.ports import Kept, Muting, Setup, Stop, What
 from telemetry.alerts.states import State
 from telemetry.alerts.watch import BotProfile
+from web.trial_documents import TrialAnswer, TrialRequest, setups_of, trial_answer
 
 _TRIM_EVERY = 3600.0
+_AT_ONCE = 200
+"""Bots that are looked at before others have their turn."""
 MOST_MUTES = 500
 LONGEST_MUTE = 90 * 86400.0
 _NOT_RUNNING = frozenset(
@@ -291,14 +296,31 @@ def _read_muting(document: str) -> Muting | None:
 class Alerts:
     """What people ask about alerts, and what they note of them."""
 
-    def __init__(self, desk: AlertDesk, book: DatabaseAlerts, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, desk: AlertDesk, book: DatabaseAlerts, clock: Callable[[], float], trials: AlertTrials
+    ) -> None:
         self.desk = desk
+        self._trials = trials
         self._book = book
         self._clock = clock
 
     def standing(self, states: Collection[State], bot: str = "", rule: str = "") -> list[Kept]:
         """Return the rules that stand so now."""
         return self.desk.standing(states, bot, rule)
+
+    async def try_rules(self, asked: TrialRequest, start: float, end: float) -> TrialAnswer:
+        """Return what rules would have done over a range of time.
+
+        Raises InvalidManifests, UsageError, TooBusy, StoreUnavailable, SearchTooLong.
+        """
+        known: dict[str, Setup] = {}
+        for count, bot in enumerate(self.desk.bots() if asked.bots is None else (), 1):
+            if (setup := self.desk.setup(bot)) is not None:
+                known[bot] = setup
+            if count % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        setups = await asyncio.to_thread(setups_of, asked, self.desk.fleet() or (), known)
+        return trial_answer(await self._trials.run(setups, start, end))
 
     def mutes(self) -> list[Muting]:
         """Return the mutes in force, the one that ends first first."""

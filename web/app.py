@@ -82,6 +82,7 @@ ROUTES = (
     alerts.acknowledge_alert,
     alerts.mute_alerts,
     alerts.unmute_alerts,
+    alerts.try_alerts,
     errors.errors,
     errors.error,
     errors.resolve_error,

@@ -13,11 +13,15 @@ from controller.windows import Sessions
 from schemas.errors import HerdsmanError
 from telemetry.alert_desk import AlertDesk
 from telemetry.alert_past import Stored
+from telemetry.alert_trials import AlertTrials
 from telemetry.embedded.kept import EmbeddedKeptStates
 from telemetry.embedded.risk import EmbeddedRiskStore
+from telemetry.errors.store import GroupQuery
 from web.alerts import Alerts, Bots, ControllersHands, DatabaseAlerts, Watched
 
 _LOG = logging.getLogger(__name__)
+_MOST_GROUPS = 1000
+"""Error groups of one bot that rules are tried on."""
 
 
 class MarketHours:
@@ -63,7 +67,13 @@ def make_alerts(telemetry: Telemetry, database: Database, controller: Watched) -
     figures = telemetry.health
     figures.reads("herdsman_alerts_firing", lambda: float(len(desk.firing)))
     figures.reads("herdsman_alert_rules", lambda: float(desk.rules))
-    return Alerts(desk, book, time.time), hours
+    trials = AlertTrials(
+        telemetry.series,
+        telemetry.events,
+        lambda bot: telemetry.errors.groups(GroupQuery(time.time(), bot, limit=_MOST_GROUPS)),
+        lambda calendar: hours.sessions(calendar).get(calendar),
+    )
+    return Alerts(desk, book, time.time, trials), hours
 
 
 def start_alerts(alerts: Alerts, hours: MarketHours) -> "list[asyncio.Task[None]]":

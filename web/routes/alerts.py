@@ -23,11 +23,16 @@ from web.alert_documents import (
 )
 from web.alerts import Alerts
 from web.documents import STREAM_POSITION
-from web.moments import optional_moment
+from web.moments import optional_moment, parse_range
 from web.queries import names_in
-from web.routes.parameters import AnyRequest, Limit, Start, Wired
+from web.routes.parameters import AnyRequest, End, Limit, Start, Wired
 from web.services import Services
+from web.trial_documents import TrialAnswer, TrialRequest
 
+MOST_TRIAL = 16 * 1024 * 1024
+"""Bytes of the rules and bots that are sent to be tried."""
+DAY = 86400.0
+LONGEST_TRIAL = 60 * DAY
 _SEVERITIES = ("critical", "warning", "info")
 _STATES = ("firing", "pending", "ok")
 OfBot = Annotated[str, QueryParameter(description="Of this bot alone.")]
@@ -94,6 +99,23 @@ async def unmute_alerts(services: Wired, request: AnyRequest, mute: FromPath[str
     known = alerts_of(services)
     ended = await known.unmute(mute, _who(request))
     return EndMuteAnswer(mute_document(ended), [mute_document(one) for one in known.mutes()])
+
+
+@post(
+    "/api/v1/alerts/trials",
+    opt={"access": Scope.READ},
+    tags=["alerts"],
+    status_code=200,
+    request_max_body_size=MOST_TRIAL,
+)
+async def try_alerts(
+    services: Wired, data: JSONBody[TrialRequest], start: Start = "-24h", end: End = ""
+) -> TrialAnswer:
+    """Return what alert rules would have done over stored values and events; nothing is changed."""
+    since, until = parse_range(start, end, services.clock(), DAY)
+    if until - since > LONGEST_TRIAL:
+        raise UsageError(f"rules are tried on at most {LONGEST_TRIAL / DAY:.0f} days at once")
+    return await alerts_of(services).try_rules(data, since, min(until, services.clock()))
 
 
 def alerts_of(services: Services) -> Alerts:

@@ -47,6 +47,7 @@ MATRIX = {
     ("POST", "/api/v1/alerts/ack"): Scope.OPERATE,
     ("POST", "/api/v1/alerts/mutes"): Scope.OPERATE,
     ("DELETE", "/api/v1/alerts/mutes/{mute}"): Scope.OPERATE,
+    ("POST", "/api/v1/alerts/trials"): Scope.READ,
     ("GET", "/api/v1/rules"): Scope.READ,
     ("GET", "/api/v1/bots/{name}/deploys"): Scope.READ,
     ("GET", "/api/v1/bots/{name}/compare"): Scope.READ,

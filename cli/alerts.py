@@ -14,6 +14,7 @@ from cli.known_service import find_service
 from cli.operations import moment, reason_option
 from cli.output import Cell, Column, ago, output_option, paint, print_data, printable, table
 from schemas.errors import NotFound, UsageError
+from telemetry.units import measured
 from web.alert_documents import (
     AlertDocument,
     AlertHistoryAnswer,
@@ -106,7 +107,7 @@ def _head(one: AlertDocument) -> Iterator[str]:
     if one.text:
         yield f"  why     {printable(one.text)}"
     if one.samples:
-        values = ", ".join(f"{value:,.6g}" for _, value in one.samples)
+        values = ", ".join(measured(value, one.unit) for _, value in one.samples)
         yield f"  values  {values}"
     if one.does:
         done = f": {one.action} ({printable(one.action_text)})" if one.action else ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from controller.records import FieldChange
 from schemas.bot import BotSpec
+from schemas.quantities import format_bytes
 from schemas.secret_values import looks_secret
 
 MOST = 60
@@ -50,14 +51,7 @@ def spec_fields(old: BotSpec, new: BotSpec) -> Iterator[FieldChange]:
 
 def bytes_text(size: int | None) -> str:
     """Return a size as people write it: `64 MiB`."""
-    if size is None:
-        return ""
-    amount = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024 or unit == "GiB":
-            break
-        amount /= 1024
-    return f"{amount:g} {unit}" if amount == round(amount, 2) else f"{amount:.1f} {unit}"
+    return "" if size is None else format_bytes(size)
 
 
 def _given(new: BotSpec) -> Iterator[FieldChange]:

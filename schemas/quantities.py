@@ -98,6 +98,16 @@ def format_memory(size: int) -> str:
     return str(size)
 
 
+def format_bytes(size: float) -> str:
+    """Return a size as people read it: 67108864 -> `64 MiB`."""
+    amount, unit = float(size), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if abs(amount) < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{amount:g} {unit}" if amount == round(amount, 2) else f"{amount:.1f} {unit}"
+
+
 def format_cpu(millicores: int) -> str:
     """Return millicores as `500m`, or as whole cores where they are whole."""
     return str(millicores // 1000) if millicores % 1000 == 0 else f"{millicores}m"

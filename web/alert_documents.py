@@ -43,6 +43,8 @@ class AlertDocument:
     """The newest values that it was judged by: (time, value)."""
     number: int = 0
     """Its place in the history, 0 outside of it."""
+    unit: str = ""
+    """What `value` and `samples` are of: bytes, bytes/s, %, share (0.1: 10%), s, ms, a currency, or empty."""
 
 
 @dataclass(slots=True)
@@ -135,6 +137,7 @@ def alert_document(one: Kept, number: int = 0) -> AlertDocument:
         one.what.value,
         list(state.samples),
         number,
+        one.state.unit,
     )
 
 

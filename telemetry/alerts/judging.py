@@ -23,7 +23,10 @@ from telemetry.alerts.anomaly import LEAST_SIBLINGS, robust_z
 from telemetry.alerts.states import Found
 from telemetry.alerts.values import Labels, Last, Point, key_of
 from telemetry.alerts.watch import Watch, labels_text, slot_name
+from telemetry.units import lasting, measured, unit_of
 
+_READABLE = frozenset({"bytes", "bytes/s", "%", "s", "ms"})
+"""Units in which a level is said as its value is."""
 GONE_AFTER = 3600.0
 """Seconds without a sample after which a value says nothing any more of how things are."""
 UNKNOWN = Found(None)
@@ -42,7 +45,7 @@ def judge(condition: Condition, watch: Watch, now: float, latched: bool, sibling
         if found.truth is None:
             return found
         said = f"not: {found.text}" if found.text else ""
-        return Found(not found.truth, said, found.value, found.samples, found.came)
+        return Found(not found.truth, said, found.value, found.samples, found.came, found.unit)
     return _leaf(condition, watch, now, latched, siblings)
 
 
@@ -69,9 +72,9 @@ def _joined(truth: bool, parts: Sequence[Found], word: str) -> Found:
     came = [one.came for one in parts if one.came is not None]
     text = word.join(one.text for one in parts if one.text)
     if word == _AND:
-        return Found(truth, text, first.value, first.samples, min(came, default=None))
+        return Found(truth, text, first.value, first.samples, min(came, default=None), first.unit)
     newest = max(came) if len(came) == len(parts) else None
-    return Found(truth, text, first.value, first.samples, newest)
+    return Found(truth, text, first.value, first.samples, newest, first.unit)
 
 
 _AND = " and "
@@ -121,9 +124,12 @@ def _threshold(leaf: Threshold, watch: Watch, now: float, latched: bool) -> Foun
         found = _farthest(points, [watch.limit_of(leaf, used, one.labels) for one in points], sign)
         if found is not None:
             point, bound = found
-            said = f"{_measured(leaf.of, point)}, {word} {_bound_text(used, bound)}"
-            return Found(True, said, point.value, _recent(leaf.of, watch), point.came)
-    return Found(False, _measured(leaf.of, points[0]), points[0].value, _recent(leaf.of, watch))
+            unit = _unit(leaf.of, point.labels)
+            said = f"{_measured(leaf.of, point)}, {word} {_bound_text(used, bound, unit)}"
+            return Found(True, said, point.value, _recent(leaf.of, watch), point.came, unit)
+    first = points[0]
+    unit = _unit(leaf.of, first.labels)
+    return Found(False, _measured(leaf.of, first), first.value, _recent(leaf.of, watch), unit=unit)
 
 
 def _farthest(
@@ -139,7 +145,8 @@ def _farthest(
 
 
 def _measured(of: Subject, point: Last) -> str:
-    return f"{_named(of, labels_text(point.labels))} is {_number(point.value)}"
+    unit = _unit(of, point.labels)
+    return f"{_named(of, point.labels)} is {measured(point.value, unit)}"
 
 
 def _nothing(of: Subject, watch: Watch) -> Found:
@@ -173,7 +180,8 @@ def _own(labels: Labels) -> dict[str, str]:
 
 
 def _moved(leaf: Change, point: Last, before: Sequence[Point]) -> Found:
-    span, name, value = f"within {_span(leaf.over)}", labels_text(point.labels), point.value
+    span, name, value = f"within {lasting(leaf.over)}", _named(leaf.of, point.labels), point.value
+    unit = _unit(leaf.of, point.labels)
     samples = (*before[-7:], (point.at, value))
     for level, sign, word in ((leaf.rises, 1.0, "rose"), (leaf.falls, -1.0, "fell")):
         if level is None:
@@ -183,10 +191,10 @@ def _moved(leaf: Change, point: Last, before: Sequence[Point]) -> Found:
         share = moved / abs(start) * 100 if start else None
         amount = share if level.percent else moved
         if amount is not None and amount >= level.amount:
-            by = f"{share:.3g}%" if level.percent else _number(moved)
-            said = f"{_named(leaf.of, name)} {word} by {by} {span}, from {_number(start)} to {_number(value)}"
-            return Found(True, said, value, samples, point.came)
-    return Found(False, _measured(leaf.of, point), value, samples)
+            by = f"{share:.3g}%" if level.percent else measured(moved, unit)
+            said = f"{name} {word} by {by} {span}, from {measured(start, unit)} to {measured(value, unit)}"
+            return Found(True, said, value, samples, point.came, unit)
+    return Found(False, _measured(leaf.of, point), value, samples, unit=unit)
 
 
 def _anomaly(leaf: Anomaly, watch: Watch, now: float, siblings: Siblings) -> Found:
@@ -206,9 +214,10 @@ def _anomaly(leaf: Anomaly, watch: Watch, now: float, siblings: Siblings) -> Fou
             z = robust_z(point.value, [value for at, value in past if at < point.at])
         if z is None:
             continue
-        against = "its siblings" if leaf.siblings else f"its last {_span(leaf.over)}"
+        against = "its siblings" if leaf.siblings else f"its last {lasting(leaf.over)}"
         said = f"{_measured(leaf.of, point)}, {z:+.1f} deviations from {against}"
-        found = Found(abs(z) > leaf.score, said, point.value, _recent(leaf.of, watch), point.came)
+        unit = _unit(leaf.of, point.labels)
+        found = Found(abs(z) > leaf.score, said, point.value, _recent(leaf.of, watch), point.came, unit)
         if found.truth:
             return found
     return found
@@ -229,8 +238,8 @@ def _silence(leaf: NoData, watch: Watch) -> Found:
     quiet = max(watch.heard_at - silent_since(leaf, watch), 0.0)
     what = leaf.metric or (f"{leaf.kind} line" if leaf.kind else "line")
     if quiet >= leaf.after:
-        return Found(True, f"no {what} for {_span(quiet)}", quiet)
-    return Found(False, f"{what}s come", quiet)
+        return Found(True, f"no {what} for {lasting(quiet)}", quiet, unit="s")
+    return Found(False, f"{what}s come", quiet, unit="s")
 
 
 def _happened(leaf: Happens, watch: Watch, now: float) -> Found:
@@ -240,9 +249,9 @@ def _happened(leaf: Happens, watch: Watch, now: float) -> Found:
     more = f"{len(recent)} times " if leaf.count > 1 else ""
     if len(recent) >= leaf.count:
         fields = ", ".join(f"{name} {value}" for name, value in leaf.fields.items())
-        said = f"{what}{f' ({fields})' if fields else ''} {more}within {_span(leaf.within)}"
+        said = f"{what}{f' ({fields})' if fields else ''} {more}within {lasting(leaf.within)}"
         return Found(True, said, float(len(recent)), tuple((at, 1.0) for at in recent[-8:]))
-    return Found(False, f"{what} {len(recent)} times within {_span(leaf.within)}", float(len(recent)))
+    return Found(False, f"{what} {len(recent)} times within {lasting(leaf.within)}", float(len(recent)))
 
 
 def _errors(leaf: Errs, watch: Watch, now: float) -> Found:
@@ -255,7 +264,7 @@ def _errors(leaf: Errs, watch: Watch, now: float) -> Found:
         _, what, text = fresh[-1]
         more = f", and {len(fresh) - 1} more" if len(fresh) > 1 else ""
         return Found(True, f"{what} error: {text}{more}", float(len(fresh)))
-    return Found(False, f"no {'' if leaf.what == 'any' else leaf.what} error for {_span(leaf.within)}", 0.0)
+    return Found(False, f"no {'' if leaf.what == 'any' else leaf.what} error for {lasting(leaf.within)}", 0.0)
 
 
 def _verdict(leaf: IsJudged, watch: Watch) -> Found:
@@ -272,22 +281,20 @@ def _recent(of: Subject, watch: Watch) -> tuple[Point, ...]:
     return tuple(slot.recent) if slot else ()
 
 
-def _named(of: Subject, labels: str) -> str:
-    return f"{of.name} ({labels})" if labels else of.name
+def _named(of: Subject, labels: Labels) -> str:
+    """Return what is measured, with the labels that its unit does not say already."""
+    said = _unit(of, labels) if of.figure else ""
+    own = labels_text({name: word for name, word in labels.items() if name != "currency" or word != said})
+    return f"{of.name} ({own})" if own else of.name
 
 
-def _number(value: float) -> str:
-    if value and (abs(value) >= 1e15 or abs(value) < 1e-4):
-        return f"{value:.4g}"
-    return f"{value:,.6g}" if abs(value) < 1000 else f"{value:,.2f}"
+def _bound_text(level: Level, bound: float, unit: str) -> str:
+    if unit == "share":
+        return measured(bound, unit)
+    if level.percent:
+        return f"{level.text} ({measured(bound, unit)})"
+    return measured(bound, unit) if unit in _READABLE else level.text
 
 
-def _bound_text(level: Level, bound: float) -> str:
-    return f"{level.text} ({_number(bound)})" if level.percent else level.text
-
-
-def _span(seconds: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
+def _unit(of: Subject, labels: Labels) -> str:
+    return unit_of(of.name, figure=of.figure, currency=labels.get("currency", ""))

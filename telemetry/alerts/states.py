@@ -39,6 +39,8 @@ class Found(Struct, frozen=True):
     """The newest samples that it was judged by, oldest first."""
     came: float | None = None
     """When the newest sample of it came; None where it is judged by what is known at the moment."""
+    unit: str = ""
+    """What `value` and `samples` are of; see `telemetry.units`."""
 
     def is_fresh(self, hold: float, now: float) -> bool:
         """Say whether it is of now, and not of one old sample: for a rule that has to last."""
@@ -62,6 +64,8 @@ class AlertState(Struct, frozen=True):
     """What was done, or why it could not be."""
     action_at: float | None = None
     samples: tuple[tuple[float, float], ...] = ()
+    unit: str = ""
+    """What `value` and `samples` are of; see `telemetry.units`."""
 
 
 QUIET = AlertState()
@@ -80,7 +84,9 @@ def moved(known: AlertState, rule: AlertRule, found: Found, now: float) -> Alert
         return known
     since = known.false_since if known.false_since is not None else now
     if now >= since + rule.recover_for:
-        return replace(QUIET, since=now, text=found.text, value=found.value, samples=found.samples)
+        return replace(
+            QUIET, since=now, text=found.text, value=found.value, samples=found.samples, unit=found.unit
+        )
     return known if known.false_since is not None else replace(known, false_since=now)
 
 
@@ -89,11 +95,18 @@ def _true(known: AlertState, rule: AlertRule, found: Found, now: float) -> Alert
         back = known.false_since is not None
         if not back and (found.value == known.value or found.value is None):
             return known
-        return replace(known, false_since=None, value=found.value, text=found.text)
+        return replace(known, false_since=None, value=found.value, text=found.text, unit=found.unit)
     since = known.since if known.state is State.PENDING else now
     if now < since + rule.hold or not found.is_fresh(rule.hold, now):
-        return replace(known, state=State.PENDING, since=since, text=found.text, value=found.value)
-    return AlertState(State.FIRING, now, found.text, found.value, samples=found.samples)
+        return replace(
+            known,
+            state=State.PENDING,
+            since=since,
+            text=found.text,
+            value=found.value,
+            unit=found.unit,
+        )
+    return AlertState(State.FIRING, now, found.text, found.value, samples=found.samples, unit=found.unit)
 
 
 def next_look(state: AlertState, rule: AlertRule, now: float) -> float | None:

@@ -46,7 +46,7 @@ def test_percent_is_of_the_bots_own_limit_and_holds_until_clear():
     judge.value("bot_memory_bytes", 95)
     assert judge.state == "ok"  # it has no limit that is known
     judge.value("bot_memory_limit_bytes", 100)
-    assert judge.moves == [("firing", "bot_memory_bytes is 95, above 90% (90)")]
+    assert judge.moves == [("firing", "bot_memory_bytes is 95 B, above 90% (90 B)")]
     judge.value("bot_memory_bytes", 85)
     assert judge.state == "firing"
     judge.value("bot_memory_bytes", 79)

@@ -14,10 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from gitops.secrets.age import Identities
+from gitops.secrets.cipher import NotAuthentic, unseal
 from schemas.errors import SecretUnavailable
 from schemas.regular_expressions import InvalidPattern, matches
 from schemas.suggestions import nearest
@@ -252,8 +250,8 @@ def _open_value(key: bytes, value: Any, path: Keys) -> Any:
         raise SecretUnavailable(f'its key "{name}" is not encrypted as sops encrypts')
     try:
         data, nonce, tag = (base64.b64decode(match[number], validate=True) for number in (1, 2, 3))
-        plain = AESGCM(key).decrypt(nonce, data + tag, (":".join(path) + ":").encode())
-    except (InvalidTag, ValueError):
+        plain = unseal(key, nonce, data + tag, (":".join(path) + ":").encode())
+    except (NotAuthentic, ValueError):
         raise SecretUnavailable(
             f'its key "{name}" cannot be decrypted: the value was changed, or moved here from another key'
         ) from None
@@ -277,8 +275,8 @@ def _check_mac(key: bytes, metadata: Mapping[str, Any], computed: str) -> None:
         raise SecretUnavailable(_WRONG_MAC)
     try:
         data, nonce, tag = (base64.b64decode(match[number], validate=True) for number in (1, 2, 3))
-        kept = AESGCM(key).decrypt(nonce, data + tag, str(metadata.get("lastmodified", "")).encode())
-    except (InvalidTag, ValueError):
+        kept = unseal(key, nonce, data + tag, str(metadata.get("lastmodified", "")).encode())
+    except (NotAuthentic, ValueError):
         raise SecretUnavailable(_WRONG_MAC) from None
     if not hmac.compare_digest(kept, computed.encode()):
         raise SecretUnavailable(_WRONG_MAC)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import yaml
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gitops.secrets.age import encrypt
+from gitops.secrets.cipher import seal
 from gitops.secrets.sops import DOTENV, PLAIN_SUFFIX, Keys, Rules, as_bytes, kind_of, walk
 from schemas.errors import SecretUnavailable
 from schemas.yaml_document import load_document
@@ -65,8 +65,8 @@ def _type_of(value: Any) -> str:
 
 def _closed(key: bytes, plain: bytes, kind: str, bound: bytes) -> str:
     nonce = os.urandom(32)
-    sealed = AESGCM(key).encrypt(nonce, plain, bound)
-    data, iv, tag = (base64.b64encode(part).decode() for part in (sealed[:-16], nonce, sealed[-16:]))
+    closed = seal(key, nonce, plain, bound)
+    data, iv, tag = (base64.b64encode(part).decode() for part in (closed[:-16], nonce, closed[-16:]))
     return f"ENC[AES256_GCM,data:{data},iv:{iv},tag:{tag},type:{kind}]"
 
 

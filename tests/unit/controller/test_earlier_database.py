@@ -3,8 +3,11 @@
 `databases/first_schema.sql` is the database of a demo fleet, written by a herdsman with the first schema.
 """
 
+import asyncio
 import hashlib
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,8 @@ import pytest
 from controller.database import Database, UnusableDatabase
 from controller.database.fleets import fleet_id
 from controller.database.inventory import load_inventory
+from controller.database.migrating import head
+from controller.database.opening import newest_version
 from controller.database.revisions import find_revision, load_revisions
 from controller.database.runs import load_runs
 from controller.database.statuses import load_statuses
@@ -106,3 +111,24 @@ async def test_a_later_database_is_refused_untouched(earlier: Path) -> None:
         await Database.open(str(earlier))
     assert str(earlier) in str(caught.value)
     assert digest(earlier) == before
+
+
+def test_the_newest_version_is_where_the_migrations_lead() -> None:
+    """The name of the newest file says what the library says, which need not be loaded for it."""
+    assert newest_version() == head()
+
+
+async def test_a_database_that_is_up_to_date_needs_no_migrations(tmp_path: Path) -> None:
+    """A later start neither loads what migrates, nor that what opens secrets in git."""
+    address = str(tmp_path / "herdsman.db")
+    await (await Database.open(address)).close()
+    code = (
+        "import asyncio, sys, controller.loop\n"
+        "from controller.database import Database\n"
+        "async def again(): await (await Database.open(sys.argv[1])).close()\n"
+        "asyncio.run(again())\n"
+        "print(sorted({'alembic', 'cryptography'} & sys.modules.keys()))\n"
+    )
+    command = [sys.executable, "-c", code, address]
+    child = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
+    assert child.stdout.strip() == "[]"

@@ -30,6 +30,8 @@ _WORD = r"(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|SEVERE|FATAL|CRITICAL|PANI
 _TIME = r"\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d[\d:.,]*\s?(?:Z|UTC|[+-]\d\d:?\d\d)?\]?"
 _AT_START = re.compile(rf"(?:{_TIME}[\s|:-]*)?[\[(<]?{_WORD}(?:[\])>:|\s-]|$)")
 _BETWEEN = re.compile(rf"(?:^|\s)(?:[-|] ?|\[){_WORD}\s*(?:[-|\]:]|$)")
+_IN_JSON = re.compile(r'"(?:level|levelname|severity)" ?: ?"(\w+)"')
+"""In a line that was meant to be JSON: formats that only put quotes around a message break at its own."""
 _LOOK_AT = 200
 """Only the head of a line is searched: a word deep inside it is prose."""
 
@@ -46,6 +48,8 @@ def level_named(value: Any) -> str | None:
 def level_of_text(text: str) -> str | None:
     """Return the level that a plain line shows, as in `INFO:main:text` or `time - name - ERROR - text`."""
     head = text[:_LOOK_AT]
+    if head[:1] == "{" and (named := _IN_JSON.search(head)):
+        return level_named(named[1])
     found = _AT_START.match(head) or _BETWEEN.search(head)
     return _NAMES[found.group(1).lower()] if found else None
 

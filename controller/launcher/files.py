@@ -6,6 +6,8 @@ _SLACK = 1024 * 1024
 """How far beyond its size a file may grow so that a line is not cut in two: the longest line there is."""
 _MOST_MESSAGE = 20
 """Lines that may follow the first one of an exception's message."""
+_MOST_AFTER = 3
+"""Records that may follow the trace of an exception that ended the bot."""
 _ODD = frozenset((40, 21, 6, 13))
 """Errors of a link, a folder, a pipe without a reader and another's file: ELOOP, EISDIR, ENXIO, EACCES."""
 _TYPE, _PLAIN = 0o170000, 0o100000
@@ -114,19 +116,46 @@ def last_line(folder: str, name: str) -> str:
     """Return the last line of a stream that holds anything, for a crash's message; "" without one.
 
     What Node prints of an uncaught error begins with its message: that line stands for all of it, as does
-    its message for what Rust prints of a panic.
+    its message for what Rust prints of a panic, and an exception that a logger names before its trace.
     """
     for index in reversed(indices(folder, name)):
-        text = _tail(f"{folder}/{name}.{index}")
+        text = _without_colours(_tail(f"{folder}/{name}.{index}"))
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
         if lines and lines[-1].startswith("Node.js v"):
             return _thrown(lines[:-1])
         if lines and lines[-1].startswith("note: run with `RUST_BACKTRACE"):
             return _panic(lines[:-1])
+        if named := _named_before(lines):
+            return named
         if lines:
             lines = _without_rest(lines)
             return lines[-1].strip() + _place(lines)
     return ""
+
+
+def _without_colours(text: str) -> str:
+    """Return a text without what colours it (`ESC[1;31m`); without `re`, which would cost memory."""
+    first, *parts = text.split("\x1b[")
+    for part in parts:
+        codes, ends, rest = part.partition("m")
+        coloured = ends and not codes.strip("0123456789;")
+        first += rest if coloured else "\x1b[" + part
+    return first
+
+
+def _named_before(lines: list[str]) -> str:
+    """Return the exception that stands before its trace, where little follows; "" for any other end.
+
+    nautilus_trader ends so when a strategy raised.
+    """
+    heads = [index for index, line in enumerate(lines) if line == "Traceback (most recent call last):"]
+    if not heads or not heads[-1]:
+        return ""
+    type_, bracket, message = lines[heads[-1] - 1].partition("(")
+    after = [line for line in lines[heads[-1] + 1 :] if not line.startswith(" ")]
+    named = bracket and message.endswith(")") and type_.replace(".", "_").isidentifier()
+    records = all(line[:4].isdigit() for line in after)
+    return f"{type_}: {message[:-1]}" if named and records and len(after) <= _MOST_AFTER else ""
 
 
 def _without_rest(lines: list[str]) -> list[str]:

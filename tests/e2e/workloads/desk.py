@@ -12,6 +12,9 @@ import httpx
 from tests.e2e.fleet import Fleet
 from tests.e2e.service import Service, wait_for
 
+PATIENCE = 600.0
+"""Seconds: hundreds of megabytes are installed first, maybe on a machine that is slow."""
+
 
 @dataclass(frozen=True)
 class Fill:
@@ -49,10 +52,22 @@ class Desk:
         answer = self.service.get(f"/api/v1/bots/{bot}/trading")
         return answer["figures"][0] if len(answer["figures"]) == 1 else {}
 
+    def wait_equity(self, bot: str, equity: float) -> dict[str, Any]:
+        """Wait until a bot's equity is this, to a millionth, and return its figures."""
+
+        def look() -> dict[str, Any] | None:
+            figures = self.figures(bot)
+            shown = figures.get("equity")
+            return figures if shown and abs(shown - equity) <= 1e-6 * equity else None
+
+        found = wait_for(look, f"the equity of {bot} to be {equity}", PATIENCE, 0.2)
+        assert found is not None
+        return found
+
     def wait_fills(self, bot: str, count: int) -> dict[str, Any]:
         """Wait until so many fills of a bot are counted, and return its figures."""
         look = lambda: figures if (figures := self.figures(bot)).get("fills", 0) >= count else {}  # noqa: E731
-        return wait_for(look, f"{count} fills of {bot}", every=0.2)
+        return wait_for(look, f"{count} fills of {bot}", PATIENCE, 0.2)
 
     def fills(self, bot: str) -> list[Fill]:
         """Return what `herdsman trades` lists, the oldest first."""
@@ -68,7 +83,7 @@ class Desk:
 
     def wait_line(self, bot: str, text: str) -> dict[str, Any]:
         """Wait for a log event that has this text, and return the newest."""
-        return wait_for(lambda: (self.lines(bot, text) or [{}])[-1], f"{bot} to log {text}", every=0.2)
+        return wait_for(lambda: (self.lines(bot, text) or [{}])[-1], f"{bot} to log {text}", PATIENCE, 0.2)
 
     def ask(self, what: str, bot: str) -> None:
         """Suspend or resume a bot, without waiting for what becomes of it."""
@@ -83,7 +98,7 @@ class Desk:
     def suspend(self, bot: str) -> dict[str, Any]:
         """Suspend a bot, wait until its process has ended, and return how: a launcher's report."""
         self.ask("suspend", bot)
-        return wait_for(lambda: self._ended(bot), f"{bot} to end", every=0.2)
+        return wait_for(lambda: self._ended(bot), f"{bot} to end", PATIENCE, 0.2)
 
     def _ended(self, bot: str) -> dict[str, Any]:
         events = self.service.get("/api/v1/logs", bot=bot, kind="lifecycle", limit=50)["events"]
@@ -98,7 +113,7 @@ class Desk:
             newest = [one["points"][-1][1] for one in found if one["points"]]
             return bool(newest) and abs(sum(newest) - value) <= 1e-6 * abs(value)
 
-        wait_for(look, f"{series} of {bot} to be {value}", every=0.2)
+        wait_for(look, f"{series} of {bot} to be {value}", PATIENCE, 0.2)
 
     def wait_error(self, bot: str, type_: str) -> dict[str, Any]:
         """Wait for an error group of a bot, and return it whole."""
@@ -107,7 +122,7 @@ class Desk:
             groups = self.service.get("/api/v1/errors", bot=bot)
             return next((one for one in groups if one["type"] == type_), None)
 
-        group = wait_for(look, f"a {type_} of {bot}", every=0.2)
+        group = wait_for(look, f"a {type_} of {bot}", PATIENCE, 0.2)
         assert group is not None
         found: dict[str, Any] = self.service.get(f"/api/v1/errors/{group['id']}")
         return found

@@ -131,6 +131,15 @@ FORMATS: list[tuple[str, str, str, str, bool, dict[str, object]]] = [
         False,
         {},
     ),
+    (
+        "JSON that a quote in its message breaks",
+        '{"level":"ERROR","message":"no "price" in the answer","timestamp":"2026-11-23 11:22:38,910"}',
+        "error",
+        "",
+        False,
+        {},
+    ),
+    ("text in braces", '{ERROR: "level": 5}', "info", "", False, {}),
     ("Python's basicConfig", "ERROR:main:refused", "error", "ERROR:main:refused", False, {}),
     (
         "Python's usual format",

@@ -188,9 +188,28 @@ SyntaxError: invalid syntax
 """
 
 
+NAMED = """\
+\x1b[1m2026-11-23T11:59:57.645435894Z\x1b[0m \x1b[1;31m[ERROR] BOT-001.DataEngine: Unexpected exception
+KeyError('BTC (spot)')
+Traceback (most recent call last):
+  File "/layer/nautilus_trader/live/data_engine.py", line 482, in _run_data_queue
+    self._handle_data(data)
+  File "nautilus_trader/data/engine.pyx", line 1676, in nautilus_trader.data.engine.DataEngine._handle_data
+  File "/code/strategy.py", line 35, in on_bar
+\x1b[0m
+"""
+TERMINATES = (
+    "\x1b[1m2026-11-23T11:59:57.648062794Z\x1b[0m \x1b[1;31m[ERROR] BOT-001.DataEngine: terminates\x1b[0m\n"
+)
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [
+        (NAMED, "KeyError: 'BTC (spot)'"),
+        (NAMED + TERMINATES, "KeyError: 'BTC (spot)'"),
+        (NAMED + TERMINATES * 4, "2026-11-23T11:59:57.648062794Z [ERROR] BOT-001.DataEngine: terminates"),
+        ("\x1b[31mno money\x1b[0m \x1b[x \x1b[1", "no money \x1b[x \x1b[1"),
         (TRACE, "ConnectionError: connection refused (feeds/live.py:7)"),
         (
             TRACE + "\nDuring handling of the above exception:\n\n" + SYNTAX,

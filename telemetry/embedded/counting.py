@@ -27,6 +27,8 @@ BUDGET = 2.5
 """Seconds after which no further slice is counted."""
 _SLICE = 6 * HOUR
 """Seconds of events that are read at once where no hours are counted."""
+_HOURS = 24
+"""Counted hours that are summed up at once."""
 _AT_ONCE = 2000
 _FEW_LABELS = 2000
 
@@ -83,8 +85,7 @@ def _by_label(connection: sqlite3.Connection, asked: Wanted, tally: Tally) -> It
         yield from _slices(connection, asked, tally, (tally.start, tally.end), "<=")
         return
     yield from _slices(connection, asked, tally, (last * HOUR, tally.end), "<=")
-    _add_hours(connection, asked, tally, int(first), int(last))
-    yield first * HOUR
+    yield from _hours(connection, asked, tally, int(first), int(last))
     yield from _slices(connection, asked, tally, (tally.start, first * HOUR), "<")
 
 
@@ -92,14 +93,20 @@ def _slices(
     connection: sqlite3.Connection, asked: Wanted, tally: Tally, span: tuple[float, float], ends: str
 ) -> Iterator[float]:
     """Count the events of a range from an index alone, some hours at a time."""
-    condition = asked.whole()
     few = asked.labels is not None and len(asked.labels) <= _FEW_LABELS
     index = "events_by_label" if few else "events_by_time"
     low, until = span
     while True:
         since = max(until - _SLICE, low)
-        source = f"events INDEXED BY {index} WHERE {condition.text} AND time >= ? AND time {ends} ?"
-        _add(connection, tally, source, (*condition.values, since, until))
+        condition = asked.within(since, until).whole()
+        if ends == "<":
+            condition.add("time < ?", until)
+        source = f"events INDEXED BY {index} WHERE {condition.text}"
+        if asked.check.text == "1":
+            _add(connection, tally, source, condition.values)
+        else:  # each event is read for it: once
+            by_both = f"SELECT label, CAST(time / ? AS INTEGER), count(*) FROM {source} GROUP BY 1, 2"  # noqa: S608
+            tally.add(connection.execute(by_both, (tally.width, *condition.values)).fetchall())
         yield since
         if since <= low:
             return
@@ -114,11 +121,26 @@ def _add(
     bucket: str = "CAST(time / ? AS INTEGER)",
     count: str = "count(*)",
 ) -> None:
-    """Add the sums of one source (tables with their condition) by label, and by bucket and level."""
+    """Add the sums of one source (tables with their condition) by label, and by bucket and level.
+
+    Both or none: where the time is over in between, neither tells of more than the other.
+    """
     by_label = f"SELECT label, {count} FROM {source} GROUP BY label"  # noqa: S608
-    tally.add_labels(connection.execute(by_label, values))
+    labels = connection.execute(by_label, values).fetchall()
     by_level = f"SELECT {bucket}, label & 7, {count} FROM {source} GROUP BY 1, 2"  # noqa: S608
-    tally.add_buckets(connection.execute(by_level, (tally.width, *values)))
+    tally.add_buckets(connection.execute(by_level, (tally.width, *values)).fetchall())
+    tally.add_labels(labels)
+
+
+def _hours(
+    connection: sqlite3.Connection, asked: Wanted, tally: Tally, first: int, last: int
+) -> Iterator[float]:
+    """Count whole hours as they were counted, some at a time, each with its events that were not yet."""
+    while last > first:
+        since = max(last - _HOURS, first)
+        _add_hours(connection, asked, tally, since, last)
+        yield since * HOUR
+        last = since
 
 
 def _add_hours(connection: sqlite3.Connection, asked: Wanted, tally: Tally, first: int, last: int) -> None:
@@ -129,10 +151,9 @@ def _add_hours(connection: sqlite3.Connection, asked: Wanted, tally: Tally, firs
         values = asked.of_label.values
     source = f"event_hours WHERE hour >= ? AND hour < ?{narrowed}"
     _add(connection, tally, source, (first, last, *values), "hour * 3600 / CAST(? AS INTEGER)", "sum(count)")
-    condition = asked.whole()
-    source = f"events NOT INDEXED WHERE n > ? AND {condition.text} AND time >= ? AND time < ?"
-    since = indexing.counted(connection)
-    _add(connection, tally, source, (since, *condition.values, first * HOUR, last * HOUR))
+    condition = asked.within(first * HOUR, last * HOUR).whole()
+    source = f"events NOT INDEXED WHERE n > ? AND {condition.text} AND time < ?"
+    _add(connection, tally, source, (indexing.counted(connection), *condition.values, last * HOUR))
 
 
 def _by_text(connection: sqlite3.Connection, asked: Wanted, tally: Tally) -> Iterator[float]:

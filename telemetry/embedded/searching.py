@@ -61,15 +61,14 @@ def merged(connection: sqlite3.Connection, asked: Wanted, labels: Sequence[int],
     place, check = asked.place(), asked.check
     sql = (
         f"SELECT time, n FROM events INDEXED BY events_by_label WHERE label = ? AND {place.text} "  # noqa: S608
-        f"AND {check.text} AND time {'<=' if asked.forward else '>='} ? "
-        f"ORDER BY time {asked.order}, n {asked.order} LIMIT ?"
+        f"AND {check.text} ORDER BY time {asked.order}, n {asked.order} LIMIT ?"
     )
     sign = -1 if asked.forward else 1
-    bound = -1e300 * sign
+    low, high, *cursor = place.values
     heap: list[Key] = []
     """The best keys, the worst of them first (with its sign turned where the oldest are wanted)."""
     for label in labels:
-        for time, number in connection.execute(sql, (label, *place.values, *check.values, bound, most)):
+        for time, number in connection.execute(sql, (label, low, high, *cursor, *check.values, most)):
             key = (sign * time, sign * number)
             if len(heap) < most:
                 heapq.heappush(heap, key)
@@ -78,7 +77,8 @@ def merged(connection: sqlite3.Connection, asked: Wanted, labels: Sequence[int],
             else:
                 break
         if len(heap) == most:
-            bound = sign * heap[0][0]
+            worst = sign * heap[0][0]
+            low, high = (low, min(high, worst)) if asked.forward else (max(low, worst), high)
     return [(sign * time, sign * number) for time, number in sorted(heap, reverse=True)]
 
 

@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from telemetry.embedded import EmbeddedEventStore, TelemetryDatabase
+from telemetry.embedded.counting import count
 from telemetry.embedded.indexing import EventIndex, indexed, last_number
 from telemetry.embedded.labels import EventLabels
+from telemetry.embedded.searching import search
 from telemetry.names import Health
 from telemetry.records import Event
 from telemetry.stores import EventQuery
@@ -123,3 +125,33 @@ async def test_labels_are_given_a_slice_at_a_time_and_no_other_event_is_read(tmp
     assert "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan
     assert connection.execute("SELECT count(*) FROM events WHERE label <> 0").fetchone() == (2000,)
     connection.close()
+
+
+async def test_a_slice_of_a_search_reads_its_own_range_alone(tmp_path: Path) -> None:
+    """Of two ranges in a statement SQLite takes the first for its index, and reads all that lies in it."""
+    queries = [
+        EventQuery(),
+        EventQuery(bot="alpha"),
+        EventQuery(programs=("sma",), start=NOW),
+        EventQuery(runs=("r1",)),
+        EventQuery(text="word1", forward=True),
+    ]
+    asked: list[str] = []
+
+    def traced(connection: sqlite3.Connection) -> list[int]:
+        connection.set_trace_callback(asked.append)
+        try:
+            totals = [count(connection, query, NOW + 3 * 86400, 20).total for query in queries]
+            for query in queries:
+                search(connection, query)
+        finally:
+            connection.set_trace_callback(None)
+        return totals
+
+    async with opened(tmp_path / "telemetry.db") as (database, store, _):
+        await store.append([event(number * 4000, run="r1", allocation="a") for number in range(60)])
+        await all_indexed(database)
+        assert await database.read(traced) == [60, 60, 60, 60, 27]
+    of_events = [sql for sql in asked if "FROM events " in sql and "time" in sql]
+    assert of_events
+    assert [sql for sql in of_events if sql.count("time >=") > 1 or sql.count("time <=") > 1] == []

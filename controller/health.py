@@ -130,12 +130,15 @@ def _running(
             return Judgement(Health.PROGRESSING, Reason.STARTING, "starting")
 
 
+_UNHEARD = "is `herdsman agent` running there, and is it refused (`herdsman status --service`)?"
+
+
 def _unreported(seen: ObservedBot, now: float, settings: Settings) -> Judgement:
     """Judge a placement of which no launcher has reported: patiently, then as unknown."""
     deadline = (seen.started_at if seen.started_at is not None else now) + settings.report_timeout
     message = "no report from the node yet"
     if now >= deadline:
-        return Judgement(Health.UNKNOWN, Reason.AWAITING_REPORT, message)
+        return Judgement(Health.UNKNOWN, Reason.AWAITING_REPORT, f"{message}: {_UNHEARD}")
     return Judgement(Health.PROGRESSING, Reason.AWAITING_REPORT, message, deadline)
 
 

@@ -34,6 +34,8 @@ _RETRY_AFTER = 0.5
 _FORGET_AFTER = 3600.0
 _AGENTS_SPEAK_WITHIN = 60.0
 """Seconds in which every agent tells which allocations it has read to their ends (it says so every 30 s)."""
+_REFUSED_FOR = 120.0
+"""Seconds for which one agent's batches are not taken while others' are, until it is that agent's trouble."""
 _HELD_UP = 2.0
 """Seconds in which an agent's batch is not taken after which its bots' silence is no bot's own."""
 _TRIES_WITHIN = 60.0
@@ -111,6 +113,8 @@ class Intake:
         """When the first batch was asked to come later since one was taken."""
         self._mistakes: set[type[Exception]] = set()
         """What went wrong where the listener was told, each kind of it logged once."""
+        self._taken_at = 0.0
+        """When a batch of any agent was taken last."""
         self.health.gauge("herdsman_intake_waiting_bytes").read = lambda: float(self._waiting)
 
     async def accept(self, body: bytes) -> IngestAnswer:
@@ -147,6 +151,8 @@ class Intake:
         heard = self._heard_by.get(bot)
         if heard is None or heard.untaken_since is None:
             return False
+        if self._taken_at >= heard.untaken_since + _REFUSED_FOR:
+            return False  # others are taken: nothing is known of this agent's bots, which is to be said
         return abs(now - heard.untaken_since) >= _HELD_UP and abs(now - heard.at) < _TRIES_WITHIN
 
     async def _answer(self, body: bytes) -> IngestAnswer:
@@ -175,6 +181,7 @@ class Intake:
                     await turns.enter_async_context(turn)
                 await self._take(batch, heard)
             heard.untaken_since = self._pushed_back_since = None
+            self._taken_at = self._clock()
         except HerdsmanError as error:
             heard.refused += 1
             self.health.count("herdsman_store_errors_total", store="intake")

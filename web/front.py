@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from litestar.enums import ScopeType
 
+from telemetry.agent.sinks import INGEST_PATH
 from telemetry.names import Health
 from web.access.denied import AccessDenied
 from web.access.gate import Access
@@ -81,7 +82,8 @@ class Front:
 
     def _count(self, scope: Any, status: int, took: float) -> None:
         """Count a request under its route's template: an address that a client made up is no label."""
-        route = scope.get("path_template") or "none"
+        refused = INGEST_PATH if scope["path"] == INGEST_PATH else "none"  # an agent's, before any route
+        route = scope.get("path_template") or refused
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._health.count("herdsman_http_requests_total", method=method, route=route, status=str(status))
         if route not in _ENDLESS:

@@ -27,7 +27,6 @@ _FINAL = frozenset({Reason.CRASH_LOOP, Reason.LAUNCH_FAILED})
 _UNSEEN = frozenset({Reason.SCHEDULER_UNAVAILABLE, Reason.SOURCE_UNREAD, Reason.RECOVERY_NEEDED})
 _LONGEST = 300
 """Characters of why a bot ended that an alert repeats."""
-_LOST = frozenset({Reason.NODE_LOST, Reason.AWAITING_REPORT})
 
 
 class Asked(Protocol):
@@ -96,8 +95,10 @@ def _life(status: BotStatus) -> Life:
     reason = status.reason
     if reason in _SUSPENDED:
         return Life.SUSPENDED
-    if reason is Reason.NODE_LOST or (status.health is Health.UNKNOWN and reason in _LOST):
+    if reason is Reason.NODE_LOST:
         return Life.LOST
+    if status.health is Health.UNKNOWN and reason is Reason.AWAITING_REPORT:
+        return Life.UNHEARD
     if status.started_at is not None and status.health is not Health.MISSING:
         return Life.RUNNING
     if reason in _CRASHED:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cli.service.agent_parts import agents_probe
 from cli.service.bot_series import count_drifts, count_statuses
 from cli.service.options import UpOptions
 from cli.service.rule_parts import rules_probe
@@ -25,7 +26,6 @@ from gitops.source_set import SourceSet
 from schemas.errors import HerdsmanError
 from telemetry.embedded.damage import damaged_files
 from telemetry.intake import Intake
-from telemetry.intake_memory import AgentHeard
 from telemetry.names import Health
 from telemetry.victoriametrics import VictoriaMetricsStore
 from web.documents.system import SystemFact, SystemPart, SystemTable
@@ -45,8 +45,6 @@ TRIGGERS = {
     "scheduler": "the scheduler",
 }
 """What asks for passes, as the revisions' pages say it."""
-_SILENT = 90.0
-"""Seconds after which an agent that said nothing is told of: each speaks every 30 s."""
 _NODES_EVERY = 60.0
 """Seconds between two looks at what the nodes offer: on a cluster it costs a call for each."""
 _LATE = 10.0
@@ -254,40 +252,6 @@ def intake_probe(telemetry: Telemetry) -> Probe:
         )
 
     return probe
-
-
-def agents_probe(intake: Intake) -> Probe:
-    """Return what tells of the agents that read what bots print."""
-
-    async def probe() -> SystemPart:
-        now, agents = time.time(), sorted(intake.agents.items())
-        silent = [name for name, heard in agents if now - heard.at > _SILENT]
-        message = "no agent has spoken yet"
-        if agents:
-            message = f"{len(agents)} {'agent' if len(agents) == 1 else 'agents'} heard"
-        if silent:
-            message = f"nothing heard of {', '.join(silent[:5])} for a while"
-        return SystemPart(
-            "agents",
-            "warning" if silent else "ok",
-            message,
-            "is `herdsman agent` running there, and does its token still hold?" if silent else "",
-            table=agent_table(agents) if agents else None,
-        )
-
-    return probe
-
-
-def agent_table(agents: Sequence[tuple[str, AgentHeard]]) -> SystemTable:
-    """Return a line for each agent."""
-    return SystemTable(
-        ["agent", "last heard", "lag", "lines", "not taken", "herdsman"],
-        ["", "at", "s", "", "", ""],
-        [
-            [name, one.at, one.lag, float(one.lines), float(one.refused), one.release or None]
-            for name, one in agents
-        ],
-    )
 
 
 def series_probe(telemetry: Telemetry) -> Probe:

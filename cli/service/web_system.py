@@ -3,10 +3,10 @@
 import logging
 import time
 
+from cli.service.agent_parts import agents_probe
 from cli.service.rule_parts import rules_probe
 from cli.service.storage import storage_probe
 from cli.service.system_parts import (
-    agents_probe,
     events_probe,
     intake_probe,
     notifications_probe,

@@ -18,6 +18,8 @@ class Life(StrEnum):
     """A scheduled bot between two runs."""
     LOST = "lost"
     """Its node does not answer."""
+    UNHEARD = "unheard"
+    """It was placed, and nothing was ever heard of it: its node's agent is away, or refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,14 +57,18 @@ class Watched:
     floor: float
     needs: int
     words: str
+    otherwise: float | None = None
+    """The longest silence that is no news where there is no habit; None where none is held against a bot."""
 
 
-STREAM = Watched("stream", 30.0, 5, "word of its process")
+STREAM = Watched("stream", 30.0, 5, "word of its process", otherwise=300.0)
 OUTPUT = Watched("output", 30.0, 10, "output")
 MARKET = Watched("market_data", 20.0, 8, "market data")
 LOOP = Watched("loop", 20.0, 8, "pass of its loop")
 ORDERS = Watched("orders", 900.0, 50, "order, fill or signal")
 
+_UNHEARD_FOR = 90.0
+"""Seconds that the controller must know nothing of a bot; a launcher says at least every 60 that it runs."""
 _LASTING = 8.0
 """Seconds that trouble lasts before it counts."""
 _WELL_KNOWN = 64
@@ -77,6 +81,8 @@ _STILL_PRINTS = 1.0
 
 def judge(signs: BotSigns, troubles: Troubles, standing: Standing, now: float) -> Finding:
     """Return the verdict on a bot at a moment."""
+    if standing.life is Life.UNHEARD:
+        return _unheard(standing, now)
     if standing.life is not Life.RUNNING:
         return _not_running(standing)
     lost = _silent(STREAM, signs.stream, None, signs, standing, now)
@@ -106,6 +112,14 @@ def _not_running(standing: Standing) -> Finding:
     return Finding(verdict, standing.message)
 
 
+def _unheard(standing: Standing, now: float) -> Finding:
+    """Find a bot lost that was placed and never heard of, once that lasted."""
+    told_at = standing.since + _UNHEARD_FOR
+    if now < told_at:
+        return Finding(Verdict.STARTING, standing.message, recheck_at=told_at)
+    return Finding(Verdict.STREAM_LOST, f"{standing.message}: how it is, is not known", STREAM.name)
+
+
 @dataclass(frozen=True, slots=True)
 class Silence:
     """Whether a sign is silent for longer than it may be, when it will be, and since when it is."""
@@ -123,7 +137,7 @@ def limit_of(watched: Watched, habit: Habit, standing: Standing) -> float | None
     told = settings.longest(watched.name)
     if told is not None:
         return told
-    return habit.limit(watched.floor) if habit.count >= watched.needs else None
+    return habit.limit(watched.floor) if habit.count >= watched.needs else watched.otherwise
 
 
 def _silent(
@@ -134,7 +148,7 @@ def _silent(
         return Silence()
     told = standing.settings.longest(watched.name)
     warm_up = standing.settings.warm_up
-    first = habit.start_limit(watched.floor, warm_up) if told is None else max(told, warm_up)
+    first = max(limit, habit.start_limit(watched.floor, warm_up)) if told is None else max(told, warm_up)
     begins = max(rhythm.quiet_to if rhythm is not None else 0.0, standing.opened_at or 0.0)
     if habit.at >= signs.since:
         due = max(habit.at + limit, begins + limit, signs.started_at + first)

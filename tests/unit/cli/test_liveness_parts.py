@@ -220,6 +220,22 @@ async def test_a_removed_bot_is_told_and_stays_told_until_it_is_back():
     assert again.fired()[1:] == ["acknowledged: closing it", "recovered: healthy"]
 
 
+async def test_a_bot_that_was_never_heard_of_is_told_of():
+    """Placed, and no word from its node's agent: it is unknown, with what to look at; an alert says so."""
+    service = Service()
+    await service.alerts.load()
+    asks = "no report from the node yet: is `herdsman agent` running there"
+    unheard = {"health": Health.UNKNOWN, "reason": Reason.AWAITING_REPORT, "started_at": None}
+    service.becomes(**unheard, message=asks, since=service.now)
+    await service.passes(5)
+    assert service.fired("stream-lost") == []
+    service.becomes(since=service.now - 100)
+    await service.passes(5)
+    assert service.screen.views[-1].verdict == "stream_lost"
+    (told,) = service.fired("stream-lost")
+    assert told == f"fired: {asks}: how it is, is not known"
+
+
 async def test_verdicts_reach_alerts_that_were_set_up_later():
     """A verdict that was found before the bot's rules were known fires all the same, and once."""
     service = Service()

@@ -27,6 +27,8 @@ DOWN = replace(RUNNING, started_at=None)
         (replace(DOWN, health=Health.PROGRESSING, reason=Reason.STARTING), Life.STARTING),
         (replace(DOWN, health=Health.SUSPENDED, reason=Reason.KILL_SWITCH), Life.SUSPENDED),
         (replace(RUNNING, health=Health.UNKNOWN, reason=Reason.NODE_LOST), Life.LOST),
+        (replace(DOWN, health=Health.UNKNOWN, reason=Reason.AWAITING_REPORT), Life.UNHEARD),
+        (replace(DOWN, health=Health.PROGRESSING, reason=Reason.AWAITING_REPORT), Life.STARTING),
         (replace(DOWN, health=Health.MISSING, reason=Reason.NOT_APPLIED), Life.ENDED),
         (replace(RUNNING, reason=Reason.SCHEDULER_UNAVAILABLE), Life.RUNNING),
         (replace(DOWN, type="scheduled", reason=Reason.WAITING_FOR_SLOT, next_run=9.0), Life.WAITING),

@@ -148,3 +148,26 @@ async def test_an_agent_that_stops_sending_is_no_refusal(tries: bool) -> None:
             assert (await house.intake.accept(body)).status == 503
         await house.desk.look()
     assert ("b0", Verdict.STREAM_LOST) in house.verdicts
+
+
+async def test_an_agent_that_alone_is_refused_hides_its_bots_from_nobody() -> None:
+    """The stores take what others say: after a while it is said that nothing is known of this one's bots."""
+    house = House()
+    await house.lives(300)
+    refused, offset = house.batch(), 0
+    for second in range(400):
+        house.now += 1.0
+        if second % 8 == 0:
+            house.disk.full = True
+            assert (await house.intake.accept(refused)).status == 503
+            house.disk.full = False
+        other = AllocationLabels("f", "c0", "p", "1.0.0", "realtime", "live", "r", "s", "c")
+        chunk = Chunk(0, "stdout", 0, offset, house.now, b"a line\n")
+        offset += 7
+        batch = encode_batch(Batch(WIRE_VERSION, "m", [other], [chunk]))
+        assert (await house.intake.accept(batch)).status == 204
+        await house.desk.look()
+        if second == 60:
+            assert [one for one in house.verdicts if one[1] is Verdict.STREAM_LOST] == []
+    lost = {bot for bot, verdict in house.verdicts if verdict is Verdict.STREAM_LOST}
+    assert lost == {"b0", "b1"}

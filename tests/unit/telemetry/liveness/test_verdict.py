@@ -239,6 +239,18 @@ def test_a_bot_that_does_not_run_is_told_by_why(life: Life, verdict: Verdict):
     assert bot.watch.finding.text == "why"
 
 
+def test_a_bot_that_fell_silent_before_it_had_a_habit_is_lost_all_the_same():
+    """Its agent is refused from the first moments on: after five minutes it is said that nothing is known."""
+    bot = Bot()
+    bot.passes(3)
+    bot.measured = False
+    bot.passes(290)
+    assert bot.verdict is Verdict.HEALTHY
+    bot.passes(30)
+    assert bot.verdict is Verdict.STREAM_LOST
+    assert bot.watch.finding.text.startswith("no word of its process for more than 5 min")
+
+
 def test_a_closed_market_excuses_silence():
     """While the market of its calendar is closed the bot's silence is no news, and is again once it opens."""
     bot = Bot()

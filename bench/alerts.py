@@ -28,15 +28,19 @@ from cli.known_service import SERVICE_FILE
 from tests.e2e.fleet import Fleet, new_fleet
 from tests.e2e.service import Service, wait_for
 
+KINDS = ("filled", "fell", "rich")
+"""Bots that lose by a fill, bots whose equity falls and nothing says why, bots that a rule is about."""
 PRINTING = (1, 1000)
 """How many bots print in all, the one that counts among them."""
-BOTS = int(os.environ.get("BENCH_ALERTS", "15"))
+BOTS = int(os.environ.get("BENCH_ALERTS", "12"))
 """Bots of each kind: how often is measured."""
 TRADER = '''\
 import json, signal, sys, time
 
 def main(bot_id, config):
     """Print an equity, and another once somebody writes it into the pipe; note that, and the end."""
+    about = {"currency": "USDT", "symbol": "BTC/USDT", "quantity": 1}
+
     def note(what):
         with open(config["notes"], "a") as file:
             file.write(f"{what} {time.time()}\\n")
@@ -45,14 +49,17 @@ def main(bot_id, config):
         note("ended")
         sys.exit(0)
 
-    def say(equity):
+    def say(equity, side):
         note("printed")
-        print(json.dumps({"_metric": "equity", "equity": equity, "currency": "USDT"}), flush=True)
+        lines = [{"_metric": "equity", "equity": equity, "currency": "USDT"}]
+        if bot_id.startswith("filled"):
+            lines.insert(0, {"_metric": "trade", "side": side, "price": equity, **about})
+        print("\\n".join(map(json.dumps, lines)), flush=True)
 
     signal.signal(signal.SIGTERM, end)
-    say(10000.0)
+    say(10000.0, "buy")
     with open(config["pipe"]) as pipe:
-        say(float(pipe.read()))
+        say(float(pipe.read()), "sell")
     while True:
         time.sleep(60)
 '''
@@ -98,7 +105,8 @@ class _Hook(BaseHTTPRequestHandler):
 class Delays:
     """Milliseconds from a printed line to the bot's SIGTERM, and to a webhook."""
 
-    ended: list[float] = field(default_factory=list)
+    filled: list[float] = field(default_factory=list)
+    fell: list[float] = field(default_factory=list)
     told: list[float] = field(default_factory=list)
 
 
@@ -110,22 +118,21 @@ def measure() -> list[Figure]:
 
 def figures(printing: int, delays: Delays, floor: float) -> list[Figure]:
     """Return the figures of one number of bots that print."""
-    least = "a bare pipe, read by who signals"
     who = f"{printing:,} printing" if printing > 1 else "one printing"
-    broken = f"line that breaks a risk limit -> SIGTERM has reached the bot, {who}"
-    hook = f"line that an alert is about -> handed to a webhook, {who}"
-    more, samples = spread(delays.ended), thinned(delays.ended)
-    return [
-        Figure(f"{broken}, p50", quantile(delays.ended, 0.5), "ms", floor, least, "1 s", more, samples),
-        Figure(f"{broken}, p95", quantile(delays.ended, 0.95), "ms", floor, least, "1 s"),
-        Figure(
-            f"{hook}, p50",
-            quantile(delays.told, 0.5),
-            "ms",
-            detail=f"group_wait 0s; {spread(delays.told)}",
-            samples=thinned(delays.told),
-        ),
-    ]
+    found = []
+    for line, values in (("fill", delays.filled), ("equity, held back 0.5 s,", delays.fell)):
+        name = f"{line} that breaks a risk limit -> SIGTERM has reached the bot, {who}"
+        least = floor, "a bare pipe, read by who signals"
+        found += [
+            Figure(
+                f"{name}, p50", quantile(values, 0.5), "ms", *least, "1 s", spread(values), thinned(values)
+            ),
+            Figure(f"{name}, p95", quantile(values, 0.95), "ms", *least, "1 s"),
+        ]
+    name = f"line that an alert is about -> handed to a webhook, {who}, p50"
+    detail = f"group_wait 0s; {spread(delays.told)}"
+    middle = quantile(delays.told, 0.5)
+    return [*found, Figure(name, middle, "ms", detail=detail, samples=thinned(delays.told))]
 
 
 def _bare_signal() -> float:
@@ -164,8 +171,10 @@ def push_bots(fleet: Fleet, root: Path, others: int) -> None:
     fleet.write("herdsman.yaml", f"alerts:\n  group_wait: 0s\n  rules:\n{rule}  routes:\n{''.join(routes)}")
     for number in range(BOTS):
         poor = "{healthy_after: 1s, kill_timeout: 5s, risk: {daily_loss: 500}}"
+        of_kind = {"filled": poor, "fell": poor}
         rich = f"{{healthy_after: 1s, kill_timeout: 5s, labels: {{kind: rich, hook: h{number}}}}}"
-        for name, herdsman in ((f"poor-{number}", poor), (f"rich-{number}", rich)):
+        for kind in KINDS:
+            name, herdsman = f"{kind}-{number}", of_kind.get(kind, rich)
             os.mkfifo(root / f"{name}.pipe")
             where = f"pipe: {root}/{name}.pipe\nnotes: {root}/{name}.notes\n"
             head = f"name: {name}\ntype: realtime/counter\nversion: 1.0.0\n"
@@ -203,11 +212,12 @@ def _rounds(root: Path, hooks: Hooks) -> Delays:
     chance = random.Random(5)
     delays = Delays()
     for number in range(BOTS):
-        time.sleep(chance.uniform(0.5, 1.0))  # as it comes, and not always at the same moment of a tick
-        printed = _say(root, f"poor-{number}", 9000.0)
-        notes = root / f"poor-{number}.notes"
-        ended = _awaited(lambda notes=notes: _noted(notes, "ended"), "SIGTERM")[0]  # type: ignore[misc]
-        delays.ended.append((ended - printed) * 1000)
+        for kind, found in (("filled", delays.filled), ("fell", delays.fell)):
+            time.sleep(chance.uniform(0.5, 1.0))  # as it comes, and not always at the same moment of a tick
+            printed = _say(root, f"{kind}-{number}", 9000.0)
+            notes = root / f"{kind}-{number}.notes"
+            ended = _awaited(lambda notes=notes: _noted(notes, "ended"), "SIGTERM")[0]  # type: ignore[misc]
+            found.append((ended - printed) * 1000)
         time.sleep(chance.uniform(0.5, 1.0))
         name = f"rich-{number}"
         printed = _say(root, name, 10600.0)
@@ -239,7 +249,7 @@ def _awaited(look: Callable[[], list[float]], what: str) -> list[float]:
 
 def _are_known(service: Service) -> bool:
     """Say whether the first equity of every bot that prints was judged."""
-    names = [f"{kind}-{number}" for kind in ("poor", "rich") for number in range(BOTS)]
+    names = [f"{kind}-{number}" for kind in KINDS for number in range(BOTS)]
     return all(service.get(f"/api/v1/bots/{name}/trading")["figures"] for name in names)
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
+from tests.e2e.browser import open_browser, sign_in_link
 from tests.e2e.service import Service, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -102,7 +104,15 @@ def test_an_outage_is_noticed_and_an_open_position_is_named(service: Service, tm
     assert "alive but not trading: its process lives, and there is no market data" in told
     assert "market data" in service.run("status", "struck").stdout
     assert service.get("/api/v1/bots/spared/liveness")["verdict"] == "healthy"
-    service.run("suspend", "struck", "--reason", "exchange maintenance")
+    with open_browser() as page:
+        page.goto(sign_in_link(service))
+        page.goto(f"{service.url}/bots/struck")
+        lives_line = page.get_by_test_id("lives")
+        expect(lives_line).to_contain_text("alive but not trading for")
+        expect(lives_line).to_contain_text("look at the exchange")
+        service.run("suspend", "struck", "--reason", "exchange maintenance")
+        expect(page.get_by_test_id("left-open")).to_contain_text("left open long 0.5 BTC/USDT at 64000")
+        expect(lives_line).to_have_count(0)
     left = alert("left-open", "firing")["text"]
     assert "exchange maintenance" in left
     assert "long 0.5 BTC/USDT at 64000 (dry, account main), since 20" in left

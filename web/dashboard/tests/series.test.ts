@@ -84,6 +84,13 @@ test("a thinned history has no false gaps between its extremes", () => {
   expect(values).not.toContain(null);
 });
 
+test("a history that is kept in steps has no gaps where live points are denser", () => {
+  const spacing = spacingOf([{ labels: {}, points: points(0, 10) }], { from: 0, to: 999 }, 10);
+  const [, values] = withGaps(line([0, 10, 20, 21, 22, 23, 24, 25, 26]), spacing);
+  expect(values).not.toContain(null);
+  expect(withGaps(line([0, 10, 40, 41, 42, 43]), spacing)[1]).toContain(null);
+});
+
 test("lines with other times share one column, and only gaps are null", () => {
   const [times, first, second] = columnsOf([line([1, 2, 3]), line([2, 4])], 0, true);
   expect(times).toEqual([1, 2, 3, 4]);

@@ -4,7 +4,7 @@ import { decodeLiveness, decodeUse } from "../src/api/vitals";
 import { panelsOf } from "../src/state/panels";
 import { navigate } from "../src/state/router";
 import { App } from "../src/ui/app";
-import { botAnswers, FakeEventSource, NOW, PATIENCE, serve } from "./fakes";
+import { botAnswers, botDocument, FakeEventSource, NOW, PATIENCE, serve } from "./fakes";
 
 const liveness = (changes: Record<string, unknown> = {}) => ({
   bot: "sma-btc",
@@ -64,6 +64,31 @@ test("the vitals tell the verdict, what is left open, and each age beside its ha
   expect(await text("age-of-market_data")).toContain("usually every 1");
   expect(await text("age-of-loop")).toContain("no habit yet");
   expect(await text("age-of-orders")).toContain("never given");
+});
+
+test("the head of the page tells what is wrong with a bot that runs, and what to do", async () => {
+  const short = { verdict: "not_trading", text: "x", since: NOW - 12 };
+  const answer = botAnswers()["/api/v1/bots/sma-btc"] as Record<string, unknown>;
+  const text = await open({
+    "/api/v1/bots/sma-btc": { ...answer, bot: botDocument("sma-btc", { liveness: short }) },
+    "/api/v1/bots/sma-btc/liveness": liveness(),
+    "/api/v1/bots/sma-btc/resources": use,
+  });
+  expect(await text("lives")).toMatch(
+    /^alive but not trading for .* its process lives, and there is no market/,
+  );
+  expect(await text("lives")).toContain("look at the exchange");
+  expect(await text("left-open")).toContain("left open long 0.5 BTC/USDT at 64000");
+});
+
+test("the head of the page is silent of a bot that lives well", async () => {
+  const text = await open({
+    "/api/v1/bots/sma-btc/liveness": liveness({ verdict: "healthy", bad: false, text: "", left_open: [] }),
+    "/api/v1/bots/sma-btc/resources": use,
+  });
+  expect(await text("verdict")).toContain("healthy");
+  expect(screen.queryByTestId("lives")).toBeNull();
+  expect(screen.queryByTestId("left-open")).toBeNull();
 });
 
 test("the vitals show each use against its limit, and when that is reached", async () => {

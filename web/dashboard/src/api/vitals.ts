@@ -2,6 +2,14 @@
 
 import { list, number, object, text } from "./json";
 
+/** Verdicts in other words than their own. */
+export const LIVES: Record<string, string> = {
+  not_trading: "alive but not trading",
+  stream_lost: "stream lost",
+  market_closed: "market closed",
+  waiting: "scheduled, waiting",
+};
+
 export interface Sign {
   name: string;
   at: number | null;

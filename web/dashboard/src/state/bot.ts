@@ -23,7 +23,7 @@ import { followServer, serverNow } from "./clock";
 import { EventList } from "./logs";
 import { type Fill, fillOf, type Mark, markOfEvent, marksOfRuns } from "./marks";
 import { Pacer, type PacerClock } from "./pacer";
-import { type Panel, panelsOf } from "./panels";
+import { type Panel, panelsOf, RESOURCE } from "./panels";
 import { type Range, windowOf } from "./range";
 import { Metric, spacingOf } from "./series";
 
@@ -148,7 +148,7 @@ export class BotState {
       });
       const series = await getJson(url, decodeSeries, abort);
       view.metric.merge(series);
-      view.spacing = spacingOf(series, window);
+      view.spacing = spacingOf(series, window, RESOURCE.test(name) ? 10 : 0);
       view.problem.value = null;
     } catch (error) {
       if (abort.aborted) return;

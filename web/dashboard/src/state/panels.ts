@@ -21,7 +21,8 @@ export interface Panel {
 
 /** Metric types that say that something happened once. */
 const MOMENTS = /^bot_(order|trade|signal|transfer|alert|error|risk)(_|$)/;
-const RESOURCE = /^bot_(up|cpu|memory|disk|network|processes|threads|open_files|state_bytes)(_|$)/;
+/** What agents measure: each second, of which steps of 10 s are kept. */
+export const RESOURCE = /^bot_(up|cpu|memory|disk|network|processes|threads|open_files|state_bytes)(_|$)/;
 const MONEY = /^bot_(equity|balance|pnl|position|portfolio)/;
 const NOT_MONEY = /(quantity|leverage|total|free|used)$/;
 

@@ -154,8 +154,15 @@ export function withGaps(line: Line, spacing: number): [number[], (number | null
 const THINNED = 1500;
 const SPANS = 999;
 
-/** The length of those spans; points of one history may stand nearly two of them apart without a gap. */
-export function spacingOf(series: readonly SeriesData[], window: { from: number; to: number }): number {
+/**
+ * The length of those spans; points of one history may stand nearly two of them apart without a gap. `kept` is
+ * how far apart they are where less is kept than is told live, in seconds.
+ */
+export function spacingOf(
+  series: readonly SeriesData[],
+  window: { from: number; to: number },
+  kept = 0,
+): number {
   const most = Math.max(0, ...series.map(({ points }) => points.length));
-  return most > THINNED ? (window.to - window.from) / SPANS : 0;
+  return Math.max(kept, most > THINNED ? (window.to - window.from) / SPANS : 0);
 }

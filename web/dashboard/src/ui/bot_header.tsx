@@ -52,6 +52,7 @@ export function BotHeader({
       ) : (
         <Why bot={bot} />
       )}
+      {removed ? null : <lives.Page bot={bot} />}
       {removed ? null : <Facts bot={bot} detail={detail} stale={stale} />}
     </header>
   );
@@ -64,6 +65,10 @@ const operations = lazyPart(
 );
 const removal = lazyPart(
   async () => (await late()).Removal,
+  () => null,
+);
+const lives = lazyPart(
+  async () => (await late()).LivesLine,
   () => null,
 );
 const suspension = lazyPart(

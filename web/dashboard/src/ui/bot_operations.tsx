@@ -6,6 +6,8 @@ import { RevisionLink } from "./fleet_row";
 import { Operate, WhyNot } from "./operate";
 import { Back } from "./roll_back";
 
+export { LivesLine } from "./lives_line";
+
 export function Operations({ bot, suspended }: { bot: Bot; suspended: boolean }) {
   const path = `/api/v1/bots/${encodeURIComponent(bot.name)}`;
   const body = (reason: string) => ({ reason });

@@ -3,7 +3,7 @@
 import "../styles/vitals.css";
 import { useEffect, useState } from "preact/hooks";
 import { type ApiProblem, asProblem, getJson } from "../api/http";
-import { decodeLiveness, decodeUse, type Liveness, type Sign, type Use } from "../api/vitals";
+import { decodeLiveness, decodeUse, LIVES, type Liveness, type Sign, type Use } from "../api/vitals";
 import { bytes, NOTHING, percent, quantity } from "../format/numbers";
 import { longDuration, took } from "../format/times";
 import type { BotState } from "../state/bot";
@@ -12,12 +12,6 @@ import { Age } from "./live";
 import { ProblemLine, Skeleton } from "./notes";
 import { type Outcome, OutcomeMark } from "./shape";
 
-const WORDS: Record<string, string> = {
-  not_trading: "alive but not trading",
-  stream_lost: "stream lost",
-  market_closed: "market closed",
-  waiting: "scheduled, waiting",
-};
 const CALM = new Set(["suspended", "finished", "waiting", "market_closed"]);
 const SIGNS: Record<string, string> = {
   process: "Process",
@@ -81,7 +75,7 @@ function Lives({ of }: { of: Liveness }) {
     <section>
       <h3>Liveness</h3>
       <p class="verdict" data-testid="verdict">
-        <OutcomeMark outcome={outcomeOf(of)} text={WORDS[of.verdict] ?? of.verdict} />{" "}
+        <OutcomeMark outcome={outcomeOf(of)} text={LIVES[of.verdict] ?? of.verdict} />{" "}
         <span class="muted">
           for <Age at={of.since} />
         </span>{" "}
@@ -94,7 +88,7 @@ function Lives({ of }: { of: Liveness }) {
       ))}
       <dl class="gauges">
         {of.signs.map((sign) => (
-          <SignAge key={sign.name} sign={sign} />
+          <SignAge key={sign.name} sign={CALM.has(of.verdict) ? { ...sign, limit: null } : sign} />
         ))}
       </dl>
     </section>

@@ -1,0 +1,60 @@
+/** Under a bot's name: what is wrong with how it lives, since when, and what to do about it. */
+
+import { useEffect, useState } from "preact/hooks";
+import type { Bot } from "../api/documents";
+import { getJson } from "../api/http";
+import { decodeLiveness, LIVES, type Liveness } from "../api/vitals";
+import { Age } from "./live";
+import { OutcomeMark } from "./shape";
+
+/** Of a crash the status tells already. */
+const TO_DO: Record<string, string> = {
+  not_trading:
+    "Read its newest lines and look at the exchange\u2019s status page; a restart helps if only it is stuck.",
+  hung: "Read its newest lines, then restart it.",
+  stream_lost: "It may still trade: look at its node, and at the herdsman agent there.",
+};
+/** A bot that was just ended may still tell that it closed all. */
+const LAST_LINES = 12_000;
+
+export function LivesLine({ bot }: { bot: Bot }) {
+  const [found, setFound] = useState<Liveness | null>(null);
+  useEffect(() => {
+    const reading = new AbortController();
+    const read = () =>
+      getJson(`/api/v1/bots/${encodeURIComponent(bot.name)}/liveness`, decodeLiveness, reading.signal).then(
+        setFound,
+        () => undefined, // the tab of vitals tells why it cannot be read
+      );
+    read();
+    const again = setTimeout(read, LAST_LINES);
+    return () => {
+      clearTimeout(again);
+      reading.abort();
+    };
+  }, [bot.name, bot.lives, bot.health]);
+  if (found === null) return null;
+  const toDo = bot.lives === found.verdict ? TO_DO[found.verdict] : undefined;
+  return (
+    <>
+      {toDo === undefined ? null : (
+        <p class="why" role="status" data-testid="lives">
+          <OutcomeMark
+            outcome={found.verdict === "not_trading" ? "warn" : "bad"}
+            text={LIVES[found.verdict] ?? found.verdict}
+          />{" "}
+          <span class="muted">
+            for <Age at={found.since} />
+          </span>{" "}
+          {found.text}. {toDo}
+        </p>
+      )}
+      {found.leftOpen.map((one) => (
+        <p class="why" role="status" data-testid="left-open" key={one}>
+          <OutcomeMark outcome="bad" text="left open" /> {one}. Close it at the exchange, or start the bot
+          again.
+        </p>
+      ))}
+    </>
+  );
+}

@@ -121,6 +121,8 @@ def test_backtrader_live(desk: Desk) -> None:
     assert len(desk.fills("backtrader")) == figures["fills"]
     (position,) = desk.service.get("/api/v1/positions", bot="backtrader")["positions"]
     assert (position["symbol"], position["quantity"]) == ("BTC/USDT", 0.5)
+    left = desk.wait_alert("backtrader", "left-open")
+    assert f"{position['side']} 0.5 BTC/USDT" in left["text"]
 
 
 @pytest.mark.parametrize(
@@ -140,43 +142,36 @@ def test_bots_of_the0(desk: Desk, bot: str, error: str, file: str) -> None:
     assert (group["error"]["file"], group["error"]["count"]) == (file, 1)
 
 
-def test_an_exception_in_a_strategy_is_an_error_at_its_commit(desk: Desk) -> None:
+def with_a_mistake(folder: Path, handler: str) -> int:
+    """Put a mistake into a strategy's handler, raise the program's version, and return the mistake's line."""
+    text = (folder / "strategy.py").read_text()
+    head = re.search(rf"^( +)def {handler}\(.*\n", text, re.MULTILINE)
+    assert head is not None
+    text = text.replace(head[0], f"{head[0]}{head[1]}    edge = 1 / (self.spread - 0.5)\n")
+    text = text.replace("    def __init__(self", "    spread = 0.5\n\n    def __init__(self")
+    (folder / "strategy.py").write_text(text)
+    config = (folder / "bot-config.yaml").read_text()
+    (folder / "bot-config.yaml").write_text(config.replace("version: 1.0.0", "version: 1.0.1"))
+    return text[: text.index("edge = ")].count("\n") + 1
+
+
+@pytest.mark.parametrize(("program", "handler"), [("nautilus-ema", "on_bar"), ("backtrader-sma", "next")])
+def test_an_exception_in_a_strategy_is_an_error_at_its_commit(desk: Desk, program: str, handler: str) -> None:
     """The frame is the strategy's own line in the revision that brought it, whatever framework is around."""
-    broken = {}
-    for program, bot in (("nautilus-ema", "nautilus"), ("backtrader-sma", "backtrader")):
-        folder = desk.fleet.folder / "programs" / program
-        strategy = (folder / "strategy.py").read_text()
-        line = re.search(r"^( +)def (?:on_bar|next)\(.*\n", strategy, re.MULTILINE)
-        assert line is not None
-        strategy = strategy.replace(line[0], f"{line[0]}{line[1]}    edge = 1 / (self.p_spread - 0.5)\n", 1)
-        strategy = strategy.replace("    def __init__(self", "    p_spread = 0.5\n\n    def __init__(self", 1)
-        (folder / "strategy.py").write_text(strategy)
-        config = folder / "bot-config.yaml"
-        config.write_text(config.read_text().replace("version: 1.0.0", "version: 1.0.1"))
-        bot_file = desk.fleet.folder / "bots" / f"{bot}.yaml"
-        bot_file.write_text(bot_file.read_text().replace('"1.0.0"', '"1.0.1"'))
-        broken[bot] = strategy[: strategy.index("edge = ")].count("\n") + 1
+    bot = f"hasty-{handler.replace('_', '-')}"
+    line = with_a_mistake(desk.fleet.folder / "programs" / program, handler)
+    desk.add_bot(bot, program, version="1.0.1", herdsman=QUICK)
     commit = desk.push("an edge")
-    for bot in broken:
-        desk.ask("resume", bot)
-    for bot, line in broken.items():
-        group = desk.wait_error(bot, "ZeroDivisionError")
-        error = group["error"]
-        assert (error["file"], error["line"], error["version"]) == ("strategy.py", line, "1.0.1")
-        assert error["since_revision"] == commit
-        assert "division" in error["message"]
-        own = [frame for frame in group["trace"][0]["frames"] if frame["in_app"]]
-        assert own[-1]["file"] == "strategy.py"
-        assert {frame["file"] for frame in own} <= {"strategy.py", "main.py"}
-        query = {
-            "program": error["program"],
-            "version": "1.0.1",
-            "revision": commit,
-            "file": "strategy.py",
-            "line": line,
-        }
-        code = desk.service.get("/api/v1/code", **query)
-        assert any("edge = 1 /" in one["text"] for one in code["lines"] if one["number"] == line)
-        assert "ZeroDivisionError" in desk.service.run("errors", bot).stdout
-        said = lambda bot=bot: "ZeroDivisionError: float division" in desk.service.bots()[bot]["message"]  # noqa: E731
-        wait_for(said, f"{bot} to say why it crashed", PATIENCE, 0.2)
+    group = desk.wait_error(bot, "ZeroDivisionError")
+    error = group["error"]
+    assert (error["file"], error["line"], error["version"]) == ("strategy.py", line, "1.0.1")
+    assert (error["since_revision"], "division" in error["message"]) == (commit, True)
+    own = [frame["file"] for frame in group["trace"][0]["frames"] if frame["in_app"]]
+    assert own[-1] == "strategy.py"
+    assert set(own) <= {"strategy.py", "main.py"}
+    where = {"program": program, "version": "1.0.1", "revision": commit, "file": "strategy.py", "line": line}
+    code = desk.service.get("/api/v1/code", **where)["lines"]
+    assert ["edge = 1 /" in one["text"] for one in code if one["number"] == line] == [True]
+    assert "ZeroDivisionError" in desk.service.run("errors", bot).stdout
+    why = "ZeroDivisionError: float division"
+    wait_for(lambda: why in desk.service.bots()[bot]["message"], f"{bot} to say why", PATIENCE, 0.2)

@@ -37,7 +37,11 @@ class Desk:
         """Copy a program byte for byte, and write its one bot in the flat format."""
         name = re.findall(r"^name: (\S+)$", (source / "bot-config.yaml").read_text(), re.MULTILINE)[0]
         shutil.copytree(source, self.fleet.folder / "programs" / name)
-        written = {"name": bot, "type": f"realtime/{name}", "version": "1.0.0", **keys}
+        self.add_bot(bot, name, **keys)
+
+    def add_bot(self, bot: str, program: str, version: str = "1.0.0", **keys: object) -> None:
+        """Write a bot of a program that the fleet has."""
+        written = {"name": bot, "type": f"realtime/{program}", "version": version, **keys}
         lines = [f"{key}: {json.dumps(value)}\n" for key, value in written.items()]
         self.fleet.write(f"bots/{bot}.yaml", "".join(lines))
 
@@ -86,7 +90,7 @@ class Desk:
         return wait_for(lambda: (self.lines(bot, text) or [{}])[-1], f"{bot} to log {text}", PATIENCE, 0.2)
 
     def ask(self, what: str, bot: str) -> None:
-        """Suspend or resume a bot, without waiting for what becomes of it."""
+        """Ask for something of a bot, such as `suspend`, without waiting for what becomes of it."""
         answer = httpx.post(
             f"{self.service.url}/api/v1/bots/{bot}/{what}",
             json={"reason": "end of the day"},
@@ -114,6 +118,17 @@ class Desk:
             return bool(newest) and abs(sum(newest) - value) <= 1e-6 * abs(value)
 
         wait_for(look, f"{series} of {bot} to be {value}", PATIENCE, 0.2)
+
+    def wait_alert(self, bot: str, rule: str) -> dict[str, Any]:
+        """Wait until an alert of a bot fires, and return it."""
+
+        def look() -> dict[str, Any] | None:
+            found = self.service.get("/api/v1/alerts", bot=bot, rule=rule)["alerts"]
+            return next((one for one in found if one["state"] == "firing"), None)
+
+        alert = wait_for(look, f"{rule} of {bot}", PATIENCE, 0.2)
+        assert alert is not None
+        return alert
 
     def wait_error(self, bot: str, type_: str) -> dict[str, Any]:
         """Wait for an error group of a bot, and return it whole."""

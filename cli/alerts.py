@@ -28,6 +28,9 @@ MARKS = {"firing": "●", "pending": "◐", "ok": "○"}
 WIDTH = 70
 
 
+_of_rule = click.option("--rule", metavar="NAME", default="", help="Of this rule alone.")
+
+
 @click.group()
 def alerts() -> None:
     """List what fires and why, its history; look after it, mute it; try rules before they ship.
@@ -41,7 +44,7 @@ alerts.add_command(test_alerts)
 
 @alerts.command("list")
 @click.argument("bot", required=False, default="", shell_complete=bot_names)
-@click.option("--rule", metavar="NAME", default="", help="Of this rule alone.")
+@_of_rule
 @click.option("--all", "everything", is_flag=True, help="Every rule, also those that are ok.")
 @click.option("-n", "--limit", default=200, show_default=True, help="How many at most.")
 @output_option
@@ -120,7 +123,7 @@ def _head(one: AlertDocument) -> Iterator[str]:
 
 @alerts.command()
 @click.argument("bot", required=False, default="", shell_complete=bot_names)
-@click.option("--rule", metavar="NAME", default="", help="Of this rule alone.")
+@_of_rule
 @click.option("--since", help="Since then: -15m, -2h, or a time in RFC 3339.")
 @click.option("-n", "--limit", default=50, show_default=True, help="How many at most.")
 @output_option
@@ -172,7 +175,7 @@ def ack(bot: str, rule: str, reason: str, output: str, **service: Any) -> None:
 
 @alerts.command()
 @click.argument("bot", required=False, default="", shell_complete=bot_names)
-@click.option("--rule", metavar="NAME", default="", help="Of this rule alone.")
+@_of_rule
 @click.option("--for", "length", metavar="TIME", default="1h", show_default=True, help="30m, 12h, 2d.")
 @reason_option
 @output_option

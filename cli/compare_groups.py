@@ -61,7 +61,7 @@ def _side(row: RowChangeDocument, one: SpreadDocument | None, bots: int) -> str:
         return f"{one.bots if one else 0} of {bots} bots"
     if one is None:
         return "-"
-    spread = f" ({_number(one.low)}..{_number(one.high)})" if one.bots > 1 else ""
+    spread = f" ({_number(one.low)}..{_number(one.high)})" if one.low < one.high else ""
     missing = f" in {one.bots} of {bots}" if one.bots < bots else ""
     return f"{_number(one.median)}{spread}{missing}"
 

@@ -8,8 +8,8 @@ import click
 from cli.bot_names import bot_names
 from cli.connection import Client, service_options
 from cli.known_service import find_service
-from cli.log_filters import filter_options, is_narrowed, search_of
-from cli.logs import FILES, FORMS, LEVEL_COLOURS, PAGE, check_known, export, moment_of
+from cli.log_filters import FILES, filter_options, form_option, is_narrowed, search_of
+from cli.logs import LEVEL_COLOURS, PAGE, check_known, export, moment_of
 from cli.output import Cell, Column, print_data, printable, table
 from web.documents.series import EventsAnswer, LogEvent
 from web.queries import NOTABLE_KINDS
@@ -27,14 +27,7 @@ WIDTH = 90
     help="Of this kind: order, trade, position, signal, alert, lifecycle, ...; several by commas; all.",
 )
 @filter_options
-@click.option(
-    "-o",
-    "--output",
-    type=FORMS,
-    default="table",
-    show_default=True,
-    help="How to print what is found; jsonl and csv give all of it, however much.",
-)
+@form_option
 @service_options
 def events(
     bots: tuple[str, ...],

@@ -7,6 +7,18 @@ import click
 
 FILTERS = ("text", "level", "kind", "program", "label", "symbol", "revision", "run", "stream")
 """The options that narrow a search, by their names in an address."""
+FILES = ("jsonl", "csv")
+"""Forms in which all that is found is given, however much."""
+
+form_option = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "wide", "json", "yaml", *FILES]),
+    default="table",
+    show_default=True,
+    help="How to print what is found; jsonl and csv give all of it, however much.",
+)
+"""The option that says how lines or events are printed."""
 
 
 def filter_options(command: Any) -> Any:

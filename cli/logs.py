@@ -11,15 +11,13 @@ import click
 from cli.bot_names import bot_names
 from cli.connection import Client, service_options
 from cli.known_service import find_service
-from cli.log_filters import filter_options, is_narrowed, search_of
+from cli.log_filters import FILES, filter_options, form_option, is_narrowed, search_of
 from cli.output import paint, print_data, printable
 from cli.tail import Tail
 from schemas.errors import UsageError
 from web.documents.series import EventsAnswer, LogEvent
 
 LEVEL_COLOURS = {"warning": "yellow", "error": "red", "critical": "red", "debug": "bright_black"}
-FILES = ("jsonl", "csv")
-FORMS = click.Choice(["table", "wide", "json", "yaml", *FILES])
 PAGE = 1000
 
 
@@ -31,14 +29,7 @@ PAGE = 1000
 )
 @filter_options
 @click.option("--kind", metavar="KIND", help="Events of this kind instead of lines; all for every one.")
-@click.option(
-    "-o",
-    "--output",
-    type=FORMS,
-    default="table",
-    show_default=True,
-    help="How to print what is found; jsonl and csv give all of it, however much.",
-)
+@form_option
 @service_options
 def logs(
     bots: tuple[str, ...],
@@ -86,7 +77,8 @@ def show(
         print_data(found, output)
         return
     wide = output == "wide" or "," in (query["bot"] or ",")
-    tail = Tail(client, query, as_json=output == "json", line=lambda event: line_of(event, named=wide))
+    width = max((len(event.bot) for event in found), default=0) if wide else None
+    tail = Tail(client, query, as_json=output == "json", line=lambda event: line_of(event, width))
     tail.show(found)
     if not found and not follow:
         narrowed = is_narrowed(query) or any(span.values())
@@ -118,10 +110,13 @@ def export(client: Client, output: str, most: int | None, query: dict[str, str |
     sys.stdout.buffer.flush()
 
 
-def line_of(event: LogEvent, *, named: bool = False) -> str:
-    """Return one line: time in UTC, level, message; further lines of a trace are kept under it."""
+def line_of(event: LogEvent, bots: int | None = None) -> str:
+    """Return one line: time in UTC, level, message; further lines of a trace are kept under it.
+
+    `bots` is how wide the bot's name is written, None where it is not.
+    """
     level = paint(f"{event.level:<8}", LEVEL_COLOURS.get(event.level))
-    bot = f"{paint(event.bot, 'cyan')}  " if named else ""
+    bot = "" if bots is None else f"{paint(f'{event.bot:<{bots}}', 'cyan')}  "
     return f"{moment_of(event.time)}  {bot}{level}{printable(event.message)}"
 
 

@@ -156,7 +156,7 @@ function shownRow(row: RowChange, part: Part): ChangeRow {
 function side(row: RowChange, one: Spread | null, bots: number): string {
   if (row.section === "errors") return `${one?.bots ?? 0} of ${bots} bots`;
   if (one === null) return NOTHING;
-  const spread = one.bots > 1 ? ` (${quantity(one.low)} to ${quantity(one.high)})` : "";
+  const spread = one.low < one.high ? ` (${quantity(one.low)} to ${quantity(one.high)})` : "";
   return `${quantity(one.median)}${spread}${one.bots < bots ? ` in ${one.bots} of ${bots}` : ""}`;
 }
 

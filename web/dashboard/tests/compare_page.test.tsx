@@ -3,7 +3,10 @@ import { beforeEach, expect, test, vi } from "vitest";
 import { navigate, place } from "../src/state/router";
 import { ComparePage } from "../src/ui/compare_page";
 
-const spread = (bots: number, median: number) => ({ bots, median, low: median - 1, high: median + 1 });
+const spread = (bots: number, median: number) => {
+  const reach = bots === 1 ? 0 : 1;
+  return { bots, median, low: median - reach, high: median + reach };
+};
 const row = (section: string, name: string, verdict: string, more = {}) => ({
   section,
   name,

@@ -107,6 +107,13 @@ class Fleet:
         return done.stderr
 
 
+def put_text(file: Path, text: str) -> None:
+    """Write a file that a bot reads meanwhile: it finds what was there before, or the whole of this."""
+    new = file.with_name(f"{file.name}.new")
+    new.write_text(text)
+    new.replace(file)
+
+
 def new_fleet(folder: Path, service: Service) -> Fleet:
     """Make an empty fleet connected to the service by `herdsman init`, with the test program in it."""
     folder.mkdir(parents=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.fleet import Fleet
+from tests.e2e.fleet import Fleet, put_text
 from tests.e2e.service import Service, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -16,10 +16,14 @@ import json, time
 from pathlib import Path
 
 def main(bot_id, config):
-    """Print the equity that the test's file says, five times a second."""
+    """Print the equity that the test's file says, five times a second; or nothing, or crash."""
     while True:
-        line = {"_metric": "equity", "equity": float(Path(config["file"]).read_text()), "currency": "USDT"}
-        print(json.dumps({**line, "timestamp": int(time.time() * 1000)}), flush=True)
+        told = Path(config["file"]).read_text()
+        if told == "crash":
+            raise RuntimeError("the feed is gone")
+        if told != "quiet":
+            line = {"_metric": "equity", "equity": float(told), "currency": "USDT"}
+            print(json.dumps({**line, "timestamp": int(time.time() * 1000)}), flush=True)
         time.sleep(0.2)
 '''
 SCHEMA = '{"type": "object", "required": ["file"], "properties": {"file": {"type": "string"}}}'
@@ -72,8 +76,8 @@ def test_a_bot_that_loses_too_much_is_suspended_once_and_its_neighbour_runs_on(
 ) -> None:
     """By the risk limit's word; resumed by an operator it runs on, also through a restart of herdsman."""
     losing, calm = service.home / "losing", service.home / "calm"
-    losing.write_text("10000")
-    calm.write_text("10000")
+    put_text(losing, "10000")
+    put_text(calm, "10000")
     add_trader(fleet)
     fleet.write("herdsman.yaml", SETTINGS)
     fleet.write("bots/losing.yaml", trader("losing", losing, "{daily_loss: 500, drawdown: 50%}"))
@@ -83,11 +87,11 @@ def test_a_bot_that_loses_too_much_is_suspended_once_and_its_neighbour_runs_on(
     service.wait_health("losing", "Healthy")
     service.wait_health("calm", "Healthy")
     wait_for(lambda: service.get("/api/v1/bots/losing/trading")["figures"], "the first equity")
-    calm.write_text("10600")
+    put_text(calm, "10600")
     rich = wait_for(lambda: alerts(service, "calm").get("rich"), "the rule of the fleet")
     assert (rich["message"], rich["value"], rich["severity"]) == ("take some out", 10600, "warning")
 
-    losing.write_text("9400")
+    put_text(losing, "9400")
     bot = wait_for(
         lambda: [one for one in [service.bots()["losing"]] if one["reason"] == "RiskLimit"], "the suspension"
     )[0]
@@ -104,7 +108,7 @@ def test_a_bot_that_loses_too_much_is_suspended_once_and_its_neighbour_runs_on(
     assert service.stop() == 0
     service.start()
     service.wait_health("losing", "Healthy")
-    losing.write_text("9300")
+    put_text(losing, "9300")
     wait_for(
         lambda: service.get("/api/v1/bots/losing/trading")["figures"][0]["equity"] == 9300, "the new equity"
     )
@@ -126,7 +130,7 @@ def test_whoever_comes_to_an_account_over_its_limit_waits(service: Service, flee
     """A bot that is pushed, or moved there, does not start, also after a restart, until somebody looked."""
     worth = {name: service.home / name for name in ("first", "second", "new", "moved")}
     for file in worth.values():
-        file.write_text("10000")
+        put_text(file, "10000")
     add_trader(fleet)
     fleet.write("herdsman.yaml", "risk: {accounts: {main: {daily_loss: 500 USDT}}}\n")
     for name in ("first", "second"):
@@ -139,7 +143,7 @@ def test_whoever_comes_to_an_account_over_its_limit_waits(service: Service, flee
         service.wait_health(name, "Healthy")
         wait_for(lambda name=name: service.get(f"/api/v1/bots/{name}/trading")["figures"], "its equity")
 
-    worth["first"].write_text("9400")
+    put_text(worth["first"], "9400")
     for name in ("first", "second"):
         service.wait_health(name, "Suspended")
     wait_for(lambda: "dry-account" in scopes(service), "the hold")
@@ -200,3 +204,41 @@ def rules_are_tried_before_they_ship(service: Service, fleet: Fleet) -> None:
     wrong = service.run("alerts", "test", cwd=fleet.folder, check=False)
     assert (wrong.returncode, 'did you mean "below"' in wrong.stderr) == (1, True)
     assert not alerts(service, "losing").get("deep")
+
+
+def test_silence_is_told_of_a_bot_that_lives_and_of_no_other(service: Service, fleet: Fleet) -> None:
+    """Crashed, suspended and disabled bots print nothing either, for longer, and are accused of nothing."""
+    worth = {name: service.home / name for name in ("silent", "crashed", "stopped", "off")}
+    add_trader(fleet)
+    fleet.write("herdsman.yaml", "alerts: {rules: {quiet: {when: {no_data: 5s}}}}\n")
+    for name, file in worth.items():
+        put_text(file, "10000")
+        fleet.write(f"bots/{name}.yaml", trader(name, file, "{drawdown: 90%}"))
+    fleet.commit("four traders")
+    fleet.push()
+    for name in worth:
+        service.wait_health(name, "Healthy")
+        wait_for(lambda name=name: service.get(f"/api/v1/bots/{name}/trading")["figures"], "its equity")
+
+    put_text(worth["crashed"], "crash")
+    service.run("suspend", "stopped", "--reason", "maintenance")
+    fleet.write("bots/off.yaml", trader("off", worth["off"], "{drawdown: 90%}") + "enabled: false\n")
+    fleet.commit("one is disabled")
+    fleet.push()
+    for name, verdict in (("crashed", "crashed"), ("stopped", "suspended"), ("off", "suspended")):
+        wait_for(
+            lambda name=name, verdict=verdict: lives(service, name) == verdict, f"{name} to be {verdict}"
+        )
+    put_text(worth["silent"], "quiet")
+    told = wait_for(lambda: alerts(service, "silent").get("quiet"), "the silence to be told")
+    assert "no line" in told["text"]
+    assert lives(service, "silent") in ("healthy", "hung", "not_trading")
+    history = service.get("/api/v1/alerts/history", rule="quiet")["alerts"]
+    assert {one["bot"] for one in history if one["what"] == "fired"} == {"silent"}
+    put_text(worth["silent"], "10000")
+    wait_for(lambda: "quiet" not in alerts(service, "silent"), "the end of the silence")
+
+
+def lives(service: Service, bot: str) -> str:
+    """Return how a bot lives."""
+    return str(service.get(f"/api/v1/bots/{bot}/liveness")["verdict"])

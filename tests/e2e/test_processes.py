@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.e2e.cluster import install_on_node, start_agent
-from tests.e2e.fleet import Fleet, add_program, bot_text, new_fleet
+from tests.e2e.fleet import Fleet, add_program, bot_text, new_fleet, put_text
 from tests.e2e.lives import assert_never_two, by_bot, read_lives
 from tests.e2e.service import CHECKOUT, Service, wait_for
 from tests.engines.nomad import NomadAgent, nomad_agent
@@ -290,6 +290,77 @@ def test_a_crash_is_told_once_through_a_take_over_and_errors_and_trading_are_in_
     fleet.push()
     wait_for(lambda: set(web.bots()) == {"one", "two"}, "them to be gone", 120, 0.2)
     assert_never_two(record)
+
+
+DESK = """\
+import json, signal, sys, time
+from pathlib import Path
+
+def main(bot_id, config):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    def tell(kind, **fields):
+        print(json.dumps({"_metric": kind, "timestamp": int(time.time() * 1000), **fields}), flush=True)
+    folder = Path(config["record"]).parent
+    while True:
+        time.sleep(0.2)
+        tell("heartbeat", state="running")
+        tell("equity", equity=float((folder / f"worth-{bot_id}").read_text()), currency="USDT")
+        if not (folder / f"outage-{bot_id}").exists():
+            tell("price", symbol="ADA", value=2.5)
+"""
+
+
+def test_limits_and_silences_are_judged_in_the_web_and_acted_upon_by_the_leader(
+    web: Service, fleet: Fleet, root: Path, record: Path
+) -> None:
+    """A broken limit stops its bot through the leader, also where the web is killed in the middle of it."""
+    add_program(fleet, name="desk")
+    (fleet.folder / "programs" / "desk" / "main.py").write_text(DESK)
+    limited = "herdsman: {risk: {daily_loss: 500}, liveness: {market_data: 5s, warm_up: 0s}, "
+    for name in ("loser", "later"):
+        put_text(root / f"worth-{name}", "10000")
+        text = bot_text(name, record).replace("realtime/counter", "realtime/desk")
+        fleet.write(f"bots/{name}.yaml", text.replace("herdsman: {", limited))
+    fleet.commit("two bots under limits")
+    fleet.push()
+
+    def limited_by(bot: str) -> str:
+        row = web.bots()[bot]
+        return str(row["message"]) if row["reason"] == "RiskLimit" else ""
+
+    def fires(bot: str, rule: str) -> dict[str, Any] | None:
+        found = web.get("/api/v1/alerts", bot=bot, rule=rule, states="firing")["alerts"]
+        return found[0] if found else None
+
+    for name in ("loser", "later"):
+        web.wait_health(name, "Healthy")
+        wait_for(lambda name=name: web.get(f"/api/v1/bots/{name}/trading")["figures"], "its equity")  # type: ignore[misc]
+    (root / "outage-later").touch()
+    put_text(root / "worth-loser", "9400")
+    why = wait_for(lambda: limited_by("loser"), "the leader to stop it")
+    assert "600.00 USDT is over the limit of 500" in why
+    web.wait_health("loser", "Suspended")
+    silent = wait_for(lambda: fires("later", "not-trading"), "it to be found alive but not trading")
+    assert silent is not None
+    assert "no market data" in silent["text"]
+
+    put_text(root / "worth-later", "9300")
+    web.kill()
+    web.start()
+    why = wait_for(lambda: limited_by("later"), "the next web to act")
+    assert "700.00 USDT is over the limit of 500" in why
+    web.wait_health("later", "Suspended")
+    wait_for(
+        lambda: (fires("later", "risk-daily-loss") or {}).get("action") == "done",
+        "what was done to be kept",
+    )
+    suspended = [one for one in web.get("/api/v1/audit", limit=200) if one["action"] == "suspend"]
+    assert sorted(one["subject"] for one in suspended if one["who"] == "risk limit") == ["later", "loser"]
+    for name in ("loser", "later"):
+        fleet.remove(f"bots/{name}.yaml")
+    fleet.commit("without them")
+    fleet.push()
+    wait_for(lambda: set(web.bots()) == {"one", "two"}, "them to be gone", 120, 0.2)
 
 
 def test_a_killed_leader_is_replaced_and_no_job_changes(

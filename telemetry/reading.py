@@ -27,6 +27,8 @@ _ERROR_KINDS = {ReportKind.FAILED, ReportKind.LEASE_LOST}
 class Output:
     """What one chunk meant."""
 
+    file: str
+    """How the ids of the file's events begin."""
     events: list[Event] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     reports: list[LauncherReport] = field(default_factory=list)
@@ -55,7 +57,7 @@ class AllocationReader:
 
     def read(self, chunk: Chunk, after: int) -> Output:
         """Read the lines of a chunk that begin at the offset `after` or later."""
-        output = Output()
+        output = Output(f"{self.labels.allocation}/{chunk.stream}/{chunk.index}/")
         read = self._report if chunk.stream == LAUNCHER_STREAM else self._line
         simple = not chunk.joins and not chunk.dropped and chunk.data[-1:] == b"\n"
         for offset, line, size in _single(chunk, after) if simple else _joined(chunk, after):
@@ -87,7 +89,7 @@ class AllocationReader:
         labels = self.labels
         output.events.append(
             Event(
-                f"{labels.allocation}/{chunk.stream}/{chunk.index}/{offset}",
+                output.file + str(offset),
                 labels.bot,
                 reading.time,
                 reading.kind,
@@ -115,7 +117,7 @@ class AllocationReader:
     def _said_before(self, chunk: Chunk, offset: int, data: Mapping[str, Any], output: Output) -> bool:
         """Say whether a line is known by its `event_id`; note a gap in `seq` before it."""
         labels = self.labels
-        place = f"{labels.allocation}/{chunk.stream}/{chunk.index}/{offset}"
+        place = output.file + str(offset)
         gap = self._lines.gap(data, place, (labels.allocation, chunk.run, chunk.stream))
         if gap:
             output.gaps += 1

@@ -5,9 +5,9 @@ A metric line that breaks its type's rules is kept as a log event whose data has
 """
 
 import json
-import math
 import re
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -31,6 +31,10 @@ _TRACE = (
     *("Traceback (most recent call last)", "\n\tat ", "\n    at ", "panic: ", "panicked at "),
     *("terminate called", "Sanitizer: ", "\ngoroutine "),
 )
+_NO_TYPE = "_metric must be a type's name: letters, digits, at most 64 of them"
+_TRACES = ("stack", "exc_info", "exception", "stack_trace", "stacktrace", "@x")
+"""Fields in which loggers put a trace."""
+_STACKS = frozenset({*_TRACES, "err"})
 _TIMES = ("timestamp", "time", "ts", "@timestamp", "@t")
 """Where loggers say when; Python's `asctime` has no zone, so that the time of its arrival is nearer."""
 _SAID = frozenset({"level", "message", "msg"})
@@ -141,7 +145,9 @@ def _message_of(document: Mapping[str, Any]) -> Any:
 
 def _stack_of(document: Mapping[str, Any]) -> str:
     """Return the trace that goes with a message: pino has it in its error, the others beside."""
-    for key in ("stack", "exc_info", "exception", "stack_trace", "stacktrace", "@x"):
+    if _STACKS.isdisjoint(document):
+        return ""
+    for key in _TRACES:
         if type(stack := document.get(key)) is str:
             return stack
     error = document.get("err")
@@ -178,13 +184,14 @@ def _kept_time(time: float | None, received: float) -> float:
 
 def _metric(document: dict[str, Any], received: float, series: BotSeries) -> Reading:
     kind = document["_metric"]
-    if type(kind) is not str or not _TYPE_NAME.fullmatch(kind):
-        return _wrong(
-            document, received, "_metric must be a type's name: letters, digits, at most 64 of them"
-        )
+    if type(kind) is not str:
+        return _wrong(document, received, _NO_TYPE)
     own_kind = TYPE_ALIASES.get(kind, kind)
     rules = METRIC_TYPES.get(own_kind)
-    if rules is not None:
+    if rules is None:
+        if not _TYPE_NAME.fullmatch(kind):
+            return _wrong(document, received, _NO_TYPE)
+    else:
         document = _canonical(document, rules)
         if own_kind == "position" and "side" not in document:
             document = _with_side(document)
@@ -258,7 +265,7 @@ def _mistake(kind: str, document: Mapping[str, Any], rules: MetricType) -> str:
 
 def _finite(number: float) -> bool:
     try:
-        return math.isfinite(number)
+        return isfinite(number)
     except OverflowError:
         return False
 
@@ -277,7 +284,7 @@ def _samples(
         identity = known.get(name) or series.admit(known, kind, name)
         if identity is None:
             trouble.append(f"{name} is not kept: the bot has more than {series.limit} series")
-        elif not _finite(value):
+        elif not (isfinite(value) if type(value) is float else _finite(value)):
             trouble.append(f"{name} is not a finite number")
         else:
             samples.append(Sample(identity.name, identity.labels, time, float(value)))

@@ -152,9 +152,12 @@ class BotTrading(Struct):
 
     def _made(self, mode: str, own: Ledger) -> float | None:
         """Return what the fills made that an equity line of `own` speaks of, None where there are none."""
+        filled = [ledger for ledger in self.ledgers.values() if ledger.fills and ledger.mode == mode]
+        if not filled:
+            return None
         found, belongs = None, self._belonging(own)
-        for ledger in self.ledgers.values():
-            if ledger.fills and ledger.mode == mode and self._belonging(ledger) == belongs:
+        for ledger in filled:
+            if self._belonging(ledger) == belongs:
                 found = (found or 0.0) + ledger.made(self.marks, belongs[1])
         return found
 

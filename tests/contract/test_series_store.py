@@ -11,10 +11,13 @@ import pytest
 
 from schemas.alert_rules import read_rule
 from telemetry.alert_past import AlertPast, Stored
+from telemetry.alert_trials import AlertTrials
 from telemetry.alerts.engine import Engine, Moved
+from telemetry.alerts.ports import Setup
 from telemetry.alerts.watch import BotProfile
-from telemetry.embedded import EmbeddedSeriesStore, TelemetryDatabase
+from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
 from telemetry.embedded.kept import EmbeddedKeptStates
+from telemetry.errors.groups import ErrorGroup
 from telemetry.records import Sample
 from telemetry.stores import SeriesQuery, SeriesStore
 from telemetry.victoriametrics import VictoriaMetricsStore
@@ -247,3 +250,30 @@ async def test_what_alert_rules_look_back_on_comes_from_the_store(
             )
         engine.samples(bot, [sample(bot, 0, 29.0)], NOW)
     assert {one.rule.name for one in told if one.fires} == {"week", "hour"}
+
+
+async def test_alert_rules_are_tried_on_what_is_stored(
+    under_test: StoreUnderTest, bot: str, tmp_path: Path
+) -> None:
+    """Whichever store it is, the same alerts begin and end, on every value and on steps."""
+    values = {-3000: 1.0, -2000: 5.0, -1500: 1.0, -600: 7.0}
+    await under_test.store.write([sample(bot, at, value) for at, value in values.items()])
+    under_test.flush()
+    over = read_rule("over", {"when": {"metric": "bot_equity", "above": 3}})
+    rose = read_rule("rose", {"when": {"metric": "bot_equity", "rises": 5, "over": "30m"}})
+
+    async def no_errors(_bot: str) -> list[ErrorGroup]:
+        return []
+
+    async with AsyncExitStack() as stack:
+        database = TelemetryDatabase(tmp_path / "events.db")
+        stack.push_async_callback(database.close)
+        trials = AlertTrials(
+            under_test.reopen(), EmbeddedEventStore(database), no_errors, lambda _calendar: None
+        )
+        for span, step in ((3600.0, 0.0), (86400.0, 10.0)):
+            found = await trials.run([Setup(BotProfile(bot), (over, rose))], NOW - span, NOW)
+            began = {one.rule.name: [each.began - NOW for each in one.episodes] for one in found.tried}
+            assert (found.step, found.complete) == (step, True)
+            assert began == {"over": [-2000, -600], "rose": [-600]}
+            assert [one.episodes[0].ended for one in found.tried if one.rule is over] == [NOW - 1500]

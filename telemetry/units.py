@@ -4,6 +4,7 @@ A unit is `bytes`, `bytes/s`, `%`, `share` (0.1 is 10%), `s`, `ms`, a currency, 
 """
 
 import math
+from functools import lru_cache
 
 from schemas.conditions import SHARES
 from schemas.quantities import format_bytes
@@ -27,6 +28,7 @@ _CENTS = 100.0
 _HUGE, _TINY = 1e15, 1e-4
 
 
+@lru_cache(maxsize=4096)
 def unit_of(name: str, *, figure: bool = False, currency: str = "") -> str:
     """Return the unit of a series, or of a trading figure in a currency."""
     if figure:

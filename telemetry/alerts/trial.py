@@ -110,11 +110,17 @@ class Trial:
         self._start = start
         self._now = first
         self._counted: dict[str, dict[int, int]] = {}
+        self._parts: dict[str, dict[str, list[Leaf]]] = {}
+        """By bot: the conditions that something of a name (`_name_of`) may be for."""
         self.tried: dict[tuple[str, str], Tried] = {}
         for setup in setups:
             bot = setup.profile.bot
             watch = self.engine.set_bot(setup.profile, setup.rules, first)
-            self._counted[bot] = {id(leaf): 0 for rule in watch.rules for leaf in leaves(rule.when)}
+            parts = [leaf for rule in watch.rules for leaf in leaves(rule.when)]
+            self._counted[bot] = {id(leaf): 0 for leaf in parts}
+            self._parts[bot] = {}
+            for leaf in parts:
+                self._parts[bot].setdefault(_name_for(leaf), []).append(leaf)
             for rule in watch.rules:
                 self.tried[bot, rule.name] = Tried(bot, rule)
 
@@ -161,11 +167,10 @@ class Trial:
 
     def _note(self, watch: Watch, one: Happening) -> None:
         """Count what conditions can be judged by."""
-        counted = self._counted[watch.profile.bot]
-        for rule in watch.rules:
-            for leaf in leaves(rule.when):
-                if _is_for(leaf, one):
-                    counted[id(leaf)] += 1
+        bot = watch.profile.bot
+        for leaf in self._parts[bot].get(_name_of(one), ()):
+            if _is_for(leaf, one):
+                self._counted[bot][id(leaf)] += 1
 
     def _lacks(self, watch: Watch, rule: AlertRule) -> str:
         said = [_lack(leaf, watch, self._counted[watch.profile.bot][id(leaf)]) for leaf in leaves(rule.when)]
@@ -200,6 +205,25 @@ class Trial:
 def merged(parts: Iterable[Iterable[Happening]]) -> Iterable[Happening]:
     """Return parts, each oldest first, as one; that a bot was measured goes before what it said then."""
     return heapq.merge(*parts, key=lambda one: (one.time, not isinstance(one, Heard)))
+
+
+def _name_of(one: Happening) -> str:
+    return one.name if isinstance(one, Sample) else f" {type(one).__name__}"
+
+
+def _name_for(leaf: Leaf) -> str:
+    """Return the name of what a condition is judged by."""
+    if isinstance(leaf, Threshold | Change | Anomaly):
+        return _FIGURES if leaf.of.figure else leaf.of.name
+    return next((name for kind, name in _KINDS.items() if isinstance(leaf, kind)), "")
+
+
+_FIGURES = f" {Figures.__name__}"
+_KINDS: Mapping[type[Leaf], str] = {
+    NoData: f" {Heard.__name__}",
+    Happens: f" {Event.__name__}",
+    Errs: f" {Err.__name__}",
+}
 
 
 def _is_for(leaf: Leaf, one: Happening) -> bool:

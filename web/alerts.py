@@ -98,10 +98,14 @@ class Watched(Protocol):
 
 
 class Bots:
-    """Who bots are and what the fleet looks out for; each is read again only where it is another."""
+    """Who bots are and what the fleet looks out for; each is read again only where it is another.
 
-    def __init__(self, controller: Watched) -> None:
+    `watching` tells what the fleet looks out for, as far as that is known; else the controller does.
+    """
+
+    def __init__(self, controller: Watched, watching: Callable[[], Watching | None] | None = None) -> None:
         self._controller = controller
+        self._look_out = watching or controller.watching
         self._setups: dict[str, tuple[BotSpec, bool, Setup]] = {}
         self._watching: Watching | None = None
         self._rules: tuple[AlertRule, ...] = ()
@@ -133,7 +137,7 @@ class Bots:
 
     def rules(self) -> Sequence[AlertRule] | None:
         """Return the fleet's rules, None while they are not known."""
-        watching = self._controller.watching()
+        watching = self._look_out()
         if watching is None:
             return None
         if watching is not self._watching and (self._watching is None or watching != self._watching):

@@ -18,6 +18,7 @@ from telemetry.embedded.kept import EmbeddedKeptStates
 from telemetry.embedded.risk import EmbeddedRiskStore
 from telemetry.errors.store import GroupQuery
 from web.alerts import Alerts, Bots, ControllersHands, DatabaseAlerts, Watched
+from web.kept_watching import KeptWatching
 
 _LOG = logging.getLogger(__name__)
 _MOST_GROUPS = 1000
@@ -44,8 +45,10 @@ class MarketHours:
         return spans is None or any(start <= now < end for start, end in spans)
 
 
-def make_alerts(telemetry: Telemetry, database: Database, controller: Watched) -> tuple[Alerts, MarketHours]:
-    """Return the alerts of all bots, and the market hours that they follow."""
+def make_alerts(
+    telemetry: Telemetry, database: Database, controller: Watched
+) -> tuple[Alerts, MarketHours, KeptWatching]:
+    """Return the alerts of all bots, the market hours that they follow, and what the fleet looks out for."""
     hours = MarketHours()
     book = DatabaseAlerts(database, time.time)
     hands, risks = ControllersHands(controller, database), EmbeddedRiskStore(telemetry.database)
@@ -59,7 +62,8 @@ def make_alerts(telemetry: Telemetry, database: Database, controller: Watched) -
         hours.is_open,
         stored=Stored(telemetry.series, EmbeddedKeptStates(telemetry.database, "trades_since")),
     )
-    bots = Bots(controller)
+    watching = KeptWatching(EmbeddedKeptStates(telemetry.database, "watching"), controller.watching)
+    bots = Bots(controller, watching.current)
     desk.setup, desk.fleet, desk.bots = bots.setup, bots.rules, bots.names
     desk.limits.accounts = bots.accounts
     desk.limits.trading = lambda bot: (telemetry.trading.state(bot), telemetry.trading.profile(bot))
@@ -73,7 +77,7 @@ def make_alerts(telemetry: Telemetry, database: Database, controller: Watched) -
         lambda bot: telemetry.errors.groups(GroupQuery(time.time(), bot, limit=_MOST_GROUPS)),
         lambda calendar: hours.sessions(calendar).get(calendar),
     )
-    return Alerts(desk, book, time.time, trials), hours
+    return Alerts(desk, book, time.time, trials), hours, watching
 
 
 def start_alerts(alerts: Alerts, hours: MarketHours) -> "list[asyncio.Task[None]]":

@@ -21,6 +21,7 @@ from telemetry.errors.desk import ErrorDesk
 from telemetry.intake import Intake
 from web.alerts import Alerts
 from web.fleet_header import FleetHeader
+from web.kept_watching import KeptWatching
 from web.publishing import LivePublisher
 from web.rows import Rows
 from web.services import FleetController
@@ -47,12 +48,14 @@ class LiveParts:
     alerts: Alerts
     hours: MarketHours
     """When the markets are open whose hours alert rules follow."""
+    watching: KeptWatching
     liveness: Liveness
     intake: Intake
 
     def start(self) -> "list[asyncio.Task[None]]":
         """Have what comes in followed, judged and acted upon from now on."""
-        parts = (self.telemetry.trading.run(), self.liveness.run(), self.telemetry.rules.run())
+        telemetry = self.telemetry
+        parts = (telemetry.trading.run(), self.liveness.run(), telemetry.rules.run(), self.watching.run())
         return [asyncio.create_task(part) for part in parts] + start_alerts(self.alerts, self.hours)
 
     async def end(self, tasks: "list[asyncio.Task[None]]") -> None:
@@ -88,7 +91,7 @@ def make_live(
     )
     telemetry.trading.profile, telemetry.trading.told = profiles(controller), publisher.derived
     connect_rules(telemetry.rules, controller, publisher, fleet)
-    alerts, hours = make_alerts(telemetry, database, controller)
+    alerts, hours, watching = make_alerts(telemetry, database, controller)
     publisher.alerts, alerts.desk.told = alerts.desk, publisher.alerts_moved
     liveness = Liveness(telemetry, controller, publisher, alerts.desk, hours.sessions)
     intake = Intake(
@@ -100,7 +103,7 @@ def make_live(
         errors=ErrorDesk(telemetry.errors, publisher.errors),
     )
     telemetry.liveness.held_up, telemetry.liveness.heard_out = intake.held_up, intake.heard_out
-    return LiveParts(telemetry, rows, header, publisher, alerts, hours, liveness, intake)
+    return LiveParts(telemetry, rows, header, publisher, alerts, hours, watching, liveness, intake)
 
 
 def _find_status(controller: FleetController, name: str) -> BotStatus | None:

@@ -23,7 +23,7 @@ _MOST_OF = 0.75
 _WORST = ("new", "more", "gone", "less", "mixed", "higher", "lower", "same", "few", "shown")
 _TOLD = {"errors": 0, "lines": 1, "metrics": 2, "resources": 3, "trading": 4}
 _COUNTED = ("errors", "lines")
-_TOTALS = ("bot_equity", "bot_portfolio", "bot_balance", "bot_trading_", "bot_pnl")
+_TOTALS = tuple(f"bot_{part}" for part in ("equity", "portfolio", "balance", "trading_", "pnl"))
 """What trading series of a whole bot begin with: one order, fill or price is no measure of it."""
 
 Row = tuple[str, str, tuple[tuple[str, str], ...]]

@@ -6,10 +6,11 @@ See web/documents/.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
@@ -61,7 +62,10 @@ FIGURES_EVERY = 2.0
 """Least seconds between two sendings of the figures of all accounts."""
 HEADER_AGAIN = 10.0
 """Seconds after which the header is sent though nothing changed: when the source was last seen moves on."""
+_log = logging.getLogger("herdsman.live")
 _encode = msgspec.json.Encoder().encode
+P = ParamSpec("P")
+T = TypeVar("T")
 Lines = Callable[[str, Sequence[Event]], None]
 Reports = Sequence[tuple[AllocationLabels, LauncherReport]]
 
@@ -164,6 +168,8 @@ class LivePublisher:
         self.lines: Lines = _nobody
         """Hears what bots print as well: the log rules."""
         self._paced_errors = Paced(self._emit_error)
+        self._mistakes: set[tuple[str, type]] = set()
+        """Who failed, and how: each is logged once."""
 
     def status_changed(self, status: BotStatus) -> None:
         """Send a bot's row, and the header with its new counts."""
@@ -209,14 +215,14 @@ class LivePublisher:
 
     def samples(self, bot: str, samples: Sequence[Sample]) -> None:
         """Send new samples, and the row that they change."""
-        self._latest.samples(bot, samples)
-        self._trading.samples(bot, samples)
-        self._liveness.samples(bot, samples)
-        self._resources.samples(bot, samples)
+        self._heed(self._latest.samples, bot, samples)
+        self._heed(self._trading.samples, bot, samples)
+        self._heed(self._liveness.samples, bot, samples)
+        self._heed(self._resources.samples, bot, samples)
         self._shows_signs(bot)
         self.derived(bot, samples)
         if self.alerts is not None:
-            self.alerts.samples(bot, samples)
+            self._heed(self.alerts.samples, bot, samples)
         self._paced.touch(bot, self._rows_every)
 
     def made(self, bot: str, samples: Sequence[Sample]) -> None:
@@ -235,23 +241,34 @@ class LivePublisher:
 
     def events(self, bot: str, events: Sequence[Event]) -> None:
         """Send new log lines and events, and the row that they change."""
-        self._latest.events(bot, events)
-        traded = self._trading.events(bot, events)
-        self._liveness.events(bot, events)
+        self._heed(self._latest.events, bot, events)
+        traded = self._heed(self._trading.events, bot, events)
+        self._heed(self._liveness.events, bot, events)
         self._shows_signs(bot)
         if self.alerts is not None:
-            self.alerts.events(bot, events)
+            self._heed(self.alerts.events, bot, events)
         self.tails.events(events)
         topic = topic_of(bot)
         for event in events:
             self._publish(topic, "log" if event.kind == "log" else "event", partial(event_document, event))
         if traded:
             if self.alerts is not None:
-                self.alerts.traded(bot)
+                self._heed(self.alerts.traded, bot)
             self._paced_trading.touch(bot, TRADING_EVERY)
             self._paced_figures.touch(TRADING, FIGURES_EVERY)
-        self.lines(bot, events)
+        self._heed(self.lines, bot, events)
         self._paced.touch(bot, self._rows_every)
+
+    def _heed(self, follow: Callable[P, T], *told: P.args, **more: P.kwargs) -> T | None:
+        """Tell one who follows what bots print: its mistake keeps nothing from those that come after it."""
+        try:
+            return follow(*told, **more)
+        except Exception as error:  # noqa: BLE001 - risk limits hear a line whatever a chart makes of it
+            mistake = (getattr(follow, "__qualname__", ""), type(error))
+            if mistake not in self._mistakes:
+                self._mistakes.add(mistake)
+                _log.exception("what a bot printed could not be followed; said once")
+            return None
 
     def lives(self, view: LivenessView) -> None:
         """Tell of a bot that was found to live otherwise, and send its row."""

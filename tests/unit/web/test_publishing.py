@@ -254,3 +254,32 @@ async def test_derived_samples_are_sent_and_are_not_the_bots_newest(channel: Cha
     assert newest is not None
     assert newest.name == "bot_spread"
     channel.publisher.close()
+
+
+class Broken:
+    """A follower that fails at whatever it is told."""
+
+    def samples(self, _bot: str, _samples: object) -> None:
+        raise ValueError("a number that nobody foresaw")
+
+    def events(self, _bot: str, _events: object) -> bool:
+        raise ValueError("a line that nobody foresaw")
+
+
+async def test_one_followers_mistake_keeps_nothing_from_the_others(
+    channel: Channel, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Log rules, ages and the page hear a line though trading failed at it; the log says so once."""
+    heard: list[str] = []
+    channel.publisher.lines = lambda bot, _events: heard.append(bot)
+    channel.publisher._trading = Broken()  # type: ignore[assignment]
+    subscription = await channel.follow("bot:sma-btc")
+    for number in range(3):
+        channel.publisher.samples("sma-btc", [sample(number)])
+        line = Event(f"a/stdout/0/{number}", "sma-btc", 1_700_000_000.0, "log", "info", "a line")
+        channel.publisher.events("sma-btc", [line])
+    found = messages(await anext(subscription))
+    assert heard == ["sma-btc"] * 3
+    assert [kind for kind, _ in found if kind in ("samples", "log")] == ["samples", "log"] * 3
+    said = [record for record in caplog.records if "could not be followed" in record.message]
+    assert len(said) == 2

@@ -130,7 +130,9 @@ class BotSigns(Struct):
         since = self.since
         if habit.at < since <= at and self.started_at == since:
             habit.started(at - since)
-        habit.sign(at, learn=habit.at >= since, silent=name in accused)
+        # The gap that an outage made tells nothing of how often the sign comes.
+        learn = habit.at >= since and not ("trouble" in accused and name in accused)
+        habit.sign(at, learn=learn, silent=name in accused)
 
 
 def _moment(line: Mapping[str, Any], name: str, now: float, ahead: float) -> float | None:

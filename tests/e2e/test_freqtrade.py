@@ -76,7 +76,7 @@ class Desk:
 
     def network_error(self) -> dict[str, Any] | None:
         """Return the group of errors of the plain bot that is about the network."""
-        groups = self.service.get("/api/v1/errors", bot=PLAIN)["errors"]
+        groups = self.service.get("/api/v1/errors", bot=PLAIN)
         known = ("NetworkError", "ExchangeNotAvailable")
         return next((one for one in groups if one["type"].rpartition(".")[2] in known), None)
 
@@ -86,7 +86,7 @@ class Desk:
         def look() -> bool:
             return bool(self.service.get(f"/api/v1/bots/{bot}/logs", text=text)["events"])
 
-        return wait_for(look, f"{bot} to print {text!r}", 120, 0.3)
+        return wait_for(look, f"{bot} to print {text!r}", INSTALLATION, 0.3)
 
     def _asked(self, bot: str, query: str) -> list[Any]:
         with closing(sqlite3.connect(f"file:{self.database(bot)}?mode=ro", uri=True)) as database:
@@ -116,7 +116,7 @@ def write_fleet(folder: Path, url: str) -> None:
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
-    """Run herdsman on the fleet until both bots are healthy; the dependencies are large, and are not kept."""
+    """Run herdsman on the fleet until both bots trade; the dependencies are large, and are not kept."""
     with tempfile.TemporaryDirectory(prefix="herdsman-freqtrade-") as name, closing(Exchange()) as exchange:
         folder = Path(name)
         write_fleet(folder / "fleet", exchange.url)
@@ -125,7 +125,9 @@ def desk() -> Iterator[Desk]:
         try:
             for bot in (PLAIN, TOLD):
                 service.wait_health(bot, "Healthy", INSTALLATION)
-            yield Desk(service, exchange)
+            desk = Desk(service, exchange)
+            assert all(desk.said(bot, "Bot heartbeat") for bot in (PLAIN, TOLD))
+            yield desk
         finally:
             service.stop()
 

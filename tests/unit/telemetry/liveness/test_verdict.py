@@ -147,6 +147,20 @@ def test_an_outage_told_by_troubles_is_no_habit_of_the_market_data():
     assert bot.watch.signs.market.longest == longest
 
 
+def test_the_second_outage_of_a_young_bot_is_found_as_soon_as_the_first():
+    """A few gaps are known yet, and the one that the first outage made is none of them."""
+    bot, took = Bot(), []
+    bot.passes(120, 5, PRICE, BEAT)
+    for _ in range(2):
+        began = bot.now
+        bot.passes(60, 5, *OUTAGE)
+        assert bot.verdict is Verdict.NOT_TRADING
+        took.append(bot.found[-1][0] - (began - START))
+        bot.passes(60, 5, PRICE, BEAT)
+        assert bot.verdict is Verdict.HEALTHY
+    assert max(took) <= 30
+
+
 def test_an_exchange_that_hangs_is_found_at_the_second_time_out():
     """A bot that tries again after each 10 s without an answer tells twice in 30 s, and that is enough."""
     bot = Bot()

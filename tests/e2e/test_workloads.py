@@ -175,3 +175,4 @@ def test_an_exception_in_a_strategy_is_an_error_at_its_commit(desk: Desk, progra
     assert "ZeroDivisionError" in desk.service.run("errors", bot).stdout
     why = "ZeroDivisionError: float division"
     wait_for(lambda: why in desk.service.bots()[bot]["message"], f"{bot} to say why", PATIENCE, 0.2)
+    desk.ask("suspend", bot)

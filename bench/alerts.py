@@ -120,8 +120,8 @@ def figures(printing: int, delays: Delays, floor: float) -> list[Figure]:
     """Return the figures of one number of bots that print."""
     who = f"{printing:,} printing" if printing > 1 else "one printing"
     found = []
-    for line, values in (("fill", delays.filled), ("equity, held back 0.5 s,", delays.fell)):
-        name = f"{line} that breaks a risk limit -> SIGTERM has reached the bot, {who}"
+    for line, values in (("fill", delays.filled), ("fall held back 0.5 s", delays.fell)):
+        name = f"{line}, over a risk limit -> SIGTERM in the bot, {who}"
         least = floor, "a bare pipe, read by who signals"
         found += [
             Figure(
@@ -129,7 +129,7 @@ def figures(printing: int, delays: Delays, floor: float) -> list[Figure]:
             ),
             Figure(f"{name}, p95", quantile(values, 0.95), "ms", *least, "1 s"),
         ]
-    name = f"line that an alert is about -> handed to a webhook, {who}, p50"
+    name = f"line over a threshold -> webhook, {who}, p50"
     detail = f"group_wait 0s; {spread(delays.told)}"
     middle = quantile(delays.told, 0.5)
     return [*found, Figure(name, middle, "ms", detail=detail, samples=thinned(delays.told))]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 from playwright.sync_api import Page
 
 from bench.figures import Figure, quantile, thinned
@@ -71,6 +72,8 @@ class Delays:
 
     arrived: list[float]
     painted: list[float]
+    cores: float
+    """How much of a core the service took meanwhile."""
 
 
 def measure() -> list[Figure]:
@@ -83,8 +86,8 @@ def figures(printing: int, delays: Delays) -> list[Figure]:
     found = []
     middle, most = ("100 ms", "250 ms") if printing == PRINTING[-1] else ("", "")
     for what, values in (("arrives in the page", delays.arrived), ("painted", delays.painted)):
-        name = f"bot prints -> {what}, {printing:,} bots printing"
-        detail = f"n={len(values)} max {max(values):.0f} ms"
+        name = f"bot prints -> {what}, {f'{printing:,} bots' if printing > 1 else 'one bot'} printing"
+        detail = f"n={len(values)} max {max(values):.0f} ms, the service takes {delays.cores:.2f} cores"
         found += [
             Figure(
                 f"{name}, p50",
@@ -145,16 +148,19 @@ def watch(page: Page, service: Service, logs: list[Path]) -> Delays:
             printer.stdin.write("\n".join(map(str, logs)).encode())
             printer.stdin.close()
         time.sleep(5)  # the page is open, everybody prints
-        begun = time.time() * 1000
+        assert service.process is not None
+        server = psutil.Process(service.process.pid)
+        begun, used = time.time() * 1000, sum(server.cpu_times()[:2])
         lines = lines_taken(service)
         page.wait_for_timeout((SECONDS - 5) * 1000)
         lines = (lines_taken(service) - lines) / (SECONDS - 5)
+        used = (sum(server.cpu_times()[:2]) - used) / (SECONDS - 5)
         assert lines > 0.8 * len(logs), f"only {lines:.0f} lines a second came through"
         seen: dict[str, Any] = page.evaluate("window.__seen")
     finally:
         if printer is not None:
             printer.wait()
-    return Delays(*(since(seen[key], begun) for key in ("arrived", "painted")))
+    return Delays(since(seen["arrived"], begun), since(seen["painted"], begun), used)
 
 
 def lines_taken(service: Service) -> float:

@@ -86,6 +86,26 @@ def draw_viewers(results: list[Result], axes: Axes) -> None:
     axes.set_title("Ten updates a second to every viewer")
 
 
+def draw_alerts(results: list[Result], axes: Axes) -> None:
+    """Draw how soon a line over a limit, or a threshold, has its effect."""
+    spread(axes, results)
+    axes.set_title("From a bot's line to its SIGTERM, or to a webhook")
+
+
+def draw_queries(results: list[Result], axes: Axes) -> None:
+    """Draw how long each question takes, with a mark for its floor."""
+    names = [result["name"].removesuffix(", p50") for result in reversed(results)]
+    axes.barh(names, [result["value"] for result in reversed(results)], color=GOOD, label="the store")
+    floors = [(place, result["floor"]) for place, result in enumerate(reversed(results)) if result["floor"]]
+    axes.plot(
+        [floor for _, floor in floors], [place for place, _ in floors], "|", color=INK, label="its floor"
+    )
+    axes.set(xscale="log", xlabel="ms")
+    axes.set_title("Questions to what is stored")
+    axes.tick_params(axis="y", labelsize=6)
+    axes.legend(fontsize=7, frameon=False)
+
+
 def spread(axes: Axes, results: list[Result]) -> None:
     """Draw for each result the share of its samples that is below a time."""
     for result in results:
@@ -126,8 +146,13 @@ Plot = tuple[Callable[[Result], Any], Callable[[list[Result], Axes], None]]
 PLOTS: Mapping[str, Plot] = {
     "targets": (share_of_target, draw_targets),
     "delays": (
-        lambda result: result["samples"] and result["module"] in {"local", "nomad", "browser", "alerts"},
+        lambda result: result["samples"] and result["module"] in {"local", "nomad", "browser"},
         draw_delays,
+    ),
+    "alerts": (lambda result: result["samples"] and result["module"] == "alerts", draw_alerts),
+    "queries": (
+        lambda result: result["module"] in {"events", "samples"} and result["unit"].startswith("ms"),
+        draw_queries,
     ),
     "viewers": (of_viewers, draw_viewers),
     "growth": (lambda result: _SIZE.search(result["name"]), draw_growth),

@@ -80,6 +80,7 @@ async def _measured(path: Path) -> list[Figure]:
     now = 1_790_000_000.0
     seconds = 0.0 if await store.newest_number() else await _fill(database, store, now - DAYS * 86400)
     size = database.size()
+    how = f"stored and indexed in {seconds:.0f} s" if seconds else "stored and indexed before"
     figures = [
         Figure(
             "bytes kept per event",
@@ -87,7 +88,7 @@ async def _measured(path: Path) -> list[Figure]:
             "bytes",
             _line_bytes(now),
             "the line as the bot prints it",
-            detail=f"{EVENTS:,} events, {size / 2**30:.1f} GiB, stored and indexed in {seconds:.0f} s",
+            detail=f"{EVENTS:,} events, {size / 2**30:.1f} GiB, {how}",
         )
     ]
     bare = sqlite3.connect(path)

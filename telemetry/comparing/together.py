@@ -5,6 +5,7 @@ lie over the bots: nothing is added up, so that no currency, account or bot hide
 modes are never put into one row: whoever calls hands them in apart.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -126,14 +127,22 @@ def side_by_side(
     first: Sequence[Mapping[Row, float]], second: Sequence[Mapping[Row, float]]
 ) -> list[RowChange]:
     """Return what two groups of bots differ in, each bot with its numbers."""
-    rows = dict.fromkeys(row for own in (*first, *second) for row in own)
+    sides = (_by_row(first), _by_row(second))
     changes = []
-    for row in rows:
-        ours, theirs = ([own[row] for own in group if row in own] for group in (first, second))
+    for row in dict.fromkeys((*sides[0], *sides[1])):
+        ours, theirs = (side.get(row, []) for side in sides)
         verdict = "shown" if row[0] == "trading" else _apart(row[0], ours, theirs, len(first), len(second))
         labels = dict(row[2])
         changes.append(RowChange(row[0], row[1], labels, verdict, _spread(ours), _spread(theirs)))
     return _sorted(changes)
+
+
+def _by_row(group: Sequence[Mapping[Row, float]]) -> dict[Row, list[float]]:
+    found: dict[Row, list[float]] = {}
+    for own in group:
+        for row, number in own.items():
+            found.setdefault(row, []).append(number)
+    return found
 
 
 def can_tell(first: int, second: int) -> bool:
@@ -179,6 +188,8 @@ def _together(section: str, moved: Counter[str]) -> str:
 def _apart(section: str, first: list[float], second: list[float], bots: int, others: int) -> str:
     """Return how the second group differs; of errors and lines, a bot without has none of it."""
     if section in _COUNTED:
+        if can_tell(bots, others) and _is_chance(len(first), len(second), bots, others):
+            return "same"
         first, second = first + [0.0] * (bots - len(first)), second + [0.0] * (others - len(second))
     if not first or not second:
         return ("new" if second else "gone") if can_tell(bots, others) else "few"
@@ -194,10 +205,20 @@ def _apart(section: str, first: list[float], second: list[float], bots: int, oth
     return "more" if share > 0.5 else "less"
 
 
+def _is_chance(ours: int, theirs: int, bots: int, others: int) -> bool:
+    """Say whether what so many bots have could be chance whatever their numbers: all others have none.
+
+    Most kinds of lines are of this sort where a bot's messages hold names, so it costs nothing.
+    """
+    none = (bots - ours) * (others - theirs) / (bots * others)
+    return _deviations(1 - none / 2, bots, others) < _CERTAIN
+
+
 def _share_above(first: Sequence[float], second: Sequence[float]) -> float:
     """Return the share of pairs in which the second group's is the greater; equal ones count by half."""
-    pairs = sum((theirs > ours) + 0.5 * (theirs == ours) for ours in first for theirs in second)
-    return pairs / (len(first) * len(second))
+    ordered = sorted(first)
+    twice = sum(bisect_left(ordered, value) + bisect_right(ordered, value) for value in second)
+    return twice / (2 * len(first) * len(second))
 
 
 def _deviations(share: float, first: int, second: int) -> float:

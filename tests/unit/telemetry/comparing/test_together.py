@@ -114,3 +114,61 @@ def test_absurd_numbers_are_compared():
     huge = [{("metrics", "bot_x", ()): value} for value in (1e308, -1e308, 1.7e308, 0.0)]
     (row,) = side_by_side(huge, huge)
     assert row.verdict == "same"
+
+
+class Told(float):
+    """A number that counts how often it is compared."""
+
+    compared = 0
+
+    def _count(self):
+        Told.compared += 1
+
+    def __lt__(self, other):
+        self._count()
+        return float(self) < float(other)
+
+    def __gt__(self, other):
+        self._count()
+        return float(self) > float(other)
+
+    def __eq__(self, other):
+        self._count()
+        return float(self) == float(other)
+
+    __hash__ = float.__hash__
+
+
+def test_many_kinds_of_lines_cost_little():
+    """A kind that one bot alone has is chance at once; one that all have is sorted, not paired."""
+    shared = [("lines", f"shared {kind}", ()) for kind in range(20)]
+    groups = [
+        [
+            {("lines", f"{letter}{bot}-{kind}", ()): Told(1) for kind in range(50)}
+            | {row: Told(bot) for row in shared}
+            for bot in range(50)
+        ]
+        for letter in "ab"
+    ]
+    Told.compared = 0
+    rows = side_by_side(*groups)
+    assert {row.verdict for row in rows} == {"same"}
+    assert len(rows) == 20 + 2 * 50 * 50
+    assert Told.compared < 20 * 50 * 40
+
+
+def test_verdicts_are_those_of_all_pairs():
+    """Ties count by half, and a bot without a line has none of it."""
+    rng = random.Random(5)
+    for _ in range(300):
+        groups = [[rng.choice((0, 1, 2, 9)) for _ in range(rng.randint(4, 8))] for _ in "ab"]
+        pairs = [(theirs > ours) - (theirs < ours) for ours in groups[0] for theirs in groups[1]]
+        chance = ((len(groups[0]) + len(groups[1]) + 1) / (12 * len(groups[0]) * len(groups[1]))) ** 0.5
+        certain = abs(sum(pairs)) / (2 * len(pairs)) >= 2 * chance
+        (row,) = side_by_side(*([{("lines", "x", ()): n} if n else {} for n in own] for own in groups)) or (
+            None,
+        )
+        middles = [sorted(own)[len(own) // 2] for own in groups]
+        differs = certain and (middles[0] != middles[1] or not any(middles))
+        assert (row is None) == (not any(map(any, groups)))
+        assert row is None or (row.verdict != "same") == differs

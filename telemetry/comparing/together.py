@@ -5,6 +5,7 @@ lie over the bots: nothing is added up, so that no currency, account or bot hide
 modes are never put into one row: whoever calls hands them in apart.
 """
 
+import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,11 +76,14 @@ def _labelled(name: str, labels: tuple[tuple[str, str], ...], currency: str) -> 
 
 
 def numbers_on(side: Side, groups: Sequence[ErrorGroup]) -> dict[Row, float]:
-    """Return one bot's number of each row; of an error, 1 where it was seen in the time."""
+    """Return one bot's number of each row; of an error, 1 where it was seen in the time.
+
+    What grows beyond the greatest number there is, is no number: it is left out.
+    """
     found: dict[Row, float] = {}
     for (name, labels), points in side.series.items():
         numbers = numbers_of(name, points, side.period) if _is_told(name) else None
-        if numbers is not None:
+        if numbers is not None and math.isfinite(_value(numbers)):
             found[section_of(name), name, labels] = _value(numbers)
     for template in side.lines.counts:
         if template != OTHERS:
@@ -161,7 +165,8 @@ def _rows(one: Comparison) -> Iterable[tuple[Row, str, float | None, float | Non
             continue
         row = (series.section, series.name, tuple(sorted(series.labels.items())))
         numbers = [None if side is None else _value(side) for side in (series.before, series.after)]
-        yield row, series.verdict, numbers[0], numbers[1]
+        if all(number is None or math.isfinite(number) for number in numbers):
+            yield row, series.verdict, numbers[0], numbers[1]
 
 
 def _is_told(name: str) -> bool:

@@ -172,3 +172,19 @@ def test_verdicts_are_those_of_all_pairs():
         differs = certain and (middles[0] != middles[1] or not any(middles))
         assert (row is None) == (not any(map(any, groups)))
         assert row is None or (row.verdict != "same") == differs
+
+
+def test_a_rate_beyond_all_numbers_is_left_out():
+    """A counter that jumps to the greatest number and back is nonsense of one bot; the others are told."""
+    counter = ("bot_x_total", ())
+    absurd, sound = (
+        [Side(period, {counter: points(period)}, Lines(period.seconds, {}, {})) for period in (BEFORE, AFTER)]
+        for points in (
+            lambda period: [(period.start + 60.0 * n, 0.0 if n % 2 else 1.5e308) for n in range(50)],
+            lambda period: [(period.start + 60.0 * n, float(n)) for n in range(50)],
+        )
+    )
+    assert numbers_on(absurd[1], []) == {}
+    found = [compare(*sides, []) for sides in (absurd, sound, sound)]
+    (row,) = changed_together(found)
+    assert (row.before.bots, row.after.bots, row.moved) == (2, 2, {"same": 2})

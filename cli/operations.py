@@ -24,7 +24,7 @@ from web.documents.revisions import PlanDocument
 
 PATIENCE = 60.0
 """Seconds that a command waits to see its effect; the service goes on by itself after it."""
-UNHAPPY = ("Degraded", "Missing")
+_UNHAPPY = ("Degraded", "Missing")
 
 reason_option = click.option("--reason", default="", help="Why, for the record and for whoever looks next.")
 wait_option = click.option("--no-wait", is_flag=True, help="Do not wait until the bot is there.")
@@ -85,7 +85,7 @@ def resume(bot: str, reason: str, no_wait: bool, output: str, **given: Any) -> N
     client, _ = at_work(bot, service)
     client.approve(f"{bot} runs again, as git says")
     answer = client.post(f"/api/v1/bots/{bot}/resume", OperationAnswer, {"reason": reason})
-    seen = None if no_wait else wait_for(client, bot, lambda now: now.health in ("Healthy", *UNHAPPY))
+    seen = None if no_wait else wait_for(client, bot, settled)
     finish(bot, answer, output, f"resumed by {answer.by}{quoted(reason)}", seen, no_wait)
 
 
@@ -107,7 +107,7 @@ def restart(bot: str, reason: str, no_wait: bool, output: str, **service: Any) -
         raise
 
     def is_back(now: Bot) -> bool:
-        return now.started_at != before.started_at and now.health in ("Healthy", *UNHAPPY)
+        return now.started_at != before.started_at and settled(now)
 
     seen = None if no_wait else wait_for(client, bot, is_back)
     finish(bot, answer, output, f"restarted by {answer.by}{quoted(reason)}", seen, no_wait)
@@ -201,11 +201,22 @@ def wait_for(client: Client, bot: str, there: Callable[[Bot], bool], seconds: fl
     return None
 
 
+def settled(bot: Bot) -> bool:
+    """Say whether a bot is well, or in trouble: as it is now, and not on its way."""
+    return bot.health == "Healthy" or unwell(bot)
+
+
+def unwell(bot: Bot) -> bool:
+    """Say whether a bot is in trouble; one that is about to be started is only missing until then."""
+    starts = bot.reason == "NotApplied" and bot.operation in ("Waiting", "Running")
+    return bot.health in _UNHAPPY and not starts
+
+
 def finish(
     bot: str, answer: OperationAnswer, output: str, done: str, seen: Bot | None, no_wait: bool
 ) -> None:
     """Print what was done and how the bot is; the process ends with 1 where the bot is not well."""
-    unhappy = seen is not None and seen.health in UNHAPPY
+    unhappy = seen is not None and unwell(seen)
     if output in ("json", "yaml"):
         print_data(answer, output)
     elif seen is None:

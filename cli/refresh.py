@@ -7,7 +7,7 @@ import click
 
 from cli.bot_names import bot_names
 from cli.connection import Client, service_options
-from cli.operations import UNHAPPY, client_of, quoted, show, wait_for
+from cli.operations import client_of, quoted, settled, show, wait_for
 from cli.output import output_option, print_data
 from schemas.errors import HerdsmanError, UsageError
 from web.documents.bots import Bot
@@ -104,7 +104,7 @@ def settle(
     began = time.monotonic()
 
     def is_back(now: Bot) -> bool:
-        return now.started_at != bot.started_at and now.health in ("Healthy", *UNHAPPY)
+        return now.started_at != bot.started_at and settled(now)
 
     seen = wait_for(client, bot.name, is_back, timeout)
     if seen is not None and seen.health == "Healthy":

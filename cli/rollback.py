@@ -10,14 +10,15 @@ import click
 from cli.bot_names import bot_names
 from cli.connection import Client, service_options
 from cli.operations import (
-    UNHAPPY,
     at_work,
     client_of,
     finish,
     moment,
     quoted,
     reason_option,
+    settled,
     tell_late,
+    unwell,
     wait_for,
     wait_option,
 )
@@ -86,7 +87,7 @@ def rollback(
 
     def is_back(now: Bot) -> bool:
         there = now.held is not None and now.applied_revision == answer.revision
-        return now.health == "Suspended" or (there and now.health in ("Healthy", *UNHAPPY))
+        return now.health == "Suspended" or (there and settled(now))
 
     seen = None if no_wait else wait_for(client, bot, is_back)
     _finish(bot, answer, output, seen, no_wait)
@@ -121,7 +122,7 @@ def _finish(bot: str, answer: RollbackAnswer, output: str, seen: Bot | None, no_
     said = OperationAnswer(bot, "rollback", answer.by, answer.at)
     if output in ("json", "yaml"):
         print_data(answer, output)
-        if seen is not None and seen.health in UNHAPPY:
+        if seen is not None and unwell(seen):
             raise SystemExit(1)
     elif seen is None:
         click.echo(f"{bot}  goes back to {answer.revision[:7]}")
@@ -196,7 +197,7 @@ def unpin(
 
     def is_free(now: Bot) -> bool:
         free = now.held is None or now.held["by"] != "bot"
-        return free and now.health in ("Healthy", "Suspended", *UNHAPPY)
+        return free and (now.health == "Suspended" or settled(now))
 
     seen = None if no_wait else wait_for(client, bot, is_free)
     said = OperationAnswer(bot, "unpin", answer.by, answer.at)
@@ -217,7 +218,7 @@ def retry(bot: str, reason: str, no_wait: bool, output: str, **service: Any) -> 
 
     def is_there(now: Bot) -> bool:
         moved = now.started_at != before.started_at
-        return moved and now.held is None and now.health in ("Healthy", *UNHAPPY)
+        return moved and now.held is None and settled(now)
 
     seen = None if no_wait else wait_for(client, bot, is_there)
     finish(bot, answer, output, f"tried again by {answer.by}{quoted(reason)}", seen, no_wait)

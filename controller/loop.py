@@ -341,6 +341,10 @@ class Controller:
         rules = sorted(self._fleet.rules.rules, key=lambda one: (not one.kill, one.since))
         return [*rules, *own]
 
+    def behind(self) -> float | None:
+        """Return how many seconds late suspensions are told: none; None before all were taken up."""
+        return 0.0 if self._rulebook.opened else None
+
     def suspended(self, name: str) -> tuple[Suspension, ...]:
         """Return everything that keeps one bot from running, kill switches first."""
         return self._fleet.suspended(name)

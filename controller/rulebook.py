@@ -37,6 +37,8 @@ class Rulebook:
         """The number of the rules that are beside the jobs, -1 where that is not known."""
         self._in_database = fleet.rules.number
         self._unwritten: list[AuditEntry] = []
+        self.opened = False
+        """Whether all rules in force are known: those in the database, and those beside the jobs."""
         self.problem = ""
         """Why the rules in force are not kept everywhere yet, "" where they are."""
 
@@ -59,6 +61,7 @@ class Rulebook:
             self._in_database = here.number
             self._beside_jobs = -1 if beside is None else beside.number
             self._fleet.rules = newer(here, beside)
+            self.opened = True
         self._changed()
         if not self.kept:
             await self.keep()

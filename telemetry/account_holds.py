@@ -10,27 +10,30 @@ from collections.abc import Callable
 
 from schemas.errors import HerdsmanError
 from schemas.risk import AUTHOR
+from telemetry.alerts.limits.absences import Absences
 from telemetry.alerts.limits.guard import Guard
 from telemetry.alerts.limits.together import Together
 from telemetry.alerts.ports import Hands
 
 _log = logging.getLogger("herdsman.alerts")
 _FIRST_RETRY, _LAST_RETRY = 1.0, 30.0
-_SEEN_WITHIN = 30.0
-"""Seconds within which a hold is seen to be in force, in whichever process."""
 
 
 class AccountHolds:
     """Brings about the holds that the guard asks for, and tells it of those that an operator ended."""
 
     def __init__(
-        self, guard: Guard, hands: Hands, clock: Callable[[], float], moved: Callable[[], None]
+        self,
+        guard: Guard,
+        hands: Hands,
+        clock: Callable[[], float],
+        steady: Callable[[], float],
+        moved: Callable[[], None],
     ) -> None:
         self._guard, self._hands, self._clock, self._moved = guard, hands, clock, moved
         self._group: asyncio.TaskGroup | None = None
         self._busy: set[tuple[str, str]] = set()
-        self._seen: set[tuple[str, str]] = set()
-        """The accounts whose holds were seen to be in force."""
+        self._in_force = Absences[tuple[str, str]](hands.behind, steady)
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Have the tasks live in a group."""
@@ -51,9 +54,8 @@ class AccountHolds:
     def _follow(self, one: Together) -> None:
         key, now = (one.account, one.mode), self._clock()
         if self._hands.holds(*key):
-            self._seen.add(key)
-        elif key in self._seen or now > (one.held_at or 0.0) + _SEEN_WITHIN:
-            self._seen.discard(key)
+            self._in_force.see(key)
+        elif self._in_force.is_gone(key):
             self._guard.lifted(one, now)
             self._moved()
 
@@ -86,6 +88,6 @@ class AccountHolds:
 
     async def _let_go(self, one: Together) -> None:
         await self._hands.let_go(one.account, one.mode, AUTHOR, "an operator resumed a bot of it")
-        self._seen.discard((one.account, one.mode))
+        self._in_force.forget((one.account, one.mode))
         self._guard.held(one, None)
         self._moved()

@@ -76,7 +76,7 @@ class AlertDesk:
         self.acting = Acting(hands, self.note, self._still, clock)
         self.engine = Engine(self._moved, is_open, fills=stored is not None)
         self.past = AlertPast(self.engine, stored, self._clock) if stored is not None else None
-        self.limits = LimitsDesk(self.engine, hands, risks, self._clock, self._try)
+        self.limits = LimitsDesk(self.engine, hands, risks, self._clock, self._steady, self._try)
         self.setup: Callable[[str], Setup | None] = lambda _bot: None
         self.fleet: Callable[[], Sequence[AlertRule] | None] = lambda: None
         self.bots: Callable[[], Iterable[str]] = lambda: ()

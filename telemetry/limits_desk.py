@@ -13,6 +13,7 @@ from schemas.errors import HerdsmanError
 from schemas.risk import NO_LIMITS, Action, RiskLimits
 from telemetry.account_holds import AccountHolds
 from telemetry.alerts.engine import Engine
+from telemetry.alerts.limits.absences import Absences
 from telemetry.alerts.limits.book import RiskBook
 from telemetry.alerts.limits.breaches import OF_ACCOUNT, OF_BOT, limit_rules
 from telemetry.alerts.limits.guard import Guard
@@ -27,8 +28,6 @@ _AT_ONCE = 20
 """Bots that are looked at before others have their turn."""
 _KEEP_EVERY = 15.0
 """Seconds between two keepings of what is known for limits."""
-_SEEN_WITHIN = 30.0
-"""Seconds within which a bot that was stopped is seen to be so, in whichever process."""
 Attempt = Callable[[str, Callable[[], None]], None]
 
 
@@ -36,11 +35,17 @@ class LimitsDesk:
     """The limits of all bots and accounts. `attempt` does something for one of them and raises nothing."""
 
     def __init__(
-        self, engine: Engine, hands: Hands, risks: RiskStore, clock: Callable[[], float], attempt: Attempt
+        self,
+        engine: Engine,
+        hands: Hands,
+        risks: RiskStore,
+        clock: Callable[[], float],
+        steady: Callable[[], float],
+        attempt: Attempt,
     ) -> None:
         self._engine, self._hands, self._risks = engine, hands, risks
         self._clock, self._attempt = clock, attempt
-        self.guard = Guard(engine.risk)
+        self.guard = Guard(engine.risk, hands.holds)
         self.trading: Callable[[str], tuple[BotTrading | None, Profile]] = lambda _bot: (None, Profile())
         """Returns a bot's trading as its lines left it, and what its manifest says of it."""
         self.accounts: Callable[[], Mapping[str, RiskLimits]] = dict
@@ -48,9 +53,9 @@ class LimitsDesk:
         self._books: dict[str, RiskBook] = {}
         """What was kept of bots' limits in an earlier life."""
         self._keep_at = 0.0
-        self.holds = AccountHolds(self.guard, hands, clock, self._keep_soon)
-        self.was_stopped: set[str] = set()
-        """Bots that a limit stopped, and that were seen to be stopped."""
+        self.holds = AccountHolds(self.guard, hands, clock, steady, self._keep_soon)
+        self.stopped = Absences[str](hands.behind, steady)
+        """Bots that a limit stopped."""
 
     async def load(self) -> None:
         """Take over what was kept in an earlier life. Raises StoreUnavailable."""
@@ -85,6 +90,7 @@ class LimitsDesk:
     def forget(self, bot: str) -> None:
         """Drop a bot that is gone."""
         self.guard.forget(bot)
+        self.stopped.forget(bot)
 
     def events(self, bot: str, events: Sequence[Event]) -> bool:
         """Take new events of a bot; say whether there is something to look at."""
@@ -122,15 +128,11 @@ class LimitsDesk:
     def arm(self, bot: str) -> None:
         """Count a bot's limits anew, once an operator has resumed what one of them stopped."""
         found = [self._engine.state_of(bot, rule) for rule in self.guard.latched(bot)]
-        stopped = [state for _, _, state in filter(None, found) if state.action is Doing.DONE]
-        if not stopped:
+        if not any(state.action is Doing.DONE for _, _, state in filter(None, found)):
             return
         if any(stop.holds for stop in self._hands.stops(bot)):
-            self.was_stopped.add(bot)
-            return
-        since = max(state.action_at or 0.0 for state in stopped)
-        if bot in self.was_stopped or self._clock() > since + _SEEN_WITHIN:
-            self.was_stopped.discard(bot)
+            self.stopped.see(bot)
+        elif self.stopped.is_gone(bot):
             self.guard.arm(bot, self._clock())
             self._keep_soon()
 

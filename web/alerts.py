@@ -86,6 +86,10 @@ class Watched(Protocol):
         """Return everything that keeps bots from running."""
         ...
 
+    def behind(self) -> float | None:
+        """Return how many seconds late suspensions are known here, None while they are not known."""
+        ...
+
     async def suspend_scope(
         self, scope: str, by: str, reason: str, until: float | None = None, *, token: str = ""
     ) -> None:
@@ -194,9 +198,13 @@ class ControllersHands:
         await self._controller.kill(bot_scope(bot), by, reason)
 
     def holds(self, account: str, mode: str) -> bool:
-        """Say whether all of an account's bots of a mode are suspended by one rule."""
-        scope = account_scope(account, mode)
-        return any(one.scope == scope and not one.kill for one in self._controller.suspensions())
+        """Say whether all of an account's bots of a mode are suspended by one rule until somebody ends it."""
+        scope, found = account_scope(account, mode), self._controller.suspensions()
+        return any(one.scope == scope and not one.kill and one.until is None for one in found)
+
+    def behind(self) -> float | None:
+        """Return how many seconds late what is in force is known here."""
+        return self._controller.behind()
 
     async def hold(self, account: str, mode: str, by: str, reason: str) -> None:
         """Suspend all of them, also those to come, until an operator resumes exactly these."""

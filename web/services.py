@@ -114,6 +114,10 @@ class FleetController(Protocol):
         """Return everything that keeps bots from running, kill switches first."""
         ...
 
+    def behind(self) -> float | None:
+        """Return how many seconds late suspensions are known here, None while they are not known."""
+        ...
+
     def problems(self) -> list[str]:
         """Return what keeps the controller from doing its work, in words."""
         ...

@@ -6,6 +6,7 @@ import click
 
 from cli.connection import Client
 from cli.logs import line_of
+from cli.operations import unwell
 from schemas.errors import HerdsmanError, NotFound
 from web.documents.bots import Bot, BotDetail
 from web.documents.series import EventsAnswer
@@ -37,7 +38,7 @@ def await_healthy(client: Client, bot: str, version: str, seconds: float) -> Bot
                 return seen
             if seen.reason == "Building":
                 until = time.monotonic() + seconds
-            if seen.health in ("Degraded", "Missing") or seen.reason == "BuildFailed":
+            if unwell(seen) or seen.reason == "BuildFailed":
                 break
         time.sleep(0.2)
     built = seen is None or seen.reason != "BuildFailed"

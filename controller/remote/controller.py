@@ -45,6 +45,9 @@ from schemas.fleet import Watching
 from schemas.log_rules import LogRule
 from schemas.state import StateVersion
 
+_SHOWN_WITHIN = 30.0
+"""Seconds within which a leader, also a new one, has shown what is in force."""
+
 
 class RemoteController:
     """What the routes call. Reading costs no other process anything; asking goes to the leader."""
@@ -120,6 +123,11 @@ class RemoteController:
     def suspensions(self) -> list[Suspension]:
         """Return everything that keeps bots from running, kill switches first."""
         return list(self._mirror.fleet.suspensions)
+
+    def behind(self) -> float | None:
+        """Return how many seconds late suspensions are known here, None while nobody can be heard."""
+        unheard = self._mirror.leader is None or self._mirror.problem
+        return None if unheard else _SHOWN_WITHIN
 
     def problems(self) -> list[str]:
         """Return what keeps the fleet from being looked after, in words."""

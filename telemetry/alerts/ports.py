@@ -145,7 +145,14 @@ class Hands(Protocol):
         ...
 
     def holds(self, account: str, mode: str) -> bool:
-        """Say whether no bot of an account and mode may start now, whether or not one is there."""
+        """Say whether no bot of an account and mode may start until somebody ends that."""
+        ...
+
+    def behind(self) -> float | None:
+        """Return how many seconds late `stops` and `holds` tell of a change.
+
+        None while what is in force is not known: nobody leads, or what was in force is being read still.
+        """
         ...
 
     async def hold(self, account: str, mode: str, by: str, reason: str) -> None:

@@ -207,6 +207,9 @@ class FakeController:
     def kills(self) -> list[KillProgress]:
         return self.progress
 
+    def behind(self) -> float | None:
+        return 0.0
+
     def problems(self) -> list[str]:
         return self.troubles
 

@@ -47,10 +47,14 @@ class _Guarded:
 
 
 class Guard:
-    """The limits. `tell` hears what each comes to: bot, rule, found, now."""
+    """The limits. `tell` hears what each comes to: bot, rule, found, now.
 
-    def __init__(self, tell: Tell) -> None:
+    `holds` says of an account and mode whether the hold of their bots is in force now.
+    """
+
+    def __init__(self, tell: Tell, holds: Callable[[str, str], bool] = lambda _account, _mode: False) -> None:
         self._tell = tell
+        self._in_force = holds
         self.bots: dict[str, _Guarded] = {}
         self.accounts: Mapping[str, RiskLimits] = {}
         self._together: dict[_Account, Together] = {}
@@ -232,6 +236,9 @@ class Guard:
         if not found and key in self._well:
             return
         self._well.discard(key)
+        if together.held_at is not None and self._in_force(*key):
+            # Whoever came later is stopped by the hold alone, and so starts with its end.
+            members = [one for one in members if any(rule.startswith(OF_ACCOUNT) for rule in one.latched)]
         broke = [self._judge(one, OF_ACCOUNT, limits, found, now) for one in members]
         if not found:
             self._well.add(key)

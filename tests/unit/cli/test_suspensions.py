@@ -5,7 +5,7 @@ import json
 import pytest
 
 from controller.records import Fate, KillProgress, Survivor, Suspension
-from controller.status import Health, Reason
+from controller.status import BotStatus, Health, OperationState, Reason
 from tests.fakes.controller import bot_status
 from tests.unit.cli.terminal import Terminal
 from web.access.scopes import Scope
@@ -88,6 +88,33 @@ async def test_one_bot_is_waited_for(desk: Terminal) -> None:
     assert (back.code, json.loads(back.out)["operation"]) == (1, "resume")
     unknown = await desk.run("suspend", "nobody", "--reason", "x")
     assert (unknown.code, "nobody" in unknown.error) == (1, True)
+
+
+class Starting(dict[str, BotStatus]):
+    """The bots, of which one is missing the first times that it is looked at."""
+
+    def __init__(self, *states: OperationState) -> None:
+        super().__init__({BOT: bot_status()})
+        self.states = list(states)
+
+    def __getitem__(self, name: str) -> BotStatus:
+        if not self.states:
+            return super().__getitem__(name)
+        about = {"reason": Reason.NOT_APPLIED, "message": "stopped", "operation": self.states.pop(0)}
+        return bot_status(health=Health.MISSING, **about)
+
+
+async def test_a_bot_that_is_about_to_start_is_not_lost(desk: Terminal) -> None:
+    """It is missing between the end of its suspension and its start: `resume` waits, unless none comes."""
+    desk.controller.bots = Starting(*[OperationState.WAITING] * 6, *[OperationState.RUNNING] * 2)
+    back = await desk.run("resume", BOT, "--reason", "looked at it")
+    assert (back.code, back.out.splitlines()[0]) == (
+        0,
+        f'{BOT}  ● healthy  resumed by operate: "looked at it"',
+    ), back
+    desk.controller.bots = Starting(*[OperationState.IDLE] * 20)
+    lost = await desk.run("resume", BOT)
+    assert (lost.code, "missing" in lost.out) == (1, True), lost
 
 
 async def test_what_is_in_force_is_listed(desk: Terminal) -> None:

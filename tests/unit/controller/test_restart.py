@@ -65,6 +65,16 @@ async def test_a_start_is_no_news_of_a_bot_whatever_is_heard_first(world):
     assert {one.health for one in world.heard.statuses} == {Health.HEALTHY}
 
 
+async def test_what_is_in_force_is_known_once_the_scheduler_was_asked(world):
+    """Rules beside the jobs may be newer than the database: before that, none that is missing has ended."""
+    world.scheduler.down = True
+    async with world.life() as controller:
+        assert controller.behind() is None
+        world.scheduler.down = False
+        await world.clock.advance(60)
+        assert controller.behind() == 0.0
+
+
 async def test_crash_loop_survives_a_restart(world):
     """A restart of herdsman does not make a crashing bot look well."""
     async with world.life():

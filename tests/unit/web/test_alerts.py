@@ -8,7 +8,7 @@ import pytest
 from controller.database import Database
 from controller.database.alerts import save_mute
 from controller.database.audit import add_audit
-from controller.records import AuditEntry
+from controller.records import AuditEntry, Suspension
 from tests.fakes.controller import FakeController
 from web.alerts import ControllersHands, DatabaseAlerts
 
@@ -41,3 +41,13 @@ async def test_action_of_an_earlier_life_is_found_however_much_was_done_since(da
     assert await hands.acted_since("sma", "alert one", NOW)
     assert not await hands.acted_since("sma", "alert one", NOW + 10)
     assert not await hands.acted_since("other", "alert one", NOW)
+
+
+async def test_a_suspension_that_ends_by_itself_is_no_hold(database: Database) -> None:
+    """An account whose limit breaks while a person has it suspended for an hour is held beyond that hour."""
+    controller = FakeController()
+    hands = ControllersHands(controller, database)
+    for until, kill, holds in ((NOW + 3600, False, False), (None, True, False), (None, False, True)):
+        controller.rules = [Suspension("", "ann", "pause", NOW, until, "live-account=main", kill)]
+        assert hands.holds("main", "live") is holds
+    assert not hands.holds("main", "dry")

@@ -134,7 +134,7 @@ async def test_the_first_bot_that_is_resumed_ends_the_hold() -> None:
         await house.lose()
         await house.stopped()
         house.come("b")
-        await house.until(lambda: "b" in house.desk.limits.was_stopped)
+        await house.until(lambda: "b" in house.desk.limits.stopped.seen)
         del hands.stopped["b"]
         house.come("b")
         await house.until(lambda: KEY not in hands.held)
@@ -169,6 +169,52 @@ async def test_an_operator_may_end_the_hold_itself() -> None:
         again.equity("new", 80)
         await again.looked()
         assert again.desk.limits.guard.holds() == []
+    assert of_accounts(hands) == [("hold", *KEY)]
+
+
+async def test_whoever_comes_to_a_held_account_is_stopped_by_the_hold_alone() -> None:
+    """What it prints until it has ended breaks nothing of its own: it starts once the hold is ended."""
+    hands = FakeHands()
+    async with living(House(Book(), hands, Risks())) as house:
+        assert isinstance(house, House)
+        await house.lose()
+        await house.stopped()
+        await house.kept()
+        house.come("moved")
+        house.equity("moved", 100)
+        await house.looked()
+        house.equity("a", 9_300)
+        await house.looked()
+        assert house.limit("moved").state.state is State.OK
+        hands.held.clear()
+        hands.lag = None  # nobody can say whether somebody ended it: who comes now is stopped by itself
+        house.equity("moved", 90)
+        await house.until(lambda: house.limit("moved").state.action is Doing.DONE)
+    assert sorted(one[1] for one in hands.asked if one[0] == "suspend") == ["a", "b", "moved"]
+
+
+@pytest.mark.parametrize("lag", [None, 30.0])
+async def test_a_hold_that_was_never_seen_is_not_ended_by_that(lag: float | None) -> None:
+    """Its leader is away, or had no time to show it: the account stays over its limit."""
+    hands, book, risks = FakeHands(), Book(), Risks()
+    async with living(House(book, hands, risks)) as house:
+        assert isinstance(house, House)
+        await house.lose()
+        await house.stopped()
+        await house.kept()
+    hands.held.clear()
+    hands.stopped.clear()
+    hands.lag = lag
+    again = House(book, hands, risks)
+    again.now = house.now + 3_600
+    async with living(again):
+        await again.looked()
+        for bot in ("a", "b"):
+            again.come(bot)
+        again.equity("a", 9_300)
+        await again.looked()
+        assert [one.held_at is not None for one in again.desk.limits.guard.holds()] == [True]
+        assert again.limit("a").state.state is State.FIRING
     assert of_accounts(hands) == [("hold", *KEY)]
 
 

@@ -76,6 +76,7 @@ class FakeHands:
         self.acted: set[tuple[str, str]] = set()
         self.held: set[tuple[str, str]] = set()
         """The accounts, and modes, of which no bot may start."""
+        self.lag: float | None = 0.0
 
     def stops(self, bot: str) -> tuple[Stop, ...]:
         return (self.stopped[bot],) if bot in self.stopped else ()
@@ -98,6 +99,9 @@ class FakeHands:
 
     def holds(self, account: str, mode: str) -> bool:
         return (account, mode) in self.held
+
+    def behind(self) -> float | None:
+        return self.lag
 
     async def hold(self, account: str, mode: str, by: str, reason: str) -> None:
         if self.trouble is not None:
@@ -310,7 +314,7 @@ async def test_limit_is_held_though_somebody_stopped_the_bot_for_some_time_or_al
             assert [one[:3] for one in hands.asked] == [("suspend", "sma", "risk limit")]
             hands.stopped["sma"] = Stop("risk limit")
             service.attend(running=False)
-            await service.until(lambda service=service: "sma" in service.desk.limits.was_stopped)
+            await service.until(lambda service=service: "sma" in service.desk.limits.stopped.seen)
             assert service.limit.state.state is State.FIRING
 
 
@@ -450,7 +454,7 @@ async def test_limit_suspends_once_and_again_only_after_an_operator_resumed() ->
             ("suspend", "sma", "risk limit", "daily loss of 600.00 USDT is over the limit of 500", "")
         ]
         assert (service.limit.severity, service.limit.risk) == ("critical", True)
-        await service.until(lambda: "sma" in service.desk.limits.was_stopped)
+        await service.until(lambda: "sma" in service.desk.limits.stopped.seen)
         hands.stopped.clear()
         service.now += 100
         service.attend(running=True)

@@ -1,12 +1,14 @@
 """Tries alert rules on what is stored: reads it piece by piece, and plays it to the engine that judges live.
 
-What it may take is bounded: so many bots, so many events of each, so much time. What was not tried is said.
+What it may take is bounded: so many bots, so many events of each, so much memory and time. What was not
+tried is said.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from schemas.conditions import Errs, Happens, NoData, leaves
 from schemas.errors import TooBusy
@@ -17,6 +19,7 @@ from telemetry.alerts.trial import (
     Figures,
     Happening,
     Heard,
+    OutOfTime,
     Trial,
     Tried,
     can_be_tried_together,
@@ -34,15 +37,22 @@ MOST_EVENTS = 100_000
 """Events that are read of one bot."""
 LONGEST = 30.0
 """Seconds that a trial may take."""
-_PIECE = 43_200.0
-"""Seconds that are read at a time."""
+MOST_HELD = 50_000
+"""Values and events of all bots tried together that are held at once, and one answer of a store."""
+_FIRST_PIECE, _LONGEST_PIECE, _SHORTEST_PIECE = 600.0, 43_200.0, 10.0
+"""Seconds that are read at a time: less where much happened."""
 _PAGE = 1000
 _LEAD, _LONGEST_LEAD = 900.0, 86_400.0
 """Seconds before the start that are played as well, since things had begun by then: at least, at most."""
 _STEPS = ((7200.0, 0.0), (3 * 86_400.0, 10.0))
 _COARSEST = 60.0
 _HEARD_STEP = 10.0
+_NO_DATA: Mapping[str, Any] = {}
 Spans = Sequence[tuple[float, float]]
+
+
+class _TooMuch(Exception):
+    """More happened within a piece of time than is held at once."""
 
 
 @dataclass(slots=True)
@@ -60,6 +70,31 @@ class Outcome:
     """Whether all that was asked for was tried; `notes` say what was not."""
 
 
+@dataclass(slots=True)
+class _Piece:
+    """What happened to all bots tried together after one moment, up to another; each part is by time."""
+
+    start: float
+    end: float
+    step: float
+    room: int
+    """How much more may be held."""
+    until: float
+    """When all time is over, by the monotonic clock."""
+    parts: list[list[Happening]] = field(default_factory=list)
+    events: dict[str, int] = field(default_factory=dict)
+    """How many events were read, by bot."""
+
+    def add(self, part: list[Happening]) -> None:
+        """Take a part. Raises _TooMuch, OutOfTime."""
+        self.room -= len(part)
+        if self.room < 0:
+            raise _TooMuch
+        if time.monotonic() >= self.until:
+            raise OutOfTime
+        self.parts.append(part)
+
+
 class AlertTrials:
     """Tries rules of bots over a range of time, one trial at a time.
 
@@ -73,12 +108,14 @@ class AlertTrials:
         groups: Callable[[str], Awaitable[Sequence[ErrorGroup]]],
         hours: Callable[[str], Spans | None],
         longest: float = LONGEST,
+        most_held: int = MOST_HELD,
     ) -> None:
         self._series = series
         self._events = events
         self._groups = groups
         self._hours = hours
         self._longest = longest
+        self._most_held = most_held
         self._turn = asyncio.Lock()
 
     async def run(self, setups: Sequence[Setup], start: float, end: float) -> Outcome:
@@ -109,29 +146,47 @@ class AlertTrials:
 
     async def _try(self, group: Sequence[Setup], found: Outcome, until: float) -> None:
         first = (found.start - lead_of(group)) // 60 * 60
-        trial = Trial(group, first, found.start, self._is_open)
+        trial = Trial(group, first, found.start, self._is_open, lambda: time.monotonic() >= until)
+        bots = ", ".join(list(trial.engine.watches)[:3])
+        try:
+            await self._play_all(trial, first, found, until)
+            end = found.end
+        except OutOfTime:
+            end, why = trial.now, f"{self._longest:g} s were over"
+        except _TooMuch:
+            end, why = trial.now, f"more than {self._most_held:,} values and events came within moments"
+        if end < found.end:
+            found.complete = False
+            found.notes.append(f"{bots}: tried until {end:.0f} (Unix time) alone: {why}")
+        found.tried += await asyncio.to_thread(trial.end, end)
+
+    async def _play_all(self, trial: Trial, first: float, found: Outcome, until: float) -> None:
+        """Read and play what happened piece by piece. Raises OutOfTime, _TooMuch."""
         watches = list(trial.engine.watches.values())
+        errors: dict[str, list[Err]] = {}
         for watch in watches:
             await self._remember(trial, watch, first)
-        errors = {watch.profile.bot: await self._errors(watch) for watch in watches}
-        left = {watch.profile.bot: MOST_EVENTS for watch in watches}
-        at = first
-        while at < found.end:
+            errors[watch.profile.bot] = await self._errors(watch)
             if time.monotonic() >= until:
-                found.complete = False
-                bots = ", ".join(watch.profile.bot for watch in watches[:3])
-                found.notes.append(
-                    f"{bots}: tried until {at:.0f} (Unix time) alone: {self._longest:g} s were over"
-                )
-                break
-            after = min(at + _PIECE, found.end)
-            parts: list[list[Happening]] = []
-            for watch in watches:
-                parts += await self._piece(watch, at, after, found, left)
-                parts.append([one for one in errors[watch.profile.bot] if at < one.time <= after])
-            await asyncio.to_thread(_play, trial, parts)
-            at = after
-        found.tried += await asyncio.to_thread(trial.end, at)
+                raise OutOfTime
+        left = {watch.profile.bot: MOST_EVENTS for watch in watches}
+        at, length = first, _FIRST_PIECE
+        while at < found.end:
+            piece = _Piece(at, min(at + length, found.end), found.step, self._most_held, until)
+            try:
+                for watch in watches:
+                    await self._read(watch, piece, left[watch.profile.bot])
+                    piece.add([one for one in errors[watch.profile.bot] if at < one.time <= piece.end])
+            except _TooMuch:
+                if length <= _SHORTEST_PIECE:
+                    raise
+                length = max(length / 4, _SHORTEST_PIECE)
+                continue
+            await asyncio.to_thread(_play, trial, piece.parts)
+            _count_events(piece, left, found)
+            if piece.room > 0.9 * self._most_held:
+                length = min(length * 4, _LONGEST_PIECE)
+            at = piece.end
 
     async def _remember(self, trial: Trial, watch: Watch, first: float) -> None:
         """Bring a watch what was before the first moment that is played."""
@@ -142,50 +197,51 @@ class AlertTrials:
             trades = (profile.mode, profile.account)
             trial.engine.remember(profile.bot, trades, one, points_of(one.slot, series), first)
 
-    async def _piece(
-        self, watch: Watch, at: float, after: float, found: Outcome, left: dict[str, int]
-    ) -> list[list[Happening]]:
-        """Return what happened to a bot after one moment, up to another: lists that are each by time."""
-        bot, parts = watch.profile.bot, list[list[Happening]]()
+    async def _read(self, watch: Watch, piece: _Piece, most: int) -> None:
+        """Read what happened to a bot, at most so many events of it. Raises _TooMuch, OutOfTime."""
+        bot, start, end = watch.profile.bot, piece.start + 0.001, piece.end
         kept: dict[tuple[LabelKey, float], dict[str, float]] = {}
         for name in _series_wanted(watch):
-            query = SeriesQuery(bot, name, at + 0.001, after, found.step)
-            for series in await self._series.query(query):
+            for series in await self._series.query(SeriesQuery(bot, name, start, end, piece.step)):
                 labels = {key: word for key, word in series.labels.items() if key != "__name__"}
-                parts.append([Sample(name, labels, moment, value) for moment, value in series.points])
+                piece.add([Sample(name, labels, moment, value) for moment, value in series.points])
         for name in _figures_wanted(watch):
-            for series in await self._series.query(SeriesQuery(bot, name, at + 0.001, after, found.step)):
+            for series in await self._series.query(SeriesQuery(bot, name, start, end, piece.step)):
                 own = {key: series.labels[key] for key in ("account", "currency") if key in series.labels}
                 for moment, value in series.points:
                     kept.setdefault((key_of(own), moment), {})[name] = value
         figures = sorted(kept.items(), key=lambda one: one[0][1])
-        parts.append([Figures(bot, moment, dict(key), values) for (key, moment), values in figures])
+        piece.add([Figures(bot, moment, dict(key), values) for (key, moment), values in figures])
         if _wants_heard(watch):
-            query = SeriesQuery(bot, "bot_up", at + 0.001, after, min(found.step, _HEARD_STEP))
+            query = SeriesQuery(bot, "bot_up", start, end, min(piece.step, _HEARD_STEP))
             lives = {moment for one in await self._series.query(query) for moment, up in one.points if up}
-            parts.append([Heard(bot, moment) for moment in sorted(lives)])
-        parts.append(list(await self._read_events(watch, at, after, found, left)))
-        return parts
+            piece.add([Heard(bot, moment) for moment in sorted(lives)])
+        await self._read_events(watch, piece, most)
 
-    async def _read_events(
-        self, watch: Watch, at: float, after: float, found: Outcome, left: dict[str, int]
-    ) -> list[Event]:
+    async def _read_events(self, watch: Watch, piece: _Piece, most: int) -> None:
         wanted = _events_wanted(watch)
-        bot, events, cursor = watch.profile.bot, list[Event](), ""
-        while wanted is not None and left[bot] > 0:
+        bot, read, cursor = watch.profile.bot, 0, ""
+        while wanted is not None and read < most:
             kinds, level = wanted
             page = await self._events.search(
-                EventQuery(bot, at, after, level=level, kinds=kinds, limit=_PAGE, cursor=cursor, forward=True)
+                EventQuery(
+                    bot,
+                    piece.start,
+                    piece.end,
+                    level=level,
+                    kinds=kinds,
+                    limit=_PAGE,
+                    cursor=cursor,
+                    forward=True,
+                )
             )
-            left[bot] -= len(page.events)
-            events += [one for one in page.events if at < one.time <= after]
+            read += len(page.events)
+            slim = _slim_for(watch)
+            piece.add([slim(one) for one in page.events if piece.start < one.time <= piece.end])
             cursor = page.next_cursor
             if not cursor:
                 break
-            if left[bot] <= 0:
-                found.complete = False
-                found.notes.append(f"{bot}: the first {MOST_EVENTS:,} events alone were read: take less time")
-        return events
+        piece.events[bot] = read
 
     async def _errors(self, watch: Watch) -> list[Err]:
         if not watch.wants_errors:
@@ -231,6 +287,27 @@ def lead_of(setups: Sequence[Setup]) -> float:
 
 def _play(trial: Trial, parts: Sequence[Sequence[Happening]]) -> None:
     trial.take(merged(parts))
+
+
+def _count_events(piece: _Piece, left: dict[str, int], found: Outcome) -> None:
+    """Count what was read; say of whom no more events are read."""
+    for bot, read in piece.events.items():
+        if left[bot] > 0 and left[bot] - read <= 0:
+            found.complete = False
+            found.notes.append(f"{bot}: the first {MOST_EVENTS:,} events alone were read: take less time")
+        left[bot] -= read
+
+
+def _slim_for(watch: Watch) -> Callable[[Event], Event]:
+    """Return what leaves of an event only that which rules look at: many are held at once."""
+    counted = [leaf for rule in watch.rules for leaf in leaves(rule.when) if isinstance(leaf, Happens)]
+    reads, asks = any(leaf.text for leaf in counted), any(leaf.fields for leaf in counted)
+
+    def slim(one: Event) -> Event:
+        message, data = one.message if reads else "", one.data if asks else _NO_DATA
+        return Event(one.id, one.bot, one.time, one.kind, one.level, message, one.stream, data=data)
+
+    return slim
 
 
 def _series_wanted(watch: Watch) -> list[str]:

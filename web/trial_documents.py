@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from schemas.alert_rules import AlertRule, read_rules
@@ -114,7 +114,8 @@ def setups_of(asked: TrialRequest, fleet: Sequence[AlertRule], known: Mapping[st
         if asked.bot in ("", name):
             its = [one for one in rules_of(setup.profile, rules, setup.rules) if asked.rule in ("", one.name)]
             if its:
-                found.append(Setup(setup.profile, tuple(its)))
+                # Whether it is stopped now, by one of these rules perhaps, says nothing of the past.
+                found.append(Setup(replace(setup.profile, running=True), tuple(its)))
     if not found:
         raise UsageError(_nothing(asked, rules, bots))
     return found

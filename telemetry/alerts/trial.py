@@ -29,6 +29,12 @@ from telemetry.records import Event, Sample
 
 MOST_EPISODES = 200
 """Alerts of one rule and bot that are told one by one; of more only how many there were."""
+_LOOK_EVERY = 100
+"""Steps between two looks at the time."""
+
+
+class OutOfTime(Exception):
+    """A trial was ended before all of it was taken."""
 
 
 class Heard(NamedTuple):
@@ -97,6 +103,7 @@ class Trial:
     """Tries the rules of some bots, which may be compared with each other, from a moment on.
 
     What is taken before `start` only leads up to it: alerts that fire by then count as begun at `start`.
+    Once `late` says so, taking more ends with OutOfTime; what was taken by then counts.
     """
 
     def __init__(
@@ -105,10 +112,14 @@ class Trial:
         first: float,
         start: float,
         is_open: Callable[[str, float], bool] | None = None,
+        late: Callable[[], bool] = lambda: False,
     ) -> None:
         self.engine = Engine(self._moved, is_open, fills=True)
         self._start = start
-        self._now = first
+        self.now = first
+        """Up to when it was taken what happened."""
+        self._late = late
+        self._steps = 0
         self._counted: dict[str, dict[int, int]] = {}
         self._parts: dict[str, dict[str, list[Leaf]]] = {}
         """By bot: the conditions that something of a name (`_name_of`) may be for."""
@@ -125,7 +136,7 @@ class Trial:
                 self.tried[bot, rule.name] = Tried(bot, rule)
 
     def take(self, happenings: Iterable[Happening]) -> None:
-        """Take what happened, oldest first, and what time alone brought about in between."""
+        """Take what happened, oldest first, and what time alone brought about. Raises OutOfTime."""
         for one in happenings:
             self._pass_to(one.time)
             watch = self.engine.watches[one.bot if not isinstance(one, Sample) else one.labels["bot"]]
@@ -134,6 +145,7 @@ class Trial:
 
     def end(self, at: float) -> list[Tried]:
         """Let time pass to the end, and return what came of each rule."""
+        self._late = lambda: False
         self._pass_to(at)
         for watch in self.engine.watches.values():
             for rule, state in zip(watch.rules, watch.states, strict=True):
@@ -148,12 +160,19 @@ class Trial:
     def _pass_to(self, time: float) -> None:
         """Judge what is due up to a moment, each at its own time."""
         while (due := self.engine.next_due()) is not None and due < time:
-            self._now = max(due, self._now)
-            self.engine.due(self._now)
-        self._now = max(time, self._now)
+            self.now = max(due, self.now)
+            self._step()
+            self.engine.due(self.now)
+        self.now = max(time, self.now)
+        self._step()
+
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps % _LOOK_EVERY == 0 and self._late():
+            raise OutOfTime
 
     def _tell(self, watch: Watch, one: Happening) -> None:
-        bot, now = watch.profile.bot, self._now
+        bot, now = watch.profile.bot, self.now
         if isinstance(one, Sample):
             self.engine.samples(bot, [one], now)
         elif isinstance(one, Event):

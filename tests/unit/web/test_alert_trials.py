@@ -36,6 +36,12 @@ def test_sent_rules_take_the_place_of_the_fleets_and_bots_keep_their_own() -> No
     }
 
 
+def test_what_stops_a_bot_now_says_nothing_of_its_past() -> None:
+    """A bot that is suspended, perhaps by the very rule, is tried as it ran."""
+    stopped = Setup(BotProfile("sma", running=False), (rule({"no_data": "10m"}),))
+    assert [one.profile.running for one in setups_of(TrialRequest(), (), {"sma": stopped})] == [True]
+
+
 def test_sent_bots_are_those_of_the_folder() -> None:
     """With what selectors ask of them, their own rules, and limits that shares are taken of."""
     bots = {

@@ -1,5 +1,6 @@
 """Rules tried over what is stored: every kind of condition, by the engine that judges live."""
 
+import itertools
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,9 @@ import pytest
 
 from schemas.alert_rules import AlertRule
 from schemas.risk import read_risk
-from telemetry.alert_trials import AlertTrials, Outcome
+from telemetry.alert_trials import MOST_HELD, AlertTrials, Outcome
 from telemetry.alerts.ports import Setup
-from telemetry.alerts.trial import Tried
+from telemetry.alerts.trial import OutOfTime, Trial, Tried
 from telemetry.alerts.watch import BotProfile
 from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
 from telemetry.errors.groups import ErrorGroup
@@ -31,6 +32,7 @@ class Past:
         self.groups: list[ErrorGroup] = []
         self.open: list[tuple[float, float]] | None = None
         self.longest = 60.0
+        self.most_held = MOST_HELD
         self._offset = 0
 
     async def values(self, name: str, points: Mapping[float, float], bot: str = "sma", **labels: str) -> None:
@@ -57,7 +59,9 @@ class Past:
         async def groups(_bot: str) -> list[ErrorGroup]:
             return self.groups
 
-        trials = AlertTrials(self.series, self.events, groups, lambda _calendar: self.open, self.longest)
+        trials = AlertTrials(
+            self.series, self.events, groups, lambda _calendar: self.open, self.longest, self.most_held
+        )
         return await trials.run(setups, NOW - span, NOW)
 
     async def one(self, tested: AlertRule, span: float = HOUR, **profile: Any) -> Tried:
@@ -236,6 +240,36 @@ async def test_trial_that_takes_too_long_says_what_was_not_tried(past: Past) -> 
     assert found.notes == [
         "after 0 s 0 of 1 bots were tried: name fewer by --bot, or less time",
     ]
+
+
+async def test_little_is_held_at_once_and_nothing_is_missed_by_that(past: Past) -> None:
+    """Where much happened less time is read at a time; what is too much within moments ends the trial."""
+    past.most_held = 20
+    await past.values("bot_x", {float(ago): 5.0 if ago % 600 == 0 else 1.0 for ago in range(60, 3600, 60)})
+    await past.lines(*[float(ago) for ago in range(1800, 900, -5)], message="oh no", code=7)
+    said = rule({"event": "log", "text": "oh no", "count": 3, "within": "1m"}, "said")
+    coded = rule({"event": "log", "fields": {"code": 7}, "count": 3, "within": "1m"}, "coded")
+    setup = Setup(BotProfile("sma"), (rule({"metric": "bot_x", "above": 3}), said, coded))
+    found = await past.run(setup)
+    assert found.complete, found.notes
+    assert [one.begun for one in found.tried] == [5, 1, 1]
+    await past.lines(*[600.0 + part / 100 for part in range(40)])
+    crowded = await past.run(setup)
+    assert not crowded.complete
+    assert "alone: more than 20 values and events came within moments" in crowded.notes[0]
+    assert [one.begun for one in crowded.tried] == [4, 1, 1]
+
+
+def test_trial_looks_at_the_time_while_it_plays() -> None:
+    """However much there is to judge, it ends once its time is over; what came by then counts."""
+    over = rule({"metric": "bot_x", "above": 3})
+    trial = Trial([Setup(BotProfile("sma"), (over,))], NOW, NOW, late=lambda: True)
+    values = (Sample("bot_x", {"bot": "sma"}, NOW + count, 5.0) for count in itertools.count(1))
+    with pytest.raises(OutOfTime):
+        trial.take(values)
+    assert trial.now < NOW + 200
+    (tried,) = trial.end(trial.now)
+    assert (tried.begun, tried.standing) == (1, "firing")
 
 
 async def test_long_ranges_are_tried_on_steps(past: Past) -> None:

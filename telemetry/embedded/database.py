@@ -59,7 +59,7 @@ class TelemetryDatabase:
         self._open_readers: list[sqlite3.Connection] = []
         self._closed = False
         self._life = 0
-        """How many files were set aside since the start."""
+        """Grows whenever another file took the name: a reader of an earlier life opens it anew."""
         self._opening = threading.Lock()
         """Held while a reader opens the file, and while another file takes its name."""
         self._missing = False
@@ -319,6 +319,7 @@ class TelemetryDatabase:
         try:
             with self._opening:
                 self._connection, self._missing = opened(self.path), False
+                self._life += 1  # it may have taken the name only now
         except OSError as error:
             raise StoreUnavailable(f"the embedded store {self.path} cannot be opened: {error}") from error
         self._forget_ids()

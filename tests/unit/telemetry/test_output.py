@@ -382,6 +382,27 @@ async def test_a_new_file_that_cannot_be_begun_is_begun_at_a_later_write(node: N
     assert len(damaged_files(node.database.path)) == 1
 
 
+async def test_readers_follow_to_a_file_that_took_the_name_only_at_a_later_write(tmp_path: Path) -> None:
+    """Where a damaged file could not be set aside at first, what is read later is of the new one."""
+    database = TelemetryDatabase(tmp_path / ("t" * 240))  # so long that the name of one set aside is too long
+    events = EmbeddedEventStore(database)
+    await database.write(lambda _: None)
+    await events.append([event(number, "x" * 500) for number in range(2000)])
+    everything = EventQuery(limit=5000)
+    seen = [await events.search(everything) for _ in range(8)]
+    assert {len(page.events) for page in seen} == {2000}
+    await damage_all(database)
+    with pytest.raises(StoreUnavailable, match="cannot be written"):
+        await events.append([event(1)])
+    for end in ("", "-wal", "-shm"):
+        database.path.with_name(database.path.name + end).unlink(missing_ok=True)
+    await events.append([event(9999)])
+    for _ in range(8):
+        assert [one.id for one in (await events.search(everything)).events] == ["a1/stdout/0/9999"]
+        assert await events.end_of("a1", "stdout") is not None
+    await database.close()
+
+
 async def test_an_outbox_goes_on_in_the_file_that_takes_a_damaged_ones_place(tmp_path: Path) -> None:
     """Its table is in the new file as well, so that no batch is held up."""
     series = Forgetful()

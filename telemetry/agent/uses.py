@@ -58,9 +58,12 @@ class Uses:
         self._live: dict[str, Waiting] = {}
         self._kept: list[Waiting] = []
         self._steps: dict[str, _Step] = {}
+        self._ended = False
 
     def add(self, at: float, measured: Mapping[str, dict[str, float]]) -> None:
         """Take a round: allocation -> series name -> value. One that it lacks is over."""
+        if self._ended:
+            return
         self._end(self._steps.keys() - measured.keys())
         for allocation, values in measured.items():
             step = self._steps.get(allocation)
@@ -72,14 +75,18 @@ class Uses:
                 self._end([allocation])
                 step = self._steps[allocation] = _Step(number, at)
             step.add(at, values)
+            # What only some rounds measure must not go with the newer round that lacks it.
+            waiting = self._live.get(allocation)
+            values = {**waiting.values, **values} if waiting else values
             self._live[allocation] = Waiting(allocation, at, values, TOLD)
 
     def end(self) -> None:
         """Take no more: what is not a whole step yet is kept, too."""
+        self._ended = True
         self._end(list(self._steps))
 
     def take(self) -> list[Waiting]:
-        """Return what waits, what is to be kept first; of what is told only the newest of each allocation.
+        """Return what waits, what is to be kept first; of what is told the newest values of each allocation.
 
         After a long time without a batch that is not all at once: a proxy may take only small requests.
         """

@@ -72,6 +72,30 @@ def test_what_waits_for_a_service_that_is_away_is_bounded() -> None:
     assert uses.take() == []
 
 
+def test_what_is_measured_in_some_rounds_only_outlives_a_newer_round() -> None:
+    """A value that the newest round lacks is told all the same, once; of those that it has, the newest."""
+    uses = Uses()
+    uses.add(NOW, {"a1": use(1, 1)})
+    uses.take()
+    uses.add(NOW + 0.001, {"a1": use(2, 2, bot_state_bytes=5)})
+    uses.add(NOW + 0.002, {"a1": use(3, 3)})
+    (told,) = uses.take()
+    assert (told.time, told.values) == (NOW + 0.002, use(3, 3, bot_state_bytes=5))
+    uses.add(NOW + 0.003, {"a1": use(4, 4)})
+    (told,) = uses.take()
+    assert told.values == use(4, 4)
+
+
+def test_nothing_is_taken_after_the_end() -> None:
+    """A round that was under way when the agent was to end holds up nothing."""
+    uses = Uses()
+    uses.add(NOW, {"a1": use(1, 1)})
+    uses.end()
+    uses.take()
+    uses.add(NOW + 1, {"a1": use(2, 2), "a2": use(2, 2)})
+    assert uses.take() == []
+
+
 async def test_the_intake_tells_one_kind_and_keeps_the_other(tmp_path: Path) -> None:
     """A measurement that is kept has the time of one that was told, and is no repetition of it."""
     node = Node(tmp_path)

@@ -222,8 +222,9 @@ class Intake:
             self.health.gauge("herdsman_intake_lag_seconds").set(heard.lag)
         await self._store(work)
         heard.lines += work.lines
-        if batch.behind == 0:
-            self._heard_out.update(labels.bot for labels in batch.allocations)
+        if batch.unread is not None:
+            behind = {batch.allocations[number].bot for number in batch.unread}
+            self._heard_out.update(one.bot for one in batch.allocations if one.bot not in behind)
         for index in batch.drained:
             allocation = allocations[index]
             if allocation is not None:

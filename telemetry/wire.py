@@ -73,8 +73,8 @@ class Batch(Struct, array_like=True):
     """Allocations whose log files were all acknowledged to their ends when this batch was made."""
     release: str = ""
     """The agent's own version of herdsman, "" of one that does not say."""
-    behind: int | None = None
-    """Streams of which something is still to be read; None of an older agent, which does not say."""
+    unread: list[int] | None = None
+    """Allocations of bots with output still to be read; None of an older agent, which does not say."""
 
 
 _encode = msgpack.Encoder().encode

@@ -194,8 +194,19 @@ class Agent:
         for allocation in found.newly_drained(now, _is_over):
             collected.batch.drained.append(collected.number_of(allocation))
         batch = collected.batch
-        batch.behind = len(self._wanted)
+        batch.unread = self._unread(collected)
         return collected if batch.chunks or batch.uses or batch.drained else None
+
+    def _unread(self, collected: _Collected) -> list[int]:
+        """Return which allocations of a batch are of bots of which something is still to be read."""
+        given = {(allocation.labels.allocation, ready.stream) for allocation, ready in collected.pieces}
+        bots = {
+            allocation.labels.bot
+            for key, (allocation, stream) in self._wanted.items()
+            if key not in given or _has_more(stream)
+        }
+        labels = collected.batch.allocations
+        return [number for number, one in enumerate(labels) if one.bot in bots]
 
     def _add(self, collected: _Collected, allocation: Allocation, ready: Ready) -> None:
         piece = ready.piece
@@ -291,6 +302,13 @@ class Agent:
         self._health.gauge("herdsman_agent_files").read = lambda: float(
             sum(len(stream.tails) for one in allocations.values() for stream in one.streams.values())
         )
+
+
+def _has_more(stream: Stream) -> bool:
+    try:
+        return stream.unread()
+    except OSError:  # a broken disk under one bot's files, as where they are read
+        return True
 
 
 def _is_over(allocation: Allocation) -> bool:

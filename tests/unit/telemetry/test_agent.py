@@ -6,17 +6,19 @@ import os
 import random
 import resource
 import shutil
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from schemas.reports import ReportKind
-from telemetry.agent import Agent
+from telemetry.agent import Agent, DirectSink
 from telemetry.agent.allocation import Stream
 from telemetry.agent.inotify import Polling
 from telemetry.agent.opening import opened
 from telemetry.records import Event
+from telemetry.wire import decode_batch
 from tests.unit.telemetry.bots import Node, Told, eventually
 
 TRACE = """Traceback (most recent call last):
@@ -551,6 +553,81 @@ async def test_strange_launcher_files_disturb_nothing(node: Node) -> None:
     finally:
         os.close(writer)
     assert [event.message for event in await node.stored()] == ["good"]
+
+
+class Crowd:
+    """A sink: twenty bots print between any two batches; counts those that tell of a quiet one."""
+
+    def __init__(self, node: Node) -> None:
+        self._to = DirectSink(node.intake)
+        self._bots = [node.bot(f"a{number}") for number in range(20)]
+        self.told = 0
+
+    async def send(self, body: bytes) -> None:
+        for bot in self._bots:
+            bot.print("busy\n")
+        batch = decode_batch(body)
+        self.told += any(batch.allocations[use.allocation].bot == "quiet" for use in batch.uses)
+        await self._to.send(body)
+
+    async def close(self) -> None:
+        """Hold nothing."""
+
+
+async def test_a_quiet_bot_is_heard_out_while_all_others_print(node: Node) -> None:
+    """After a restart its silence is its own, however much its neighbours have to say."""
+    quiet, sink = node.bot("q1", bot="quiet"), Crowd(node)
+    quiet.report(kind="started", run="q1-1", pid=os.getpid(), launcher_pid=os.getpid(), t=time.time())
+    running = asyncio.create_task(node.agent(sink=sink, sample_every=0.02).run())
+    await eventually(lambda: node.intake.heard_out("quiet") or sink.told >= 20)
+    assert node.intake.heard_out("quiet")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_bot_with_more_to_read_is_not_heard_out(node: Node) -> None:
+    """What does not go into a batch is still to be heard, also of another stream or allocation of it."""
+    behind, other = node.bot("a1", bot="behind"), node.bot("a2", bot="behind")
+    behind.print(("x" * 99 + "\n") * 20_000)
+    other.print("one line\n", "stderr")
+    found: list[tuple[bool, bool]] = []
+
+    class Watching(DirectSink):
+        async def send(self, body: bytes) -> None:
+            await super().send(body)
+            found.append((len(node.told.seen) == 20_001, node.intake.heard_out("behind")))
+
+    agent = node.agent(sink=Watching(node.intake))
+    running = asyncio.create_task(agent.run())
+    await eventually(lambda: found and found[-1][0])
+    await agent.finish()
+    await running
+    assert len(found) > 3
+    assert [out for whole, out in found if not whole] == [False] * sum(not whole for whole, _ in found)
+    assert node.intake.heard_out("behind")
+
+
+async def test_an_agent_ends_although_each_batch_takes_longer_than_a_round(node: Node) -> None:
+    """What is measured while the last lines are sent does not keep it from ending."""
+    bot = node.bot()
+    bot.report(kind="started", run="a1-1", pid=os.getpid(), launcher_pid=os.getpid(), t=time.time())
+    batches = 0
+
+    class Slow(DirectSink):
+        async def send(self, body: bytes) -> None:
+            nonlocal batches
+            batches += 1
+            await asyncio.sleep(0.1)
+            await super().send(body)
+
+    agent = node.agent(sink=Slow(node.intake), sample_every=0.001)
+    running = asyncio.create_task(agent.run())
+    await eventually(lambda: batches >= 3)
+    finishing = asyncio.create_task(agent.finish())
+    before = batches
+    await eventually(lambda: finishing.done() or batches > before + 30)
+    assert finishing.done()
+    await asyncio.gather(finishing, running)
 
 
 async def test_drained_only_when_all_is_acknowledged(node: Node, agent: Agent) -> None:

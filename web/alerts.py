@@ -332,7 +332,7 @@ class Alerts:
             if count % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         setups = await asyncio.to_thread(setups_of, asked, self.desk.fleet() or (), known)
-        return trial_answer(await self._trials.run(setups, start, end))
+        return await asyncio.to_thread(trial_answer, await self._trials.run(setups, start, end))
 
     def mutes(self) -> list[Muting]:
         """Return the mutes in force, the one that ends first first."""

@@ -29,12 +29,9 @@ from telemetry.records import Event, Sample
 
 MOST_EPISODES = 200
 """Alerts of one rule and bot that are told one by one; of more only how many there were."""
-_LOOK_EVERY = 100
-"""Steps between two looks at the time."""
-
-
-class OutOfTime(Exception):
-    """A trial was ended before all of it was taken."""
+_LOOK_EVERY = 200
+"""After how many that happened it is looked at whether time is over."""
+_DUE_AT_ONCE = 20
 
 
 class Heard(NamedTuple):
@@ -103,7 +100,7 @@ class Trial:
     """Tries the rules of some bots, which may be compared with each other, from a moment on.
 
     What is taken before `start` only leads up to it: alerts that fire by then count as begun at `start`.
-    Once `late` says so, taking more ends with OutOfTime; what was taken by then counts.
+    Of each rule and bot `told` alerts are told one by one. Nothing goes on once `over` says so.
     """
 
     def __init__(
@@ -112,14 +109,14 @@ class Trial:
         first: float,
         start: float,
         is_open: Callable[[str, float], bool] | None = None,
-        late: Callable[[], bool] = lambda: False,
+        told: int = MOST_EPISODES,
+        over: Callable[[], bool] = lambda: False,
     ) -> None:
         self.engine = Engine(self._moved, is_open, fills=True)
         self._start = start
+        self._told, self._over = told, over
         self.now = first
-        """Up to when it was taken what happened."""
-        self._late = late
-        self._steps = 0
+        """Until when time has passed."""
         self._counted: dict[str, dict[int, int]] = {}
         self._parts: dict[str, dict[str, list[Leaf]]] = {}
         """By bot: the conditions that something of a name (`_name_of`) may be for."""
@@ -135,18 +132,20 @@ class Trial:
             for rule in watch.rules:
                 self.tried[bot, rule.name] = Tried(bot, rule)
 
-    def take(self, happenings: Iterable[Happening]) -> None:
-        """Take what happened, oldest first, and what time alone brought about. Raises OutOfTime."""
-        for one in happenings:
-            self._pass_to(one.time)
+    def take(self, happenings: Iterable[Happening]) -> bool:
+        """Take what happened, oldest first, and what time alone brought about in between; False: not all."""
+        for count, one in enumerate(happenings):
+            if (count % _LOOK_EVERY == 0 and self._over()) or not self._pass_to(one.time):
+                return False
             watch = self.engine.watches[one.bot if not isinstance(one, Sample) else one.labels["bot"]]
             self._note(watch, one)
             self._tell(watch, one)
+        return True
 
     def end(self, at: float) -> list[Tried]:
-        """Let time pass to the end, and return what came of each rule."""
-        self._late = lambda: False
-        self._pass_to(at)
+        """Let time pass to the end, if it may, and return what came of each rule."""
+        if not self._pass_to(at):
+            at = self.now
         for watch in self.engine.watches.values():
             for rule, state in zip(watch.rules, watch.states, strict=True):
                 tried = self.tried[watch.profile.bot, rule.name]
@@ -154,22 +153,18 @@ class Trial:
                 tried.seen = sum(self._counted[tried.bot][id(leaf)] for leaf in leaves(rule.when))
                 tried.lacks = self._lacks(watch, rule)
                 if state.state is State.FIRING:
-                    tried.firing += at - max(state.since, self._start)
+                    tried.firing += max(at - max(state.since, self._start), 0.0)
         return list(self.tried.values())
 
-    def _pass_to(self, time: float) -> None:
-        """Judge what is due up to a moment, each at its own time."""
+    def _pass_to(self, time: float) -> bool:
+        """Judge what is due up to a moment, each at its own time; False: not all."""
         while (due := self.engine.next_due()) is not None and due < time:
+            if self._over():
+                return False
             self.now = max(due, self.now)
-            self._step()
-            self.engine.due(self.now)
+            self.engine.due(self.now, _DUE_AT_ONCE)
         self.now = max(time, self.now)
-        self._step()
-
-    def _step(self) -> None:
-        self._steps += 1
-        if self._steps % _LOOK_EVERY == 0 and self._late():
-            raise OutOfTime
+        return True
 
     def _tell(self, watch: Watch, one: Happening) -> None:
         bot, now = watch.profile.bot, self.now
@@ -209,7 +204,7 @@ class Trial:
     def _began(self, tried: Tried, state: AlertState, *, muted: bool) -> None:
         tried.begun += 1
         tried.messages += not muted
-        if len(tried.episodes) < MOST_EPISODES:
+        if len(tried.episodes) < self._told:
             began = max(state.since, self._start)
             tried.episodes.append(Episode(began, state.text, state.value, state.samples, muted))
 

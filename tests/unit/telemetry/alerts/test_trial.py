@@ -1,7 +1,6 @@
 """Rules tried over what is stored: every kind of condition, by the engine that judges live."""
 
-import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +8,15 @@ import pytest
 
 from schemas.alert_rules import AlertRule
 from schemas.risk import read_risk
-from telemetry.alert_trials import MOST_HELD, AlertTrials, Outcome
+from telemetry.alert_trials import AlertTrials, Outcome
 from telemetry.alerts.ports import Setup
-from telemetry.alerts.trial import OutOfTime, Trial, Tried
+from telemetry.alerts.trial import Trial, Tried
 from telemetry.alerts.watch import BotProfile
 from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
 from telemetry.errors.groups import ErrorGroup
-from telemetry.records import Event, Sample
+from telemetry.records import Event, Sample, Series
+from telemetry.stores import SeriesQuery
+from telemetry.trial_reading import Allowance, Bounds, Reader
 from tests.unit.telemetry.alerts.desk import rule
 
 NOW = 1_760_000_400.0
@@ -31,8 +32,7 @@ class Past:
         self.events = EmbeddedEventStore(database)
         self.groups: list[ErrorGroup] = []
         self.open: list[tuple[float, float]] | None = None
-        self.longest = 60.0
-        self.most_held = MOST_HELD
+        self.bounds = Bounds()
         self._offset = 0
 
     async def values(self, name: str, points: Mapping[float, float], bot: str = "sma", **labels: str) -> None:
@@ -59,9 +59,7 @@ class Past:
         async def groups(_bot: str) -> list[ErrorGroup]:
             return self.groups
 
-        trials = AlertTrials(
-            self.series, self.events, groups, lambda _calendar: self.open, self.longest, self.most_held
-        )
+        trials = AlertTrials(self.series, self.events, groups, lambda _calendar: self.open, self.bounds)
         return await trials.run(setups, NOW - span, NOW)
 
     async def one(self, tested: AlertRule, span: float = HOUR, **profile: Any) -> Tried:
@@ -234,7 +232,7 @@ async def test_mutes_and_market_hours(past: Past) -> None:
 
 async def test_trial_that_takes_too_long_says_what_was_not_tried(past: Past) -> None:
     """What was reached is told, and that there is more."""
-    past.longest = 0.0
+    past.bounds = Bounds(seconds=0.0)
     found = await past.run(Setup(BotProfile("sma"), (rule({"metric": "bot_x", "above": 3}),)))
     assert not found.complete
     assert found.notes == [
@@ -242,9 +240,82 @@ async def test_trial_that_takes_too_long_says_what_was_not_tried(past: Past) -> 
     ]
 
 
+async def test_long_ranges_are_tried_on_steps(past: Past) -> None:
+    """A week is tried on values a minute apart, across pieces, each alert once."""
+    await past.values("bot_x", {float(ago): 1.0 for ago in range(600, int(6 * DAY), 600)})
+    await past.values("bot_x", {3 * DAY - 300: 9.0, 120.0: 9.0})
+    found = await past.run(Setup(BotProfile("sma"), (rule({"metric": "bot_x", "above": 3}),)), span=7 * DAY)
+    assert found.step == 60
+    assert [round(ago / 60) for ago, _ in spans(found.tried[0])] == [3 * 24 * 60 - 5, 2]
+
+
+class Clock:
+    """A clock that goes on by a second whenever something is asked of the store that it stands in for."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    async def query(self, query: SeriesQuery) -> list[Series]:
+        self.now += 1
+        points = [(query.start + 10 * number, 10.0) for number in range(10)]
+        return [Series({"bot": query.bot or "", "__name__": query.metric}, points)]
+
+
+def siblings(count: int) -> list[Setup]:
+    odd = rule({"metric": "bot_cpu_percent", "anomaly": 6, "against": "siblings"})
+    return [
+        Setup(BotProfile(f"b{number:02}", "trend", "", "prod", "live"), (odd,)) for number in range(count)
+    ]
+
+
+async def test_time_is_over_within_a_group_and_within_a_piece(past: Past) -> None:
+    """Fifty bots that are compared with each other are read as far as the time allows, and that is said."""
+    clock = Clock()
+    past.series = clock  # type: ignore[assignment]
+    past.bounds = Bounds(seconds=70.0, clock=lambda: clock.now)
+    found = await past.run(*siblings(50), span=DAY)
+    assert (clock.now, found.complete) == (70, False)
+    assert found.notes[0].endswith("alone: 70 s were over")
+
+
+def test_trial_stops_playing_once_time_is_over() -> None:
+    """Neither what is played nor the time in between goes on; what was found by then stays."""
+    over = [False]
+    trial = Trial(siblings(2), NOW, NOW, told=1, over=lambda: over[0])
+    labels = {"bot": "b00"}
+    values = [Sample("bot_cpu_percent", labels, NOW + number, number) for number in range(2000)]
+
+    def until_half() -> Iterator[Sample]:
+        for number, value in enumerate(values):
+            over[0] = number >= 1000
+            yield value
+
+    assert trial.take(until_half()) is False
+    assert NOW + 900 <= trial.now <= NOW + 1001
+    before = trial.now
+    trial.end(NOW + DAY)
+    assert trial.now == before
+
+
+async def test_so_much_is_held_at_once_and_nothing_is_lost_by_it(past: Past) -> None:
+    """What does not fit is read in smaller pieces: the same alerts come of it."""
+    await past.lines(*(float(ago) for ago in range(3600, 0, -6)), message="x" * 1000)
+    await past.lines(1000.5, message="insufficient margin")
+    text = rule({"text": "insufficient (balance|margin)"})
+    past.bounds = Bounds(held=200)
+    tried = await past.one(text)
+    assert spans(tried) == [(1000.5, 940.5)]
+    bot = [Setup(BotProfile("sma", "trend", "main", "prod", "live"), (text,))]
+    watches = list(Trial(bot, NOW, NOW).engine.watches.values())
+    reader = Reader(past.series, past.events, no_errors, 0.0, 200)
+    piece = await reader.piece(watches, NOW - 3600, NOW, Allowance(past.bounds))
+    assert (piece.full, piece.whole) == (True, False)
+    assert sum(len(part) for part in piece.parts) <= 200
+
+
 async def test_little_is_held_at_once_and_nothing_is_missed_by_that(past: Past) -> None:
-    """Where much happened less time is read at a time; what is too much within moments ends the trial."""
-    past.most_held = 20
+    """Where much happened less time is read at a time; what is too much within a minute ends the trial."""
+    past.bounds = Bounds(held=20)
     await past.values("bot_x", {float(ago): 5.0 if ago % 600 == 0 else 1.0 for ago in range(60, 3600, 60)})
     await past.lines(*[float(ago) for ago in range(1800, 900, -5)], message="oh no", code=7)
     said = rule({"event": "log", "text": "oh no", "count": 3, "within": "1m"}, "said")
@@ -256,29 +327,48 @@ async def test_little_is_held_at_once_and_nothing_is_missed_by_that(past: Past) 
     await past.lines(*[600.0 + part / 100 for part in range(40)])
     crowded = await past.run(setup)
     assert not crowded.complete
-    assert "alone: more than 20 values and events came within moments" in crowded.notes[0]
+    assert crowded.notes[0].endswith("more happened then than is tried at once: name fewer by --bot")
     assert [one.begun for one in crowded.tried] == [4, 1, 1]
 
 
-def test_trial_looks_at_the_time_while_it_plays() -> None:
-    """However much there is to judge, it ends once its time is over; what came by then counts."""
-    over = rule({"metric": "bot_x", "above": 3})
-    trial = Trial([Setup(BotProfile("sma"), (over,))], NOW, NOW, late=lambda: True)
-    values = (Sample("bot_x", {"bot": "sma"}, NOW + count, 5.0) for count in itertools.count(1))
-    with pytest.raises(OutOfTime):
-        trial.take(values)
-    assert trial.now < NOW + 200
-    (tried,) = trial.end(trial.now)
-    assert (tried.begun, tried.standing) == (1, "firing")
+async def test_lines_are_held_without_what_no_rule_asks_for(past: Past) -> None:
+    """Neither the words of a line nor its fields, where rules count kinds alone."""
+    await past.lines(100, kind="order", message="x" * 9000, status="rejected", note="y" * 9000)
+    counts = rule({"event": "order", "fields": {"status": "rejected"}, "count": 1, "within": "1m"})
+    watches = list(Trial([Setup(BotProfile("sma"), (counts,))], NOW, NOW).engine.watches.values())
+    reader = Reader(past.series, past.events, no_errors, 0.0, 200)
+    piece = await reader.piece(watches, NOW - 3600, NOW, Allowance(past.bounds))
+    [event] = [one for part in piece.parts for one in part]
+    assert isinstance(event, Event)
+    assert (event.message, event.data) == ("", {"status": "rejected"})
 
 
-async def test_long_ranges_are_tried_on_steps(past: Past) -> None:
-    """A week is tried on values a minute apart, across pieces, each alert once."""
-    await past.values("bot_x", {float(ago): 1.0 for ago in range(600, int(6 * DAY), 600)})
-    await past.values("bot_x", {3 * DAY - 300: 9.0, 120.0: 9.0})
-    found = await past.run(Setup(BotProfile("sma"), (rule({"metric": "bot_x", "above": 3}),)), span=7 * DAY)
-    assert found.step == 60
-    assert [round(ago / 60) for ago, _ in spans(found.tried[0])] == [3 * 24 * 60 - 5, 2]
+async def test_answer_has_a_bound_whatever_fires(past: Past) -> None:
+    """So many alerts of all rules are told one by one, the rest counted; so many rules are tried."""
+    values = {ago * 10.0: float(ago % 2) for ago in range(1, 300)}
+    rules = tuple(rule({"metric": "bot_x", "above": 0.5}, f"r{number}") for number in range(4))
+    for bot in ("a", "b", "c"):
+        await past.values("bot_x", values, bot)
+    past.bounds = Bounds(told=24, rules=8)
+    found = await past.run(*(Setup(BotProfile(bot), rules) for bot in ("a", "b", "c")))
+    assert {len(one.episodes) for one in found.tried} == {3}
+    assert {one.begun for one in found.tried} == {150}
+    assert (found.bots, found.complete) == (2, False)
+    assert found.notes == ["2 of 3 bots are tried at once: name others by --bot"]
+
+
+async def no_errors(_bot: str) -> list[ErrorGroup]:
+    return []
+
+
+async def test_long_ranges_invent_no_silence(past: Past) -> None:
+    """A series whose silence counts is read finely enough, whatever the range is tried on."""
+    await past.measured(4000)
+    await past.values("bot_w", {30.0 * number: 1.0 for number in range(3, 120)})
+    short = rule({"metric": "bot_w", "no_data": "50s"})
+    for span in (4 * DAY, 15 * HOUR):
+        tried = await past.one(short, span=span)
+        assert [began for began, _ in spans(tried) if began < 3500] == [40.0]
 
 
 def _group(ago: float) -> ErrorGroup:

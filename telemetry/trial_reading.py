@@ -1,0 +1,261 @@
+"""Reads what rules are tried on, in pieces that are small enough to be held, while there is time."""
+
+import math
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.conditions import Happens, NoData, leaves
+from schemas.regular_expressions import LONGEST_SUBJECT
+from telemetry.alerts.past import series_of
+from telemetry.alerts.trial import Err, Figures, Happening, Heard
+from telemetry.alerts.values import LabelKey, key_of
+from telemetry.alerts.watch import FIGURE, Watch
+from telemetry.errors.groups import ErrorGroup
+from telemetry.levels import LEVELS
+from telemetry.records import Event, Sample
+from telemetry.stores import EventQuery, EventStore, SeriesQuery, SeriesStore
+
+_WORDS = 200
+"""Characters of an event that are held for as much as a sample."""
+LONGEST_PIECE, LEAST_PIECE = 43_200.0, 60.0
+"""Seconds that are read at a time."""
+_PAGE = 1000
+_LONGEST_FIELD = 1000
+"""Characters of a field of an event that are compared."""
+_HEARD_STEP = 10.0
+_FINE = 10.0
+"""How many times as long as what is read in one step a silence has to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one trial may take; `told`: alerts that are told one by one, of all rules and bots together.
+
+    Of what happened so much is `held` at once: a sample is 1, an event the more the more it says. `clock` is
+    one that nobody sets.
+    """
+
+    seconds: float = 30.0
+    held: int = 100_000
+    bots: int = 500
+    rules: int = 5000
+    """Rules, counted for each bot."""
+    told: int = 5000
+    clock: Callable[[], float] = time.monotonic
+
+
+class Allowance:
+    """How long a trial may go on; from any thread."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._clock = bounds.clock
+        self._until = self._clock() + bounds.seconds
+        self._ended = threading.Event()
+
+    def end(self) -> None:
+        """Have nothing go on any more."""
+        self._ended.set()
+
+    def over(self) -> bool:
+        """Say whether that time is over."""
+        return self._ended.is_set() or self._clock() >= self._until
+
+
+@dataclass(slots=True)
+class Piece:
+    """What happened after one moment, up to another: lists that are each by time."""
+
+    after: float
+    until: float
+    most: int
+    """How much may be held."""
+    parts: list[list[Happening]] = field(default_factory=list)
+    held: int = 0
+    whole: bool = False
+    """Whether all of it was read."""
+
+    @property
+    def full(self) -> bool:
+        """Whether no more of it can be held."""
+        return self.held > self.most
+
+    def add(self, part: list[Happening], weight: int | None = None) -> None:
+        """Take what is by time."""
+        self.parts.append(part)
+        self.held += len(part) if weight is None else weight
+
+
+class Reader:
+    """Reads what happened to bots, on values that are `step` seconds apart."""
+
+    def __init__(
+        self,
+        series: SeriesStore,
+        events: EventStore,
+        groups: Callable[[str], Awaitable[Sequence[ErrorGroup]]],
+        step: float,
+        held: int,
+    ) -> None:
+        self._series = series
+        self._events = events
+        self._groups = groups
+        self._step = step
+        self._held = held
+
+    async def piece(
+        self, watches: Sequence[Watch], after: float, until: float, allowance: Allowance
+    ) -> Piece:
+        """Read what happened to bots; stop where that is more than can be held, or time is over."""
+        piece = Piece(after, until, self._held)
+        for watch in watches:
+            for read in (self._read_samples, self._read_figures, self._read_heard):
+                await read(watch, piece)
+            await self._read_events(watch, piece, allowance)
+            if piece.full or allowance.over():
+                return piece
+        piece.whole = True
+        return piece
+
+    async def errors(self, watch: Watch, first: float, end: float) -> list[Err]:
+        """Return the errors of a bot that were new or came back in a range."""
+        if not watch.wants_errors:
+            return []
+        found = []
+        for group in await self._groups(watch.profile.bot):
+            text = f"{group.type}: {group.message}"[:300]
+            found.append(Err(group.bot, group.first_seen, group.id, "new", text))
+            if group.regressed_at is not None:
+                found.append(Err(group.bot, group.regressed_at, group.id, "regressed", text))
+        return sorted((one for one in found if first < one.time <= end), key=lambda one: one.time)
+
+    async def _read_samples(self, watch: Watch, piece: Piece) -> None:
+        for name in series_wanted(watch):
+            step = step_of(watch, name, self._step)
+            query = SeriesQuery(watch.profile.bot, name, piece.after + 0.001, piece.until, step)
+            for series in await self._series.query(query):
+                if piece.full:
+                    return
+                labels = {key: word for key, word in series.labels.items() if key != "__name__"}
+                piece.add([Sample(name, labels, moment, value) for moment, value in series.points])
+
+    async def _read_figures(self, watch: Watch, piece: Piece) -> None:
+        bot, kept = watch.profile.bot, dict[tuple[LabelKey, float], dict[str, float]]()
+        for name in figures_wanted(watch):
+            query = SeriesQuery(bot, name, piece.after + 0.001, piece.until, self._step)
+            for series in await self._series.query(query):
+                own = {key: series.labels[key] for key in ("account", "currency") if key in series.labels}
+                for moment, value in series.points:
+                    kept.setdefault((key_of(own), moment), {})[name] = value
+        figures = sorted(kept.items(), key=lambda one: one[0][1])
+        piece.add([Figures(bot, moment, dict(key), values) for (key, moment), values in figures])
+
+    async def _read_heard(self, watch: Watch, piece: Piece) -> None:
+        if watch.silences or any(rule.hold for rule in watch.rules):
+            bot, step = watch.profile.bot, min(self._step, _HEARD_STEP)
+            query = SeriesQuery(bot, "bot_up", piece.after + 0.001, piece.until, step)
+            lives = {moment for one in await self._series.query(query) for moment, up in one.points if up}
+            piece.add([Heard(bot, moment) for moment in sorted(lives)])
+
+    async def _read_events(self, watch: Watch, piece: Piece, allowance: Allowance) -> None:
+        wanted = events_wanted(watch)
+        if wanted is None:
+            return
+        (kinds, level), cursor = wanted, ""
+        fields = _fields_wanted(watch)
+        while not (piece.full or allowance.over()):
+            page = await self._events.search(
+                EventQuery(
+                    watch.profile.bot,
+                    piece.after,
+                    piece.until,
+                    level=level,
+                    kinds=kinds,
+                    limit=min(_PAGE, self._held),
+                    cursor=cursor,
+                    forward=True,
+                )
+            )
+            found = [
+                _only_wanted(one, watch, fields)
+                for one in page.events
+                if piece.after < one.time <= piece.until
+            ]
+            words = sum(len(one.message) + 50 * len(one.data) for one in found)
+            piece.add([*found], len(found) + words // _WORDS)
+            cursor = page.next_cursor
+            if not cursor:
+                return
+
+
+def step_of(watch: Watch, name: str, step: float) -> float:
+    """Return how far a series' values may be apart: where its silence counts, far less than that."""
+    silences = [
+        leaf.after
+        for rule in watch.rules
+        for leaf in leaves(rule.when)
+        if isinstance(leaf, NoData) and leaf.metric == name
+    ]
+    fine = min(silences, default=math.inf) / _FINE // 10 * 10 if silences else math.inf
+    return min(step, fine)
+
+
+def first_piece(watches: Sequence[Watch], step: float, held: int) -> float:
+    """Return how many seconds to read at first, of as many bots: about as much as can be held."""
+    names = sum(
+        len(series_wanted(watch)) + len(figures_wanted(watch)) + (events_wanted(watch) is not None)
+        for watch in watches
+    )
+    span = held * max(step, 1.0) / max(names, 1) / 2
+    return piece_of(span)
+
+
+def piece_of(span: float) -> float:
+    """Return so many seconds, as far as they may be read at a time: whole minutes, as steps are."""
+    return max(min(span, LONGEST_PIECE) // 60 * 60, LEAST_PIECE)
+
+
+def series_wanted(watch: Watch) -> list[str]:
+    """Return the series that a bot's rules are about."""
+    return [name for name in watch.slots if not name.startswith(FIGURE)]
+
+
+def figures_wanted(watch: Watch) -> list[str]:
+    """Return the series in which the figures are kept that a bot's rules are about."""
+    slots = [name for name in watch.slots if name.startswith(FIGURE)]
+    return sorted({series for name in slots for series in series_of(name)})
+
+
+def events_wanted(watch: Watch) -> tuple[tuple[str, ...], str] | None:
+    """Return the kinds of events to read (none named: every one), their least level; None for no events."""
+    parts = [leaf for rule in watch.rules for leaf in leaves(rule.when)]
+    counted = [leaf for leaf in parts if isinstance(leaf, Happens)]
+    silences = [leaf for leaf in parts if isinstance(leaf, NoData) and not leaf.metric]
+    if any(not leaf.kind for leaf in silences):
+        return (), ""
+    if not counted and not silences:
+        return None
+    kinds = {leaf.kind for leaf in counted} | {leaf.kind for leaf in silences}
+    levels = [leaf.level for leaf in counted]
+    least = min(levels, key=LEVELS.index) if all(levels) and not silences and levels else ""
+    if "" in kinds:
+        return (), least
+    return tuple(sorted(kinds | ({"lifecycle"} if silences else set()))), least
+
+
+def _fields_wanted(watch: Watch) -> frozenset[str]:
+    parts = [leaf for rule in watch.rules for leaf in leaves(rule.when)]
+    return frozenset(name for leaf in parts if isinstance(leaf, Happens) for name in leaf.fields)
+
+
+def _only_wanted(event: Event, watch: Watch, fields: frozenset[str]) -> Event:
+    """Return an event without what no rule looks at: a line may be long."""
+    data = {name: _short(event.data[name]) for name in fields if name in event.data}
+    message = event.message[:LONGEST_SUBJECT] if watch.texts else ""
+    return Event("", event.bot, event.time, event.kind, event.level, message, event.stream, data=data)
+
+
+def _short(value: Any) -> Any:
+    return value[:_LONGEST_FIELD] if isinstance(value, str) else value

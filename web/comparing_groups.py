@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from controller.scopes import checked_scope, scope_words, scopes_of
+from schemas.bot import BotSpec
 from schemas.errors import NotFound, UsageError
 from telemetry.comparing.compared import SHORT, Comparison, compare
 from telemetry.comparing.periods import Period
@@ -67,7 +68,7 @@ async def compare_program(services: Services, of: str, before: str, after: str) 
 
     Each with the revision that it ran at before, unless `before` names one. Raises NotFound, UsageError.
     """
-    bots = _bots(services, of)
+    bots = await _bots(services, of)
     known = dict(zip(bots[:_MOST_READ], await _each(bots[:_MOST_READ], _periods(services)), strict=True))
     newest = max((own[0] for own in known.values() if own), key=lambda one: one.start, default=None)
     if newest is None:
@@ -92,7 +93,7 @@ async def compare_groups(services: Services, of: str, beside: str, start: float,
     """Compare the bots of two scopes over one time. Raises NotFound, UsageError."""
     if of == beside:
         raise UsageError(f"{scope_words(of)} was given twice: name two groups")
-    groups = (_bots(services, of), _bots(services, beside))
+    groups = (await _bots(services, of), await _bots(services, beside))
     both = sorted(set(groups[0]).intersection(groups[1]))
     if both:
         raise UsageError(f"{both[0]} is in both groups: name two that share no bot")
@@ -111,17 +112,18 @@ def _periods(services: Services) -> Callable[[str], Awaitable[list[Period]]]:
     return lambda bot: periods(services, bot)
 
 
-def _bots(services: Services, scope: str) -> list[str]:
+async def _bots(services: Services, scope: str) -> list[str]:
     """Return the bots of a scope, by name. Raises NotFound, UsageError."""
     checked_scope(scope)
-    names = []
-    for status in services.controller.statuses():
-        spec = services.spec(status.name)
-        if spec is not None and scope in scopes_of(spec):
-            names.append(status.name)
+    specs = {status.name: services.spec(status.name) for status in services.controller.statuses()}
+    names = await asyncio.to_thread(_names_in, specs, scope)
     if not names:
         raise NotFound(f"there is no bot of {scope_words(scope)}")
-    return sorted(names)
+    return names
+
+
+def _names_in(specs: Mapping[str, BotSpec | None], scope: str) -> list[str]:
+    return sorted(name for name, spec in specs.items() if spec is not None and scope in scopes_of(spec))
 
 
 def _by_mode(services: Services, bots: Sequence[str] | Mapping[str, Pair]) -> dict[str, list[str]]:
@@ -241,7 +243,12 @@ async def _each(bots: Sequence[str], one: Callable[[str], Awaitable[Found]]) -> 
         async with turn:
             return await one(bot)
 
-    return list(await asyncio.gather(*(in_turn(bot) for bot in bots)))
+    tasks = [asyncio.create_task(in_turn(bot)) for bot in bots]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()  # where one failed, nobody waits for the others
 
 
 def _currency(services: Services, bot: str) -> str:

@@ -53,6 +53,7 @@ from web.rows import Rows
 from web.settings import WebSettings
 from web.system.health import SystemHealth
 from web.tails import Tails
+from web.turn import Turn, turn_of_comparisons
 from web.webhooks import Webhooks, no_webhooks
 
 if TYPE_CHECKING:
@@ -386,6 +387,8 @@ class Services:
     """Source lines of programs."""
     code_slots: asyncio.Semaphore = field(default_factory=slots_of_code)
     """Who reads source lines."""
+    comparing: Turn = field(default_factory=turn_of_comparisons)
+    """Who compares many bots."""
     role: Callable[[], str] = str
     """Returns what this process is among several; see `documents.Readiness`."""
 

@@ -105,18 +105,21 @@ async def compare_many(
 ) -> TogetherDocument:
     """Compare many bots: before and after a revision, or beside others over the last day.
 
-    Each bot counts once, by its medians and rates; nothing is added up, live and dry bots are apart.
+    Each bot counts once, by its medians and rates; nothing is added up, live and dry bots are apart. One is
+    made at a time, in 30 s at most.
     """
     if beside:
         if before or after:
             raise UsageError("groups are compared over one time: give start and end, no revisions")
         since, until = parse_range(start, end, services.clock(), 86400.0)
         since = max(since, until - MOST_SECONDS)
-        found = await compare_groups(services, of, beside, since, until)
+        async with services.comparing.taken():
+            found = await compare_groups(services, of, beside, since, until)
     elif start or end:
         raise UsageError("a time is for two groups (with=...): give revisions, or another group")
     else:
-        found = await compare_program(services, of, before, after)
+        async with services.comparing.taken():
+            found = await compare_program(services, of, before, after)
     return TogetherDocument(found.before, found.after, [_part(one) for one in found.parts])
 
 

@@ -12,6 +12,7 @@ from tests.fakes.telemetry import MemoryEvents, MemorySeries
 from tests.fakes.web import running
 from tests.unit.controller.examples import desired, program, spec
 from web.access.scopes import Scope
+from web.turn import Turn
 
 NOW = 1_790_000_000.0
 HOUR = 3600.0
@@ -156,3 +157,18 @@ async def test_groups_that_cannot_be_compared_are_told(tmp_path):
         wanted = ("no bot of program none", "says not which bots", "has run yet", "one is in both groups")
         wanted += ("no mode in common", "no revisions", "given twice")
         assert all(word in detail for word, (_, detail) in zip(wanted, said, strict=True)), said
+
+
+async def test_one_comparison_of_many_bots_is_made_at_a_time(tmp_path):
+    """Of a program or of two groups; another is refused meanwhile, a single bot's is not."""
+    async with running(tmp_path, clock=lambda: NOW, comparing=Turn("others", patience=0.01)) as web:
+        declare(web, "sma-btc", "sma", "dry")
+        declare(web, "grid", "grid", "dry")
+        web.controller.run_records = [replace(one, bot=bot) for one in RUNS for bot in ("sma-btc", "grid")]
+        paths = ["/api/v1/compare?of=all", "/api/v1/compare?of=program=sma&with=program=grid"]
+        paths.append("/api/v1/bots/sma-btc/compare")
+        async with web.client(Scope.READ) as client:
+            async with web.services.comparing.taken():
+                refused = [(await client.get(path)).status_code for path in paths]
+            assert refused == [429, 429, 200]
+            assert [(await client.get(path)).status_code for path in paths] == [200, 200, 200]

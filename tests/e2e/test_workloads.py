@@ -155,12 +155,20 @@ def with_a_mistake(folder: Path, handler: str) -> int:
     return text[: text.index("edge = ")].count("\n") + 1
 
 
-@pytest.mark.parametrize(("program", "handler"), [("nautilus-ema", "on_bar"), ("backtrader-sma", "next")])
-def test_an_exception_in_a_strategy_is_an_error_at_its_commit(desk: Desk, program: str, handler: str) -> None:
+@pytest.mark.parametrize(
+    ("program", "handler", "quickly"),
+    [
+        ("nautilus-ema", "on_bar", {"tick_seconds": 0.001}),
+        ("backtrader-sma", "next", {"bar_seconds": 0.005}),
+    ],
+)
+def test_an_exception_in_a_strategy_is_an_error_at_its_commit(
+    desk: Desk, program: str, handler: str, quickly: dict[str, float]
+) -> None:
     """The frame is the strategy's own line in the revision that brought it, whatever framework is around."""
     bot = f"hasty-{handler.replace('_', '-')}"
     line = with_a_mistake(desk.fleet.folder / "programs" / program, handler)
-    desk.add_bot(bot, program, version="1.0.1", herdsman=QUICK)
+    desk.add_bot(bot, program, version="1.0.1", **quickly, herdsman=QUICK)
     commit = desk.push("an edge")
     group = desk.wait_error(bot, "ZeroDivisionError")
     error = group["error"]

@@ -1,6 +1,7 @@
 import asyncio
 import hashlib
 import io
+import marshal
 import sys
 import tarfile
 import zipfile
@@ -176,6 +177,30 @@ async def test_dependencies_are_installed_into_a_layer(clone, store):
     layer = await store.dependencies(clone.store, version, PYTHON)
     assert "tiny.py" in names(layer)
     assert any(name.endswith(".pyc") for name in names(layer))
+
+
+async def test_byte_code_is_good_wherever_a_layer_lies(clone, store, tmp_path):
+    """It is valid whatever time its file bears, and names no path of the machine that made it."""
+    version = program(
+        clone, **{"requirements.txt": f"{LOCAL}tiny==1.0\n", "wheels/tiny-1.0-py3-none-any.whl": wheel()}
+    )
+    layer = await store.dependencies(clone.store, version, PYTHON)
+    (compiled,) = [name for name in names(layer) if name.endswith(".pyc")]
+    with tarfile.open(layer.path) as tar:
+        content = tar.extractfile(compiled).read()
+    assert int.from_bytes(content[4:8], "little") == 0b01, "by the source's hash, unchecked"
+    assert marshal.loads(content[16:]).co_filename == "tiny.py"
+
+
+async def test_what_cannot_be_compiled_is_installed_as_it_is(clone, store):
+    """A template that only looks like Python costs nobody a deploy."""
+    files = {
+        "requirements.txt": f"{LOCAL}tiny==1.0\n",
+        "wheels/tiny-1.0-py3-none-any.whl": wheel(source="{{ name }} = (\n"),
+    }
+    layer = await store.dependencies(clone.store, program(clone, **files), PYTHON)
+    assert "tiny.py" in names(layer)
+    assert not [name for name in names(layer) if name.endswith(".pyc")]
 
 
 async def test_a_store_may_be_named_by_a_relative_path(clone, tmp_path, monkeypatch):

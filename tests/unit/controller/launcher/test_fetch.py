@@ -1,6 +1,7 @@
 """Bundles reach a node whole, once, or not at all."""
 
 import asyncio
+import io
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from controller.launcher.archive import launcher_root
 from controller.launcher.fetch import Unfetched, unpack
+from gitops.archive import Member, write_archive
 from gitops.bundle import Bundle
 from tests.contract.scheduler_harness import bundle
 from tests.unit.controller.launcher.station import Station, ended
@@ -140,6 +142,56 @@ def test_a_bundle_that_points_out_of_its_folder_is_refused(tmp_path: Path, kind:
         unpack(made.path, tmp_path / "cache" / "d")
     assert os.listdir(tmp_path / "cache") == []  # noqa: PTH208
     assert not (tmp_path / "outside").exists()
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"out": "deep/step/../../secret", "deep/step": "."},
+        {"loop": "deep/..", "deep/up": "../..", "out": "deep/up"},
+        {"deep": "/etc", "file": "deep/passwd"},
+    ],
+)
+def test_links_that_lead_out_together_are_refused(tmp_path: Path, links: dict[str, str]) -> None:
+    """What leads out only by way of another link, whichever is made first, is refused as well."""
+    path = tmp_path / "hostile.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, target in links.items():
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            archive.addfile(member)
+    with pytest.raises(Unfetched, match="points out of its folder"):
+        unpack(path, tmp_path / "cache" / "d")
+    assert os.listdir(tmp_path / "cache") == []  # noqa: PTH208
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    """A file that would lie behind a link of its own archive makes no file elsewhere."""
+    path, outside = tmp_path / "hostile.tar.gz", tmp_path / "outside"
+    outside.mkdir()
+    with tarfile.open(path, "w:gz") as archive:
+        link = tarfile.TarInfo("door")
+        link.type, link.linkname = tarfile.SYMTYPE, str(outside)
+        archive.addfile(link)
+        archive.addfile(tarfile.TarInfo("door/file"))
+    with pytest.raises(Unfetched):
+        unpack(path, tmp_path / "cache" / "d")
+    assert list(outside.iterdir()) == []
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_bundle_that_was_cut_short_is_refused(tmp_path: Path) -> None:
+    """Nothing of it appears, wherever it was cut: between members of gzip too, and inside of a file."""
+    path = tmp_path / "whole.tar.gz"
+    with path.open("wb") as file:
+        write_archive(file, [Member("noise", 3 << 20, lambda: io.BytesIO(os.urandom(3 << 20)))], 1)
+    whole = path.read_bytes()
+    second = whole.index(b"\x1f\x8b\x08\x00\x00\x00\x00\x00", 1)
+    for end in (5, 1000, second, second + 3, len(whole) - 3):
+        (tmp_path / "cut.tar.gz").write_bytes(whole[:end])
+        with pytest.raises(Unfetched, match="damaged"):
+            unpack(tmp_path / "cut.tar.gz", tmp_path / "cache" / "d")
+    assert os.listdir(tmp_path / "cache") == []  # noqa: PTH208
 
 
 def test_a_damaged_bundle_is_refused(tmp_path: Path) -> None:

@@ -427,6 +427,9 @@ class AlertDesk:
                     self._known.setdefault(bot, {})[name] = one
                 else:
                     self._put(_ended(bot, name, one.state, "the bot is gone", now))
+        for bot in self.past.known if self.past is not None else ():
+            if self.past is not None and bot not in self._setups and self.setup(bot) is None:
+                self.past.forget(bot)
 
     def look_at_mutes(self) -> None:
         """Look anew at which alerts that fire are muted."""

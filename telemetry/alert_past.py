@@ -21,6 +21,8 @@ _log = logging.getLogger("herdsman.alerts")
 _AGAIN = 5.0
 """Seconds until the store is asked again that did not answer."""
 _KEPT_AT_ONCE = 1000
+_MOST_FAILURES = 5
+"""Bots one after another whose past cannot be read, after which the store itself is taken to be away."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -57,7 +59,8 @@ class AlertPast:
         self._waiting: dict[str, None] = {}
         self._news = asyncio.Event()
         self._loaded = False
-        self._said = False
+        self._said: set[str] = set()
+        """The parts of the work that fail: said once."""
 
     def want(self, profile: BotProfile) -> None:
         """Have a bot's past read, where its rules look back; note as what it trades."""
@@ -79,6 +82,11 @@ class AlertPast:
             self._unkept.discard(bot)
             self._gone.add(bot)
             self._news.set()
+
+    @property
+    def known(self) -> list[str]:
+        """Return the bots of whom it is kept since when they trade as they do."""
+        return list(self._since)
 
     async def run(self) -> None:
         """Read what is wanted, until cancelled."""
@@ -115,22 +123,39 @@ class AlertPast:
             self._gone.difference_update(gone)
 
     async def read(self) -> None:
-        """Read the past of the bots that wait for it. Raises StoreUnavailable; those not read wait on."""
-        while self._waiting:
-            bot = next(iter(self._waiting))
-            watch = self._engine.watches.get(bot)
-            try:
-                for one in wanted_past(watch) if watch is not None else ():
-                    await self._read_one(bot, one)
-            except HerdsmanError:
-                raise
-            except Exception:  # noqa: BLE001 - whatever is wrong with one bot's past, the others' is read
-                _log.exception("what the alert rules of %s compare with cannot be read", bot)
-            self._waiting.pop(bot, None)
-            await asyncio.sleep(0)
+        """Read the past of the bots that wait for it; those that cannot be read wait on, behind the others.
+
+        Raises StoreUnavailable where there are such.
+        """
+        failed: dict[str, HerdsmanError] = {}
+        try:
+            while self._waiting and len(failed) < _MOST_FAILURES:
+                bot = next(iter(self._waiting))
+                del self._waiting[bot]  # what is wanted of it from now on is another reading
+                try:
+                    await self._read_all_of(bot)
+                    await asyncio.sleep(0)
+                except HerdsmanError as error:
+                    failed[bot] = error
+        finally:
+            self._waiting.update(dict.fromkeys(bot for bot in failed if bot in self._since))
+        for trouble in failed.values():
+            raise trouble
+
+    async def _read_all_of(self, bot: str) -> None:
+        watch = self._engine.watches.get(bot)
+        try:
+            for one in wanted_past(watch) if watch is not None else ():
+                await self._read_one(bot, one)
+        except HerdsmanError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever is wrong with one bot's past, the others' is read
+            _log.exception("what the alert rules of %s compare with cannot be read", bot)
 
     async def _read_one(self, bot: str, one: Wanted) -> None:
-        now, known = self._clock(), self._since[bot]
+        now, known = self._clock(), self._since.get(bot)
+        if known is None:
+            return  # it went meanwhile
         start, step = span_of(now, one.over, known.since)
         found = []
         if start < now:
@@ -142,12 +167,12 @@ class AlertPast:
         try:
             await work()
         except HerdsmanError as error:
-            if not self._said:
+            if work.__name__ not in self._said:
                 _log.warning("what alert rules compare with cannot be read yet: %s", error)
-            self._said = True
+            self._said.add(work.__name__)
             return False
         except Exception:  # noqa: BLE001 - nobody would begin this task again
             _log.exception("what alert rules compare with cannot be read")
             return False
-        self._said = False
+        self._said.discard(work.__name__)
         return True

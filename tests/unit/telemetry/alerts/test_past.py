@@ -37,10 +37,12 @@ class Slow(EmbeddedSeriesStore):
         self.may.set()
         self.asked = 0
         self.away = False
+        self.refuses = ""
+        """The bot of whom it answers nothing."""
 
     async def query(self, query: SeriesQuery):  # type: ignore[no-untyped-def]
         self.asked += 1
-        if self.away:
+        if self.away or query.bot == self.refuses:
             raise StoreUnavailable("it is away")
         await self.may.wait()
         return await super().query(query)
@@ -62,7 +64,11 @@ class Remembering(Service):
     @property
     def whole(self) -> bool:
         """Whether what is stored was brought to every rule."""
-        slots = self.desk.engine.watches["sma"].slots.values()
+        return self.whole_of("sma")
+
+    def whole_of(self, bot: str) -> bool:
+        """Whether what is stored was brought to every rule of a bot."""
+        slots = self.desk.engine.watches[bot].slots.values()
         return all(history.whole for slot in slots for history in slot.histories.values())
 
 
@@ -117,6 +123,66 @@ async def test_change_fires_also_where_the_value_came_before_the_past(stored) ->
         store.may.set()
         await again.until(lambda: bool(again.told))
     assert again.told[0].what is What.FIRED
+
+
+async def test_bot_whose_past_cannot_be_read_keeps_no_other_from_its_own(stored, caplog) -> None:
+    """It waits behind the others, is said once, and has its own once the store answers."""
+    store, _ = stored
+    async with lived_for_a_week(stored, FELL) as service:
+        await service.until(lambda: service.whole)
+    store.refuses = "sma"
+    again = Remembering(Book(), *stored, FELL)
+    for bot in ("zig", "zag"):
+        again.setups[bot] = Setup(dataclasses.replace(PROFILE, bot=bot), (FELL,))
+    again.now = NOW + 60
+    async with living(again):
+        await again.until(lambda: again.whole_of("zig") and again.whole_of("zag"))
+        assert not again.whole
+        assert again.desk.past is not None
+        with pytest.raises(StoreUnavailable):
+            await again.desk.past.read()
+        store.refuses = ""
+        await again.desk.past.read()
+        await again.until(lambda: again.whole)
+    assert [record.message for record in caplog.records if "compare with" in record.message] == [
+        "what alert rules compare with cannot be read yet: it is away"
+    ]
+
+
+async def test_what_is_wanted_while_a_past_is_read_is_read_as_well(stored) -> None:
+    """A push that brings another rule meanwhile has what that one looks back on read, too."""
+    store, _ = stored
+    async with lived_for_a_week(stored, FELL) as service:
+        await service.until(lambda: service.whole)
+    store.may.clear()
+    asked = store.asked
+    again = Remembering(Book(), *stored, FELL)
+    again.now = NOW + 60
+    again.desk.limits.accounts = lambda accounts={}: accounts
+    async with living(again):
+        await again.until(lambda: store.asked > asked)
+        other = rule({"metric": "bot_y", "falls": "50%", "over": "7d"}, "other")
+        again.setups["sma"] = Setup(PROFILE, (FELL, other))
+        again.desk.attend("sma")
+        await again.until(lambda: "bot_y" in again.desk.engine.watches["sma"].slots)
+        store.may.set()
+        await again.until(lambda: again.whole)
+
+
+async def test_bot_that_went_while_herdsman_was_down_leaves_no_past(stored) -> None:
+    """One of its name that comes later begins anew: what the other one had is none of its own."""
+    _, kept = stored
+    async with lived_for_a_week(stored, FELL) as service:
+        await service.until(lambda: service.whole)
+    gone = Remembering(Book(), *stored, FELL)
+    gone.setups.clear()
+    async with living(gone):
+        for _ in range(1000):
+            gone.desk._end_unknown()
+            if not (await kept.load())[1]:
+                break
+            await asyncio.sleep(0.01)
+        assert (await kept.load())[1] == []
 
 
 async def test_figure_within_a_week_fires_right_after_a_restart(stored) -> None:

@@ -2,12 +2,16 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from telemetry.agent.proc import free_bytes, read
 
-_MOST_FILES = 20_000
+_MOST_ENTRIES = 20_000
+"""Files and folders of a state folder that are looked at."""
+_LONGEST = 2.0
+"""Seconds for which they are: far less than the silence of a disk that does not answer."""
 _ALLOCATION = b"NOMAD_ALLOC_ID="
 _STATE = b"STATE_DIR="
 
@@ -56,9 +60,40 @@ def shared_memory(folders: Sequence[str]) -> dict[str, float]:
     return {"bot_memory_pss_bytes": float(sum(map(_pss, folders)))}
 
 
-def state_of(folder: str, free: Callable[[str], int | None] = free_bytes) -> dict[str, float]:
-    """Return the size of a state folder, and what is left on its disk (`free` tells)."""
-    values = {"bot_state_bytes": float(_folder_size(folder))}
+def folder_size(
+    folder: str, most: int = _MOST_ENTRIES, clock: Callable[[], float] = time.monotonic
+) -> int | None:
+    """Return the bytes of the files below a folder, None where it takes too long to look.
+
+    At most so many files and folders are looked at.
+    """
+    total = count = 0
+    until, folders = clock() + _LONGEST, [folder]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                count += 1
+                if count > most:
+                    return total
+                if clock() >= until:
+                    return None
+                with contextlib.suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_size
+    return total
+
+
+def state_of(
+    folder: str,
+    free: Callable[[str], int | None] = free_bytes,
+    size: Callable[[str], int | None] = folder_size,
+) -> dict[str, float]:
+    """Return the size of a state folder (`size` tells), and what is left on its disk (`free`), where told."""
+    values = {}
+    if (found := size(folder)) is not None:
+        values["bot_state_bytes"] = float(found)
     if (left := free(folder)) is not None:
         values["bot_disk_free_bytes"] = float(left)
     return values
@@ -69,16 +104,3 @@ def _pss(folder: str) -> int:
         if line.startswith(b"Pss:"):
             return int(line.split()[1]) * 1024
     return 0
-
-
-def _folder_size(folder: str) -> int:
-    """Return the bytes of the files below a folder; at most a bounded number of them is looked at."""
-    total = count = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += os.lstat(f"{place}/{name}").st_size
-            count += 1
-            if count >= _MOST_FILES:
-                return total
-    return total

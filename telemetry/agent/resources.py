@@ -25,6 +25,9 @@ _NETWORK_EVERY = 10
 _FILES_EVERY = 5
 _SHARES_EVERY = 30
 _STATE_EVERY = 60
+_NO_STATE_EVERY = 30
+"""Rounds after which the environment of a process is read again that told of no state folder."""
+_STATE = "state"
 _LIMITS_EVERY = 30
 _PATIENCE = 5.0
 _log = logging.getLogger("herdsman.agent")
@@ -57,6 +60,8 @@ class _Memory:
     state: Environment | None = None
     state_of: tuple[int, int] = (0, 0)
     """The process by which the state folder is reached."""
+    unanswered: bool = False
+    """Whether its state folder was due to be measured, and is not yet."""
     stalled: bool = False
     cgroups: Cgroups | None = None
     of: int = 0
@@ -95,6 +100,7 @@ class ResourceSampler:
         self._reader = Aside[tuple[str, str], dict[str, float]](patience)
         self._hanging: set[str] = set()
         self._failed = False
+        self._rounds = 0
         self.spent = 0.0
         """Seconds of CPU time that the last round took, with what was read aside."""
 
@@ -102,11 +108,14 @@ class ResourceSampler:
         """Return allocation -> series name -> value, for those whose launcher lives. Blocks: for a thread."""
         began = time.thread_time()
         now = time.monotonic() if now is None else now
+        self._rounds += 1
         self._alive, self._marked = self._processes.look(), None
         self._learn_environments()
         aside: dict[str, dict[str, float]] = {}
-        for (allocation, _), values in self._reader.take():
+        for (allocation, kind), values in self._reader.take():
             aside.setdefault(allocation, {}).update(values)
+            if kind == _STATE:
+                aside[allocation]["bot_disk_stalled_seconds"] = 0.0
         found = {}
         for target in targets:
             try:
@@ -166,10 +175,14 @@ class ResourceSampler:
         return self._marked.get(target.allocation)
 
     def _environment(self, process: Process) -> Environment | None:
-        """Return what a process's environment tells; None at first, while it is read."""
+        """Return what a process's environment tells; None at first, while it is read.
+
+        A launcher's child has the launcher's until its own program is loaded.
+        """
         key = identity(process)
         known = self._environments.get(key)
-        if known is None:
+        again = known is not None and not known.state and (self._rounds + process.pid) % _NO_STATE_EVERY == 0
+        if known is None or again:
             read_it = functools.partial(environment_of, f"{self._proc}/{process.pid}")
             self._environment_reader.ask(key, f"process {process.pid}", read_it)
         return known
@@ -190,8 +203,6 @@ class ResourceSampler:
             "bot_threads": float(sum(process.threads for process in tree)),
             **aside,
         }
-        if "bot_state_bytes" in aside:
-            values["bot_disk_stalled_seconds"] = 0.0
         self._add_cpu(values, memory, tree, seconds)
         self._add_disk(values, memory, tree, seconds)
         self._add_network(values, memory, tree[-1].pid, seconds)
@@ -277,13 +288,14 @@ class ResourceSampler:
         if memory.state is None:
             return
         place = memory.state.disk
+        memory.unanswered = ask or (memory.unanswered and "bot_disk_stalled_seconds" not in values)
         silent = self._reader.hangs(place)
         if silent is not None:
             values["bot_disk_stalled_seconds"] = silent
             self._note_silence(place, memory.state.state, silent)
-        elif ask or memory.stalled:
+        elif ask or (memory.stalled and memory.unanswered):
             self._reader.ask(
-                (name, "state"), place, functools.partial(self._measure_state, memory.state.state)
+                (name, _STATE), place, functools.partial(self._measure_state, memory.state.state)
             )
         memory.stalled = silent is not None
 

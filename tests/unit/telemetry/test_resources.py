@@ -1,9 +1,12 @@
 """Resource use of real processes."""
 
 import asyncio
+import functools
+import itertools
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.agent.cgroups import Cgroups, Throttling
-from telemetry.agent.hanging import mount_of, state_of
+from telemetry.agent.hanging import folder_size, mount_of, state_of
 from telemetry.agent.processes import Process
 from telemetry.agent.resources import ResourceSampler, Target, is_alive
 from telemetry.agent.sampling import Sampling
@@ -192,8 +195,100 @@ def test_a_disk_that_does_not_answer_stalls_its_own_figures_alone(
     answers.write_bytes(b"77")
     back = measured(sampler, bot, "bot_state_bytes")
     assert (back["bot_state_bytes"], back["bot_disk_stalled_seconds"]) == (77, 0)
-    answers.write_bytes(b"78")  # of the question that it was asked as soon as it answered
     sampler.close()
+
+
+def test_a_state_folder_that_takes_long_keeps_no_neighbour_from_being_measured(tmp_path: Path) -> None:
+    """Those that waited for it are measured next; it has its next turn at its usual time, not at once."""
+    entered, released, rounds, gate = list[str](), 0, 0, threading.Semaphore(0)
+
+    def state(folder: str) -> dict[str, float]:
+        if folder.endswith("/slow"):
+            entered.append(folder)
+            gate.acquire()
+        return {"bot_state_bytes": 7.0}
+
+    bots = [
+        subprocess.Popen(
+            ["sleep", "600"], env={"STATE_DIR": f"{tmp_path}/{name}", "PATH": os.environ["PATH"]}
+        )
+        for name in ("slow", "quick")
+    ]
+    sampler, found = ResourceSampler(state=state, patience=0.05), dict[str, float]()
+    targets = [target(bots[0].pid, "a1"), target(bots[1].pid, "a2")]
+    until = time.monotonic() + 90
+    while "bot_state_bytes" not in found:
+        assert time.monotonic() < until
+        assert len(entered) < 6, "the slow one is measured again and again"
+        now = sampler.sample(targets).get("a2", {})
+        found |= now
+        rounds = rounds + 1 if now.get("bot_disk_stalled_seconds") and len(entered) > released else 0
+        if rounds > 20:  # so that what waited behind it was given up
+            gate.release()
+            released += 1
+    assert released
+    assert found["bot_disk_stalled_seconds"] == 0
+    gate.release(100)
+    sampler.close()
+    for bot in bots:
+        bot.kill()
+        bot.wait()
+
+
+def test_the_size_of_a_folder_is_measured_within_bounds(tmp_path: Path) -> None:
+    """Folders count as well, however deep; where it takes too long the disk is told all the same."""
+    deepest, made = tmp_path, []
+    for _ in range(1200):
+        deepest /= "d"
+        deepest.mkdir()
+        made.append(deepest)
+    (deepest / "positions.json").write_bytes(b"x" * 77)
+    assert folder_size(str(tmp_path)) == 77
+    assert folder_size(str(tmp_path), most=1200) == 0
+    ticks = itertools.count()
+    assert folder_size(str(tmp_path), clock=lambda: float(next(ticks))) is None
+    slow = functools.partial(folder_size, clock=lambda: float(next(ticks)))
+    assert state_of(str(tmp_path), lambda _: 5, slow) == {"bot_disk_free_bytes": 5.0}
+    (deepest / "positions.json").unlink()
+    for folder in reversed(made):
+        folder.rmdir()
+
+
+EXECS = """
+import os, sys
+child = os.fork()
+if child == 0:
+    os.read(0, 1)
+    os.execve("/bin/cat", ["cat"], {"STATE_DIR": sys.argv[1]})
+print(child, flush=True)
+os.waitpid(child, 0)
+"""
+
+
+def test_a_process_looked_at_before_its_program_was_loaded_is_looked_at_again(tmp_path: Path) -> None:
+    """The environment of a bot that its launcher only forked so far is not the bot's yet."""
+    (tmp_path / "positions.json").write_bytes(b"x" * 9)
+    unmarked = {
+        name: value for name, value in os.environ.items() if name not in {"STATE_DIR", "NOMAD_ALLOC_ID"}
+    }
+    with subprocess.Popen(
+        [sys.executable, "-c", EXECS, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=unmarked,
+    ) as launcher:
+        assert launcher.stdout is not None
+        assert launcher.stdin is not None
+        child, sampler = int(launcher.stdout.readline()), ResourceSampler()
+        until = time.monotonic() + 90
+        while not any(pid == child for pid, _ in sampler._environments):
+            assert time.monotonic() < until
+            sampler.sample([target(launcher.pid)])
+        launcher.stdin.write(b"x")
+        launcher.stdin.flush()
+        found = measured(sampler, target(launcher.pid), "bot_state_bytes")
+        assert found["bot_state_bytes"] == 9
+        sampler.close()
 
 
 def test_the_mount_of_a_folder_is_found_without_asking_it() -> None:

@@ -42,10 +42,10 @@ class Standing:
     opens_at: float | None = None
 
     def moved(self, step: float) -> "Standing":
-        """Return the same with the market's moments moved, for a clock that differs by so much."""
+        """Return the same with what is counted from moved, for a clock that differs by so much."""
         moments = {
             name: moment + step
-            for name in ("opened_at", "opens_at")
+            for name in ("since", "opened_at", "opens_at")
             if (moment := getattr(self, name)) is not None
         }
         return replace(self, **moments)

@@ -131,6 +131,19 @@ async def test_a_wall_clock_that_is_set_changes_no_verdict():
     assert desk.now + desk.wall - (view.signs["market_data"].at or 0.0) == 40.0
 
 
+@pytest.mark.parametrize("step", [3600.0, -3600.0])
+async def test_a_wall_clock_that_is_set_keeps_a_bot_that_nothing_is_known_of_from_no_verdict(step: float):
+    """Neither for as long as the clock was set ahead, nor early where it was set back."""
+    desk = Desk()
+    desk.wall = step
+    desk.standings["sma"] = Standing(Life.UNHEARD, since=desk.now + step, message="nothing was heard of it")
+    desk.desk.changed("sma")
+    await desk.passes(85)
+    assert desk.told[-1:] == [("sma", Verdict.STARTING)]
+    await desk.passes(10)
+    assert desk.told[-1:] == [("sma", Verdict.STREAM_LOST)]
+
+
 async def test_habits_and_verdict_survive_a_restart():
     """A new desk over the same store knows what the old one learned, and tells nothing twice."""
     desk = Desk()

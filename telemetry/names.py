@@ -63,6 +63,9 @@ HEALTH: Mapping[str, str] = {
     "herdsman_live_messages_total": "Messages that were published to at least one live stream",
     "herdsman_live_resets_total": "Live streams that were told to fetch anew, by reason",
     "herdsman_http_requests_total": "Requests answered, by method, route and status",
+    "herdsman_ingest_denied_timestamp_seconds": (
+        "When an agent's batch was last refused for its token, by status (Unix time; 0: never)"
+    ),
     "herdsman_http_request_seconds": "Seconds until a request was answered, by route; streams are left out",
     "herdsman_webhooks_total": "Webhook deliveries of git servers, by source and result",
     "herdsman_process_memory_bytes": "Resident memory of this process",

@@ -86,6 +86,9 @@ class Front:
         route = scope.get("path_template") or refused
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._health.count("herdsman_http_requests_total", method=method, route=route, status=str(status))
+        if scope["path"] == INGEST_PATH and status in (401, 403) and _has_credential(scope):
+            denied = self._health.gauge("herdsman_ingest_denied_timestamp_seconds")
+            denied.set(time.time(), status=str(status))
         if route not in _ENDLESS:
             self._health.histogram("herdsman_http_request_seconds").observe(took, route=route)
 
@@ -115,6 +118,11 @@ class Front:
 
 def _accepted(scope: Any) -> bytes:
     return next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
+
+
+def _has_credential(scope: Any) -> bool:
+    """Say whether whoever asked means to be known: a scanner of the network is nobody's agent."""
+    return any(name.lower() == b"authorization" and value for name, value in scope["headers"])
 
 
 async def _refuse(path: str, denied: AccessDenied, send: Any) -> None:

@@ -1,13 +1,11 @@
 """What the system page says of the agents: when each was heard last, and whether any is refused."""
 
-import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from telemetry.agent.sinks import INGEST_PATH
 from telemetry.intake import Intake
 from telemetry.intake_memory import AgentHeard
-from telemetry.prometheus import Registry
+from telemetry.names import Health
 from web.documents.system import SystemPart, SystemTable
 from web.system.health import Probe
 
@@ -15,6 +13,7 @@ _SILENT = 90.0
 """Seconds after which an agent that said nothing is told of: each speaks every 30 s."""
 _REFUSED_FOR = 300.0
 """Seconds for which it is told that an agent was refused."""
+_DENIED = "herdsman_ingest_denied_timestamp_seconds"
 _ADVICE = (
     "give that agent a token of scope ingest (`herdsman token create`); until then its bots are stream_lost"
 )
@@ -22,7 +21,6 @@ _ADVICE = (
 
 def agents_probe(intake: Intake) -> Probe:
     """Return what tells of the agents that read what bots print, and of those that are refused."""
-    refusals = Refusals(intake.health.registry)
 
     async def probe() -> SystemPart:
         now, agents = time.time(), sorted(intake.agents.items())
@@ -32,7 +30,7 @@ def agents_probe(intake: Intake) -> Probe:
             message = f"{len(agents)} {'agent' if len(agents) == 1 else 'agents'} heard"
         if silent:
             message = f"nothing heard of {', '.join(silent[:5])} for a while"
-        if refused := refusals.lately(now):
+        if refused := refused_lately(intake.health, now):
             message += f"; {refused}"
         advice = "is `herdsman agent` running there, and does its token still hold?" if silent else ""
         return SystemPart(
@@ -46,28 +44,11 @@ def agents_probe(intake: Intake) -> Probe:
     return probe
 
 
-class Refusals:
-    """Tells of batches that were refused for their token, whose agent nobody knows by name."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._count, self._at = 0.0, -math.inf
-
-    def lately(self, now: float) -> str:
-        """Return what was refused lately, "" for nothing."""
-        rows = self._registry.counter_rows("herdsman_http_requests_total")
-        found = {status: number for labels, number in rows.items() if (status := _denied(dict(labels)))}
-        if (count := sum(found.values())) > self._count:
-            self._count, self._at = count, now
-        if not now < self._at + _REFUSED_FOR:
-            return ""
-        return f"an agent's output is refused for its token (HTTP {', '.join(sorted(found))})"
-
-
-def _denied(labels: Mapping[str, str]) -> str:
-    """Return the status of requests that were agents' and were denied, "" of others."""
-    status = labels.get("status", "")
-    return status if labels.get("route") == INGEST_PATH and status in ("401", "403") else ""
+def refused_lately(health: Health, now: float) -> str:
+    """Return which batches were refused lately for their token, whose agent nobody knows by name; or ""."""
+    moments = {status: health.value(_DENIED, status=status) for status in ("401", "403")}
+    found = [status for status, at in moments.items() if at and now < at + _REFUSED_FOR]
+    return f"an agent's output is refused for its token (HTTP {', '.join(found)})" if found else ""
 
 
 def agent_table(agents: Sequence[tuple[str, AgentHeard]]) -> SystemTable:

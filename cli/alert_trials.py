@@ -13,6 +13,7 @@ from cli.bot_names import bot_names
 from cli.connection import Client, service_options
 from cli.fleet_folder import fleet_around
 from cli.known_service import find_service
+from cli.moments import ago_or_time
 from cli.output import Cell, Column, ago, output_option, print_data, printable, table
 from gitops.build import build_desired_state
 from gitops.desired import DesiredState
@@ -88,7 +89,7 @@ def test_alerts(
         "rule": rule,
         "bot": bot,
     }
-    span = {"start": _moment(since), "end": _moment(until)}
+    span = {"start": ago_or_time(since), "end": ago_or_time(until)}
     found = client.post("/api/v1/alerts/trials", TrialAnswer, body, **span)
     if output in ("json", "yaml"):
         print_data(found, output)
@@ -226,10 +227,6 @@ def _lacking(rules: list[TriedDocument]) -> Iterator[str]:
     for (rule, why), bots in lacks.items():
         more = f" and {len(bots) - _NAMED} more" if len(bots) > _NAMED else ""
         yield f"  {rule}  {printable(', '.join(bots[:_NAMED]))}{more}: {printable(why)}"
-
-
-def _moment(text: str) -> str:
-    return f"-{text}" if text[:1].isdigit() and text[-1:].isalpha() and "T" not in text else text
 
 
 def _when(at: float) -> str:

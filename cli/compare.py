@@ -11,6 +11,7 @@ from cli.compare_groups import report_groups
 from cli.connection import Client, service_options
 from cli.known_service import find_service
 from cli.metrics import called, shown
+from cli.moments import ago_or_time
 from cli.output import Cell, Column, ago, output_option, paint, print_data, printable, sized, table
 from schemas.errors import UsageError
 from web.documents.comparing import (
@@ -71,8 +72,7 @@ def _group_query(of: str, before: str, after: str, since: str) -> dict[str, str]
         return {"of": of, "before": before, "after": after}
     if after:
         raise UsageError("two groups are compared over one time: give --since, no revision")
-    span = f"-{since}" if since[:1].isdigit() and since[-1:].isalpha() else since
-    return {"of": of, "with": before, "start": span}
+    return {"of": of, "with": before, "start": ago_or_time(since)}
 
 
 def report(found: ComparisonDocument, *, everything: bool) -> Iterator[str]:

@@ -10,6 +10,7 @@ import msgspec
 from cli.bot_names import bot_names
 from cli.connection import Client, service_options
 from cli.known_service import find_service
+from cli.moments import ago_or_time
 from cli.output import Cell, Column, ago, output_option, print_data, printable, table
 from cli.plot import Point, columns_of, plot
 from schemas.errors import NotFound
@@ -35,7 +36,7 @@ def metrics(bot: str, name: str, since: str, step: str, output: str, **service: 
     The names are those of docs/series.md; those of log rules begin with bot_log_.
     """
     client = Client(find_service(**service))
-    span = f"-{since}" if since[:1].isdigit() and since[-1:].isalpha() else since
+    span = ago_or_time(since)
     now = time.time()
     start = parse_moment(span, now)
     query = {"metric": name, "start": span, "step": step}

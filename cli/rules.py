@@ -11,6 +11,7 @@ from cli.bot_names import bot_names
 from cli.connection import Client, service_options
 from cli.fleet_folder import fleet_around
 from cli.known_service import find_service
+from cli.moments import ago_or_time
 from cli.output import Cell, Column, ago, output_option, print_data, printable, table
 from gitops.desired import DesiredState
 from gitops.states import state_of_folder
@@ -95,8 +96,7 @@ def test_rules(
             trial.take(place, lines)
     else:
         client = Client(find_service(**service))
-        span = f"-{since}" if since[:1].isdigit() and since[-1:].isalpha() else since
-        for page in stored_lines(client, bot, span, most):
+        for page in stored_lines(client, bot, ago_or_time(since), most):
             take_page(trial, page, specs)
     if output in ("json", "yaml"):
         print_data([document(one) for one in trial.tried], output)

@@ -36,10 +36,14 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The rules to try, and the bots to try them on: None for those that the service has."""
+    """The rules to try, and the bots to try them on: None for those that the service has.
+
+    `sound` is False where a bot of the fleet is left out, since its manifest does not validate.
+    """
 
     rules: Mapping[str, Any] | None = None
     bots: Mapping[str, TrialBot] | None = None
+    sound: bool = True
 
 
 @click.command("test")
@@ -76,8 +80,8 @@ def test_alerts(
     herdsman alerts test --over 7d --rule deep-drawdown
     herdsman alerts test HEAD --exit-code              in CI
 
-    Exit code: 1 where a rule is not sound, or nothing could be tried; else 0 (2 where an alert would have
-    begun, with --exit-code).
+    Exit code: 1 where a rule or a bot's manifest is not sound (the others are tried), or nothing could be
+    tried; else 0 (2 where an alert would have begun, with --exit-code).
     """  # noqa: D301
     if deployed and what:
         raise UsageError("give WHAT, which is here, or --deployed, which the service has; not both")
@@ -95,8 +99,16 @@ def test_alerts(
         print_data(found, output)
     else:
         click.echo("\n".join(report(found, everything=output == "wide")))
-    begun = any(one.alerts for one in found.rules)
-    sys.exit(FIRED if exit_code and begun else 1 if not found.bots else 0)
+    if not sent.sound:
+        click.echo("error: bots whose manifests do not validate were left out", err=True)
+    sys.exit(code_of(found, sound=sent.sound, asked=exit_code))
+
+
+def code_of(found: TrialAnswer, *, sound: bool, asked: bool) -> int:
+    """Return what the command exits with: what is not sound comes before what would have begun."""
+    if not sound or not found.bots:
+        return 1
+    return FIRED if asked and any(one.alerts for one in found.rules) else 0
 
 
 def sent_of(what: str) -> Sent:
@@ -119,7 +131,7 @@ def sent_of(what: str) -> Sent:
         state = _state_of_revision(what)
     _tell(state.errors)
     bots = {name: trial_bot(spec) for name, spec in state.bots.items()}
-    return Sent(state.settings.watching.rules, bots)
+    return Sent(state.settings.watching.rules, bots, all(one.warning for one in state.errors))
 
 
 def _state_of_revision(what: str) -> DesiredState:

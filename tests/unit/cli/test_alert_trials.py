@@ -1,15 +1,17 @@
 """`herdsman alerts test`: what it sends of a folder, a file or a revision, and what it prints."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from cli.alert_trials import report, sent_of
+from cli.alert_trials import code_of, report, sent_of
 from schemas.errors import InvalidManifests, UsageError
 from web.trial_documents import EpisodeDocument, TrialAnswer, TriedDocument
 
 RULES = "alerts:\n  rules:\n    high: {when: {metric: bot_x, above: 1}}\n"
+EXAMPLE = Path(__file__).parents[3] / "examples" / "backtrader"
 NOW = 1_760_000_400.0
 
 
@@ -84,3 +86,25 @@ def test_report_says_what_would_have_fired_and_what_could_not_be_told() -> None:
         "  memory  b0, b1, b2 and 2 more: no value of x",
         "note: after 30 s 6 of 8 bots",
     ]
+
+
+def test_bot_whose_rule_is_not_sound_fails_the_trial_of_the_others(
+    fleet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others are tried, and told of; CI must not pass with a bot whose rules mean nothing."""
+    shutil.copytree(EXAMPLE, fleet / "programs" / "sma")
+    bot = "name: {}\ntype: realtime/backtrader-sma\nversion: 1.0.0\n"
+    bot += "herdsman: {{alerts: {{rules: {{mine: {{when: {{metric: bot_equity, {}: 5}}}}}}}}}}\n"
+    for name in ("grid", "sma"):
+        (fleet / "bots" / f"{name}.yaml").write_text(bot.format(name, "below"))
+    sent = sent_of("")
+    assert (sorted(sent.bots or ()), sent.sound, capsys.readouterr().err) == (["grid", "sma"], True, "")
+    (fleet / "bots" / "sma.yaml").write_text(bot.format("sma", "beloww"))
+    sent = sent_of("")
+    assert (list(sent.bots or ()), sent.sound) == (["grid"], False)
+    assert 'did you mean "below"' in capsys.readouterr().err
+    fired = TriedDocument("grid", "mine", "warning", "", 1, 1, 60.0, "ok", 1, "", [])
+    answer = TrialAnswer(NOW, NOW + 60, 0.0, 1, 1, True, [], [fired])
+    codes = [code_of(answer, sound=sound, asked=asked) for sound in (True, False) for asked in (True, False)]
+    assert codes == [2, 0, 1, 1]
+    assert code_of(TrialAnswer(NOW, NOW, 0.0, 0, 0, True, [], []), sound=True, asked=True) == 1

@@ -55,7 +55,6 @@ def system_findings(service: Service, told: Set[str]) -> Iterator[Finding]:
     client = Client(service, patience=_PATIENCE)
     try:
         found = client.get("/api/v1/system", SystemDocument)
-        idle = client.get("/api/v1/alerts", AlertsAnswer, rule=GUARDS_NOTHING)
     except HerdsmanError as error:
         yield Finding(
             "service parts", State.WARNING, str(error).partition("\n")[0], "use a token that may read"
@@ -68,7 +67,13 @@ def system_findings(service: Service, told: Set[str]) -> Iterator[Finding]:
             yield Finding(f"service {part.name}", state, part.message, part.next)
     yield from agent_findings(found)
     yield from storage_findings(found)
-    yield from limit_findings(idle)
+    try:
+        idle = client.get("/api/v1/alerts", AlertsAnswer, rule=GUARDS_NOTHING)
+    except HerdsmanError as error:
+        advice = "what the service logs says more; limits that guard nothing are not told of"
+        yield Finding("service alerts", State.WARNING, str(error).partition("\n")[0], advice)
+    else:
+        yield from limit_findings(idle)
 
 
 def limit_findings(found: AlertsAnswer) -> Iterator[Finding]:

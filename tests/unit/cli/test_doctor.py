@@ -1,5 +1,6 @@
 """The doctor's findings, completions, and what an operator's words become; without a service."""
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -17,14 +18,18 @@ from cli.checkup.running import (
     limit_findings,
     node_finding,
     skew,
+    system_findings,
 )
 from cli.doctor import lines_of
+from cli.known_service import Service
 from cli.operations import moment, suspended_text
 from schemas.errors import UsageError
 from telemetry.alerts.ports import Kept
 from telemetry.alerts.states import AlertState
 from telemetry.alerts.states import State as Standing
+from tests.fakes.web import running
 from tests.unit.cli.test_git import COMMAND, person, run
+from web.access.scopes import Scope
 from web.alert_documents import AlertsAnswer, alert_document
 from web.documents.system import SystemDocument, SystemPart, SystemTable
 
@@ -172,6 +177,17 @@ def test_each_agent_says_which_herdsman_it_is() -> None:
         ("agent n1", "herdsman 0.1.0 (the service is 0.2.0), heard 3.0 s ago"),
         ("agent n2", "herdsman 0.2.0, heard 3.0 s ago"),
         ("agent n3", "heard 10 s ago"),
+    ]
+
+
+async def test_a_service_without_alerts_tells_all_else(tmp_path: Path) -> None:
+    """An older one, or one whose store is slow: parts, agents and clock are told, with what was not."""
+    async with running(tmp_path) as web:
+        service = Service(web.url, web.secrets[Scope.READ])
+        found = await asyncio.to_thread(lambda: list(system_findings(service, frozenset())))
+    assert found[0].subject == "clock"
+    assert [(one.subject, one.state, one.found) for one in found[1:]] == [
+        ("service alerts", State.WARNING, "this process judges no alerts")
     ]
 
 

@@ -87,7 +87,8 @@ class AccountHolds:
         self._moved()
 
     async def _let_go(self, one: Together) -> None:
-        await self._hands.let_go(one.account, one.mode, AUTHOR, "an operator resumed a bot of it")
+        why = "an operator resumed a bot of it" if self._guard.limited(one) else "it has no limits any more"
+        await self._hands.let_go(one.account, one.mode, AUTHOR, why)
         self._in_force.forget((one.account, one.mode))
         self._guard.held(one, None)
         self._moved()

@@ -335,8 +335,14 @@ class AlertDesk:
         """Keep what moved, then tell of it. What cannot be kept now waits."""
         while self._waiting:
             batch = self._waiting[:_AT_ONCE]
+            keeping = asyncio.ensure_future(self._book.keep(newest_of(batch)))
             try:
-                await self._book.keep(newest_of(batch))
+                await asyncio.shield(keeping)
+            except asyncio.CancelledError:
+                await asyncio.wait({keeping})  # it is kept all the same, and must not be once more
+                if keeping.exception() is None:
+                    del self._waiting[: len(batch)]
+                raise
             except HerdsmanError as error:
                 _log.warning("alerts cannot be kept yet: %s", error)
                 self._health.count("herdsman_store_errors_total", store="alerts")

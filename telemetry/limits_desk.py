@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from schemas.alert_rules import AlertRule
-from schemas.errors import HerdsmanError
 from schemas.risk import NO_LIMITS, Action, RiskLimits
 from telemetry.account_holds import AccountHolds
 from telemetry.alerts.engine import Engine
@@ -152,7 +151,7 @@ class LimitsDesk:
         accounts = self.guard.unkept_accounts()
         try:
             await self._risks.save(books, accounts)
-        except HerdsmanError:
+        except BaseException:  # also where herdsman ends meanwhile: it is kept once more then
             self.guard.unkept |= bots
             self.guard.keep_again(accounts)
             raise

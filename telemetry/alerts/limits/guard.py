@@ -132,8 +132,15 @@ class Guard:
 
     def held(self, account: Together, at: float | None) -> None:
         """Take that no bot of an account may start since `at`, or, None, that they may again."""
+        key = (account.account, account.mode)
         account.held_at = at
-        self._unkept.add((account.account, account.mode))
+        self._unkept.add(key)
+        if at is None and not self.limited(account) and not self._members.get(key):
+            self._drop(key)
+
+    def limited(self, account: Together) -> bool:
+        """Say whether an account has limits."""
+        return bool(self.accounts.get(account.account, NO_LIMITS))
 
     def lifted(self, account: Together, now: float) -> None:
         """Take that an operator ended the hold of an account: it counts anew."""
@@ -288,8 +295,15 @@ class Guard:
             self._drop(key)
 
     def _drop(self, key: _Account) -> None:
-        """Forget an account that has no limits any more: with new ones it begins anew."""
-        self._together.pop(key, None)
+        """Forget an account that has no limits any more: with new ones it begins anew.
+
+        Where its bots are held, only once they are let go.
+        """
+        together = self._together.get(key)
+        if together is not None:
+            together.held = ""
+        if together is None or together.held_at is None:
+            self._together.pop(key, None)
         self._members.pop(key, None)
         self._unkept.add(key)
 

@@ -75,6 +75,11 @@ class Pool(Struct):
     def _all(self) -> Iterator[Share]:
         return (one for shares in self.shares.values() for one in shares.values())
 
+    @property
+    def has_equity(self) -> bool:
+        """Whether a bot of it said what it is worth."""
+        return any(one.equity is not None for one in self._all)
+
     def _pay_out(self, share: Share) -> None:
         self.flow -= share.equity or 0.0
 
@@ -155,9 +160,7 @@ class Together(Struct):
     def printed(self) -> list[Printed]:
         """What its bots printed, by currency."""
         return [
-            Printed("", currency, pool.worth is not None)
-            for currency, pool in self.pools.items()
-            if pool.shares
+            Printed("", currency, pool.has_equity) for currency, pool in self.pools.items() if pool.shares
         ]
 
     @property

@@ -172,6 +172,26 @@ async def test_an_operator_may_end_the_hold_itself() -> None:
     assert of_accounts(hands) == [("hold", *KEY)]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_an_account_that_has_no_limits_any_more_is_let_go(restarted: bool) -> None:
+    """A push that takes them out, also while herdsman is down, leaves no hold that nobody looks after."""
+    hands, book, risks = FakeHands(), Book(), Risks()
+    house = House(book, hands, risks)
+    async with living(house):
+        await house.lose()
+        await house.stopped()
+        await house.kept()
+        if not restarted:
+            house.limits = {}
+            await house.until(lambda: KEY not in hands.held and not house.desk.limits.guard.holds())
+    if restarted:
+        again = House(book, hands, risks)
+        again.limits = {}
+        async with living(again):
+            await again.until(lambda: KEY not in hands.held and not again.desk.limits.guard.holds())
+    assert of_accounts(hands) == [("hold", *KEY), ("let go", *KEY)]
+
+
 async def test_whoever_comes_to_a_held_account_is_stopped_by_the_hold_alone() -> None:
     """What it prints until it has ended breaks nothing of its own: it starts once the hold is ended."""
     hands = FakeHands()

@@ -193,6 +193,15 @@ def test_second_bot_that_is_resumed_has_nothing_begin_again() -> None:
     assert desk.stopped[2:] == [("a", "account-daily-loss"), ("b", "account-daily-loss")]
 
 
+def test_account_that_counts_anew_has_its_equity_still() -> None:
+    """A limit of its drawdown guards on from the moment that a bot is resumed, whoever prints first."""
+    desk = account("a", drawdown="10%")
+    (together,) = desk.guard._together.values()
+    assert [one.equity for one in together.printed] == [True]
+    together.arm(desk.now)
+    assert [one.equity for one in together.printed] == [True]
+
+
 def test_account_is_kept_as_it_is() -> None:
     """What is kept of an account is read back as it was."""
     desk = account("a", "b", drawdown="15%")

@@ -33,6 +33,10 @@ class Book:
         self.past: list[Kept] = []
         self.mutes: list[Muting] = []
         self.away = False
+        self.pause = asyncio.Event()
+        """Set while it keeps at once."""
+        self.pause.set()
+        self.writing: asyncio.Future[None] | None = None
 
     async def load(self) -> tuple[list[Kept], list[Muting]]:
         return [one for one in self.rows.values() if one.state.state is not State.OK], self.mutes
@@ -40,6 +44,11 @@ class Book:
     async def keep(self, moved: Sequence[Kept]) -> None:
         if self.away:
             raise StoreUnavailable("the database is away")
+        self.writing = asyncio.ensure_future(self._write(moved))  # in a thread, which nobody cancels
+        await asyncio.shield(self.writing)
+
+    async def _write(self, moved: Sequence[Kept]) -> None:
+        await self.pause.wait()
         self.rows |= {(one.bot, one.rule): one for one in moved}
         self.past += [one for one in moved if one.what]
 
@@ -170,6 +179,26 @@ async def test_alert_is_kept_then_told() -> None:
     assert [(one.what, one.text, one.message) for one in book.past] == [
         (What.FIRED, "bot_x is 2, above 1", "too much")
     ]
+
+
+async def test_alert_that_is_being_kept_as_herdsman_ends_is_kept_once() -> None:
+    """The database has it already: the end waits for that, and hands it nothing a second time."""
+    book = Book()
+    service = Service(book, FakeHands(), rule(HIGH))
+    async with living(service):
+        pass
+    book.pause.clear()
+    service.value(2)
+    keeping = asyncio.create_task(service.desk.flush())
+    await service.until(lambda: book.writing is not None)
+    keeping.cancel()
+    await asyncio.sleep(0)
+    book.pause.set()
+    await asyncio.gather(keeping, return_exceptions=True)
+    assert book.writing is not None
+    await book.writing
+    await service.desk.flush()
+    assert [one.what for one in book.past] == [What.FIRED]
 
 
 async def test_alert_that_fires_goes_on_after_a_restart() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import httpx
 import pytest
 
@@ -180,11 +181,17 @@ def test_each_agent_says_which_herdsman_it_is() -> None:
     ]
 
 
+def findings_of(service: Service) -> list[Finding]:
+    """Return what a command would find, which closes its connections at its end."""
+    with click.Context(click.Command("doctor")):
+        return list(system_findings(service, frozenset()))
+
+
 async def test_a_service_without_alerts_tells_all_else(tmp_path: Path) -> None:
     """An older one, or one whose store is slow: parts, agents and clock are told, with what was not."""
     async with running(tmp_path) as web:
         service = Service(web.url, web.secrets[Scope.READ])
-        found = await asyncio.to_thread(lambda: list(system_findings(service, frozenset())))
+        found = await asyncio.to_thread(findings_of, service)
     assert found[0].subject == "clock"
     assert [(one.subject, one.state, one.found) for one in found[1:]] == [
         ("service alerts", State.WARNING, "this process judges no alerts")

@@ -19,7 +19,7 @@ from schemas.risk import Action
 from telemetry.alert_actions import Acting
 from telemetry.alert_past import AlertPast, Stored
 from telemetry.alerts.builtin import BUILT_IN, LEFT_OPEN
-from telemetry.alerts.engine import Engine, Moved
+from telemetry.alerts.engine import HEARD_WITHIN, Engine, Moved
 from telemetry.alerts.figures import figures_of, labels_of
 from telemetry.alerts.ports import AlertBook, Hands, Kept, Muting, RiskStore, Setup, What
 from telemetry.alerts.states import AlertState, Doing, State
@@ -156,7 +156,9 @@ class AlertDesk:
 
     def _take_verdicts(self, bot: str, judged: Mapping[str, str]) -> None:
         now = self._clock()
-        idle = self.limits.guard.idle(bot, now)
+        watch = self.engine.watches.get(bot)
+        lives = watch is not None and watch.heard_at > now - HEARD_WITHIN
+        idle = self.limits.guard.idle(bot, now, lives=lives)
         self.engine.verdicts(bot, {**judged, "unguarded": idle} if idle else judged, now)
 
     def setup_of(self, bot: str) -> Setup | None:

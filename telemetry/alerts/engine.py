@@ -39,7 +39,7 @@ LEAST_EVERY = 5.0
 """Least seconds between two looks at how a value changed."""
 _SIBLINGS_FOR = 15.0
 """Seconds for which the values of siblings are used again."""
-_HEARD_WITHIN = 45.0
+HEARD_WITHIN = 45.0
 """Most seconds between two measurements of a bot: after a longer gap nothing is known of the time between."""
 _RANKS = {level: rank for rank, level in enumerate(LEVELS)}
 
@@ -199,11 +199,11 @@ class Engine:
         `measured` is when, by its node's clock; one that is told again says nothing.
         """
         watch = self.watches.get(bot)
-        if watch is None or watch.measured_at - _HEARD_WITHIN < measured <= watch.measured_at:
+        if watch is None or watch.measured_at - HEARD_WITHIN < measured <= watch.measured_at:
             return
         if not watch.heard_at:
             watch.started_at = now
-        elif not 0.0 <= now - watch.heard_at <= _HEARD_WITHIN:
+        elif not 0.0 <= now - watch.heard_at <= HEARD_WITHIN:
             self._count_anew(watch, now)
         watch.heard_at, watch.measured_at = now, measured
         for place in watch.silences:
@@ -312,7 +312,7 @@ class Engine:
         for place in watch.places_of(Threshold, Change, Anomaly):
             if (state := watch.states[place]).state is not State.PENDING:
                 continue
-            if any(slot.at > now - _HEARD_WITHIN for slot in watch.slots_of[place]):
+            if any(slot.at > now - HEARD_WITHIN for slot in watch.slots_of[place]):
                 watch.states[place] = replace(state, since=now)
                 self._plan(watch, place, now)
             else:

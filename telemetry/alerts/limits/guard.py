@@ -178,13 +178,18 @@ class Guard:
             return True
         return False
 
-    def idle(self, bot: str, now: float) -> str:
-        """Return which limits of a bot that runs guard nothing, and why; "" for none, or too early to say."""
+    def idle(self, bot: str, now: float, *, lives: bool = True) -> str:
+        """Return which limits of a bot that runs guard nothing, and why; "" for none, or too early to say.
+
+        `lives`: its process is measured to live now. Only since one did the time counts.
+        """
         known = self.bots.get(bot)
         if known is None or not known.profile.running:
             return ""
         book = known.book
         if not book.began:
+            if not lives:
+                return ""
             book.began = now
             self.unkept.add(bot)
         if now < book.began + AFTER:

@@ -7,6 +7,7 @@ from telemetry.alerts.builtin import BUILT_IN
 from telemetry.alerts.limits.idle import AFTER, Idle, Printed, idle_limits, other_account
 from telemetry.alerts.ports import Setup
 from telemetry.alerts.states import State
+from telemetry.records import Sample
 from telemetry.trading.state import BotTrading
 from tests.unit.telemetry.alerts.limited import Desk
 from tests.unit.telemetry.alerts.test_desk import Book, FakeHands, Trader, living
@@ -82,6 +83,9 @@ async def test_an_alert_tells_of_it_while_the_bot_is_meant_to_run() -> None:
     service.setups["sma"] = Setup(service.setups["sma"].profile, (RULE,))
     async with living(service):
         service.desk.verdicts("sma", {"healthy": ""})
+        service.now += AFTER
+        service.desk.samples("sma", [Sample("bot_up", {"bot": "sma"}, service.now, 1.0)])
+        service.desk.verdicts("sma", {"healthy": ""})
         assert service.desk.standing({State.FIRING}) == []
         service.now += AFTER
         service.desk.verdicts("sma", {"healthy": ""})
@@ -93,3 +97,14 @@ async def test_an_alert_tells_of_it_while_the_bot_is_meant_to_run() -> None:
         service.desk.verdicts("sma", {"healthy": ""})
         service.now += 60
         await service.until(lambda: service.desk.standing({State.FIRING}) == [])
+
+
+def test_a_bot_that_never_ran_is_not_accused() -> None:
+    """One that waits for its hour, its node or its turn printed nothing since it could not."""
+    desk = Desk(daily_loss=500)
+    assert desk.guard.idle("sma", desk.now, lives=False) == ""
+    desk.now += 10 * AFTER
+    assert desk.guard.idle("sma", desk.now, lives=False) == ""
+    assert desk.guard.idle("sma", desk.now) == ""
+    desk.now += AFTER
+    assert "NothingPrinted" in desk.guard.idle("sma", desk.now)

@@ -22,7 +22,9 @@ _WORDS = 200
 """Characters of an event that are held for as much as a sample."""
 LONGEST_PIECE, LEAST_PIECE = 43_200.0, 60.0
 """Seconds that are read at a time."""
-_PAGE = 1000
+_PAGE, _FIRST_PAGE = 1000, 100
+_MUCH_SAID = 1_000_000
+"""Characters of a page of events after which the next is short: lines may be a megabyte each."""
 _LONGEST_FIELD = 1000
 """Characters of a field of an event that are compared."""
 _HEARD_STEP = 10.0
@@ -163,7 +165,7 @@ class Reader:
         wanted = events_wanted(watch)
         if wanted is None:
             return
-        (kinds, level), cursor = wanted, ""
+        (kinds, level), cursor, most = wanted, "", _FIRST_PAGE
         fields = _fields_wanted(watch)
         while not (piece.full or allowance.over()):
             page = await self._events.search(
@@ -173,7 +175,7 @@ class Reader:
                     piece.until,
                     level=level,
                     kinds=kinds,
-                    limit=min(_PAGE, self._held),
+                    limit=min(most, self._held),
                     cursor=cursor,
                     forward=True,
                 )
@@ -185,6 +187,7 @@ class Reader:
             ]
             words = sum(len(one.message) + 50 * len(one.data) for one in found)
             piece.add([*found], len(found) + words // _WORDS)
+            most = _PAGE if sum(len(one.message) for one in page.events) < _MUCH_SAID else _FIRST_PAGE
             cursor = page.next_cursor
             if not cursor:
                 return

@@ -6,6 +6,7 @@ each, a few bots at a time.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -69,7 +70,8 @@ async def compare_program(services: Services, of: str, before: str, after: str) 
     Each with the revision that it ran at before, unless `before` names one. Raises NotFound, UsageError.
     """
     bots = await _bots(services, of)
-    known = dict(zip(bots[:_MOST_READ], await _each(bots[:_MOST_READ], _periods(services)), strict=True))
+    read = await _likely(services, bots, after)
+    known = dict(zip(read, await _each(read, _periods(services)), strict=True))
     newest = max((own[0] for own in known.values() if own), key=lambda one: one.start, default=None)
     if newest is None:
         raise NotFound(f"no bot of {scope_words(of)} has run yet: there is nothing to compare")
@@ -83,9 +85,12 @@ async def compare_program(services: Services, of: str, before: str, after: str) 
         raise NotFound(
             f"no bot of {scope_words(of)} ran both at {chosen[:7]} and at {before[:7] or 'one before it'}"
         )
-    by_mode = _by_mode(services, pairs)
-    out = [bot for bot in bots if bot not in pairs]
-    parts = [await _before_and_after(services, mode, bots, pairs, out) for mode, bots in by_mode.items()]
+    by_mode, every = _by_mode(services, pairs), _by_mode(services, read)
+    unread = [f"the runs of {len(read)} of {len(bots)} bots were read"] if len(read) < len(bots) else []
+    parts = []
+    for mode, chosen_bots in by_mode.items():
+        out = [bot for bot in every[mode] if bot not in pairs]
+        parts.append(await _before_and_after(services, mode, chosen_bots, pairs, out, unread))
     return Together(before[:7] or f"before {chosen[:7]}", chosen[:7], tuple(parts))
 
 
@@ -106,6 +111,31 @@ async def compare_groups(services: Services, of: str, beside: str, start: float,
         )
     parts = [await _beside(services, mode, modes[0][mode], modes[1][mode], (start, end)) for mode in shared]
     return Together(scope_words(of), scope_words(beside), tuple(parts))
+
+
+async def _likely(services: Services, bots: list[str], after: str) -> list[str]:
+    """Return the bots whose runs are read, by name: all, or of many those that a revision reached.
+
+    Without one, those that are at the newest that reached any of them; then those that started last.
+    """
+    if len(bots) <= _MOST_READ:
+        return bots
+    statuses = {bot: services.controller.status(bot) for bot in bots}
+    reached: set[str] = set()
+    if after:
+        with suppress(NotFound):
+            reached = {change.bot for change in (await services.controller.find_revision(after)).changes}
+    else:
+        at = {status.applied_revision for status in statuses.values()}
+        newest = [one.revision.id for one in await services.controller.revisions()]
+        after = next((revision for revision in newest if revision in at), "")
+
+    def distance(bot: str) -> tuple[bool, float, str]:
+        status = statuses[bot]
+        is_near = bot in reached or (bool(after) and status.applied_revision.startswith(after))
+        return not is_near, -(status.started_at or 0.0), bot
+
+    return sorted(sorted(bots, key=distance)[:_MOST_READ])
 
 
 def _periods(services: Services) -> Callable[[str], Awaitable[list[Period]]]:
@@ -150,7 +180,12 @@ def _pair(own: Sequence[Period], before: str, after: str) -> Pair | None:
 
 
 async def _before_and_after(
-    services: Services, mode: str, bots: list[str], pairs: Mapping[str, Pair], out: Sequence[str]
+    services: Services,
+    mode: str,
+    bots: list[str],
+    pairs: Mapping[str, Pair],
+    out: Sequence[str],
+    unread: Sequence[str],
 ) -> Part:
     chosen = bots[:MOST_BOTS]
     lines = max(MOST_LINES // len(chosen), _LEAST_LINES)
@@ -165,7 +200,7 @@ async def _before_and_after(
         return await asyncio.to_thread(compare, sides[0], sides[1], errors)
 
     found = await _each(chosen, one)
-    cautions = _shared_cautions(len(bots), len(chosen), found)
+    cautions = [*unread, *_shared_cautions(len(bots), len(chosen), found)]
     if out:
         cautions.append(f"left out, since they did not run at both: {_names(out)}")
     rows = await asyncio.to_thread(changed_together, found)

@@ -172,3 +172,31 @@ async def test_one_comparison_of_many_bots_is_made_at_a_time(tmp_path):
                 refused = [(await client.get(path)).status_code for path in paths]
             assert refused == [429, 429, 200]
             assert [(await client.get(path)).status_code for path in paths] == [200, 200, 200]
+
+
+async def test_of_many_bots_those_are_read_that_the_revision_reached(tmp_path):
+    """Also where they come last by name; who was not read is not said to have been left out."""
+    names = [f"bot-{number:03}" for number in range(205)]
+    async with running(tmp_path, clock=lambda: NOW) as web, web.client(Scope.READ) as client:
+        specs = [spec(name, program=replace(program(), name="sma"), mode=Mode("dry")) for name in names]
+        web.controller.state = desired([*specs, spec("zz-live", mode=Mode("live"))])
+        web.controller.bots["zz-live"] = bot_status("zz-live", mode="live", applied_revision=OLD)
+        for name in names:
+            web.controller.bots[name] = bot_status(name, applied_revision=OLD)
+            web.controller.run_records.append(replace(RUNS[1], bot=name))
+        for name in ("bot-203", "bot-204"):
+            web.controller.run_records.insert(0, replace(RUNS[0], bot=name))
+        web.controller.bots["bot-203"] = bot_status("bot-203", applied_revision=NEW)
+        changes = (Change("bot-204", "update", "fast 10 -> 12"),)
+        revisions = [Revision(one, "Ada <ada@example.org>", "x") for one in (NEW, OLD)]
+        web.controller.records = [
+            RevisionRecord(one, RevisionState.APPLIED, NOW, changes=changes) for one in revisions
+        ]
+        asked = [{"of": "all", "after": NEW[:12]}, {"of": "all"}]
+        answers = [(await client.get("/api/v1/compare", params=one)).json() for one in asked]
+    (given,), (newest,) = (answer["parts"] for answer in answers)
+    assert (given["after"], newest["after"]) == (2, 1)
+    assert [answer["after"] for answer in answers] == [NEW[:7]] * 2
+    assert "the runs of 200 of 206 bots were read" in given["cautions"]
+    left_out = next(one for one in given["cautions"] if one.startswith("left out"))
+    assert left_out.endswith("bot-000, bot-001, bot-002, bot-003, bot-004 and 193 more")

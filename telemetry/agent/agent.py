@@ -240,7 +240,8 @@ class Agent:
                 collected.batch.uses.append(Use(number, use.time, use.values, use.way))
 
     def _targets(self) -> list[Target]:
-        return [_target(one) for one in self._followed() if one.launcher_pid]
+        """Return what to measure: while a launcher waits to start its bot again, the bot is down."""
+        return [_target(one) for one in self._followed() if one.launcher_pid and one.pid]
 
     async def _send(self, found: Discovery, collected: _Collected) -> None:
         await self._sink.send(encode_batch(collected.batch))

@@ -258,7 +258,7 @@ class Allocation:
                 continue
             if report.launcher_pid and report.launcher_pid != self.launcher_pid:
                 self.launcher_pid, self.launcher_seen_at = report.launcher_pid, report.t
-            if report.kind is ReportKind.STARTED:
+            if report.kind in (ReportKind.STARTED, ReportKind.RUNNING):
                 self.run, self.pid = report.run, report.pid
             elif report.kind is ReportKind.EXITED:
                 self.pid = 0

@@ -607,6 +607,28 @@ async def test_a_bot_with_more_to_read_is_not_heard_out(node: Node) -> None:
     assert node.intake.heard_out("behind")
 
 
+async def test_a_bot_is_down_while_its_launcher_waits_to_start_it_again(node: Node) -> None:
+    """Only while its process runs is anything measured, and said to be up, of it."""
+    running = asyncio.create_task(node.agent(sample_every=0.05).run())
+    bot, neighbour = node.bot("a1", bot="alpha"), node.bot("a2", bot="beta")
+    for one in (bot, neighbour):
+        one.report(kind="started", run="r-1", pid=os.getpid(), launcher_pid=os.getpid(), t=time.time())
+
+    def count(name: str) -> int:
+        return sum(one.name == "bot_memory_bytes" and one.labels["bot"] == name for one in node.told.values)
+
+    await node.told.until(lambda _: count("alpha") and count("beta"))
+    bot.report(kind="exited", run="r-1", launcher_pid=os.getpid(), restart_in=60, t=time.time())
+    await node.told.until(lambda told: any(report.kind is ReportKind.EXITED for _, report in told.heard))
+    before = count("alpha"), count("beta")
+    await node.told.until(lambda _: count("beta") >= before[1] + 3)
+    assert count("alpha") <= before[0] + 1  # of a round that was under way
+    bot.report(kind="running", run="r-2", pid=os.getpid(), launcher_pid=os.getpid(), t=time.time())
+    await node.told.until(lambda _: count("alpha") > before[0] + 1)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_an_agent_ends_although_each_batch_takes_longer_than_a_round(node: Node) -> None:
     """What is measured while the last lines are sent does not keep it from ending."""
     bot = node.bot()

@@ -51,7 +51,7 @@ def a_bot(folder: Path) -> BotFiles:
     """Return a bot whose process is measured: this one."""
     (folder / "alloc").mkdir()
     bot = BotFiles(folder / "alloc", "a1", bot="sma")
-    bot.report(t=4e9, kind="started", launcher_pid=os.getpid())
+    bot.report(t=4e9, kind="started", pid=os.getpid(), launcher_pid=os.getpid())
     return bot
 
 

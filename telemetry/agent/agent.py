@@ -55,7 +55,8 @@ class Agent:
     """Follows every allocation below `alloc_root` (of the fleet `fleet`, where that is given).
 
     `linger` (seconds) is how long a quiet agent waits for company before it sends a line;
-    `sample_every` (seconds) is the least time between two measurements of the bots' resources. `states`
+    `sample_every` (seconds) is the least time between two measurements of the bots' resources. After
+    `speak_every` (seconds) with nothing to tell it tells that, so that it is known to live. `states`
     cares for the bots' state folders meanwhile. `release` is what the service is told of our own version.
     `concealed` tells which values must not leave the node.
     """
@@ -71,6 +72,7 @@ class Agent:
         health: Health | None = None,
         linger: float = 0.008,
         sample_every: float = 1.0,
+        speak_every: float = 30.0,
         watcher: Watcher | None = None,
         states: Caretaker | None = None,
         release: str = "",
@@ -82,6 +84,8 @@ class Agent:
         self._checkpoint = checkpoint
         self._name = name or socket.gethostname()
         self._linger = linger
+        self._speak_every = speak_every
+        self._spoke_at = time.monotonic()
         self._health = health or Health()
         self._given_watcher = watcher
         self._alloc_root = alloc_root
@@ -195,7 +199,11 @@ class Agent:
             collected.batch.drained.append(collected.number_of(allocation))
         batch = collected.batch
         batch.unread = self._unread(collected)
-        return collected if batch.chunks or batch.uses or batch.drained else None
+        silent = not self._finishing and found.allocations and now >= self._spoke_at + self._speak_every
+        if not (batch.chunks or batch.uses or batch.drained or silent):
+            return None
+        self._spoke_at = now
+        return collected
 
     def _unread(self, collected: _Collected) -> list[int]:
         """Return which allocations of a batch are of bots of which something is still to be read."""

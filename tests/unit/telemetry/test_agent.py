@@ -18,7 +18,7 @@ from telemetry.agent.allocation import Stream
 from telemetry.agent.inotify import Polling
 from telemetry.agent.opening import opened
 from telemetry.records import Event
-from telemetry.wire import decode_batch
+from telemetry.wire import Batch, decode_batch
 from tests.unit.telemetry.bots import Node, Told, eventually
 
 TRACE = """Traceback (most recent call last):
@@ -625,6 +625,24 @@ async def test_a_bot_is_down_while_its_launcher_waits_to_start_it_again(node: No
     assert count("alpha") <= before[0] + 1  # of a round that was under way
     bot.report(kind="running", run="r-2", pid=os.getpid(), launcher_pid=os.getpid(), t=time.time())
     await node.told.until(lambda _: count("alpha") > before[0] + 1)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_an_agent_of_bots_that_are_down_is_known_to_live(node: Node) -> None:
+    """It speaks now and then although nothing is printed and nothing is measured."""
+    node.bot()
+    batches: list[Batch] = []
+
+    class Counting(DirectSink):
+        async def send(self, body: bytes) -> None:
+            batches.append(decode_batch(body))
+            await super().send(body)
+
+    running = asyncio.create_task(node.agent(sink=Counting(node.intake), speak_every=0.01).run())
+    await eventually(lambda: sum(not (one.chunks or one.uses or one.drained) for one in batches) >= 2)
+    (heard,) = node.intake.agents.values()
+    assert heard.refused == 0
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 

@@ -1,6 +1,7 @@
 """A mixin for strategies that prints what herdsman charts: one JSON line each, and nothing else is needed."""
 
 import json
+import math
 from datetime import datetime
 from typing import Any
 
@@ -15,17 +16,19 @@ def say(kind: str, **fields: Any) -> None:
 
 
 class Telling:
-    """Put it before IStrategy: `class Mine(Telling, IStrategy)`. For spot markets."""
+    """Put it before IStrategy: `class Mine(Telling, IStrategy)`. It says no equity but of spot markets."""
 
     rates: dict[str, float]
-    """The newest price of each pair: of an open trade in the last pass, else its newest candle's."""
+    """The last known price of each pair: an open trade's, else its newest candle's."""
+    priced: set[str]
+    """The pairs whose open trade had a price in the last pass."""
     priced_at = 0.0
     """When an open trade had a price last (Unix seconds)."""
 
-    def bot_start(self, **kwargs: Any) -> None:
+    def __init__(self, *given: Any, **named: Any) -> None:
         """Begin with no price."""
-        self.rates = {}
-        super().bot_start(**kwargs)
+        super().__init__(*given, **named)
+        self.rates, self.priced = {}, set()
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         """In each pass: a heartbeat with the age of its market data, and the equity at the newest prices."""
@@ -34,20 +37,24 @@ class Telling:
         for pair in self.dp.current_whitelist():
             candles = self.dp.ohlcv(pair, copy=False)
             if not candles.empty:
-                self.rates.setdefault(pair, float(candles["close"].iloc[-1]))
+                close = float(candles["close"].iloc[-1])
+                if pair not in self.priced and math.isfinite(close):
+                    self.rates[pair] = close
                 newest = max(newest, candles["date"].iloc[-1].timestamp())
-        trades = [trade for trade in Trade.get_open_trades() if trade.amount and trade.pair in self.rates]
+        trades = [trade for trade in Trade.get_open_trades() if trade.amount]
         data_at = self._data_at(trades, newest, current_time.timestamp())
         say("heartbeat", state="running", last_data_ts=int(data_at * 1000), open_positions=len(trades))
         self._say_equity(trades)
-        self.rates.clear()
+        self.priced.clear()
 
     def custom_exit(
         self, pair: str, trade: Trade, current_time: datetime, current_rate: float, **kwargs: Any
     ) -> str | bool | None:
         """In each pass, for each open trade: its price."""
-        self.priced_at, self.rates[pair] = current_time.timestamp(), current_rate
-        say("price", symbol=pair, value=current_rate)
+        if math.isfinite(current_rate):
+            self.priced_at, self.rates[pair] = current_time.timestamp(), current_rate
+            self.priced.add(pair)
+            say("price", symbol=pair, value=current_rate)
         return super().custom_exit(pair, trade, current_time, current_rate, **kwargs)
 
     def order_filled(
@@ -79,7 +86,13 @@ class Telling:
         return candles_until
 
     def _say_equity(self, trades: list[Trade]) -> None:
-        """Say what is free, and what the open trades are worth; a dry wallet pays their fees at their end."""
+        """Say what is free, and what the open trades are worth; a dry wallet pays their fees at their end.
+
+        A trade that never had a price is missing in both: such a pass says nothing, rather than a loss.
+        """
+        spot = self.config.get("trading_mode", "spot") == "spot"
+        if not spot or any(trade.pair not in self.rates for trade in trades):
+            return
         currency = self.config["stake_currency"]
         worth = sum(trade.amount * self.rates[trade.pair] for trade in trades)
         owed = sum(trade.fee_open_cost or 0.0 for trade in trades) if self.config["dry_run"] else 0.0

@@ -56,7 +56,7 @@ class Desk:
 
     def database(self, bot: str) -> Path:
         """Return where freqtrade keeps its trades."""
-        (found,) = self.service.data.rglob(f"{bot}/trades.sqlite")
+        (found,) = self.service.data.rglob(f"{bot}/trades-dry.sqlite")
         return found
 
     def orders(self, bot: str) -> list[tuple[str, str, str, float, float]]:

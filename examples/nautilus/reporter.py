@@ -1,10 +1,13 @@
 """Prints what happens in a nautilus_trader node as JSON lines: fills, orders, positions, equity, prices.
 
-It knows nothing of the strategy; add it to any node. What it does must not fail: an exception here would be
-raised where the event comes from, in the middle of the strategy.
+It knows nothing of the strategy; add it to any node. An exception here would be raised where the event comes
+from, in the middle of the strategy: handlers log it instead. Equity is said of margin accounts and of cash
+accounts (spot) in several currencies, while each of their amounts has a price; of others nothing is said.
 """
 
+import functools
 import json
+from collections import Counter
 from datetime import timedelta
 
 from nautilus_trader.common.actor import Actor
@@ -30,15 +33,28 @@ ORDER_STATUS = {
 }
 
 
-def number(value) -> float:
+def number(value) -> float | None:
     """Return a price, quantity or money as it is written: 60239.4, not 60239.399999999994."""
-    return float(value.as_decimal())
+    return None if value is None else float(value.as_decimal())
+
+
+def harmless(handler):
+    """Let a handler's exception be logged, once for each handler and kind, and go no further."""
+
+    @functools.wraps(handler)
+    def guarded(self, *given):
+        try:
+            handler(self, *given)
+        except Exception as error:
+            self.warn_once(f"{handler.__name__} failed: {error!r}", (handler.__name__, type(error)))
+
+    return guarded
 
 
 class ReporterConfig(ActorConfig, frozen=True):
     venue: Venue
     currency: Currency
-    """The currency that the account is in."""
+    """The currency that equity is said in."""
     instrument_ids: tuple[InstrumentId, ...] = ()
     """Whose prices are printed."""
     every_seconds: float = 1.0
@@ -50,7 +66,10 @@ class Reporter(Actor):
         super().__init__(config)
         self.told = {}
         """When the price was from that was printed last, by instrument."""
+        self.warned = set()
+        """What was warned of already."""
 
+    @harmless
     def on_start(self):
         self.msgbus.subscribe("events.order.*", self.on_order_event)
         self.msgbus.subscribe("events.position.*", self.on_position_event)
@@ -59,10 +78,12 @@ class Reporter(Actor):
         self.clock.set_timer("report", timedelta(seconds=self.config.every_seconds), callback=self.on_timer)
         self.say("heartbeat", self.clock.timestamp_ns(), state="running")
 
+    @harmless
     def on_stop(self):
         self.clock.cancel_timer("report")
         self.say_equity()
 
+    @harmless
     def on_order_event(self, event):
         if isinstance(event, OrderFilled):
             self.say_fill(event)
@@ -95,18 +116,21 @@ class Reporter(Actor):
             quantity=number(fill.last_qty),
             price=number(fill.last_px),
             fee=number(fill.commission),
-            fee_currency=str(fill.commission.currency),
+            fee_currency=str(fill.commission.currency) if fill.commission else None,
             liquidity=liquidity_side_to_str(fill.liquidity_side).lower(),
             currency=str(fill.currency),
         )
 
+    @harmless
     def on_position_event(self, event):
-        self.say_position(self.cache.position(event.position_id))
+        position = self.cache.position(event.position_id)
+        if position is not None:
+            self.say_position(position)
         self.say_equity()
 
     def say_position(self, position):
         price = self.cache.price(position.instrument_id, PriceType.MID) if position.is_open else None
-        unrealized = number(position.unrealized_pnl(price)) if price else 0.0
+        unrealized = number(position.unrealized_pnl(price)) if price else None if position.is_open else 0.0
         self.say(
             "position",
             self.clock.timestamp_ns(),
@@ -121,22 +145,72 @@ class Reporter(Actor):
         )
 
     def say_equity(self):
-        account = self.portfolio.account(self.config.venue)
+        """Say what the account is worth; nothing where a part of it is not known, rather than a loss."""
+        account = self.cache.account_for_venue(self.config.venue)
         if account is None:
             return
-        currency = self.config.currency
-        balance = number(account.balance_total(currency))
-        unrealized = self.portfolio.unrealized_pnls(self.config.venue).get(currency)
-        unrealized = number(unrealized) if unrealized else 0.0
-        self.say(
-            "equity",
-            self.clock.timestamp_ns(),
-            equity=balance + unrealized,
-            balance=balance,
-            unrealized_pnl=unrealized,
-            currency=str(currency),
-        )
+        made = self.unrealized()
+        if account.is_cash_account:
+            # What was bought is a balance itself, at its price: nothing is made of it besides.
+            made = Counter() if account.base_currency is None and self.are_balances() else None
+        if made is None:
+            return
+        held = Counter({currency: number(money) for currency, money in account.balances_total().items()})
+        balance, unrealized = self.worth(held), self.worth(made)
+        if balance is not None and unrealized is not None:
+            self.say(
+                "equity",
+                self.clock.timestamp_ns(),
+                equity=balance + unrealized,
+                balance=held[self.config.currency],
+                unrealized_pnl=None if account.is_cash_account else unrealized,
+                currency=str(self.config.currency),
+            )
 
+    def unrealized(self):
+        """Return what open positions have made, by currency; None where one of them has no price."""
+        made = Counter()
+        for instrument_id in {one.instrument_id for one in self.cache.positions_open(self.config.venue)}:
+            money = self.portfolio.unrealized_pnl(instrument_id)
+            if money is None:
+                return None
+            made[money.currency] += number(money)
+        return made
+
+    def are_balances(self):
+        """Tell whether each open position is of a coin, which the account has a balance of."""
+        held = [
+            self.cache.instrument(one.instrument_id) for one in self.cache.positions_open(self.config.venue)
+        ]
+        return all(one is not None and one.get_base_currency() is not None for one in held)
+
+    def worth(self, amounts):
+        """Return what amounts are worth in the account's currency; None where one has no price."""
+        total = 0.0
+        for currency, amount in amounts.items():
+            price = self.price_of(currency) if amount else 0.0
+            if price is None:
+                to = self.config.currency
+                text = f"no equity is printed: {currency} has no price in {to}; subscribe to its quotes"
+                self.warn_once(text, currency)
+                return None
+            total += amount * price
+        return total
+
+    def price_of(self, currency):
+        """Return the newest price of a currency in the account's, of an instrument that trades the two."""
+        if currency == self.config.currency:
+            return 1.0
+        for instrument in self.cache.instruments(venue=self.config.venue):
+            pair = instrument.get_base_currency(), instrument.quote_currency
+            if pair == (currency, self.config.currency):
+                price = self.cache.price(instrument.id, PriceType.MID)
+                price = price or self.cache.price(instrument.id, PriceType.LAST)
+                if price is not None:
+                    return number(price)
+        return None
+
+    @harmless
     def on_timer(self, _):
         self.say(
             "heartbeat",
@@ -159,3 +233,9 @@ class Reporter(Actor):
         line = {"_metric": kind, "timestamp": ts_event // 1_000_000}
         line |= {name: value for name, value in fields.items() if value is not None}
         print(json.dumps(line), flush=True)
+
+    def warn_once(self, text, kind):
+        """Log a warning, once for each kind."""
+        if kind not in self.warned:
+            self.warned.add(kind)
+            self.log.warning(text)

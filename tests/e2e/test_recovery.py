@@ -91,7 +91,13 @@ def test_a_damaged_and_a_lost_database_have_a_way_back(
     for part in service.data.glob("herdsman.db*"):
         part.unlink()
     service.start()
-    wait_for(lambda: "recover" in " ".join(service.get("/api/v1/fleet")["problems"]), "the loss to be told")
+    try:
+        wait_for(
+            lambda: "recover" in " ".join(service.get("/api/v1/fleet")["problems"]), "the loss to be told"
+        )
+    except AssertionError as error:  # once on a machine at its limit: then what was known is wanted
+        said = (service.get("/api/v1/fleet"), service.bots().get("one"), service.log.read_text()[-3000:])
+        raise AssertionError(said) from error
     assert "herdsman recover" in service.run("status", check=False).stdout
     recovered = service.run("recover", "--reason", "database lost", "--yes").stdout
     assert "took over 1 bot: one" in recovered

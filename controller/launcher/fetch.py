@@ -76,7 +76,7 @@ def unpack(archive: Path, folder: Path) -> None:
 def _extract(members: tarfile.TarFile, folder: Path) -> None:
     """Write what an archive holds; links come last, so that nothing is written through one.
 
-    tarfile's own filters look at every part of every path: half of the time that a large layer takes.
+    tarfile's own filters look at every part of every path, once for each member of a large layer.
     """
     links: list[tuple[Path, str]] = []
     made: set[str] = set()

@@ -22,7 +22,7 @@ from bench.walks import BOTS, FLEET, NAMES, SERIES, STEPS, Walks, as_printed, im
 from telemetry.embedded import EmbeddedSeriesStore, Retention, TelemetryDatabase
 from telemetry.stores import SeriesQuery, SeriesStore
 from telemetry.victoriametrics import VictoriaMetricsStore
-from tests.engines.processes import free_ports
+from tests.engines.ports import free_ports
 from tests.engines.victoriametrics import VERSIONS, VictoriaMetrics
 from web.moments import nice_step
 from web.queries import ChartQuery, chart_query, thinned

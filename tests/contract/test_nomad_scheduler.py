@@ -22,7 +22,7 @@ from tests.contract.nomad_harness import NomadHarness, nomad_harness
 from tests.contract.scheduler_harness import Fleet, bundle, listening_to, until
 from tests.engines.forwarding import Wire
 from tests.engines.nomad import NomadAgent
-from tests.engines.processes import free_ports
+from tests.engines.ports import free_ports
 
 pytestmark = pytest.mark.nomad
 

@@ -17,7 +17,7 @@ from controller.notifications.destinations import Destination
 from controller.notifications.wording import Message
 from schemas.alerts import Severity
 from schemas.errors import UsageError
-from tests.engines.processes import free_ports
+from tests.engines.ports import free_ports
 from tests.engines.webhooks import Webhooks, webhooks
 
 TOP = Path(__file__).parents[2]

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -15,6 +14,8 @@ from typing import Any, TypeVar
 
 import httpx
 
+from tests.engines.ports import free_port
+
 T = TypeVar("T")
 CHECKOUT = Path(__file__).resolve().parents[2]
 COMMAND = str(Path(sys.executable).parent / "herdsman")
@@ -23,14 +24,6 @@ _TRUST = ssl.create_default_context()
 """Made once: httpx would read all authorities for each request, 30 ms of work in loops that wait."""
 PATIENCE = 120.0
 """Seconds that anything may take which is really awaited: a machine may be many times slower than another."""
-
-
-def free_port() -> int:
-    """Return a loopback port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_for(look: Callable[[], T], what: str, seconds: float = PATIENCE, every: float = 0.05) -> T:

@@ -22,8 +22,9 @@ from tests.e2e.secret_fleet import add_teller, digest, teller
 from tests.e2e.service import Service, wait_for
 from tests.engines.launching import this_python
 from tests.engines.nomad import NomadAgent, nomad_agent, nomad_client
+from tests.engines.ports import free_ports
 from tests.engines.postgresql import postgresql
-from tests.engines.processes import engine, free_ports
+from tests.engines.processes import engine
 from tests.engines.victoriametrics import VERSIONS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nomad, pytest.mark.timeout(300)]

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from tests.e2e.browser import open_browser, shoot
-from tests.e2e.service import CHECKOUT, Service, free_port, wait_for
+from tests.e2e.service import CHECKOUT, Service, wait_for
+from tests.engines.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import httpx
 
-from tests.engines.processes import answers, engine, free_ports, launch, wait_ready
+from tests.engines.ports import free_ports
+from tests.engines.processes import answers, engine, launch, wait_ready
 
 USER = "desk"
 _SETTINGS = """\

@@ -17,14 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.engines.processes import (
-    ServerProcess,
-    engine,
-    free_ports,
-    launch,
-    unmount_below,
-    wait_ready,
-)
+from tests.engines.ports import free_ports
+from tests.engines.processes import ServerProcess, engine, launch, unmount_below, wait_ready
 
 CLIENT_OPTIONS = {
     "fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean,consul,vault",

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.engines.processes import ServerProcess, engine, free_ports, launch, wait_ready
+from tests.engines.ports import free_ports
+from tests.engines.processes import ServerProcess, engine, launch, wait_ready
 
 ROOT_TOKEN = "root-of-a-test"
 

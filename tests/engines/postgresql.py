@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psycopg
 
-from tests.engines.processes import ServerProcess, engine, free_ports, launch, wait_ready
+from tests.engines.ports import free_ports
+from tests.engines.processes import ServerProcess, engine, launch, wait_ready
 
 USER = "herdsman"
 SETTINGS = (

@@ -4,7 +4,6 @@ import contextlib
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -30,15 +29,6 @@ def engine(name: str) -> Path:
     if not os.access(path, os.X_OK):
         raise EngineMissing(f"{path} is missing: run `make engines` to build it (or set HERDSMAN_ENGINES)")
     return path
-
-
-def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Return ports of the loopback address that nobody uses now."""
-    with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind((host, 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.engines.processes import ServerProcess, answers, engine, free_ports, launch, wait_ready
+from tests.engines.ports import free_ports
+from tests.engines.processes import ServerProcess, answers, engine, launch, wait_ready
 
 VERSIONS = ("1.79.5", "1.140.0")
 """Debian's, and a current one."""

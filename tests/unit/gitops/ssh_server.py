@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.engines.ports import free_port
+
 ENGINES = Path(__file__).parents[3] / ".engines" / "bin"
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:{ENGINES}")
 
@@ -43,7 +45,7 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
     folder.chmod(0o700)
     host, key = make_key(folder / "host"), make_key(folder / "client")
     shutil.copy(f"{key}.pub", folder / "authorized_keys")
-    port = _free_port()
+    port = free_port()
     settings = f"""
         ListenAddress 127.0.0.1:{port}
         HostKey {host}
@@ -69,11 +71,6 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
         finally:
             child.terminate()
             child.wait(10)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 def _await_answer(child: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

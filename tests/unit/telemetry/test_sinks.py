@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from telemetry.agent import HttpSink
-from tests.engines.processes import free_ports
+from tests.engines.ports import free_ports
 
 
 @dataclass

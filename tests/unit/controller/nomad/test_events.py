@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from controller.schedulers.nomad.events import Gap, stream
 from controller.schedulers.nomad.settings import NomadSettings
-from tests.engines.processes import free_ports
+from tests.engines.ports import free_ports
 
 Answer = Callable[[int, asyncio.StreamWriter], Awaitable[None]]
 

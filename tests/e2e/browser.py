@@ -68,6 +68,8 @@ class Watched:
     page: Page
     complaints: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    cut: int = 0
+    """How often the browser dropped its connections, since a network came or went on this machine."""
 
     def __post_init__(self) -> None:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -79,7 +81,9 @@ class Watched:
 
         Not that a network came or went on this machine: other tests make network namespaces meanwhile.
         """
-        if message.type in ("error", "warning") and "ERR_NETWORK_CHANGED" not in message.text:
+        if "ERR_NETWORK_CHANGED" in message.text:
+            self.cut += 1
+        elif message.type in ("error", "warning"):
             self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
     def streams(self) -> list[str]:

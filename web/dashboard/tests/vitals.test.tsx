@@ -91,6 +91,30 @@ test("the head of the page is silent of a bot that lives well", async () => {
   expect(screen.queryByTestId("left-open")).toBeNull();
 });
 
+test.each([
+  ["healthy", false],
+  ["not_trading", false],
+  ["suspended", true],
+])("the head of the page of a bot that is %s looks once more: %s", async (verdict, again) => {
+  const timers = vi.spyOn(globalThis, "setTimeout");
+  const late = () => timers.mock.calls.filter(([, wait]) => wait === 12_000);
+  let reads = 0;
+  const text = await open({
+    "/api/v1/bots/sma-btc/liveness": () => {
+      reads += 1;
+      return liveness({ verdict, bad: false });
+    },
+    "/api/v1/bots/sma-btc/resources": use,
+  });
+  await text("left-open");
+  await text("verdict");
+  expect(reads).toBe(2);
+  if (again) await vi.waitFor(() => expect(late()).toHaveLength(1), PATIENCE);
+  else expect(late()).toHaveLength(0);
+  for (const [look] of late()) (look as () => void)();
+  expect(reads).toBe(again ? 3 : 2);
+});
+
 test("the vitals show each use against its limit, and when that is reached", async () => {
   const text = await open({
     "/api/v1/bots/sma-btc/liveness": liveness(),

@@ -14,20 +14,27 @@ const TO_DO: Record<string, string> = {
   hung: "Read its newest lines, then restart it.",
   stream_lost: "It may still trade: look at its node, and at the herdsman agent there.",
 };
-/** A bot that was just ended may still tell that it closed all. */
+/** Of a bot that was just ended, lines may still come that tell what it closed: it is read once more. */
 const LAST_LINES = 12_000;
+const ENDED = /^(finished|suspended|crashed)$/;
 
 export function LivesLine({ bot }: { bot: Bot }) {
   const [found, setFound] = useState<Liveness | null>(null);
   useEffect(() => {
     const reading = new AbortController();
+    const path = `/api/v1/bots/${encodeURIComponent(bot.name)}/liveness`;
     const read = () =>
-      getJson(`/api/v1/bots/${encodeURIComponent(bot.name)}/liveness`, decodeLiveness, reading.signal).then(
-        setFound,
-        () => undefined, // the tab of vitals tells why it cannot be read
+      getJson(path, decodeLiveness, reading.signal).then(
+        (read) => {
+          setFound(read);
+          return ENDED.test(read.verdict);
+        },
+        () => false, // the tab of vitals tells why it cannot be read
       );
-    read();
-    const again = setTimeout(read, LAST_LINES);
+    let again: ReturnType<typeof setTimeout> | undefined;
+    void read().then((ended) => {
+      if (ended && !reading.signal.aborted) again = setTimeout(read, LAST_LINES);
+    });
     return () => {
       clearTimeout(again);
       reading.abort();

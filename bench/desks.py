@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from controller.clock import SystemClock
+from controller.controller import Controller
 from controller.database import Database
 from controller.database.fleets import ensure_fleet
-from controller.loop import Controller
+from controller.loop import Loop
 from controller.schedulers.protocol import Scheduler
 from controller.settings import Settings
 from controller.status import Health
@@ -82,14 +83,16 @@ class Desk:
         await database.run(lambda connection: ensure_fleet(connection, "bench", 0.0, known=FLEET))
         source = HostedSource(self.hosted.path)
         self.controller = Controller(
-            scheduler or self.scheduler,
-            source,
-            FleetStates(source),
-            BundleStore(self.root / "bundles"),
-            database,
-            self.clock,
-            Settings(python="3.11", poll_interval=1e6, resync_interval=3600),
-            name="bench",
+            Loop(
+                scheduler or self.scheduler,
+                source,
+                FleetStates(source),
+                BundleStore(self.root / "bundles"),
+                database,
+                self.clock,
+                Settings(python="3.11", poll_interval=1e6, resync_interval=3600),
+                name="bench",
+            )
         )
         reports: asyncio.Queue[list[Reported]] = asyncio.Queue()
         self.scheduler.report = reports.put_nowait

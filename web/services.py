@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
 
 class FleetController(Protocol):
-    """The controller, as far as the web speaks to it; `controller.loop.Controller` fulfils it."""
+    """The controller, as far as the web speaks to it; `controller.controller.Controller` fulfils it."""
 
     @property
     def fleet_id(self) -> str:

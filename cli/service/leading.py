@@ -15,9 +15,10 @@ from cli.service.standby import Standby
 from cli.service.state_store import open_states
 from cli.service.statuses import make_reports, telling
 from controller.clock import SystemClock
+from controller.controller import Controller
 from controller.database import Database
 from controller.database.drains import ask_drained
-from controller.loop import Controller
+from controller.loop import Loop
 from controller.notifications.herald import Herald
 from controller.remote.fenced import FencedScheduler
 from controller.remote.leadership import Lead
@@ -95,23 +96,25 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
     relay = Relay()
     controller: Controller
     controller = Controller(
-        scheduler,
-        origin.source,
-        origin.states,
-        bundles,
-        database,
-        clock,
-        Settings(
-            python=python_version(options.python),
-            environments=options.environment,
-            poll_interval=options.poll_interval,
-            secrets_interval=options.secrets_interval,
-        ),
-        relay,
-        name=options.fleet,
-        logs_acknowledged=logs_acknowledged,
-        saved_states=SavedStates(open_states(options), standby.fleet),
-        secrets=make_handing(standby.secrets_key, secrets, origin.source.repository, options.subfolder),
+        Loop(
+            scheduler,
+            origin.source,
+            origin.states,
+            bundles,
+            database,
+            clock,
+            Settings(
+                python=python_version(options.python),
+                environments=options.environment,
+                poll_interval=options.poll_interval,
+                secrets_interval=options.secrets_interval,
+            ),
+            relay,
+            name=options.fleet,
+            logs_acknowledged=logs_acknowledged,
+            saved_states=SavedStates(open_states(options), standby.fleet),
+            secrets=make_handing(standby.secrets_key, secrets, origin.source.repository, options.subfolder),
+        )
     )
     figures = Health(standby.services.registry)
     count_statuses(figures, lambda: controller.statuses() if lead.lasts else [])

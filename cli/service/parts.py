@@ -22,9 +22,10 @@ from cli.service.statuses import make_reports, telling
 from cli.service.system_parts import make_system
 from cli.service.telemetry_parts import Telemetry, open_telemetry
 from controller.clock import SystemClock
+from controller.controller import Controller
 from controller.database import Database
 from controller.database.fleets import change_fleet_id, ensure_fleet
-from controller.loop import Controller
+from controller.loop import Loop
 from controller.notifications.desk import NotificationDesk
 from controller.notifications.herald import Herald
 from controller.schedulers.local.scheduler import LocalScheduler
@@ -115,23 +116,25 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
         return live.intake.drained(bot)
 
     controller = Controller(
-        scheduler,
-        origin.source,
-        origin.states,
-        bundles,
-        database,
-        SystemClock(),
-        Settings(
-            python=python_version(options.python),
-            environments=options.environment,
-            poll_interval=options.poll_interval,
-            secrets_interval=options.secrets_interval,
-        ),
-        relay,
-        name=options.fleet,
-        logs_acknowledged=logs_acknowledged,
-        saved_states=saved,
-        secrets=make_handing(secrets_key, secrets, origin.source.repository, options.subfolder),
+        Loop(
+            scheduler,
+            origin.source,
+            origin.states,
+            bundles,
+            database,
+            SystemClock(),
+            Settings(
+                python=python_version(options.python),
+                environments=options.environment,
+                poll_interval=options.poll_interval,
+                secrets_interval=options.secrets_interval,
+            ),
+            relay,
+            name=options.fleet,
+            logs_acknowledged=logs_acknowledged,
+            saved_states=saved,
+            secrets=make_handing(secrets_key, secrets, origin.source.repository, options.subfolder),
+        )
     )
     guarded = GuardedStates(saved, controller, fleet)
     live = make_live(telemetry, database, controller, scheduler.kind, settings, fleet)

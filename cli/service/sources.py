@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cli.service.options import UpOptions
 from cli.service.statuses import forge_for
-from controller.loop import Controller
+from controller.controller import Controller
 from controller.ports import DesiredStates, RevisionSource
 from gitops.candidates import Candidates, Place
 from gitops.folder_source import FolderSource, is_work_folder

@@ -17,7 +17,7 @@ from cli.service.rule_parts import rules_probe
 from cli.service.sources import Origin
 from cli.service.storage import storage_probe
 from cli.service.telemetry_parts import Telemetry
-from controller.loop import Controller
+from controller.controller import Controller
 from controller.notifications.desk import NotificationDesk
 from controller.passes import PassReport
 from controller.ports import RevisionSource

@@ -229,7 +229,7 @@ class RemoteController:
         return await self._asking.ask("query", arguments, forget=True)
 
     async def revisions(self, limit: int = 50, *, before: str = "", bot: str = "") -> list[RevisionRecord]:
-        """Return revisions newest first; see `controller.loop.Controller.revisions`."""
+        """Return revisions newest first; see `controller.controller.Controller.revisions`."""
         mark = (await self.find_revision(before)).revision.key if before else ""
         found = await self._database.run(
             lambda connection: load_revisions(connection, limit, before=mark, bot=bot, most=MOST)

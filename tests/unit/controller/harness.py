@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from controller.controller import Controller
 from controller.database import Database
-from controller.loop import Controller
+from controller.loop import Loop
 from controller.records import RevisionRecord, RunRecord
 from controller.secrets.handing import Handing
 from controller.settings import Settings
@@ -160,17 +161,19 @@ class World:
             return self.acknowledged(name)
 
         self.controller = Controller(
-            self.scheduler,
-            self.source,
-            self.source,
-            self.bundles,
-            database,
-            self.clock,
-            self.settings,
-            self.heard,
-            name="desk",
-            logs_acknowledged=acknowledged,
-            secrets=self.secrets,
+            Loop(
+                self.scheduler,
+                self.source,
+                self.source,
+                self.bundles,
+                database,
+                self.clock,
+                self.settings,
+                self.heard,
+                name="desk",
+                logs_acknowledged=acknowledged,
+                secrets=self.secrets,
+            )
         )
         tasks = [asyncio.create_task(self.controller.run()), asyncio.create_task(self._deliver())]
         try:

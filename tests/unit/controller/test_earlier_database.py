@@ -123,7 +123,7 @@ async def test_a_database_that_is_up_to_date_needs_no_migrations(tmp_path: Path)
     address = str(tmp_path / "herdsman.db")
     await (await Database.open(address)).close()
     code = (
-        "import asyncio, sys, controller.loop\n"
+        "import asyncio, sys, controller.controller\n"
         "from controller.database import Database\n"
         "async def again(): await (await Database.open(sys.argv[1])).close()\n"
         "asyncio.run(again())\n"

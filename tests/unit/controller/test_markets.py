@@ -36,5 +36,5 @@ async def test_sessions_are_read_once_they_are_wanted():
 
 def test_service_does_not_carry_the_library():
     """Importing the controller brings no pandas along."""
-    code = "import controller.loop, sys; sys.exit('pandas' in sys.modules)"
+    code = "import controller.controller, sys; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -131,7 +131,7 @@ async def test_requests_that_cannot_be_are_refused_in_words(running):
 async def test_bot_that_is_being_changed_is_not_restarted(running):
     """A restart does not cut into a change under way."""
     running.scheduler.show("a", phase=Phase.STOPPING, token="77")
-    await running.until(lambda: running.controller._applier.busy("a"))
+    await running.until(lambda: running.controller._loop.applier.busy("a"))
     with pytest.raises(Conflict):
         await running.controller.restart("a", "ops", "why")
 

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from controller.controller import Controller
 from controller.database import Database
 from controller.database.programs import load_programs, save_program
-from controller.loop import Controller
+from controller.loop import Loop
 from controller.status import Health
 from schemas.errors import UsageError
 from tests.fakes.clock import FakeClock
@@ -100,7 +101,7 @@ async def test_what_cannot_be_lived_with_is_raised_as_it_is(tmp_path):
 
     clock, source = FakeClock(), FakeSource()
     database = await Database.open(str(tmp_path / "herdsman.db"))
-    controller = Controller(Taken(FLEET, clock.time), source, source, FakeBundles(), database, clock)
+    controller = Controller(Loop(Taken(FLEET, clock.time), source, source, FakeBundles(), database, clock))
     running = asyncio.create_task(controller.run())
     with pytest.raises(UsageError, match="another herdsman"):
         await running

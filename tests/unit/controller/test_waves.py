@@ -206,7 +206,7 @@ async def test_first_deploy_goes_through_the_fleet_as_often_however_many_bots_ar
     """What each bot leans on is found once for all: else ten thousand new bots hold the loop for seconds."""
     walks = {}
     async with world.life() as controller:
-        turns = controller._usher.turns
+        turns = controller._loop.usher.turns
         for count in (3, 60):
             state = desired(fleet(count), count)
             bots = Bots(state.bots)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from controller.loop import Controller
+from controller.controller import Controller
 from controller.secrets.handing import Handing
 from gitops.secrets.values import FleetSecrets
 from schemas.errors import SecretStoreDown

@@ -4,8 +4,6 @@ What changes nothing costs next to nothing: a sample within the quiet range of i
 forgotten. What time alone can change (silence, a duration, an end) waits in a heap for its moment.
 """
 
-import heapq
-import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,29 +17,23 @@ from schemas.conditions import (
     Errs,
     Happens,
     IsJudged,
-    Leaf,
     NoData,
     Subject,
     Threshold,
     leaves,
 )
+from telemetry.alerts.agenda import Agenda
+from telemetry.alerts.counting import take_events
 from telemetry.alerts.judging import UNKNOWN, judge
 from telemetry.alerts.past import Wanted
-from telemetry.alerts.states import LOOK_AGAIN, AlertState, Found, State, moved, next_look
-from telemetry.alerts.values import BUCKETS, LabelKey, Labels, Point
-from telemetry.alerts.watch import FIGURE, BotProfile, Watch, slot_name, trades_as
-from telemetry.levels import LEVELS
+from telemetry.alerts.siblings import Siblings
+from telemetry.alerts.states import AlertState, Found, State, moved
+from telemetry.alerts.values import STALE, LabelKey, Labels, Point
+from telemetry.alerts.watch import FIGURE, BotProfile, Watch, trades_as
 from telemetry.records import Event, Sample
 
-STALE = 300.0
-"""Seconds after which what a bot said is not judged any more: it came late, and says how things were."""
-LEAST_EVERY = 5.0
-"""Least seconds between two looks at how a value changed."""
-_SIBLINGS_FOR = 15.0
-"""Seconds for which the values of siblings are used again."""
 HEARD_WITHIN = 45.0
 """Most seconds between two measurements of a bot: after a longer gap nothing is known of the time between."""
-_RANKS = {level: rank for rank, level in enumerate(LEVELS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +74,8 @@ class Engine:
         self._fills = fills
         self._is_open = is_open or (lambda _calendar, _now: True)
         self.watches: dict[str, Watch] = {}
-        self._heap: list[tuple[float, int, str, int]] = []
-        self._order = itertools.count()
-        self._groups: dict[tuple[str, str, str], set[str]] = {}
-        self._siblings: dict[tuple[str, str, str, str], tuple[float, list[float]]] = {}
+        self._agenda = Agenda()
+        self._siblings = Siblings(self.watches)
         self._now = 0.0
         self.judged = 0
         """How many times a rule was judged."""
@@ -101,7 +91,7 @@ class Engine:
         before = self.watches.get(profile.bot)
         watch = Watch(profile, rules, now, whole=not self._fills)
         if before is not None:
-            self._leave(before)
+            self._siblings.leave(before.profile)
             watch.adopt(before)
             if profile.running and not before.profile.running:
                 watch.resumed_at = now
@@ -110,9 +100,9 @@ class Engine:
         if known:
             watch.restore(known)
         self.watches[profile.bot] = watch
-        self._groups.setdefault(_group(profile), set()).add(profile.bot)
+        self._siblings.join(profile)
         for place in range(len(watch.rules)):
-            self._plan(watch, place, now)
+            self._agenda.plan(watch, place, now)
         if before is not None and before.profile.running != profile.running:
             for place in watch.places_of(NoData):
                 self._judge(watch, place, now)
@@ -122,7 +112,7 @@ class Engine:
         """Drop a bot that is gone; its alerts end."""
         watch = self.watches.pop(bot, None)
         if watch is not None:
-            self._leave(watch)
+            self._siblings.leave(watch.profile)
             for rule, state in zip(watch.rules, watch.states, strict=True):
                 if state.state is not State.OK:
                     self._tell(
@@ -182,14 +172,7 @@ class Engine:
         touched = set(watch.waiting)
         if not watch.kinds and not touched:
             return
-        every = "" in watch.kinds
-        for event in events:
-            if every or event.kind in watch.kinds:
-                watch.seen_at[event.kind] = now
-                if event.time >= now - STALE:
-                    self._count(watch, event, now, touched)
-        if watch.texts:
-            self._read(watch, events, now, touched)
+        take_events(watch, events, now, touched)
         if touched:
             self._judge_all(watch, touched, now)
 
@@ -214,10 +197,7 @@ class Engine:
         self._siblings.clear()
         for watch in self.watches.values():
             watch.shift(by)
-            for place, due in enumerate(watch.due):
-                watch.due[place] = None
-                if due is not None:
-                    self._plan(watch, place, now)
+            self._agenda.plan_anew(watch, now)
 
     def remember(
         self,
@@ -265,18 +245,19 @@ class Engine:
     def due(self, now: float, most: int = 200) -> bool:
         """Judge what time has come for, at most so many rules; say whether there is more to do now."""
         for _ in range(most):
-            if not self._heap or self._heap[0][0] > now:
+            due = self._agenda.take(now)
+            if due is None:
                 return False
-            at, _, bot, place = heapq.heappop(self._heap)
+            at, bot, place = due
             watch = self.watches.get(bot)
             if watch is not None and place < len(watch.due) and watch.due[place] == at:
                 watch.due[place] = None
                 self._judge(watch, place, now)
-        return bool(self._heap) and self._heap[0][0] <= now
+        return self._agenda.is_due(now)
 
     def next_due(self) -> float | None:
         """Return when there is something to judge, None where nothing waits."""
-        return self._heap[0][0] if self._heap else None
+        return self._agenda.next_due()
 
     def acknowledge(self, bot: str, rule: str, state: AlertState) -> None:
         """Put another state in the place of a rule's: only what people or actions noted differs."""
@@ -301,11 +282,6 @@ class Engine:
             None,
         )
 
-    def _leave(self, watch: Watch) -> None:
-        members = self._groups.get(_group(watch.profile))
-        if members is not None:
-            members.discard(watch.profile.bot)
-
     def _count_anew(self, watch: Watch, now: float) -> None:
         """Count silence, and what values have to last for, from now on: what was before is not known."""
         watch.started_at = now
@@ -314,7 +290,7 @@ class Engine:
                 continue
             if any(slot.at > now - HEARD_WITHIN for slot in watch.slots_of[place]):
                 watch.states[place] = replace(state, since=now)
-                self._plan(watch, place, now)
+                self._agenda.plan(watch, place, now)
             else:
                 watch.states[place] = ended = AlertState(since=now, text="it counts anew")
                 self._tell(Moved(watch.rules[place], watch.profile, state, ended, now))
@@ -352,7 +328,7 @@ class Engine:
             if found.truth is False and _may_go_on(rule, before, watch, now):
                 found = UNKNOWN
         after = watch.states[place] = moved(before, rule, found, now)
-        self._plan(watch, place, now, judged=True)
+        self._agenda.plan(watch, place, now, judged=True)
         if after.state is not before.state:
             watch.note_waiting(place)
         for slot in watch.slots_of[place]:
@@ -360,66 +336,8 @@ class Engine:
         if after.state is not before.state:
             self._tell(Moved(rule, watch.profile, before, after, now))
 
-    def _plan(self, watch: Watch, place: int, now: float, *, judged: bool = False) -> None:
-        """Put a rule into the heap where time alone may change it; `judged`: by now that changed nothing."""
-        rule, state = watch.rules[place], watch.states[place]
-        first = next_look(state, rule, now)
-        if judged and first is not None and first <= now:
-            first = now + LOOK_AGAIN
-        moments = [_look_at(leaf, watch, now) for leaf in leaves(rule.when)]
-        known = [moment for moment in (first, *moments) if moment is not None]
-        if rule.calendar:
-            known.append(now + 60.0)
-        if not known:
-            watch.due[place] = None
-            return
-        at = max(min(known), now)
-        planned = watch.due[place]
-        if planned is not None and planned <= at:
-            return
-        watch.due[place] = at
-        heapq.heappush(self._heap, (at, next(self._order), watch.profile.bot, place))
-
-    def _count(self, watch: Watch, event: Event, now: float, touched: set[int]) -> None:
-        for kind in {event.kind, ""}:
-            for place, leaf in watch.counting.get(kind, ()):
-                if meets(leaf, event):
-                    watch.happened[id(leaf)].append(min(event.time, now))
-                    touched.add(place)
-
-    def _read(self, watch: Watch, events: Sequence[Event], now: float, touched: set[int]) -> None:
-        """Count the lines that hold what rules look for."""
-        if not watch.texts.may_hold([event.message for event in events]):
-            return
-        for event in events:
-            for number in watch.texts.find(event.message) if event.time >= now - STALE else ():
-                for place, leaf in watch.reading[watch.patterns[number]]:
-                    if meets(leaf, event):
-                        watch.happened[id(leaf)].append(min(event.time, now))
-                        touched.add(place)
-
     def _of_siblings(self, watch: Watch, of: Subject) -> Sequence[float]:
-        """Return the newest values of the others of a bot's program; of each bot the largest."""
-        profile = watch.profile
-        key = (*_group(profile), slot_name(of))
-        known = self._siblings.get(key)
-        if known is None or not known[0] <= self._now < known[0] + _SIBLINGS_FOR:
-            known = self._siblings[key] = (self._now, list(self._values(_group(profile), of)))
-        return known[1]
-
-    def _values(self, group: tuple[str, str, str], of: Subject) -> Iterable[float]:
-        name = slot_name(of)
-        for bot in self._groups.get(group, ()):
-            watch = self.watches.get(bot)
-            slot = watch.slots.get(name) if watch is not None else None
-            if slot is not None:
-                values = [one.value for one in slot.matching(of.labels) if self._now - one.came <= STALE]
-                if values:
-                    yield max(values)
-
-
-def _group(profile: BotProfile) -> tuple[str, str, str]:
-    return profile.program, profile.environment, profile.mode
+        return self._siblings.values(watch, of, self._now)
 
 
 def _may_go_on(rule: AlertRule, before: AlertState, watch: Watch, now: float) -> bool:
@@ -430,30 +348,3 @@ def _may_go_on(rule: AlertRule, before: AlertState, watch: Watch, now: float) ->
     spans = [one.over for one in parts if isinstance(one, Change) and not watch.remembers(one)]
     spans += [one.within for one in parts if isinstance(one, Happens | Errs)]
     return now < watch.known_since + max(spans, default=0.0)
-
-
-def _look_at(leaf: Leaf, watch: Watch, now: float) -> float | None:
-    """Return when a condition may change though nothing comes; silence is judged as the bot is heard of."""
-    if isinstance(leaf, Change | Anomaly):
-        return now + max(leaf.over / BUCKETS, LEAST_EVERY)
-    if isinstance(leaf, Happens):
-        times = watch.happened[id(leaf)]
-        return times[0] + leaf.within if len(times) == leaf.count and times[0] + leaf.within > now else None
-    if isinstance(leaf, Errs):
-        ends = [at + leaf.within for at, _, _ in watch.news.values()]
-        return min((end for end in ends if end > now), default=None)
-    return None
-
-
-def meets(leaf: Happens, event: Event) -> bool:
-    """Say whether an event is one that a condition counts, whatever its text."""
-    if leaf.kind and event.kind != leaf.kind:
-        return False
-    if leaf.level and _RANKS.get(event.level, 0) < _RANKS[leaf.level]:
-        return False
-    for name, wanted in leaf.fields.items():
-        value = event.data.get(name)
-        said = str(value).lower() if isinstance(value, bool) else str(value) if value is not None else ""
-        if said != wanted:
-            return False
-    return True

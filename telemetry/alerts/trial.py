@@ -19,7 +19,8 @@ from schemas.conditions import (
     Threshold,
     leaves,
 )
-from telemetry.alerts.engine import Engine, Moved, meets
+from telemetry.alerts.counting import meets
+from telemetry.alerts.engine import Engine, Moved
 from telemetry.alerts.past import figure_values
 from telemetry.alerts.ports import Setup
 from telemetry.alerts.states import AlertState, State

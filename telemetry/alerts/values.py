@@ -15,6 +15,8 @@ _MOST_SETS = 100
 _RECENT = 8
 _AHEAD = 300.0
 """Seconds ahead of us from which on a value's time is that of a clock that was set back since."""
+STALE = 300.0
+"""Seconds after which what a bot said is not judged any more: it came late, and says how things were."""
 BUCKETS = 60
 """Points that a history holds of its time."""
 

@@ -17,29 +17,28 @@ from schemas.alert_rules import AlertRule
 from schemas.errors import HerdsmanError
 from schemas.risk import Action
 from telemetry.alert_actions import Acting
+from telemetry.alert_hearing import AlertHearing, Figures
+from telemetry.alert_keeping import Keeping, kept_of
 from telemetry.alert_past import AlertPast, Stored
+from telemetry.alert_roster import AlertRoster
 from telemetry.alerts.builtin import BUILT_IN, LEFT_OPEN
-from telemetry.alerts.engine import HEARD_WITHIN, Engine, Moved
-from telemetry.alerts.figures import figures_of, labels_of
+from telemetry.alerts.engine import Engine, Moved
+from telemetry.alerts.leftovers import Leftovers, ended
 from telemetry.alerts.ports import AlertBook, Hands, Kept, Muting, RiskStore, Setup, What
 from telemetry.alerts.states import AlertState, Doing, State
-from telemetry.alerts.watch import BotProfile, rules_of
+from telemetry.alerts.watch import BotProfile
 from telemetry.errors.groups import ErrorGroup
 from telemetry.limits_desk import LimitsDesk
-from telemetry.names import RESOURCES, Health
+from telemetry.names import Health
 from telemetry.records import Event, Sample
-from telemetry.trading.views import AccountView
 
 _log = logging.getLogger("herdsman.alerts")
 LOOK_EVERY = 1.0
 """Most seconds between two looks at what is due."""
 REFRESH_EVERY = 30.0
 """Seconds between two looks at who the bots are, beside those that their changes cause."""
-_LEFT_FOR = 7 * 86400.0
-"""Seconds for which it is told what a bot that is gone left open."""
 _AT_ONCE = 200
 """Bots or rules that are looked at before others have their turn."""
-_FIGURES_AT_ONCE = 20
 _SET_BY = 2.0
 """Seconds by which the clock goes wrong before it was set."""
 _LEAST = 0.05
@@ -72,30 +71,26 @@ class AlertDesk:
         self._steady = steady or clock
         self._ahead = clock() - self._steady()
         """How far the wall clock is ahead of the one that nobody sets."""
-        self._built_in = tuple(built_in)
         self.acting = Acting(hands, self.note, self._still, clock)
         self.engine = Engine(self._moved, is_open, fills=stored is not None)
         self.past = AlertPast(self.engine, stored, self._clock) if stored is not None else None
         self.limits = LimitsDesk(self.engine, hands, risks, self._clock, self._steady, self._try)
+        self._hearing = AlertHearing(
+            *(self.engine, self.limits, self._clock, self._try),
+            lambda bot, mode: self.figures(bot, mode),
+        )
+        self._leftovers = Leftovers()
+        self._roster = AlertRoster(self.engine, self.limits, self.past, self._leftovers, built_in)
+        self._keeping = Keeping(book, self._health, self._tell)
         self.setup: Callable[[str], Setup | None] = lambda _bot: None
         self.fleet: Callable[[], Sequence[AlertRule] | None] = lambda: None
         self.bots: Callable[[], Iterable[str]] = lambda: ()
         self.told: Told = lambda _kept: None
         self.mutings: dict[str, Muting] = {}
-        self._setups: dict[str, tuple[Setup, Sequence[AlertRule] | None]] = {}
-        self._known: dict[str, dict[str, Kept]] = {}
-        """What an earlier life kept, of bots that were not set up in this one."""
-        self._fleet_rules: Sequence[AlertRule] | None = None
         self._attend: set[str] = set()
-        self._traded: set[str] = set()
-        """The bots whose figures moved since they were looked at."""
-        self.figures: Callable[[str, str], Iterable[AccountView]] = lambda _bot, _mode: ()
+        self.figures: Figures = lambda _bot, _mode: ()
         """Returns a bot's trading in a mode, by account and currency."""
-        self._waiting: list[Kept] = []
-        """What moved and is not kept yet."""
         self._news = asyncio.Event()
-        self._quiet: dict[tuple[str, str], bool] = {}
-        """Whether each alert that fires was muted when it was kept last."""
         self._failed: set[str] = set()
         """The bots that something could not be judged of: said once."""
         self.ready = False
@@ -118,53 +113,27 @@ class AlertDesk:
 
     def samples(self, bot: str, samples: Sequence[Sample]) -> None:
         """Take new samples of a bot. Raises nothing."""
-        if bot in self.engine.watches:
-            self._try(bot, lambda: self._take_samples(bot, samples))
-
-    def _take_samples(self, bot: str, samples: Sequence[Sample]) -> None:
-        now = self._clock()
-        if samples and samples[0].name in RESOURCES and samples[0].value:
-            self.engine.heard(bot, samples[0].time, now)
-        self.engine.samples(bot, samples, now)
+        self._hearing.samples(bot, samples)
 
     def events(self, bot: str, events: Sequence[Event]) -> None:
         """Take new events of a bot, which its trading has taken already. Raises nothing."""
-        if bot in self.engine.watches:
-            self._try(bot, lambda: self.engine.events(bot, events, self._clock()))
-        if bot in self.limits.guard.bots:
-            self._try(bot, lambda: self._limit_events(bot, events))
-
-    def _limit_events(self, bot: str, events: Sequence[Event]) -> None:
-        if self.limits.events(bot, events):
-            self._news.set()
+        self._hearing.events(bot, events, self._news.set)
 
     def traded(self, bot: str) -> None:
         """Look soon at a bot's trading figures, where a rule is about them."""
-        watch = self.engine.watches.get(bot)
-        if watch is not None and watch.figures:
-            self._traded.add(bot)
+        self._hearing.traded(bot)
 
     def errors(self, groups: Sequence[ErrorGroup]) -> None:
         """Take error groups that changed. Raises nothing."""
-        for group in groups:
-            if group.bot in self.engine.watches and group.resolution is None:
-                self._try(group.bot, lambda group=group: self._error(group))  # type: ignore[misc]
+        self._hearing.errors(groups)
 
     def verdicts(self, bot: str, judged: Mapping[str, str]) -> None:
         """Take how herdsman judges a bot's life: words such as "hung", each with why. Raises nothing."""
-        self._try(bot, lambda: self._take_verdicts(bot, judged))
-
-    def _take_verdicts(self, bot: str, judged: Mapping[str, str]) -> None:
-        now = self._clock()
-        watch = self.engine.watches.get(bot)
-        lives = watch is not None and watch.heard_at > now - HEARD_WITHIN
-        idle = self.limits.guard.idle(bot, now, lives=lives)
-        self.engine.verdicts(bot, {**judged, "unguarded": idle} if idle else judged, now)
+        self._hearing.verdicts(bot, judged)
 
     def setup_of(self, bot: str) -> Setup | None:
         """Return who a bot was when it was put under its rules last, None where it never was."""
-        known = self._setups.get(bot)
-        return known[0] if known is not None else None
+        return self._roster.setup_of(bot)
 
     def knows(self, bot: str) -> bool:
         """Say whether a bot is under rules now."""
@@ -175,7 +144,7 @@ class AlertDesk:
         now = self._clock()
         firing = AlertState(State.FIRING, now, text)
         kept = self._kept(Moved(rule, profile, AlertState(), firing, now), What.FIRED, text)
-        self._known.setdefault(profile.bot, {})[rule.name] = kept
+        self._leftovers.add(kept)
         self._put(kept)
 
     def muted(self, bot: str, rule: AlertRule, now: float) -> bool:
@@ -190,7 +159,7 @@ class AlertDesk:
     @property
     def firing(self) -> frozenset[tuple[str, str]]:
         """Return the alerts that fire now: bot and rule of each."""
-        return frozenset(self._quiet)
+        return frozenset(self._keeping.quiet)
 
     @property
     def rules(self) -> int:
@@ -209,18 +178,13 @@ class AlertDesk:
             for one, state in zip(watch.rules, watch.states, strict=True)
             if state.state in states and rule in ("", one.name)
         ]
-        gone = [one for name, known in self._known.items() if name not in watches for one in known.values()]
-        return found + [
-            one
-            for one in gone
-            if one.state.state in states and bot in ("", one.bot) and rule in ("", one.rule)
-        ]
+        return found + self._leftovers.standing(watches, states, bot, rule)
 
     def find(self, bot: str, rule: str) -> Kept | None:
         """Return how a rule stands for a bot, None where there is none of that name."""
         found = self.engine.state_of(bot, rule)
         if found is None:
-            return self._known.get(bot, {}).get(rule)
+            return self._leftovers.find(bot, rule)
         one, profile, state = found
         return self._kept(Moved(one, profile, state, state, self._clock()))
 
@@ -231,23 +195,14 @@ class AlertDesk:
         """
         found = self.engine.state_of(bot, rule)
         if found is None:
-            return self._note_of_gone(bot, rule, what, text, changes)
+            gone = self._leftovers.note(bot, rule, what, text, changes, self._clock())
+            if gone is not None:
+                self._put(gone)
+            return gone
         one, profile, state = found
         state = structs.replace(state, **changes)
         self.engine.acknowledge(bot, rule, state)
         kept = self._kept(Moved(one, profile, state, state, self._clock()), what, text)
-        self._put(kept)
-        return kept
-
-    def _note_of_gone(
-        self, bot: str, rule: str, what: What, text: str, changes: Mapping[str, object]
-    ) -> Kept | None:
-        known = self._known.get(bot, {}).get(rule)
-        if known is None:
-            return None
-        state = structs.replace(known.state, **changes)
-        kept = structs.replace(known, state=state, at=self._clock(), what=what, text=text)
-        self._known[bot][rule] = kept
         self._put(kept)
         return kept
 
@@ -283,7 +238,7 @@ class AlertDesk:
                 if self.complete:
                     self.limits.holds.look()
                 await self.flush()
-                await self._look_at_figures()
+                await self._hearing.look_at_figures()
                 await self.limits.keep_due()
                 more = self.engine.due(self._clock(), _AT_ONCE)
                 await self.flush()
@@ -299,7 +254,7 @@ class AlertDesk:
         kept, mutings = await self._book.load()
         self.mutings = {one.id: one for one in mutings}
         for one in kept:
-            self._known.setdefault(one.bot, {})[one.rule] = one
+            self._leftovers.add(one)
         await self.limits.load()
         self.ready = True
 
@@ -314,9 +269,9 @@ class AlertDesk:
             await self._set_up_all(set(self.bots()) if everyone else set())
             return
         others = self.limits.take_accounts()
-        if fleet is not self._fleet_rules or others:
-            self._fleet_rules, everyone = fleet, True
-            self._setups.clear()
+        if fleet is not self._roster.fleet_rules or others:
+            everyone = True
+            self._roster.begin_anew(fleet)
         names, self._attend = self._attend, set()
         if everyone:
             names = set(self.bots()) | set(self.engine.watches) | names
@@ -335,81 +290,23 @@ class AlertDesk:
 
     async def flush(self) -> None:
         """Keep what moved, then tell of it. What cannot be kept now waits."""
-        while self._waiting:
-            batch = self._waiting[:_AT_ONCE]
-            keeping = asyncio.ensure_future(self._book.keep(newest_of(batch)))
-            try:
-                await asyncio.shield(keeping)
-            except asyncio.CancelledError:
-                await asyncio.wait({keeping})  # it is kept all the same, and must not be once more
-                if keeping.exception() is None:
-                    del self._waiting[: len(batch)]
-                raise
-            except HerdsmanError as error:
-                _log.warning("alerts cannot be kept yet: %s", error)
-                self._health.count("herdsman_store_errors_total", store="alerts")
-                await asyncio.sleep(LOOK_EVERY)
-                return
-            del self._waiting[: len(batch)]
-            for one in batch:
-                self.acting.want(one)
-            self.told(batch)
+        await self._keeping.flush()
 
-    async def _look_at_figures(self) -> None:
-        bots, self._traded = self._traded, set()
-        for count, bot in enumerate(bots, 1):
-            self._try(bot, lambda bot=bot: self._judge_figures(bot))  # type: ignore[misc]
-            if count % _FIGURES_AT_ONCE == 0:
-                await asyncio.sleep(0)
-
-    def _judge_figures(self, bot: str) -> None:
-        watch = self.engine.watches.get(bot)
-        if watch is not None:
-            views = self.figures(bot, watch.profile.mode)
-            found = [(labels_of(view), figures_of(view)) for view in views]
-            self.engine.figures(bot, found, self._clock())
+    def _tell(self, batch: Sequence[Kept]) -> None:
+        for one in batch:
+            self.acting.want(one)
+        self.told(batch)
 
     def _set_up(self, bot: str) -> None:
-        now, found = self._clock(), self.setup(bot)
-        known = self._setups.get(bot)
-        if found is None:
-            self._setups.pop(bot, None)
-            self.engine.forget(bot, now)
-            self.limits.forget(bot)
-            if self.past is not None and known is not None:
-                self.past.forget(bot)
-            return
-        if known is not None and known[0] is found and known[1] is self._fleet_rules:
-            self.limits.arm(bot)
-            return
-        whole = self._fleet_rules is not None
-        if not whole and not found.profile.risk and not found.rules:
-            return  # what was kept of it waits until all of its rules are known
-        limits = self.limits.rules(found.profile)
-        built_in = self._built_in if whole else ()
-        rules = rules_of(found.profile, built_in, self._fleet_rules or (), found.rules, limits)
-        before = self._take_known(bot, None if whole else {rule.name for rule in rules})
-        self.limits.set_bot(found.profile, before, whole=whole)
-        self.engine.set_bot(found.profile, rules, now, before)
-        if self.past is not None:
-            self.past.want(found.profile)
-        self.limits.release(bot, now)
-        self.limits.arm(bot)
-        self._setups[bot] = (found, self._fleet_rules)
+        now = self._clock()
+        before = self._roster.set_up(bot, self.setup(bot), now)
         for kept in self._earlier(bot, before):
             self.acting.want(kept, earlier=True)
         for name, state in before.items():
-            if name not in {rule.name for rule in rules}:
-                self._put(_ended(bot, name, state, "the rule is gone", now))
+            if self.engine.state_of(bot, name) is None:
+                self._put(ended(bot, name, state, "the rule is gone", now))
             elif state.state is State.PENDING:
-                self._put(_ended(bot, name, state, "herdsman began anew: so does its time", now))
-
-    def _take_known(self, bot: str, names: Collection[str] | None) -> dict[str, AlertState]:
-        """Take what an earlier life kept of a bot's rules, or of these alone."""
-        known = self._known.pop(bot, {})
-        if names is not None and (rest := {name: one for name, one in known.items() if name not in names}):
-            self._known[bot] = rest
-        return {name: one.state for name, one in known.items() if names is None or name in names}
+                self._put(ended(bot, name, state, "herdsman began anew: so does its time", now))
 
     def _earlier(self, bot: str, before: Mapping[str, AlertState]) -> list[Kept]:
         """Return the alerts of an earlier life whose actions are not done yet."""
@@ -427,17 +324,12 @@ class AlertDesk:
 
     def _end_unknown(self) -> None:
         """End the alerts of an earlier life whose bots are gone."""
-        now = self._clock()
-        for bot in [bot for bot in self._known if bot and self.setup(bot) is None]:
-            known = self._known.pop(bot)
-            for name, one in known.items():
-                if name == LEFT_OPEN.name and now < one.state.since + _LEFT_FOR:
-                    self._known.setdefault(bot, {})[name] = one
-                else:
-                    self._put(_ended(bot, name, one.state, "the bot is gone", now))
-        for bot in self.past.known if self.past is not None else ():
-            if self.past is not None and bot not in self._setups and self.setup(bot) is None:
-                self.past.forget(bot)
+        for one in self._leftovers.end(self._is_gone, self._clock()):
+            self._put(one)
+        self._roster.forget_past(self._is_gone)
+
+    def _is_gone(self, bot: str) -> bool:
+        return self.setup(bot) is None
 
     def look_at_mutes(self) -> None:
         """Look anew at which alerts that fire are muted."""
@@ -451,23 +343,12 @@ class AlertDesk:
             for rule, state in zip(watch.rules, watch.states, strict=True):
                 if state.state is State.FIRING:
                     bot = watch.profile.bot
-                    if self.muted(bot, rule, now) is not self._quiet.get((bot, rule.name), False):
+                    if self.muted(bot, rule, now) is not self._keeping.quiet.get((bot, rule.name), False):
                         self._put(self._kept(Moved(rule, watch.profile, state, state, now)))
-        for bot, known in self._known.items():
-            left = known.get(LEFT_OPEN.name) if bot not in self.engine.watches else None
-            if left is not None and self.muted(bot, LEFT_OPEN, now) is not left.muted:
-                known[left.rule] = structs.replace(
-                    left, muted=not left.muted, at=now, what=What.NOTHING, text=""
-                )
-                self._put(known[left.rule])
-
-    def _error(self, group: ErrorGroup) -> None:
-        now = self._clock()
-        at, what = group.first_seen, "new"
-        if group.regressed_at is not None:
-            at, what = group.regressed_at, "regressed"
-        text = f"{group.type}: {group.message}"[:300]
-        self.engine.error(group.bot, group.id, at, what, text, now)
+        for one in self._leftovers.mute(
+            self.engine.watches, lambda bot: self.muted(bot, LEFT_OPEN, now), now
+        ):
+            self._put(one)
 
     def _moved(self, moved: Moved) -> None:
         """Take an alert that moved, from the engine."""
@@ -479,34 +360,11 @@ class AlertDesk:
         self._put(self._kept(moved, what, moved.state.text))
 
     def _put(self, kept: Kept) -> None:
-        if kept.state.state is State.FIRING:
-            self._quiet[kept.bot, kept.rule] = kept.muted
-        else:
-            self._quiet.pop((kept.bot, kept.rule), None)
-        self._waiting.append(kept)
+        self._keeping.put(kept)
         self._news.set()
 
     def _kept(self, moved: Moved, what: What = What.NOTHING, text: str = "") -> Kept:
-        rule, bot = moved.rule, moved.bot
-        return Kept(
-            bot.bot,
-            rule.name,
-            rule.severity.word,
-            moved.state,
-            moved.at,
-            what,
-            text,
-            rule.message,
-            bot.program,
-            bot.account,
-            bot.environment,
-            bot.mode,
-            self.muted(bot.bot, rule, moved.at),
-            rule.action.value if rule.action is not Action.NOTIFY else "",
-            rule.stop_for if rule.action is Action.STOP else None,
-            rule.risk,
-            rule.built_in,
-        )
+        return kept_of(moved, what, text, muted=self.muted(moved.bot.bot, moved.rule, moved.at))
 
     def _try(self, bot: str, work: Callable[[], None]) -> None:
         """Do something for one bot; whatever is wrong with it harms no other."""
@@ -528,14 +386,3 @@ class AlertDesk:
             async with asyncio.timeout(patience):
                 await self._news.wait()
         self._news.clear()
-
-
-def newest_of(batch: Sequence[Kept]) -> list[Kept]:
-    """Return what there is to keep: of one alert all that its history tells, else how it is now."""
-    last = {(one.bot, one.rule): place for place, one in enumerate(batch)}
-    return [one for place, one in enumerate(batch) if one.what or last[one.bot, one.rule] == place]
-
-
-def _ended(bot: str, rule: str, state: AlertState, why: str, now: float) -> Kept:
-    what = What.RECOVERED if state.state is State.FIRING else What.NOTHING
-    return Kept(bot, rule, "info", AlertState(since=now, text=why), now, what, why)

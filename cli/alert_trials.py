@@ -36,7 +36,7 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The rules to try, and the bots to try them on: None for those that the service has.
+    """The rules, bots and limits of accounts to try: None for those that the service has.
 
     `sound` is False where a bot of the fleet is left out, since its manifest does not validate.
     """
@@ -44,6 +44,7 @@ class Sent:
     rules: Mapping[str, Any] | None = None
     bots: Mapping[str, TrialBot] | None = None
     sound: bool = True
+    accounts: Mapping[str, Any] | None = None
 
 
 @click.command("test")
@@ -55,6 +56,8 @@ class Sent:
     "--since", "--over", "since", default="24h", show_default=True, help="From then on: 2h, 7d, or a time."
 )
 @click.option("--until", default="", help="Up to then; default now.")
+@click.option("--limits/--no-limits", default=True, help="Risk limits as well (the default), or rules alone.")
+@click.option("--built-in", is_flag=True, help="The rules that are there by themselves as well.")
 @click.option("--exit-code", is_flag=True, help="Exit with 2 where an alert would have begun.")
 @output_option
 @service_options
@@ -65,19 +68,25 @@ def test_alerts(
     bot: str,
     since: str,
     until: str,
+    limits: bool,
+    built_in: bool,
     exit_code: bool,
     output: str,
     **service: Any,
 ) -> None:
-    """Try alert rules on what is stored: which alerts would have begun, when, why, for how long.
+    """Try alert rules and risk limits on what is stored: which alerts would have begun, when, why.
 
     WHAT is a fleet's folder (default: the one around here, with everything uncommitted in it), a branch,
     tag or commit of the clone in it, or a file with `alerts: {rules: ...}`, which is tried on the bots of
     now. Nothing is changed, nobody is told, no bot is stopped. A token with the scope read is enough.
 
+    Limits are rules as well: of a bot risk-daily-loss, risk-drawdown, risk-exposure, risk-order-rate; of its
+    account account-daily-loss, and so on. What cannot be tried is said, with why.
+
     \b
     herdsman alerts test                               this folder, the last day
     herdsman alerts test --over 7d --rule deep-drawdown
+    herdsman alerts test --rule risk-daily-loss        the bots' limits of a day's loss
     herdsman alerts test HEAD --exit-code              in CI
 
     Exit code: 1 where a rule or a bot's manifest is not sound (the others are tried), or nothing could be
@@ -92,6 +101,9 @@ def test_alerts(
         "bots": None if sent.bots is None else {name: asdict(one) for name, one in sent.bots.items()},
         "rule": rule,
         "bot": bot,
+        "accounts": sent.accounts,
+        "limits": limits,
+        "built_in": built_in,
     }
     span = {"start": ago_or_time(since), "end": ago_or_time(until)}
     found = client.post("/api/v1/alerts/trials", TrialAnswer, body, **span)
@@ -117,7 +129,9 @@ def sent_of(what: str) -> Sent:
     if path.is_file() and path.name != _FLEET_FILE:
         settings, errors = parse_fleet(str(path), path.read_bytes())
         _tell(errors, str(path))
-        return Sent(settings.watching.rules if settings else {})
+        if settings is None:
+            return Sent({})
+        return Sent(settings.watching.rules, accounts=settings.watching.accounts or None)
     if path.exists():
         folder = path if path.is_dir() else path.parent
         around = fleet_around(folder)
@@ -131,7 +145,8 @@ def sent_of(what: str) -> Sent:
         state = _state_of_revision(what)
     _tell(state.errors)
     bots = {name: trial_bot(spec) for name, spec in state.bots.items()}
-    return Sent(state.settings.watching.rules, bots, all(one.warning for one in state.errors))
+    watching = state.settings.watching
+    return Sent(watching.rules, bots, all(one.warning for one in state.errors), watching.accounts)
 
 
 def _state_of_revision(what: str) -> DesiredState:
@@ -165,6 +180,7 @@ def trial_bot(spec: BotSpec) -> TrialBot:
         dict(spec.labels),
         dict(spec.risk),
         dict(rules) if isinstance(rules, Mapping) else {},
+        spec.currency,
     )
 
 

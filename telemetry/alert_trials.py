@@ -5,17 +5,21 @@ is said.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from schemas.conditions import Errs, Happens, NoData, leaves
 from schemas.errors import TooBusy
+from schemas.risk import RiskLimits
+from telemetry.alerts.limits.trial import limits_together, split
 from telemetry.alerts.past import points_of, span_of, wanted_past
 from telemetry.alerts.ports import Setup
 from telemetry.alerts.trial import MOST_EPISODES, Err, Trial, Tried, can_be_tried_together, merged
 from telemetry.alerts.watch import Watch
 from telemetry.errors.groups import ErrorGroup
 from telemetry.stores import EventStore, SeriesQuery, SeriesStore
+from telemetry.trading.equity import DAY
 from telemetry.trial_reading import LEAST_PIECE, Allowance, Bounds, Piece, Reader, first_piece, piece_of
 
 _LEAD, _LONGEST_LEAD = 900.0, 86_400.0
@@ -48,6 +52,7 @@ class _Run:
     reader: Reader
     allowance: Allowance
     told: int
+    accounts: Mapping[str, RiskLimits]
     errors: dict[str, list[Err]] = field(default_factory=dict)
 
 
@@ -72,14 +77,25 @@ class AlertTrials:
         self._bounds = bounds or Bounds()
         self._turn = asyncio.Lock()
 
-    async def run(self, setups: Sequence[Setup], start: float, end: float) -> Outcome:
-        """Try each bot's rules from `start` to `end`. Raises TooBusy, StoreUnavailable, SearchTooLong."""
+    async def run(
+        self,
+        setups: Sequence[Setup],
+        start: float,
+        end: float,
+        accounts: Mapping[str, RiskLimits] = MappingProxyType({}),
+    ) -> Outcome:
+        """Try each bot's rules from `start` to `end`; `accounts`: their limits.
+
+        Raises TooBusy, StoreUnavailable, SearchTooLong.
+        """
         if self._turn.locked():
             raise TooBusy("other rules are being tried right now; ask again in a moment")
         async with self._turn:
-            return await self._run(setups, start, end)
+            return await self._run(setups, start, end, accounts)
 
-    async def _run(self, setups: Sequence[Setup], start: float, end: float) -> Outcome:
+    async def _run(
+        self, setups: Sequence[Setup], start: float, end: float, accounts: Mapping[str, RiskLimits]
+    ) -> Outcome:
         found = Outcome(start, end, step_for(end - start), of=len(setups))
         taken = fitting(setups, self._bounds)
         if len(taken) < len(setups):
@@ -88,7 +104,7 @@ class AlertTrials:
         found.notes += self._calendar_notes(taken, start)
         reader = Reader(self._series, self._events, self._groups, found.step, self._bounds.held)
         told = self._bounds.told // max(sum(len(one.rules) for one in taken), 1)
-        run = _Run(found, reader, Allowance(self._bounds), max(min(told, MOST_EPISODES), 1))
+        run = _Run(found, reader, Allowance(self._bounds), max(min(told, MOST_EPISODES), 1), accounts)
         try:
             await self._try_all(taken, run)
         finally:
@@ -96,22 +112,28 @@ class AlertTrials:
         return found
 
     async def _try_all(self, setups: Sequence[Setup], run: "_Run") -> None:
+        """Try all rules, then, since there is more to read for them, the risk limits."""
         found = run.found
-        for group in can_be_tried_together(setups):
+        rules, limits = split(setups)
+        groups = [*can_be_tried_together(rules), *limits_together(limits)]
+        for count, group in enumerate(groups):
             if run.allowance.over():
+                untried = {one.profile.bot for left in groups[count:] for one in left}
+                found.bots = len(setups) - len(untried)
                 found.complete = False
+                what = "the risk limits of " if count >= len(groups) - len(limits_together(limits)) else ""
                 found.notes.append(
-                    f"after {self._bounds.seconds:g} s {found.bots} of {found.of} bots were tried: "
+                    f"after {self._bounds.seconds:g} s {what}{found.bots} of {found.of} bots were tried: "
                     "name fewer by --bot, or less time"
                 )
-                break
+                return
             await self._try(group, run)
-            found.bots += len(group)
+        found.bots = len(setups)
 
     async def _try(self, group: Sequence[Setup], run: "_Run") -> None:
         found, allowance = run.found, run.allowance
-        first = (found.start - lead_of(group)) // 60 * 60
-        trial = Trial(group, first, found.start, self._is_open, run.told, allowance.over)
+        first = (found.start - lead_of(group, found.start)) // 60 * 60
+        trial = Trial(group, first, found.start, self._is_open, run.told, allowance.over, run.accounts)
         watches = list(trial.engine.watches.values())
         at = first
         if await self._prepare(trial, first, run):
@@ -132,6 +154,10 @@ class AlertTrials:
                 return False
             await self._remember(trial, watch, first)
             run.errors[watch.profile.bot] = await run.reader.errors(watch, first, run.found.end)
+            if trial.limits is not None:
+                held = await run.reader.held(watch.profile, first, run.allowance)
+                before = await run.reader.before(watch.profile, first)
+                trial.limits.remember(watch.profile.bot, held, before, first)
         return not run.allowance.over()
 
     async def _play_all(self, trial: Trial, first: float, run: "_Run") -> float:
@@ -182,9 +208,14 @@ def step_for(span: float) -> float:
     return next((step for most, step in _STEPS if span <= most), _COARSEST)
 
 
-def lead_of(setups: Sequence[Setup]) -> float:
-    """Return how many seconds before the start are played: as long as conditions have to last, or count."""
+def lead_of(setups: Sequence[Setup], start: float) -> float:
+    """Return how many seconds before the start are played: as long as conditions have to last, or count.
+
+    For risk limits since the UTC day began.
+    """
     spans = [_LEAD]
+    if any(rule.risk for setup in setups for rule in setup.rules):
+        spans.append(start % DAY)
     for rule in (rule for setup in setups for rule in setup.rules):
         spans.append(rule.hold + rule.recover_for)
         for leaf in leaves(rule.when):
@@ -192,7 +223,7 @@ def lead_of(setups: Sequence[Setup]) -> float:
                 spans.append(leaf.within + rule.hold)
             elif isinstance(leaf, NoData):
                 spans.append(leaf.after + rule.hold)
-    return min(max(spans) + _LEAD, _LONGEST_LEAD)
+    return min(max(spans) + _LEAD, _LONGEST_LEAD + _LEAD)
 
 
 def fitting(setups: Sequence[Setup], bounds: Bounds) -> Sequence[Setup]:

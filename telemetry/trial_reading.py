@@ -1,18 +1,20 @@
 """Reads what rules are tried on, in pieces that are small enough to be held, while there is time."""
 
+import itertools
 import math
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.conditions import Happens, NoData, leaves
 from schemas.regular_expressions import LONGEST_SUBJECT
-from telemetry.alerts.past import series_of
+from telemetry.alerts.limits.trial import HOLDINGS, OF_MONEY, Before, kinds_wanted
+from telemetry.alerts.past import own_labels, series_of
 from telemetry.alerts.trial import Err, Figures, Happening, Heard
 from telemetry.alerts.values import LabelKey, key_of
-from telemetry.alerts.watch import FIGURE, Watch
+from telemetry.alerts.watch import FIGURE, BotProfile, Watch
 from telemetry.errors.groups import ErrorGroup
 from telemetry.levels import LEVELS
 from telemetry.records import Event, Sample
@@ -28,6 +30,11 @@ _MUCH_SAID = 1_000_000
 _LONGEST_FIELD = 1000
 """Characters of a field of an event that are compared."""
 _HEARD_STEP = 10.0
+_EQUITY, _DRAWDOWN, _EXPOSURE = "bot_trading_equity", "bot_trading_drawdown", "bot_trading_gross_exposure"
+_MOST_HELD, _HELD_SINCE = 5000, 60 * 86_400.0
+"""Fills and positions, and seconds, that are looked through for what a bot held when a trial begins."""
+_KNOWN_FOR, _KNOWN_STEP = 7 * 86_400.0, 600.0
+"""Seconds for which what a bot was worth is still known though it says nothing; how far values are apart."""
 _FINE = 10.0
 """How many times as long as what is read in one step a silence has to be."""
 
@@ -106,6 +113,7 @@ class Reader:
         self._groups = groups
         self._step = step
         self._held = held
+        self._numbers = itertools.count()
 
     async def piece(
         self, watches: Sequence[Watch], after: float, until: float, allowance: Allowance
@@ -166,7 +174,7 @@ class Reader:
         if wanted is None:
             return
         (kinds, level), cursor, most = wanted, "", _FIRST_PAGE
-        fields = _fields_wanted(watch)
+        fields, limited = _fields_wanted(watch), limits_of(watch)
         while not (piece.full or allowance.over()):
             page = await self._events.search(
                 EventQuery(
@@ -181,7 +189,7 @@ class Reader:
                 )
             )
             found = [
-                _only_wanted(one, watch, fields)
+                self._of_trading(one) if limited else _only_wanted(one, watch, fields)
                 for one in page.events
                 if piece.after < one.time <= piece.until
             ]
@@ -191,6 +199,68 @@ class Reader:
             cursor = page.next_cursor
             if not cursor:
                 return
+
+    async def held(self, profile: BotProfile, first: float, allowance: Allowance) -> list[Event]:
+        """Return the newest lines before a moment that say what a bot held, oldest first."""
+        found: list[Event] = []
+        cursor, start = "", first - _HELD_SINCE
+        while len(found) < _MOST_HELD and not allowance.over():
+            query = EventQuery(profile.bot, start, first, kinds=HOLDINGS, limit=_PAGE, cursor=cursor)
+            page = await self._events.search(query)
+            found += [one for one in page.events if one.mode == profile.mode and one.time <= first]
+            cursor = page.next_cursor
+            if not cursor:
+                break
+        return [self._of_trading(one) for one in reversed(found)]
+
+    async def before(self, profile: BotProfile, first: float) -> list[Before]:
+        """Return what a bot was worth and held at a moment; nothing where it traded in another mode."""
+        kinds, start = tuple(sorted(OF_MONEY)), first - _KNOWN_FOR
+        newest = await self._events.search(EventQuery(profile.bot, start, first, kinds=kinds, limit=1))
+        if not newest.events or newest.events[0].mode != profile.mode:
+            return []
+        known: dict[LabelKey, dict[str, tuple[float, float]]] = {}
+        for name in (_EQUITY, _DRAWDOWN, _EXPOSURE):
+            for series in await self._series.query(SeriesQuery(profile.bot, name, start, first, _KNOWN_STEP)):
+                if series.points:
+                    known.setdefault(key_of(own_labels(FIGURE, series.labels)), {})[name] = series.points[-1]
+        return [_before(dict(key), values, first) for key, values in known.items()]
+
+    def _of_trading(self, event: Event) -> Event:
+        """Return a line of trading without what is too long; its id says in which order it was read.
+
+        Lines are read by their times, which need not be the order in which they were printed.
+        """
+        data = {name: value for name, value in event.data.items() if _is_short(value)}
+        place = f"stored/stdout/0/{next(self._numbers)}"
+        return Event(
+            place,
+            event.bot,
+            event.time,
+            event.kind,
+            event.level,
+            "",
+            event.stream,
+            mode=event.mode,
+            data=data,
+        )
+
+
+def _before(labels: Mapping[str, str], values: Mapping[str, tuple[float, float]], first: float) -> Before:
+    worth = values.get(_EQUITY)
+    return Before(
+        labels.get("account", ""),
+        labels.get("currency", ""),
+        min(worth[0], first) if worth is not None else first,
+        worth[1] if worth is not None else None,
+        values.get(_DRAWDOWN, (0.0, 0.0))[1],
+        values[_EXPOSURE][1] if _EXPOSURE in values else None,
+    )
+
+
+def limits_of(watch: Watch) -> list[str]:
+    """Return the names of a bot's rules that stand for risk limits."""
+    return [rule.name for rule in watch.rules if rule.risk]
 
 
 def step_of(watch: Watch, name: str, step: float) -> float:
@@ -233,6 +303,8 @@ def figures_wanted(watch: Watch) -> list[str]:
 
 def events_wanted(watch: Watch) -> tuple[tuple[str, ...], str] | None:
     """Return the kinds of events to read (none named: every one), their least level; None for no events."""
+    if limits := limits_of(watch):
+        return tuple(sorted(kinds_wanted(limits))), ""
     parts = [leaf for rule in watch.rules for leaf in leaves(rule.when)]
     counted = [leaf for leaf in parts if isinstance(leaf, Happens)]
     silences = [leaf for leaf in parts if isinstance(leaf, NoData) and not leaf.metric]
@@ -258,6 +330,11 @@ def _only_wanted(event: Event, watch: Watch, fields: frozenset[str]) -> Event:
     data = {name: _short(event.data[name]) for name in fields if name in event.data}
     message = event.message[:LONGEST_SUBJECT] if watch.texts else ""
     return Event("", event.bot, event.time, event.kind, event.level, message, event.stream, data=data)
+
+
+def _is_short(value: Any) -> bool:
+    """Say whether a field can say something of trading: a number or a word."""
+    return isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _LONGEST_FIELD)
 
 
 def _short(value: Any) -> Any:

@@ -34,11 +34,10 @@ from telemetry.alert_trials import AlertTrials
 from telemetry.alerts.ports import Kept, Muting, Setup, Stop, What
 from telemetry.alerts.states import State
 from telemetry.alerts.watch import BotProfile
-from web.trial_documents import TrialAnswer, TrialRequest, setups_of, trial_answer
+from web.trial_choice import choose, in_force
+from web.trial_documents import TrialAnswer, TrialRequest, trial_answer
 
 _TRIM_EVERY = 3600.0
-_AT_ONCE = 200
-"""Bots that are looked at before others have their turn."""
 MOST_MUTES = 500
 LONGEST_MUTE = 90 * 86400.0
 _NOT_RUNNING = frozenset(
@@ -166,7 +165,7 @@ def _setup(spec: BotSpec, *, running: bool) -> Setup:
         running,
     )
     rules = spec.alerts.get("rules", {})
-    return Setup(profile, tuple(read_rules(rules)) if isinstance(rules, dict) else ())
+    return Setup(profile, tuple(read_rules(rules)) if isinstance(rules, dict) else (), spec.currency)
 
 
 class ControllersHands:
@@ -325,14 +324,10 @@ class Alerts:
 
         Raises InvalidManifests, UsageError, TooBusy, StoreUnavailable, SearchTooLong.
         """
-        known: dict[str, Setup] = {}
-        for count, bot in enumerate(self.desk.bots() if asked.bots is None else (), 1):
-            if (setup := self.desk.setup(bot)) is not None:
-                known[bot] = setup
-            if count % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-        setups = await asyncio.to_thread(setups_of, asked, self.desk.fleet() or (), known)
-        return await asyncio.to_thread(trial_answer, await self._trials.run(setups, start, end))
+        now = await in_force(self.desk, bots=asked.bots is None)
+        choice = await asyncio.to_thread(choose, asked, now)
+        found = await self._trials.run(choice.setups, start, end, choice.accounts)
+        return await asyncio.to_thread(trial_answer, found, choice.notes)
 
     def mutes(self) -> list[Muting]:
         """Return the mutes in force, the one that ends first first."""

@@ -1,21 +1,11 @@
 """Alert rules that are tried on what is stored, as documents of the API. Times are Unix seconds."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.alert_rules import AlertRule, read_rules
-from schemas.errors import InvalidManifests, UsageError
-from schemas.fleet import parse_fleet
-from schemas.risk import read_risk
 from telemetry.alert_trials import Outcome
-from telemetry.alerts.ports import Setup
 from telemetry.alerts.trial import Episode, Tried
-from telemetry.alerts.watch import BotProfile, rules_of
-
-MOST_SENT = 10_000
-"""Bots that may be sent with their rules."""
 
 
 @dataclass(slots=True)
@@ -28,8 +18,10 @@ class TrialBot:
     mode: str = "dry"
     labels: dict[str, str] = field(default_factory=dict)
     risk: dict[str, Any] = field(default_factory=dict)
-    """As in the manifest: rules may speak of shares of it."""
+    """As in the manifest: its limits are tried as well, and rules may speak of shares of them."""
     rules: dict[str, Any] = field(default_factory=dict)
+    currency: str = ""
+    """That of its lines that name none, as its manifest says."""
 
 
 @dataclass(slots=True)
@@ -45,6 +37,17 @@ class TrialRequest:
     """This rule alone."""
     bot: str = ""
     """This bot alone."""
+    accounts: dict[str, Any] | None = None
+    """Limits of accounts, as under `risk: accounts:` of `herdsman.yaml`; without, those in force."""
+    text: str = ""
+    """In place of `rules` and `accounts` both as YAML, written as `herdsman.yaml` is. What stands under
+    `defaults: herdsman: risk:` is tried on each bot in place of its own limits."""
+    alone: bool = False
+    """Try what is sent alone: no rules and limits of the bots' own, no limits of accounts in force."""
+    limits: bool = True
+    """Try risk limits as well: each is a rule by the name of `risk-daily-loss`, `account-drawdown`, ..."""
+    built_in: bool = False
+    """Try as well the rules that are there by themselves, as far as they go by what is stored."""
 
 
 @dataclass(slots=True)
@@ -100,70 +103,8 @@ class TrialAnswer:
     rules: list[TriedDocument]
 
 
-def setups_of(asked: TrialRequest, fleet: Sequence[AlertRule], known: Mapping[str, Setup]) -> list[Setup]:
-    """Return the bots to try with the rules to try; `fleet` and `known` are those of now.
-
-    Raises InvalidManifests where a rule is wrong, UsageError where there is nothing to try.
-    """
-    rules = tuple(fleet) if asked.rules is None else read_sent("alerts", asked.rules)
-    bots = known if asked.bots is None else _sent_bots(asked.bots)
-    if asked.bot and asked.bot not in bots:
-        raise UsageError(f"there is no bot {asked.bot} to try rules on")
-    found = []
-    for name, setup in sorted(bots.items()):
-        if asked.bot in ("", name):
-            its = [one for one in rules_of(setup.profile, rules, setup.rules) if asked.rule in ("", one.name)]
-            if its:
-                # Whether it is stopped now, by one of these rules perhaps, says nothing of the past.
-                found.append(Setup(replace(setup.profile, running=True), tuple(its)))
-    if not found:
-        raise UsageError(_nothing(asked, rules, bots))
-    return found
-
-
-def read_sent(name: str, rules: Mapping[str, Any]) -> tuple[AlertRule, ...]:
-    """Return rules as somebody sent them. Raises InvalidManifests."""
-    if not rules:
-        return ()
-    text = json.dumps({"alerts": {"rules": rules}}, indent=2)
-    settings, errors = parse_fleet(name, text.encode())
-    if settings is None:
-        raise InvalidManifests(tuple(one for one in errors if not one.warning))
-    return tuple(read_rules(settings.watching.rules))
-
-
-def _sent_bots(bots: Mapping[str, TrialBot]) -> dict[str, Setup]:
-    if len(bots) > MOST_SENT:
-        raise UsageError(f"at most {MOST_SENT:,} bots are taken at once; {len(bots):,} were sent")
-    read: dict[str, tuple[AlertRule, ...]] = {}
-    found = {}
-    for name, one in bots.items():
-        key = json.dumps(one.rules, sort_keys=True)
-        if key not in read:
-            read[key] = read_sent(f"alerts of {name}", one.rules)
-        profile = BotProfile(
-            name,
-            one.program,
-            one.account,
-            one.environment,
-            one.mode,
-            dict(one.labels),
-            read_risk(one.risk),
-        )
-        found[name] = Setup(profile, read[key])
-    return found
-
-
-def _nothing(asked: TrialRequest, rules: Sequence[AlertRule], bots: Mapping[str, Setup]) -> str:
-    if asked.rule:
-        names = {rule.name for rule in rules} | {rule.name for one in bots.values() for rule in one.rules}
-        there = f"; there are {', '.join(sorted(names)[:20])}" if names else ""
-        return f"no rule {asked.rule} is for {asked.bot or 'any bot'}{there}"
-    return f"no alert rule is for {asked.bot or 'any bot'}; docs/alerts.md says how one is written"
-
-
-def trial_answer(found: Outcome) -> TrialAnswer:
-    """Return what came of a trial, those first that would have fired most."""
+def trial_answer(found: Outcome, notes: Sequence[str] = ()) -> TrialAnswer:
+    """Return what came of a trial, those first that would have fired most; `notes` come before its own."""
     rows = sorted(found.tried, key=lambda one: (-one.begun, one.rule.name, one.bot))
     return TrialAnswer(
         found.start,
@@ -172,7 +113,7 @@ def trial_answer(found: Outcome) -> TrialAnswer:
         found.bots,
         found.of,
         found.complete,
-        found.notes,
+        [*notes, *found.notes],
         [_tried(one) for one in rows],
     )
 

@@ -70,10 +70,11 @@ class Muting(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A bot and its own rules."""
+    """A bot and its own rules; `currency`: that of its lines that name none, as its manifest says."""
 
     profile: BotProfile
     rules: tuple[AlertRule, ...] = ()
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

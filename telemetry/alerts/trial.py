@@ -19,8 +19,10 @@ from schemas.conditions import (
     Threshold,
     leaves,
 )
+from schemas.risk import RiskLimits
 from telemetry.alerts.counting import meets
 from telemetry.alerts.engine import Engine, Moved
+from telemetry.alerts.limits.trial import TriedLimits
 from telemetry.alerts.past import figure_values
 from telemetry.alerts.ports import Setup
 from telemetry.alerts.states import AlertState, State
@@ -101,7 +103,8 @@ class Trial:
     """Tries the rules of some bots, which may be compared with each other, from a moment on.
 
     What is taken before `start` only leads up to it: alerts that fire by then count as begun at `start`.
-    Of each rule and bot `told` alerts are told one by one. Nothing goes on once `over` says so.
+    Of each rule and bot `told` alerts are told one by one. Nothing goes on once `over` says so. `accounts`:
+    the limits of accounts, whose bots are all among `setups`.
     """
 
     def __init__(
@@ -112,8 +115,11 @@ class Trial:
         is_open: Callable[[str, float], bool] | None = None,
         told: int = MOST_EPISODES,
         over: Callable[[], bool] = lambda: False,
+        accounts: Mapping[str, RiskLimits] | None = None,
     ) -> None:
         self.engine = Engine(self._moved, is_open, fills=True)
+        limited = [one for one in setups if any(rule.risk for rule in one.rules)]
+        self.limits = TriedLimits(self.engine, limited, accounts or {}) if limited else None
         self._start = start
         self._told, self._over = told, over
         self.now = first
@@ -159,13 +165,19 @@ class Trial:
 
     def _pass_to(self, time: float) -> bool:
         """Judge what is due up to a moment, each at its own time; False: not all."""
-        while (due := self.engine.next_due()) is not None and due < time:
+        while (due := self._next_due()) is not None and due < time:
             if self._over():
                 return False
             self.now = max(due, self.now)
+            if self.limits is not None:
+                self.limits.look(self.now)
             self.engine.due(self.now, _DUE_AT_ONCE)
         self.now = max(time, self.now)
         return True
+
+    def _next_due(self) -> float | None:
+        moments = (self.engine.next_due(), self.limits.next_due() if self.limits is not None else None)
+        return min((at for at in moments if at is not None), default=None)
 
     def _tell(self, watch: Watch, one: Happening) -> None:
         bot, now = watch.profile.bot, self.now
@@ -173,6 +185,8 @@ class Trial:
             self.engine.samples(bot, [one], now)
         elif isinstance(one, Event):
             self.engine.events(bot, [one], now)
+            if self.limits is not None:
+                self.limits.take(one, now)
         elif isinstance(one, Heard):
             self.engine.heard(bot, one.time, now)
         elif isinstance(one, Figures):
@@ -188,7 +202,10 @@ class Trial:
                 self._counted[bot][id(leaf)] += 1
 
     def _lacks(self, watch: Watch, rule: AlertRule) -> str:
-        said = [_lack(leaf, watch, self._counted[watch.profile.bot][id(leaf)]) for leaf in leaves(rule.when)]
+        bot = watch.profile.bot
+        if rule.risk:
+            return self.limits.lacks(bot, rule.name) if self.limits is not None else ""
+        said = [_lack(leaf, watch, self._counted[bot][id(leaf)]) for leaf in leaves(rule.when)]
         return "; ".join(dict.fromkeys(filter(None, said)))
 
     def _moved(self, moved: Moved) -> None:
@@ -237,6 +254,7 @@ _FIGURES = f" {Figures.__name__}"
 _KINDS: Mapping[type[Leaf], str] = {
     NoData: f" {Heard.__name__}",
     Happens: f" {Event.__name__}",
+    Breaks: f" {Event.__name__}",
     Errs: f" {Err.__name__}",
 }
 
@@ -248,7 +266,7 @@ def _is_for(leaf: Leaf, one: Happening) -> bool:
     if isinstance(one, Err):
         return isinstance(leaf, Errs) and leaf.what in ("any", one.what)
     if isinstance(one, Event):
-        return isinstance(leaf, Happens) and meets(leaf, one)
+        return isinstance(leaf, Breaks) or (isinstance(leaf, Happens) and meets(leaf, one))
     if not isinstance(leaf, Threshold | Change | Anomaly):
         return False
     if isinstance(one, Figures):
@@ -261,11 +279,9 @@ def _lack(leaf: Leaf, watch: Watch, seen: int) -> str:
     """Return why a condition could never be told, "" where it could."""
     if isinstance(leaf, IsJudged):
         return f"verdicts ({', '.join(leaf.verdicts)}) are not kept: this cannot be tried"
-    if isinstance(leaf, Breaks):
-        return "risk limits are not tried"
     if isinstance(leaf, NoData):
         return "" if seen else "the bot was not measured: its silence means nothing"
-    if isinstance(leaf, Happens | Errs):
+    if isinstance(leaf, Happens | Errs | Breaks):
         return ""
     if not seen:
         return f"no value of {leaf.of.name}"

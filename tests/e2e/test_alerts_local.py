@@ -195,6 +195,13 @@ def rules_are_tried_before_they_ship(service: Service, fleet: Fleet) -> None:
     deep = came["deep", "losing"]
     assert (deep["does"], deep["state"], deep["messages"]) == ("suspend", "firing", 1)
     assert deep["episodes"][0]["text"].startswith("bot_equity (currency USDT) is 9,400.00, below 9,500")
+    limit = came["risk-daily-loss", "losing"]
+    assert (limit["does"], limit["state"], came["risk-daily-loss", "calm"]["alerts"]) == (
+        "suspend",
+        "firing",
+        0,
+    )
+    assert limit["episodes"][0]["text"] == "daily loss of 600.00 USDT is over the limit of 500"
     assert came["never", "losing"]["lacks"] == "no value of bot_nothing"
     shown = service.run(
         "alerts", "test", "HEAD", "--rule", "sank", "--over", "2h", cwd=fleet.folder

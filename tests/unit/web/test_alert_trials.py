@@ -1,22 +1,35 @@
 """Rules that are sent to be tried: which are taken, for which bots, and what is said of the others."""
 
 import json
+from collections.abc import Mapping, Sequence
 
 import pytest
 
+from schemas.alert_rules import AlertRule
 from schemas.errors import InvalidManifests, UsageError
+from schemas.risk import RiskLimits, read_risk
 from telemetry.alert_trials import Outcome
 from telemetry.alerts.ports import Setup
 from telemetry.alerts.trial import Episode, Tried
 from telemetry.alerts.watch import BotProfile
 from tests.unit.telemetry.alerts.desk import rule
-from web.trial_documents import TrialBot, TrialRequest, setups_of, trial_answer
+from web.trial_choice import InForce, choose
+from web.trial_documents import TrialBot, TrialRequest, trial_answer
 
 HIGH = {"when": {"metric": "bot_x", "above": 1}}
 KNOWN = {
     name: Setup(BotProfile(name, "trend", mode="live"), (rule(HIGH["when"], "own"),) if name == "sma" else ())
     for name in ("grid", "sma")
 }
+
+
+def setups_of(
+    asked: TrialRequest,
+    fleet: Sequence[AlertRule],
+    known: Mapping[str, Setup],
+    accounts: Mapping[str, RiskLimits] | None = None,
+) -> list[Setup]:
+    return choose(asked, InForce(fleet, known, accounts or {})).setups
 
 
 def names(found: list[Setup]) -> dict[str, list[str]]:
@@ -49,8 +62,78 @@ def test_sent_bots_are_those_of_the_folder() -> None:
         "limited": TrialBot("grid", risk={"daily_loss": "5%"}),
     }
     found = setups_of(TrialRequest({"high": {**HIGH, "modes": ["live"]}, "all": HIGH}, bots), (), KNOWN)
-    assert names(found) == {"limited": ["all"], "new": ["all", "mine"]}
+    assert names(found) == {"limited": ["all", "risk-daily-loss"], "new": ["all", "mine"]}
     assert found[0].profile.risk.daily_loss is not None
+
+
+LIMITED = {
+    name: Setup(BotProfile(name, "trend", "main", mode="live", risk=read_risk(risk)))
+    for name, risk in (("grid", {}), ("sma", {"daily_loss": "5%", "order_rate": 9, "action": "kill"}))
+}
+MAIN = {"main": read_risk({"drawdown": "10%"})}
+
+
+def test_limits_in_force_are_tried_and_may_be_left_out_or_asked_for_by_name() -> None:
+    """Those of the bot and of its account; of one bot alone not its account's, which is said."""
+    every = ["risk-daily-loss", "risk-order-rate", "account-drawdown"]
+    assert names(setups_of(TrialRequest(), (), LIMITED, MAIN)) == {"grid": every[2:], "sma": every}
+    asked = TrialRequest(rule="risk-order-rate", limits=False)
+    assert names(setups_of(asked, (), LIMITED, MAIN)) == {"sma": ["risk-order-rate"]}
+    high = rule(HIGH["when"], "high")
+    assert names(setups_of(TrialRequest(limits=False), [high], LIMITED, MAIN))["sma"] == ["high"]
+    one = choose(TrialRequest(bot="sma"), InForce((), LIMITED, MAIN))
+    assert names(one.setups) == {"sma": every[:2]}
+    assert one.notes == [
+        "the limits of the account main are not tried for one of its bots: they are of all of them together"
+    ]
+
+
+def test_limits_that_were_sent_go_before_those_in_force() -> None:
+    """Those of accounts with the folder, and a bot's own with the bot; what is not sound is refused."""
+    bots = {"new": TrialBot(account="main", risk={"exposure": 7}, currency="EUR")}
+    found = choose(TrialRequest({}, bots, accounts={"main": {"order_rate": 3}}), InForce((), LIMITED, MAIN))
+    assert names(found.setups) == {"new": ["risk-exposure", "account-order-rate"]}
+    assert (found.setups[0].currency, found.accounts["main"].drawdown) == ("EUR", None)
+    for wrong in (
+        TrialRequest({}, {"new": TrialBot(risk={"daily_los": 5})}),
+        TrialRequest({}, accounts={"main": {"drawdown": 5}}),
+    ):
+        with pytest.raises(InvalidManifests):
+            choose(wrong, InForce((), LIMITED, MAIN))
+
+
+def test_rules_that_are_there_by_themselves_are_tried_as_far_as_they_can_be() -> None:
+    """Those of errors; of the others it is said why not, unless one is asked for by its name."""
+    found = choose(TrialRequest(built_in=True, limits=False), InForce((), LIMITED, {}))
+    assert names(found.setups)["grid"] == ["new-error", "regressed-error"]
+    assert found.notes == [
+        "not-trading, hung, stream-lost, left-open, limit-guards-nothing cannot be tried: "
+        "they go by how herdsman judged the bots' lives, and verdicts are not kept"
+    ]
+    off = rule(HIGH["when"], "new-error", enabled=False)
+    assert names(setups_of(TrialRequest(built_in=True, limits=False), [off], LIMITED))["grid"] == [
+        "regressed-error"
+    ]
+    assert names(setups_of(TrialRequest(rule="hung"), (), LIMITED)) == {"grid": ["hung"], "sma": ["hung"]}
+
+
+def test_text_is_written_as_the_file_is_and_may_be_tried_alone() -> None:
+    """Its rules and limits, with none of the bots' own; a mistake has its line and what was meant."""
+    text = "alerts:\n  rules:\n    high: {when: {metric: bot_x, above: 1}}\n"
+    assert names(setups_of(TrialRequest(text=text), (), KNOWN)) == {"grid": ["high"], "sma": ["high", "own"]}
+    alone = TrialRequest(text=text, alone=True)
+    assert names(setups_of(alone, (), {**KNOWN, **LIMITED}, MAIN)) == {"grid": ["high"], "sma": ["high"]}
+    limits = "risk: {accounts: {main: {exposure: 9}}}\ndefaults: {herdsman: {risk: {drawdown: 5%}}}\n"
+    tried = names(setups_of(TrialRequest(text=limits, alone=True), (), LIMITED, MAIN))
+    assert set(map(tuple, tried.values())) == {("risk-drawdown", "account-exposure")}
+    assert list(tried) == ["grid", "sma"]
+    with pytest.raises(InvalidManifests) as error:
+        setups_of(TrialRequest(text=text.replace("metric", "metrc")), (), KNOWN)
+    [one] = error.value.errors
+    assert str(one).startswith("rules:3:19  ")
+    assert 'did you mean "metric"?' in str(one)
+    with pytest.raises(UsageError, match="there is nothing to try in it"):
+        setups_of(TrialRequest(text="name: mine\n"), (), KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +143,7 @@ def test_sent_bots_are_those_of_the_folder() -> None:
         (TrialRequest({"high": HIGH}, bot="gone"), "there is no bot gone to try rules on"),
         (
             TrialRequest({}, {"a": TrialBot()}),
-            "no alert rule is for any bot; docs/alerts.md says how one is written",
+            "no alert rule and no risk limit is for any bot; docs/alerts.md says how they are written",
         ),
     ],
 )

@@ -1,74 +1,21 @@
 """Rules tried over what is stored: every kind of condition, by the engine that judges live."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from schemas.alert_rules import AlertRule
 from schemas.risk import read_risk
-from telemetry.alert_trials import AlertTrials, Outcome
 from telemetry.alerts.ports import Setup
-from telemetry.alerts.trial import Trial, Tried
+from telemetry.alerts.trial import Trial
 from telemetry.alerts.watch import BotProfile
-from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
+from telemetry.embedded import TelemetryDatabase
 from telemetry.errors.groups import ErrorGroup
 from telemetry.records import Event, Sample, Series
 from telemetry.stores import SeriesQuery
 from telemetry.trial_reading import Allowance, Bounds, Reader
 from tests.unit.telemetry.alerts.desk import rule
-
-NOW = 1_760_000_400.0
-"""A whole minute."""
-HOUR, DAY = 3600.0, 86400.0
-
-
-class Past:
-    """A bot's past in real embedded stores, and trials of rules on it."""
-
-    def __init__(self, database: TelemetryDatabase) -> None:
-        self.series = EmbeddedSeriesStore(database)
-        self.events = EmbeddedEventStore(database)
-        self.groups: list[ErrorGroup] = []
-        self.open: list[tuple[float, float]] | None = None
-        self.bounds = Bounds()
-        self._offset = 0
-
-    async def values(self, name: str, points: Mapping[float, float], bot: str = "sma", **labels: str) -> None:
-        """Store values by how many seconds before now they were printed."""
-        made = {"fleet": "f", "bot": bot, "program": "trend", "env": "prod", **labels}
-        await self.series.write([Sample(name, made, NOW - ago, value) for ago, value in points.items()])
-
-    async def lines(
-        self, *agos: float, kind: str = "log", message: str = "", level: str = "info", **data: Any
-    ) -> None:
-        """Store lines by how many seconds before now they were printed."""
-        events = []
-        for ago in agos:
-            self._offset += 1
-            place = f"a/stdout/0/{self._offset}"
-            events.append(Event(place, "sma", NOW - ago, kind, level, message, data=data))
-        await self.events.append(events)
-
-    async def measured(self, since: float, until: float = 0.0, bot: str = "sma") -> None:
-        """Store that the bot's process was measured every ten seconds."""
-        await self.values("bot_up", {float(ago): 1.0 for ago in range(int(until), int(since), 10)}, bot)
-
-    async def run(self, *setups: Setup, span: float = HOUR) -> Outcome:
-        async def groups(_bot: str) -> list[ErrorGroup]:
-            return self.groups
-
-        trials = AlertTrials(self.series, self.events, groups, lambda _calendar: self.open, self.bounds)
-        return await trials.run(setups, NOW - span, NOW)
-
-    async def one(self, tested: AlertRule, span: float = HOUR, **profile: Any) -> Tried:
-        """Return what came of one rule of the one bot."""
-        found = await self.run(
-            Setup(BotProfile("sma", "trend", "main", "prod", "live", **profile), (tested,)), span=span
-        )
-        assert found.complete, found.notes
-        return found.tried[0]
+from tests.unit.telemetry.alerts.tried import DAY, HOUR, NOW, Past, spans
 
 
 @pytest.fixture
@@ -76,11 +23,6 @@ async def past(tmp_path: Path) -> AsyncIterator[Past]:
     database = TelemetryDatabase(tmp_path / "telemetry.db")
     yield Past(database)
     await database.close()
-
-
-def spans(tried: Tried) -> list[tuple[float, float | None]]:
-    """Return from when to when each alert fired, in seconds before now."""
-    return [(NOW - one.began, None if one.ended is None else NOW - one.ended) for one in tried.episodes]
 
 
 async def test_threshold_begins_and_ends_when_it_would_have(past: Past) -> None:

@@ -1,0 +1,201 @@
+"""Risk limits over what is stored: the guard that holds bots live, by past clocks. Pure.
+
+A limit that stops its bot stays broken, as it does live until an operator resumes the bot: it breaks once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from schemas.risk import KINDS as KINDS_OF_LIMITS
+from schemas.risk import NO_LIMITS, RiskLimits
+from telemetry.alerts.engine import Engine
+from telemetry.alerts.limits.belief import near
+from telemetry.alerts.limits.breaches import OF_ACCOUNT, OF_BOT, rule_name
+from telemetry.alerts.limits.guard import Guard
+from telemetry.alerts.limits.idle import Printed, idle_limits
+from telemetry.alerts.limits.part import PartTrack
+from telemetry.alerts.ports import Setup
+from telemetry.alerts.watch import BotProfile
+from telemetry.records import Event
+from telemetry.trading.equity import EquityTrack, begun
+from telemetry.trading.state import KINDS, BotTrading
+from telemetry.trading.views import Profile, parts_of, positions_of
+
+LOOK_AFTER = 0.05
+"""Seconds after a line within which others may come before it is looked at, as live."""
+OF_ORDERS = frozenset({"order", "lifecycle"})
+OF_MONEY = KINDS.difference({"order", "balance"})
+"""The kinds of lines that limits go by: that of orders (a new process numbers its own), and the others."""
+HOLDINGS = ("trade", "position")
+"""The kinds of lines that say what a bot holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was stored of one account and currency before a trial's first moment; None where nothing was."""
+
+    account: str
+    currency: str
+    at: float
+    equity: float | None = None
+    drawdown: float = 0.0
+    """Zero or negative."""
+    exposure: float | None = None
+
+
+class TriedLimits:
+    """The limits of some bots and their accounts; `engine` hears what they come to."""
+
+    def __init__(self, engine: Engine, setups: Sequence[Setup], accounts: Mapping[str, RiskLimits]) -> None:
+        self._guard = Guard(engine.risk)
+        self._guard.accounts = accounts
+        self._setups = {one.profile.bot: one for one in setups}
+        self._accounts = accounts
+        self._trading: dict[str, BotTrading] = {}
+        self._profiles: dict[str, Profile] = {}
+        self._told: dict[str, set[str]] = {}
+        """The kinds of lines that each bot printed in its mode."""
+        self._unsure: dict[str, frozenset[str]] = {}
+        """Bots of which it is not known what they held: the limits that are not tried."""
+        self._look_at: float | None = None
+        self._looked_at = float("-inf")
+        for one in setups:
+            bot = one.profile
+            self._trading[bot.bot] = BotTrading(bot.bot, account=bot.account, currency=one.currency)
+            self._profiles[bot.bot] = Profile(bot.program, bot.account, one.currency)
+            self._guard.set_bot(bot)
+
+    def remember(self, bot: str, held: Sequence[Event], before: Sequence[Before], now: float) -> None:
+        """Bring what was before the first moment: a bot's fills and positions, what it was worth.
+
+        Where that does not come to what it is known to have held, its exposure is not tried.
+        """
+        known, trading = self._guard.bots.get(bot), self._trading[bot]
+        if known is None:
+            return
+        trading.take(held)
+        known.book.marks.take(held)
+        mode = known.profile.mode
+        for one in before:
+            if one.equity is not None:
+                track = PartTrack(_track(one.equity, one), one.at, began=now)
+                known.book.parts[mode, one.account, one.currency] = track
+        exposures = [one.exposure for one in before if one.exposure is not None]
+        if exposures and not near(self._held(bot, mode), sum(exposures)):
+            trading.ledgers.clear()
+            self._leave_out(known.profile, equity=any(one.equity is not None for one in before))
+        if bot in self._guard.bots:
+            self._guard.look(bot, trading, self._profiles[bot], now)
+
+    def _leave_out(self, profile: BotProfile, *, equity: bool) -> None:
+        """Try no limit that goes by what a bot holds; where it told of no equity, neither its losses."""
+        kinds = frozenset({"exposure"}) if equity else frozenset({"exposure", "daily_loss"})
+        self._unsure[profile.bot] = kinds
+        gone: dict[str, Any] = dict.fromkeys(kinds)
+        accounts = dict(self._guard.accounts)
+        if profile.account in accounts:
+            accounts[profile.account] = replace(accounts[profile.account], **gone)
+        self._guard.accounts = accounts
+        self._guard.set_bot(replace(profile, risk=replace(profile.risk, **gone)))
+
+    def _held(self, bot: str, mode: str) -> float:
+        trading = self._trading[bot]
+        parts = [one for one in parts_of(trading, self._profiles[bot]) if one.mode == mode]
+        return sum(abs(held.value or 0.0) for part in parts for held in positions_of(trading, part))
+
+    def take(self, event: Event, now: float) -> None:
+        """Take a line of a bot; what it comes to is looked at shortly after."""
+        if event.kind not in KINDS and event.kind != "lifecycle":
+            return
+        if event.mode == self._setups[event.bot].profile.mode:
+            self._told.setdefault(event.bot, set()).add(event.kind)
+        self._trading[event.bot].take([event])
+        if self._guard.events(event.bot, [event], now) and self._look_at is None:
+            self._look_at = now + LOOK_AFTER
+
+    def next_due(self) -> float | None:
+        """Return when there is something to look at, None where nothing waits."""
+        later = [at for at in self._guard.waiting.values() if at > self._looked_at]
+        if self._look_at is not None:
+            later.append(self._look_at)
+        return min(later, default=None)
+
+    def look(self, now: float) -> None:
+        """Hold what lines came to against the limits, where it is time."""
+        due = self.next_due()
+        if due is None or due > now:
+            return
+        self._look_at, self._looked_at = None, now
+        self._guard.wake(now)
+        touched, self._guard.touched = self._guard.touched, set()
+        for bot in sorted(touched):
+            self._guard.look(bot, self._trading[bot], self._profiles[bot], now)
+        for key in sorted(self._guard.moved_accounts()):
+            self._guard.look_at_account(key, now)
+
+    def lacks(self, bot: str, rule: str) -> str:
+        """Return why a bot's limit could never break, "" where it could."""
+        profile = self._setups[bot].profile
+        of_account = rule.startswith(OF_ACCOUNT)
+        limits = self._accounts.get(profile.account, NO_LIMITS) if of_account else profile.risk
+        whose = OF_ACCOUNT if of_account else OF_BOT
+        kind = next(kind for kind in KINDS_OF_LIMITS if rule == rule_name(whose, kind))
+        bots = self._mates(profile) if of_account else [bot]
+        told = set[str]().union(*(self._told.get(one, ()) for one in bots))
+        if kind == "order_rate":
+            return "" if "order" in told else f"no order was printed in the mode {profile.mode}"
+        if unsure := [one for one in bots if kind in self._unsure.get(one, ())]:
+            return f"what {unsure[0]} held when this begins is not stored, so this limit was not tried"
+        printed = [one for name in bots for one in self._printed(name)] if told else []
+        found = idle_limits(RiskLimits(**{kind: getattr(limits, kind)}), printed)
+        return f"{found[0]} (in the mode {profile.mode})" if found else ""
+
+    def _mates(self, profile: BotProfile) -> list[str]:
+        """Return the bots of a bot's account and mode."""
+        mine = (profile.account, profile.mode)
+        return [bot for bot, one in self._setups.items() if (one.profile.account, one.profile.mode) == mine]
+
+    def _printed(self, bot: str) -> list[Printed]:
+        known = self._guard.bots.get(bot)
+        return known.book.printed(known.profile.mode) if known is not None else []
+
+
+def _track(equity: float, before: Before) -> EquityTrack:
+    """Return an equity as it stood, so far below its peak."""
+    track = begun(equity, before.at, None)
+    fallen = min(max(before.drawdown, -0.99), 0.0)
+    if equity > 0 and fallen:
+        track.peak, track.drawdown, track.max_drawdown = 1 / (1 + fallen), fallen, fallen
+    return track
+
+
+def kinds_wanted(rules: Sequence[str]) -> frozenset[str]:
+    """Return the kinds of lines that the rules of these names, which stand for limits, go by."""
+    orders = {rule_name(whose, "order_rate") for whose in (OF_BOT, OF_ACCOUNT)}
+    found = OF_ORDERS if orders.intersection(rules) else frozenset()
+    return found | OF_MONEY if set(rules).difference(orders) else found
+
+
+def limits_together(setups: Iterable[Setup]) -> list[list[Setup]]:
+    """Return bots in groups: those of an account under limits in one, any other by itself."""
+    groups: dict[object, list[Setup]] = {}
+    for one in setups:
+        profile = one.profile
+        together = any(rule.name.startswith(OF_ACCOUNT) for rule in one.rules)
+        key: object = (profile.account, profile.mode) if together else profile.bot
+        groups.setdefault(key, []).append(one)
+    return list(groups.values())
+
+
+def split(setups: Iterable[Setup]) -> tuple[list[Setup], list[Setup]]:
+    """Return bots with their rules but for limits, and bots with their limits alone."""
+    rules, limits = [], []
+    for one in setups:
+        own = tuple(rule for rule in one.rules if not rule.risk)
+        held = tuple(rule for rule in one.rules if rule.risk)
+        if own:
+            rules.append(replace(one, rules=own))
+        if held:
+            limits.append(replace(one, rules=held))
+    return rules, limits

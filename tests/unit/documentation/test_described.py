@@ -174,7 +174,7 @@ def test_every_key_of_a_schema_is_described(name: str) -> None:
 
 async def openapi(folder: Path) -> Any:
     """Return the OpenAPI document of a service that runs."""
-    async with running(folder) as web, httpx.AsyncClient() as client:
+    async with running(folder) as web, httpx.AsyncClient(timeout=90) as client:
         return (await client.get(f"{web.url}/api/openapi.json")).json()
 
 

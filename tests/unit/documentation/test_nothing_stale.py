@@ -106,7 +106,7 @@ def test_every_make_target_exists() -> None:
 
 async def test_every_address_of_the_api_exists(tmp_path: Path) -> None:
     """Each `/api/v1/...`, in the text or in an example, is a route."""
-    async with running(tmp_path) as web, httpx.AsyncClient() as client:
+    async with running(tmp_path) as web, httpx.AsyncClient(timeout=90) as client:
         routes = (await client.get(f"{web.url}/api/openapi.json")).json()["paths"]
     shapes = [re.compile(re.sub(r"\{\w+\}", r"[^/]+", path)) for path in routes]
     named = {

@@ -433,7 +433,7 @@ async def test_nobody_pushes_past_herdsman(served):
 )
 async def test_only_the_smart_protocol_is_served(served, method, path, status):
     """Three addresses answer; no file of the repository can be read, and the dumb protocol is off."""
-    async with httpx.AsyncClient(base_url=served.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=served.url, trust_env=False, timeout=90) as client:
         assert (await client.request(method, f"{served.url}{path}")).status_code == status
 
 
@@ -447,7 +447,7 @@ async def test_a_compressed_request_is_understood(served):
         "content-encoding": "gzip",
         "git-protocol": "version=2",
     }
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=90) as client:
         answer = await client.post(
             f"{served.url}/git-upload-pack", content=gzip.compress(body), headers=headers
         )
@@ -457,7 +457,7 @@ async def test_a_compressed_request_is_understood(served):
 
 async def test_a_request_of_another_kind_is_refused(served):
     """A form of a web page cannot be a push."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=90) as client:
         answer = await client.post(f"{served.url}/git-receive-pack", data={"a": "b"})
     assert answer.status_code == 415
 

@@ -53,7 +53,7 @@ async def test_tls_serves_https_with_secure_cookies(tmp_path: Path):
     )
     await started.wait()
     trust = ssl.create_default_context(cafile=str(certificate))
-    async with httpx.AsyncClient(verify=trust, trust_env=False) as client:
+    async with httpx.AsyncClient(verify=trust, trust_env=False, timeout=90) as client:
         answer = await client.get(services.sign_in_url(services.access.tokens.all()[0].id))
         assert "secure" in answer.headers["set-cookie"].lower()
         assert answer.headers["strict-transport-security"].startswith("max-age=")

@@ -243,7 +243,7 @@ async def test_the_route_needs_no_token_and_no_session(tmp_path, desk):
     """A forge posts without any credential of ours; what is refused gets one and the same problem."""
     async with (
         running(tmp_path, webhooks=desk.webhooks) as web,
-        httpx.AsyncClient(base_url=web.url) as client,
+        httpx.AsyncClient(base_url=web.url, timeout=90) as client,
     ):
         taken = await client.post("/api/v1/webhooks/desk", content=PUSH, headers=github())
         assert (taken.status_code, taken.json()) == (202, {"result": "looking"})

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 MOST_BYTES = 1 << 30
@@ -22,16 +23,16 @@ class TooLarge(Exception):
     """The state folder holds more than a query may copy."""
 
 
-def refresh(source: Path, target: Path) -> None:
+def refresh(source: Path, target: Path, pause: Callable[[float], None] = time.sleep) -> None:
     """Make the folder `target` the same as `source` is now (an empty folder where that is missing).
 
-    Raises TooLarge, and OSError where the copy cannot be written.
+    `pause` waits so many seconds for a file that is being written. Raises TooLarge, and OSError where the copy cannot be written.
     """
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _refresh(source, target, [MOST_BYTES])
+    _refresh(source, target, [MOST_BYTES], pause)
 
 
-def _refresh(source: Path, target: Path, room: list[int]) -> None:
+def _refresh(source: Path, target: Path, room: list[int], pause: Callable[[float], None]) -> None:
     wanted = {name: status for name in _names(source) if (status := _status(source / name)) is not None}
     for name in _names(target):
         if name not in wanted or stat.S_ISDIR(wanted[name].st_mode) != (target / name).is_dir():
@@ -39,13 +40,13 @@ def _refresh(source: Path, target: Path, room: list[int]) -> None:
     for name, status in wanted.items():
         if stat.S_ISDIR(status.st_mode):
             (target / name).mkdir(mode=0o700, exist_ok=True)
-            _refresh(source / name, target / name, room)
+            _refresh(source / name, target / name, room, pause)
         elif stat.S_ISREG(status.st_mode):
             room[0] -= status.st_size
             if room[0] < 0:
                 raise TooLarge(f"the bot's state is larger than {MOST_BYTES >> 20} MiB")
             if not _same(status, _status(target / name)):
-                _copy(source / name, target / name)
+                _copy(source / name, target / name, pause)
 
 
 def _names(folder: Path) -> list[str]:
@@ -64,7 +65,7 @@ def _same(ours: os.stat_result, theirs: os.stat_result | None) -> bool:
     return theirs is not None and (ours.st_size, ours.st_mtime_ns) == (theirs.st_size, theirs.st_mtime_ns)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, pause: Callable[[float], None]) -> None:
     """Copy a file as it stands between two writes of the bot's; the last try counts whatever it finds."""
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     for _ in range(_TRIES):
@@ -75,7 +76,7 @@ def _copy(source: Path, target: Path) -> None:
             return
         if settled:
             break
-        time.sleep(_PAUSE)
+        pause(_PAUSE)
     part.replace(target)
 
 

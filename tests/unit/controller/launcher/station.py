@@ -18,7 +18,10 @@ from gitops.bundle import Bundle
 from schemas.bot import BotSpec, BotType, Lease, Mode, ProgramVersion, RestartPolicy
 from schemas.reports import LauncherReport
 
-QUICK = Lease(ttl=2.0, renew_every=0.1, terminate_after=0.5, kill_after=1.0)
+LONG = Lease(ttl=4000.0, renew_every=0.1, terminate_after=2000.0, kill_after=3000.0)
+"""Is never lost, however long a launcher has to wait for its turn on a busy machine."""
+SHORT = Lease(ttl=60.0, renew_every=0.1, terminate_after=2.0, kill_after=3.0)
+"""Is lost soon where it cannot be renewed, and long before it could be somebody else's."""
 SOON = RestartPolicy(first_delay=0.1, max_delay=0.4, reset_after=600)
 
 
@@ -46,7 +49,7 @@ class Station:
         """Return the order of a bot called alpha."""
         kind = BotType.SCHEDULED if schedule else BotType.REALTIME
         program = ProgramVersion("tester", "1.0.0", kind, "python3.11", "main.py", "", "programs/tester", "t")
-        settings = {"config_json": '{"a": 1}', "kill_timeout": 2.0, "lease": QUICK, "restart": SOON, **spec}
+        settings = {"config_json": '{"a": 1}', "kill_timeout": 60.0, "lease": LONG, "restart": SOON, **spec}
         bot = BotSpec(
             "alpha",
             program,

@@ -96,7 +96,7 @@ async def test_a_state_that_cannot_be_brought_is_waited_for_with_the_agents_word
     token = await wanted(place)
     answer(place, token=token - 1, status="restored", folder=".alpha.restored-1")
     answer(place, token=token, status="not_yet", message="node another-node has not saved it")
-    (waiting,) = await place.report("waiting")
+    (waiting, *_) = await place.report("waiting")
     assert (waiting.reason, waiting.message) == ("state_elsewhere", "node another-node has not saved it")
     assert not place.reports("started")
     assert place.lock.read_text() == "another-node 7"
@@ -115,7 +115,7 @@ async def test_a_folder_that_is_no_answer_is_not_put_in_place(station: Stations)
     launcher = place.start()
     token = await wanted(place)
     answer(place, token=token, status="restored", folder="beta")
-    (waiting,) = await place.report("waiting")
+    (waiting, *_) = await place.report("waiting")
     assert "names no folder" in waiting.message
     assert (place.state.parent / "beta").is_dir()
     launcher.terminate()

@@ -91,7 +91,7 @@ async def test_a_bot_whose_code_cannot_be_had_says_why(
     content = {"digest": made.digest, "path": "", "url": f"{address}/{made.path.name}"}
     place = station("")
     launcher = place.start(place.order(changes={"code": content}))
-    (failed,) = await place.report("failed")
+    (failed, *_) = await place.report("failed")
     assert "404" in failed.message
     hidden.rename(made.path)
     await place.line("stdout", "here")

@@ -3,7 +3,9 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -58,8 +60,9 @@ class Scene:
 
     def ready(self) -> list[psutil.Process]:
         """Wait until the bot listens to signals; return its processes."""
-        while not (self.record.exists() and self.bot.children()):
+        while not (self.record.exists() and "ready" in self.record.read_text() and self.bot.children()):
             assert self.bot.is_running()
+            time.sleep(0.005)
         self.family = [self.bot, *self.bot.children()]
         return self.family
 
@@ -79,13 +82,14 @@ class Scene:
         """Wait until the bot has got SIGTERM."""
         while "asked" not in self.record.read_text():
             assert self.bot.is_running()
+            time.sleep(0.005)
 
     def close(self) -> None:
         """Leave nothing behind."""
         family = [*self.family, *psutil.Process(self.launcher.pid).children(recursive=True)]
         self.launcher.kill()
         for process in family:
-            if process.is_running():
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
         self.launcher.communicate()
 
@@ -100,8 +104,9 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 def gone(processes: list[psutil.Process]) -> bool:
     """Wait for processes to have ended; a zombie has, though its launcher cannot collect it."""
     for process in processes:
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            pass
+        with suppress(psutil.NoSuchProcess):
+            while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.005)
     return True
 
 
@@ -140,24 +145,22 @@ def test_launcher_that_thaws_does_not_ask_what_its_guard_asked(scene: Scene) -> 
     assert scene.record.read_text() == "ready\nasked\n"
 
 
-def test_told_deadlines_replace_the_older_ones(tmp_path: Path) -> None:
+def test_told_deadlines_replace_the_older_ones(scene: Scene) -> None:
     """A lease that was renewed in time costs nobody anything."""
-    scene = Scene(tmp_path, 2.0, 2.0)
-    try:
-        processes = scene.ready()
-        scene.tell(60, 90)
-        scene.guard.send_signal(signal.SIGTERM)  # meant for the launcher's group: no concern of the guard's
-        with pytest.raises(psutil.TimeoutExpired):
-            scene.guard.wait(3)
-        assert all(process.is_running() for process in processes)
-    finally:
-        scene.close()
+    processes = scene.ready()
+    scene.tell(4.0, 4.0)
+    scene.tell(60, 90)
+    scene.guard.send_signal(signal.SIGTERM)  # meant for the launcher's group: no concern of the guard's
+    with pytest.raises(psutil.TimeoutExpired):
+        scene.guard.wait(5)
+    assert all(process.is_running() for process in processes)
 
 
 def test_guard_holds_nothing_and_ends_with_its_launcher(scene: Scene) -> None:
     """It keeps no stream or lock open, has a session of its own, and is gone when the launcher is."""
     scene.ready()
-    assert scene.guard.num_fds() == 2
+    while scene.guard.num_fds() != 2:  # it may not have had its turn yet
+        time.sleep(0.005)
     assert scene.guard.pid != scene.launcher.pid
     scene.launcher.kill()
     assert gone([scene.guard])

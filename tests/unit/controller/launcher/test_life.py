@@ -6,15 +6,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller.launcher.archive import LAUNCHER, launcher_root
 from controller.launcher.file_lease import Lease
-from schemas.bot import Lease as LeaseTimes
 from schemas.reports import Outcome, ReportKind
-from tests.unit.controller.launcher.station import Station, alive, ended, until
+from tests.unit.controller.launcher.station import LONG, SHORT, Station, alive, ended, until
 
 Stations = Callable[[str], Station]
 
@@ -191,15 +191,12 @@ while True:
 async def test_a_bot_that_is_stopped_while_its_lease_is_lost_is_asked_once(station: Stations) -> None:
     """Neither the launcher nor the lease's guard asks again what is putting its things in order."""
     place = station(COUNTING)
-    lease = LeaseTimes(ttl=4.0, renew_every=0.1, terminate_after=0.8, kill_after=2.0)
-    launcher = place.start(
-        place.order(lease=lease, kill_timeout=60.0), program=["-c", GUARDED, str(launcher_root())]
-    )
+    launcher = place.start(place.order(lease=SHORT), program=["-c", GUARDED, str(launcher_root())])
     await place.line("stdout", "ready")
-    await until(lambda: (place.folder / "work" / "lease-deadline").exists())
+    launcher.terminate()
+    await place.line("stdout", "asked")
     place.lock.unlink()
     place.lock.mkdir()
-    launcher.terminate()
     (exited,) = await place.report("exited")
     assert await ended(launcher) == 0
     assert (exited.reason, exited.outcome) == ("stop", Outcome.KILLED)
@@ -246,7 +243,7 @@ async def test_a_bot_cannot_look_into_its_launcher(station: Stations) -> None:
 async def test_a_lost_lease_ends_the_bot_before_the_lease_can_end(station: Stations, code: str) -> None:
     """Without renewals the bot gets SIGTERM, then SIGKILL, and all of it within the time to live."""
     place = station(code)
-    launcher = place.start()
+    launcher = place.start(place.order(lease=SHORT, kill_timeout=600.0))
     pid = int(await place.line("stdout", "pid "))
     await until(lambda: (place.folder / "work" / "lease-deadline").exists())
     place.lock.unlink()
@@ -255,7 +252,7 @@ async def test_a_lost_lease_ends_the_bot_before_the_lease_can_end(station: Stati
     (exited,) = await place.report("exited")
     assert not alive(pid)
     assert exited.ended_at is not None
-    assert exited.ended_at - lost.t < 1.5  # of the 2.0 s to live, 0.5 s had passed before
+    assert exited.ended_at - lost.t < SHORT.ttl - SHORT.terminate_after
     assert (exited.reason, exited.outcome) == (
         "lease_lost",
         Outcome.STOPPED if code == PATIENT else Outcome.KILLED,
@@ -312,8 +309,7 @@ async def test_the_first_file_of_state_is_remembered_with_the_lease(station: Sta
 async def test_the_first_file_of_state_is_remembered_as_it_appears(station: Stations, way: str) -> None:
     """No renewal is waited for: a node that is lost in between would take along what nobody knows of."""
     place = station(FIRST_FILE)
-    slow = LeaseTimes(ttl=4000.0, renew_every=1000.0, terminate_after=2000.0, kill_after=3000.0)
-    launcher = place.start(place.order(lease=slow))
+    launcher = place.start(place.order(lease=replace(LONG, renew_every=1000.0)))
     await place.line("stdout", "pid ")
     assert place.lock.read_text() == ""
     (place.state.parent / "written").write_text(way)

@@ -1,7 +1,6 @@
 """A query's copy of the state: the same as the bot's, and never the bot's own."""
 
 import os
-import threading
 import time
 from pathlib import Path
 
@@ -68,27 +67,29 @@ def test_a_state_too_large_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert content(tmp_path / "copy") == {}
 
 
-def test_a_file_is_never_taken_empty_while_it_is_being_written(tmp_path: Path) -> None:
-    """A bot that empties its file and fills it again, all the time, is never seen without its state."""
+@pytest.mark.parametrize("looks", [1, 3])
+def test_a_file_is_never_taken_empty_while_it_is_being_written(tmp_path: Path, looks: int) -> None:
+    """A bot that has emptied its file and fills it a moment later is never seen without its state."""
     source, target = tmp_path / "state", tmp_path / "copy"
     source.mkdir()
-    writing = threading.Event()
-    text = "x" * 100
+    file, pauses = source / "a.json", list[float]()
+    file.touch()
+    os.utime(file, (time.time() + 3600,) * 2)  # emptied a moment ago, however slowly we look
 
-    def write() -> None:
-        while not writing.is_set():
-            with (source / "a.json").open("w") as file:
-                time.sleep(0.006)  # the SDK serialises between the two
-                file.write(text)
-            time.sleep(0.01)
+    def fill(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == looks:
+            file.write_text("x" * 100)
 
-    (source / "a.json").write_text(text)
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        for _ in range(100):
-            refresh(source, target)
-            assert (target / "a.json").read_text() == text
-    finally:
-        writing.set()
-        writer.join()
+    refresh(source, target, fill)
+    assert content(target) == {"a.json": "x" * 100}
+    assert len(pauses) == looks
+
+
+def test_a_file_that_stays_empty_is_taken_as_it_is(tmp_path: Path) -> None:
+    """Nobody waits for what a bot may never write."""
+    source, target = tmp_path / "state", tmp_path / "copy"
+    source.mkdir()
+    (source / "a.json").touch()
+    refresh(source, target, lambda _seconds: None)
+    assert content(target) == {"a.json": ""}

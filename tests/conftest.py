@@ -1,14 +1,23 @@
 """What holds for every test."""
 
+import os
 from collections.abc import Generator
 
 import pytest
 from _pytest._code.code import ExceptionChainRepr, ReprEntry
 from hypothesis import HealthCheck, settings
 
-# A property holds or not, on whatever machine: how long an example takes is no part of it.
+# A property holds or not, on whatever machine: how long an example takes is no part of it. Every run has the
+# same examples, so that no change is refused for what another one brought; EXAMPLES=n looks for others.
+_EXAMPLES = int(os.environ.get("EXAMPLES", "0"))
 settings.register_profile(
-    "any machine", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "any machine",
+    parent=settings(),
+    deadline=None,
+    derandomize=not _EXAMPLES,
+    database=None,
+    max_examples=_EXAMPLES or settings().max_examples,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("any machine")
 

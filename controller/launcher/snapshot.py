@@ -26,7 +26,8 @@ class TooLarge(Exception):
 def refresh(source: Path, target: Path, pause: Callable[[float], None] = time.sleep) -> None:
     """Make the folder `target` the same as `source` is now (an empty folder where that is missing).
 
-    `pause` waits so many seconds for a file that is being written. Raises TooLarge, and OSError where the copy cannot be written.
+    `pause` waits so many seconds for a file that is being written. Raises TooLarge, and OSError where the
+    copy cannot be written.
     """
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     _refresh(source, target, [MOST_BYTES], pause)

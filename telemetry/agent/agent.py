@@ -9,6 +9,7 @@ import itertools
 import logging
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,7 +59,8 @@ class Agent:
     `sample_every` (seconds) is the least time between two measurements of the bots' resources. After
     `speak_every` (seconds) with nothing to tell it tells that, so that it is known to live. `states`
     cares for the bots' state folders meanwhile. `release` is what the service is told of our own version.
-    `concealed` tells which values must not leave the node.
+    `concealed` tells which values must not leave the node; `clock` (monotonic seconds) how
+    long lines were held back.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Agent:
         states: Caretaker | None = None,
         release: str = "",
         concealed: Concealed = no_values,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sink = sink
         self._states = states
@@ -85,7 +88,8 @@ class Agent:
         self._name = name or socket.gethostname()
         self._linger = linger
         self._speak_every = speak_every
-        self._spoke_at = time.monotonic()
+        self._clock = clock
+        self._spoke_at = clock()
         self._health = health or Health()
         self._given_watcher = watcher
         self._alloc_root = alloc_root
@@ -149,7 +153,7 @@ class Agent:
     async def _follow(self, found: Discovery, watcher: Watcher) -> None:
         looked_at = -_POLL
         while True:
-            now = time.monotonic()
+            now = self._clock()
             changes = watcher.changes()
             missed = changes.missed and (now >= looked_at + _POLL or not isinstance(watcher, Polling))
             if missed or self._finishing or looked_at < 0:

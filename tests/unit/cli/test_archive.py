@@ -105,7 +105,7 @@ def busy(data: Path, tmp_path: Path) -> Iterator[None]:
 
     def write() -> None:
         number = 0
-        with closing(sqlite3.connect(data / "herdsman.db", timeout=30)) as database:
+        with closing(sqlite3.connect(data / "herdsman.db", timeout=90)) as database:
             while not ended.is_set():
                 number += 1
                 database.execute("INSERT INTO pair VALUES (?, ?)", (number, number))

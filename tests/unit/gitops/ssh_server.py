@@ -70,11 +70,11 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
             yield SshServer(port, known, key)
         finally:
             child.terminate()
-            child.wait(10)
+            child.wait(90)
 
 
 def _await_answer(child: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline and child.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as answer:
             answer.settimeout(5)

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 import time
 
@@ -9,21 +10,30 @@ from gitops.process import CommandTimedOut, Finished, git, git_environment, run,
 from gitops.runtimes import interpreters
 from schemas.errors import SourceUnavailable
 
+LONGER_AND_LONGER = (0.3, 3.0, 30.0)
+"""Seconds that a child is given, until it has begun within them."""
+
 # A child that starts another one, tells its id, and outlives a polite request.
 STUBBORN = ["sh", "-c", "trap '' TERM; sleep 100 & echo $! > pid; wait; wait"]
 
 
 def test_a_child_that_takes_too_long_ends_with_its_own_children(tmp_path):
     """At the time-out the whole process group goes, also what ignores SIGTERM."""
-    with pytest.raises(CommandTimedOut, match=r"sh took longer than 0\.3 s"):
-        run(STUBBORN, cwd=tmp_path, timeout=0.3)
+    for seconds in LONGER_AND_LONGER:
+        with pytest.raises(CommandTimedOut, match=f"sh took longer than {seconds:g} s"):
+            run(STUBBORN, cwd=tmp_path, timeout=seconds)
+        if has_begun(tmp_path):
+            break
     assert_gone(tmp_path)
 
 
 async def test_the_same_without_blocking(tmp_path):
     """The asynchronous form ends the group as well, at the time-out and when it is cancelled."""
-    with pytest.raises(CommandTimedOut):
-        await run_async(STUBBORN, cwd=tmp_path, timeout=0.3)
+    for seconds in LONGER_AND_LONGER:
+        with pytest.raises(CommandTimedOut):
+            await run_async(STUBBORN, cwd=tmp_path, timeout=seconds)
+        if has_begun(tmp_path):
+            break
     assert_gone(tmp_path)
     (tmp_path / "pid").unlink()
     os.mkfifo(tmp_path / "told")
@@ -36,11 +46,18 @@ async def test_the_same_without_blocking(tmp_path):
     assert_gone(tmp_path)
 
 
+def has_begun(folder) -> bool:
+    """Return whether the child came as far as to start its own, which a busy machine may not let it."""
+    return (folder / "pid").exists() and (folder / "pid").read_text().endswith("\n")
+
+
 def assert_gone(folder) -> None:
     pid = int((folder / "pid").read_text())
-    deadline = time.monotonic() + 10
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
+    deadline = time.monotonic() + 90
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
 
 
 def test_output_and_exit_code_are_told():

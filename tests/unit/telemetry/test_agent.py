@@ -228,13 +228,18 @@ async def test_an_unfinished_line_is_sent_after_a_while(node: Node, agent: Agent
     await node.told.until(lambda told: told.messages == ["waiting for input: "])
 
 
-async def test_a_stack_trace_split_over_writes_is_one_event(node: Node, agent: Agent) -> None:
+async def test_a_stack_trace_split_over_writes_is_one_event(node: Node) -> None:
     """A trace that is written line by line is joined; the lines around it stay their own."""
+    began = time.monotonic()
+    agent = node.agent(clock=lambda: began)  # so that none of it gets old, however slow we are
+    running = asyncio.create_task(agent.run())
     bot = node.bot()
     for line in ["before\n", *TRACE.splitlines(keepends=True), "after\n"]:
         bot.print(line, "stderr")
         await asyncio.sleep(0.002)
     await node.told.until(lambda told: "after" in told.messages)
+    await agent.finish()
+    await running
     assert node.told.messages == ["before", TRACE.rstrip(), "after"]
     assert [event.level for event in node.told.seen] == ["info", "error", "info"]
 

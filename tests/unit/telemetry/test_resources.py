@@ -20,6 +20,8 @@ from telemetry.agent.resources import ResourceSampler, Target, is_alive
 from telemetry.agent.sampling import Sampling
 from telemetry.names import RESOURCES, Health
 
+NOBODY = (1 << 22) + 1
+"""No process of Linux has so high a number."""
 BUSY = """
 import os, sys
 if os.fork() == 0:
@@ -310,9 +312,9 @@ def test_a_dead_bot_has_no_use(busy: "subprocess.Popen[bytes]") -> None:
     sampler = ResourceSampler()
     long_ago = time.time() - 86400
     assert sampler.sample([target(busy.pid, seen_at=long_ago)]) == {}
-    assert sampler.sample([target(4_000_000)]) == {}
+    assert sampler.sample([target(NOBODY)]) == {}
     assert is_alive(busy.pid)
-    assert not is_alive(4_000_000)
+    assert not is_alive(NOBODY)
     assert not is_alive(0)
 
 

@@ -56,6 +56,12 @@ class Node:
     def state(self) -> Path:
         return self.root / FLEET / "maker"
 
+    def write(self, name: str, text: str) -> None:
+        """Have a file of the state hold a text, at no moment half of it."""
+        part = self.folder / "part"
+        part.write_text(text)
+        part.replace(self.state / name)
+
     def place(
         self, held: HeldState, allocation: str = "a1", node: str = "n1", *, truly: str = "maker"
     ) -> Path:
@@ -137,7 +143,7 @@ async def test_a_folder_is_saved_when_it_changes_and_marked_when_its_holder_has_
             "counter.json": sha256(b"1"),
             "deep/other.bin": sha256(b"x"),
         }
-        node.state.joinpath("counter.json").write_text("2")
+        node.write("counter.json", "2")
         second = await node.version(2)
         assert await node.saved.download("maker", second.files[0].sha256) == b"2"
         node.state.joinpath("deep", "other.bin").unlink()
@@ -154,7 +160,7 @@ async def test_a_cleared_folder_is_saved_as_empty_and_one_never_used_not_at_all(
     async with node.cared():
         await asyncio.sleep(0.3)
         assert await node.saved.newest("maker") is None
-        node.state.joinpath("a.json").write_text("1")
+        node.write("a.json", "1")
         await node.version()
         node.state.joinpath("a.json").unlink()
         assert (await node.version(2)).files == ()
@@ -282,7 +288,7 @@ async def test_a_bot_that_was_removed_is_saved_once_more(node: Node, *, followed
     node.place(HeldState(4, "held", StatePlace("n1", 4)))
     async with node.cared():
         await node.version()
-        node.state.joinpath("a.json").write_text("2")
+        node.write("a.json", "2")
         shutil.rmtree(node.folder / "alloc")
         if not followed:
             node.allocations.clear()

@@ -81,8 +81,11 @@ async def test_silent_stream_counts_as_dead():
         server(answer) as (settings, _),
         aclosing(stream(settings, note=notes.append, heartbeat_limit=0.2)) as events,
     ):
-        assert [type(await anext(events)) for _ in range(2)] == [Gap, Gap]
-        assert (await anext(events)).index == 3
+        found = [await anext(events)]
+        while isinstance(found[-1], Gap):  # one more wherever we did not have our turn within the limit
+            found.append(await anext(events))
+    assert [type(one) for one in found[:2]] == [Gap, Gap]
+    assert found[-1].index == 3
     assert "ReadTimeout" in notes[0]
 
 

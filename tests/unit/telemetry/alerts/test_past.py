@@ -177,12 +177,10 @@ async def test_bot_that_went_while_herdsman_was_down_leaves_no_past(stored) -> N
     gone = Remembering(Book(), *stored, FELL)
     gone.setups.clear()
     async with living(gone):
-        for _ in range(1000):
-            gone.desk._end_unknown()
-            if not (await kept.load())[1]:
-                break
-            await asyncio.sleep(0.01)
-        assert (await kept.load())[1] == []
+        async with asyncio.timeout(90):
+            while (await kept.load())[1]:
+                gone.desk._end_unknown()
+                await asyncio.sleep(0.01)
 
 
 async def test_figure_within_a_week_fires_right_after_a_restart(stored) -> None:

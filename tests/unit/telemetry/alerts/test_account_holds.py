@@ -172,6 +172,31 @@ async def test_an_operator_may_end_the_hold_itself() -> None:
     assert of_accounts(hands) == [("hold", *KEY)]
 
 
+async def test_a_hold_that_was_just_ended_leaves_alone_whoever_waited_for_that() -> None:
+    """Also where its first line is there before it was looked whether the hold still is."""
+    hands = FakeHands()
+    async with living(House(Book(), hands, Risks())) as house:
+        assert isinstance(house, House)
+        await house.lose()
+        await house.stopped()
+        await house.kept()
+        house.come("new")
+        await house.until(lambda: "new" in house.desk.limits.guard.bots)
+        for value in (100, 99):  # by the second look the hold was seen to be in force
+            house.equity("new", value)
+            await house.looked()
+            for _ in range(100):  # that round comes to its end
+                await asyncio.sleep(0)
+        hands.held.clear()
+        house.equity("new", 98)
+        await house.looked()
+        await house.until(lambda: house.desk.limits.guard.holds() == [])
+        house.equity("new", 97)
+        await house.looked()
+        assert house.limit("new").state.state is State.OK
+    assert sorted(one[1] for one in hands.asked if one[0] == "suspend") == ["a", "b"]
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 async def test_an_account_that_has_no_limits_any_more_is_let_go(restarted: bool) -> None:
     """A push that takes them out, also while herdsman is down, leaves no hold that nobody looks after."""

@@ -10,7 +10,7 @@ from cli.bot_names import bot_names
 from cli.compare_groups import report_groups
 from cli.connection import Client, service_options
 from cli.known_service import find_service
-from cli.metrics import called, shown
+from cli.metrics import called, shown, sized_of
 from cli.moments import ago_or_time
 from cli.output import Cell, Column, ago, output_option, paint, print_data, printable, sized, table
 from schemas.errors import UsageError
@@ -128,7 +128,7 @@ def _line_row(one: LineChangeDocument) -> list[Cell]:
 
 def _series_row(one: SeriesChangeDocument) -> list[Cell]:
     name = called({"__name__": one.name, **one.labels})
-    before, after = _number(one.before), _number(one.after)
+    before, after = _number(one.name, one.before), _number(one.name, one.after)
     return [_mark(one.verdict), Cell(name), Cell(before), Cell(after), Cell(_words(one))]
 
 
@@ -144,8 +144,8 @@ def _value(one: NumbersDocument) -> float:
     return one.median if one.per_minute is None else one.per_minute
 
 
-def _number(one: NumbersDocument | None) -> str:
-    return "-" if one is None else shown(_value(one))
+def _number(name: str, one: NumbersDocument | None) -> str:
+    return "-" if one is None else sized_of(name, _value(one)) or shown(_value(one))
 
 
 def _mark(verdict: str) -> Cell:

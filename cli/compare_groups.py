@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from cli.metrics import called, shown
+from cli.metrics import called, shown, sized_of
 from cli.output import Cell, Column, paint, printable, table
 from web.documents.comparing import PartDocument, RowChangeDocument, SpreadDocument, TogetherDocument
 
@@ -61,13 +61,14 @@ def _side(row: RowChangeDocument, one: SpreadDocument | None, bots: int) -> str:
         return f"{one.bots if one else 0} of {bots} bots"
     if one is None:
         return "-"
-    spread = f" ({_number(one.low)}..{_number(one.high)})" if one.low < one.high else ""
+    low, middle, high = (_number(row.name, value) for value in (one.low, one.median, one.high))
+    spread = f" ({low}..{high})" if one.low < one.high else ""
     missing = f" in {one.bots} of {bots}" if one.bots < bots else ""
-    return f"{_number(one.median)}{spread}{missing}"
+    return f"{middle}{spread}{missing}"
 
 
-def _number(value: float) -> str:
-    return shown(float(f"{value:.4g}"))
+def _number(name: str, value: float) -> str:
+    return sized_of(name, value) or shown(float(f"{value:.4g}"))
 
 
 def _words(row: RowChangeDocument, bots: int) -> str:

@@ -15,6 +15,7 @@ from cli.output import Cell, Column, ago, output_option, print_data, printable, 
 from cli.plot import Point, columns_of, plot
 from schemas.errors import NotFound
 from schemas.suggestions import nearest
+from telemetry.units import measured, unit_of
 from web.documents.series import SeriesAnswer
 from web.moments import parse_moment
 
@@ -108,3 +109,9 @@ def called(labels: Mapping[str, str]) -> str:
 def shown(value: float) -> str:
     """Return a number in at most 6 digits."""
     return f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
+
+
+def sized_of(name: str, value: float) -> str:
+    """Return the number of a series of bytes, or bytes a second, with its unit; "" of any other series."""
+    unit = unit_of(name.removesuffix("_total"))
+    return measured(value, unit) if unit in ("bytes", "bytes/s") else ""

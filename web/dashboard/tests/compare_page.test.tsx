@@ -17,6 +17,7 @@ const row = (section: string, name: string, verdict: string, more = {}) => ({
   moved: {},
   ...more,
 });
+const MIB = 1024 ** 2;
 const ANSWER = {
   before: "before 91c0e4d",
   after: "91c0e4d",
@@ -31,6 +32,10 @@ const ANSWER = {
         row("metrics", "bot_ms", "higher", { labels: { venue: "x" }, moved: { higher: 7, same: 1 } }),
         row("metrics", "bot_mixed", "mixed", { moved: { higher: 3, lower: 5 } }),
         row("metrics", "bot_same", "same"),
+        row("resources", "bot_memory_bytes", "higher", {
+          before: { bots: 8, median: 42 * MIB, low: 41 * MIB, high: 44.4 * MIB },
+          after: { bots: 1, median: 1.5 * 1024 * MIB, low: 0, high: 0 },
+        }),
         row("trading", "bot_equity", "shown", { after: spread(1, 5) }),
       ],
     },
@@ -60,6 +65,7 @@ test("bots of a program are compared, each mode with its cautions and what diffe
   for (const text of ["higher in 7 of 8", "lower in 5, higher in 3", "5 in 1 of 8"])
     expect(found).toContain(text);
   expect(found).not.toContain("bot_same");
+  for (const text of ["42 MiB (41 MiB to 44 MiB)", "1.5 GiB in 1 of 8"]) expect(found).toContain(text);
 });
 
 test("what is asked for goes into the address; two groups leave revisions behind", async () => {

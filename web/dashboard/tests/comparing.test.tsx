@@ -17,6 +17,14 @@ const ANSWER = {
       before: { median: 10, per_minute: null },
       after: { median: 13, per_minute: null },
     },
+    {
+      name: "bot_memory_bytes",
+      labels: {},
+      section: "resources",
+      verdict: "higher",
+      before: { median: 42 * 1024 ** 2, per_minute: null },
+      after: { median: 7.25 * 1024 ** 3, per_minute: null },
+    },
     { name: "bot_same", labels: {}, section: "metrics", verdict: "same", before: null, after: null },
     { name: "bot_equity", labels: {}, section: "trading", verdict: "shown", before: null, after: {} },
   ],
@@ -42,7 +50,16 @@ test("the revisions of a bot are listed, and two of them compared when asked", a
   fireEvent.click(screen.getByTestId("compare-bbbbbbb"));
   const found = await waitFor(() => screen.getByTestId("comparison"));
   expect(asked.at(-1)).toBe(`/api/v1/bots/sma-btc/compare?before=${OLD}&after=${NEW}`);
-  for (const text of ["12 min only", "BadAnswer: no", "tick <n>", "bot_ms venue=x", "higher", "not known"])
+  for (const text of [
+    "12 min only",
+    "BadAnswer: no",
+    "tick <n>",
+    "bot_ms venue=x",
+    "higher",
+    "42 MiB",
+    "7.3 GiB",
+    "not known",
+  ])
     expect(found.textContent).toContain(text);
   expect(found.textContent).not.toContain("bot_same");
   expect(found.textContent).not.toContain("shown");

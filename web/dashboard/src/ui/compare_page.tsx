@@ -4,7 +4,8 @@ import "../styles/comparison.css";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { type ApiProblem, address, asProblem, getJson } from "../api/http";
 import { decodeTogether, type Part, type RowChange, type Spread, type Together } from "../api/together";
-import { NOTHING, quantity } from "../format/numbers";
+import { measured } from "../format/measured";
+import { NOTHING } from "../format/numbers";
 import { HeaderState } from "../state/header";
 import { place, setQuery } from "../state/router";
 import { type ChangeRow, Changes } from "./changes_table";
@@ -156,8 +157,9 @@ function shownRow(row: RowChange, part: Part): ChangeRow {
 function side(row: RowChange, one: Spread | null, bots: number): string {
   if (row.section === "errors") return `${one?.bots ?? 0} of ${bots} bots`;
   if (one === null) return NOTHING;
-  const spread = one.low < one.high ? ` (${quantity(one.low)} to ${quantity(one.high)})` : "";
-  return `${quantity(one.median)}${spread}${one.bots < bots ? ` in ${one.bots} of ${bots}` : ""}`;
+  const [low, middle, high] = [one.low, one.median, one.high].map((value) => measured(row.name, value));
+  const spread = one.low < one.high ? ` (${low} to ${high})` : "";
+  return `${middle}${spread}${one.bots < bots ? ` in ${one.bots} of ${bots}` : ""}`;
 }
 
 function words(row: RowChange, part: Part): string {

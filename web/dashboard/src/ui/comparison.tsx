@@ -11,6 +11,7 @@ import {
   type SeriesChange,
 } from "../api/comparing";
 import { type ApiProblem, address, asProblem, getJson } from "../api/http";
+import { measured } from "../format/measured";
 import { bytes, NOTHING, quantity } from "../format/numbers";
 import { longDuration, moment } from "../format/times";
 import { authorName } from "../format/words";
@@ -146,11 +147,11 @@ function seriesRow(one: SeriesChange): ChangeRow {
   const own = Object.entries(one.labels).map(([name, value]) => `${name}=${value}`);
   const text = own.length === 0 ? one.name : `${one.name} ${own.join(" ")}`;
   const word = one.verdict === "shown" ? "" : one.verdict;
-  return { key: text, text, before: shown(one.before), after: shown(one.after), word };
+  return { key: text, text, before: shown(one, one.before), after: shown(one, one.after), word };
 }
 
-function shown(numbers: Numbers | null): string {
-  return numbers === null ? NOTHING : quantity(numbers.perMinute ?? numbers.median);
+function shown(one: SeriesChange, numbers: Numbers | null): string {
+  return numbers === null ? NOTHING : measured(one.name, numbers.perMinute ?? numbers.median);
 }
 
 function growth(value: number | null): string {

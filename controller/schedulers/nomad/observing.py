@@ -22,6 +22,7 @@ from controller.schedulers.nomad.reading import (
     Placement,
 )
 from controller.schedulers.protocol import ObservedBot, Phase
+from schemas.errors import SchedulerUnavailable
 from schemas.quantities import format_duration
 
 _FAILURES = {
@@ -108,6 +109,16 @@ def out_of_reach(
     silent node has lost its lease or keeps the newer waiting. For a bot to be stopped, all count.
     """
     return next((item for item in (live if all_of_them else live[:1]) if on_silent_node(item, nodes)), None)
+
+
+def check_reachable(bot: str, placements: Sequence[Placement], nodes: Mapping[str, NodeRecord]) -> None:
+    """Raise SchedulerUnavailable where a bot may run on a silent node, so that it cannot be changed."""
+    silent = out_of_reach([item for item in placements if may_live(item, nodes)], nodes)
+    if silent is not None:
+        raise SchedulerUnavailable(
+            f"node {silent.node_name} of {bot} does not answer Nomad, and the bot may run there: "
+            "nothing is changed until the node is back or has been declared gone"
+        )
 
 
 def may_fail_over(job: JobRecord, silent_for: float) -> bool:

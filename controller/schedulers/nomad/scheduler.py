@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any
 
 from controller.records import OtherJob, Rules
-from controller.rules import decode_rules, encode_rules
 from controller.schedulers.nomad.api import KindChanged, NomadApi
 from controller.schedulers.nomad.asking import ask_running, ask_scheduled
 from controller.schedulers.nomad.events import Gap, NomadEvent, stream
@@ -24,24 +23,23 @@ from controller.schedulers.nomad.job import (
     job_id,
     lease_path,
     render,
-    rules_path,
-    secrets_path,
     state_path,
 )
 from controller.schedulers.nomad.knowledge import Knowledge
 from controller.schedulers.nomad.node import node_report
 from controller.schedulers.nomad.observing import (
+    check_reachable,
     is_ours,
     lost_its_mark,
     lost_sight_of,
     may_fail_over,
     may_live,
     observed,
-    out_of_reach,
     schedule_of,
 )
-from controller.schedulers.nomad.others import OtherInstallations, forgotten, has_ended
-from controller.schedulers.nomad.ownership import check_nobodys, other_job, placed_by
+from controller.schedulers.nomad.others import OtherInstallations
+from controller.schedulers.nomad.ownership import placed_by
+from controller.schedulers.nomad.purging import clear_away, purge, stop_runs
 from controller.schedulers.nomad.reading import (
     META_BOT,
     META_FLEET,
@@ -53,7 +51,10 @@ from controller.schedulers.nomad.reading import (
     Placement,
     job_record,
 )
+from controller.schedulers.nomad.rules_variable import read_rules, write_rules
 from controller.schedulers.nomad.settings import NomadSettings
+from controller.schedulers.nomad.silences import Silences
+from controller.schedulers.nomad.strangers import end_other, list_others
 from controller.schedulers.protocol import (
     Launch,
     NodeReport,
@@ -64,14 +65,11 @@ from controller.schedulers.protocol import (
     SchedulerEvent,
 )
 from gitops.bundle import Bundle
-from schemas.errors import Conflict, HerdsmanError, NotFound, SchedulerUnavailable
+from schemas.errors import Conflict, HerdsmanError, NotFound
 from schemas.state import StatePlace
 
 _LOG = logging.getLogger(__name__)
 _NODES_AT_ONCE = 8
-_TRIES = 5
-RULES = "rules"
-"""The item of the rules' variable that holds their document."""
 _TOKEN = re.compile(r"(\d+)(s?)")
 
 
@@ -95,9 +93,8 @@ class NomadScheduler:
         self._settings = settings
         self._launcher = launcher
         self._url_of = url_of
-        self._clock, self._steady = clock, steady
-        self._silences: dict[str, tuple[str, float]] = {}
-        """Which placement of a job is on a silent node, and since when: by our own steady clock."""
+        self._clock = clock
+        self._silences = Silences(steady)
         self._next_slot = next_slot
         self._api = NomadApi(settings)
         self._known = Knowledge(settings.prefix)
@@ -198,7 +195,7 @@ class NomadScheduler:
         if not stopped:
             await self.stop(name, str(index), "it changes between realtime and scheduled")
             raise Conflict(f"{name} changes between realtime and scheduled: its old copy is stopped first")
-        await self._purge(job["ID"])
+        await purge(self._api, job["ID"])
 
     async def stop(self, name: str, expected: str | None, reason: str, rule: str = "") -> None:
         """Register the bot's job as stopped, by compare-and-set, and stop its runs."""
@@ -214,39 +211,20 @@ class NomadScheduler:
             registered = await self._api.register(stopped, wanted)
             self._known.take(job_record({**stopped, "JobModifyIndex": registered}))
         if job.get("Periodic"):
-            await self._stop_runs(identity)
+            await stop_runs(self._api, identity)
 
     async def rules(self) -> Rules | None:
         """Read the variable that every launcher watches."""
-        found = await self._api.variable(rules_path(self._settings.fleet))
-        if RULES in found.items:
-            try:
-                return decode_rules(found.items[RULES])
-            except ValueError as error:
-                raise SchedulerUnavailable(
-                    f"the Nomad variable {rules_path(self._settings.fleet)} cannot be read ({error}), and "
-                    "it may say that bots must not run: mend it, or delete it where no kill switch is on"
-                ) from error
-        return None
+        return await read_rules(self._api, self._settings.fleet)
 
     async def keep_rules(self, rules: Rules) -> None:
         """Write the variable: the launchers of all bots hear of it at once, and end those that are meant."""
-        path, items = rules_path(self._settings.fleet), {RULES: encode_rules(rules)}
-        for attempt in range(_TRIES):
-            try:
-                await self._api.write_variable(path, items, (await self._api.variable(path)).index)
-            except Conflict:
-                if attempt == _TRIES - 1:
-                    raise
-            else:
-                return
+        await write_rules(self._api, self._settings.fleet, rules)
 
     async def restart(self, name: str, reason: str) -> None:
         """Restart the bot's task in its allocation: SIGTERM and its time, then a new launcher."""
         job = await self._own_job(name)
-        known = await self._listed(job["ID"])
-        self._check_reachable(name, known.of(job["ID"]), known)
-        current = next((item for item in known.of(job["ID"]) if not item.ended), None)
+        current = await self._current(name, job["ID"])
         if current is None:
             raise Conflict(f"{name} does not run now, so there is nothing to restart; look at its status")
         _LOG.info("restarting %s: %s", name, reason)
@@ -257,9 +235,7 @@ class NomadScheduler:
         job = await self._own_job(name)
         if job.get("Periodic"):
             return await ask_scheduled(self._settings, self._api, job, name, question)
-        known = await self._listed(job["ID"])
-        self._check_reachable(name, known.of(job["ID"]), known)
-        current = next((item for item in known.of(job["ID"]) if not item.ended), None)
+        current = await self._current(name, job["ID"])
         return await ask_running(self._settings, name, current, question)
 
     async def remove(self, name: str) -> None:
@@ -272,8 +248,8 @@ class NomadScheduler:
         if not job.stopped or any(may_live(item, known.nodes) for item in known.of(identity)):
             raise Conflict(f"{name} has not stopped yet, so its job cannot be forgotten")
         endings = await self._api.placements(f"{identity}/") + await self._api.job_placements(identity)
-        await self._purge(identity)
-        await self._forget(name, endings)
+        await purge(self._api, identity)
+        await clear_away(self._api, self._settings.fleet, name, endings)
 
     async def placed(self, allocation: str) -> Placed | None:
         """Return whose an allocation is, by the job that Nomad keeps with it."""
@@ -282,25 +258,11 @@ class NomadScheduler:
 
     async def others(self) -> list[OtherJob]:
         """List every job of the namespace but those with an id of ours, runs left out."""
-        ours = self._settings.prefix
-        jobs = [job for job in await self._api.jobs("") if not job.parent and not job.id.startswith(ours)]
-        return sorted((other_job(job) for job in jobs), key=lambda one: one.id)
+        return await list_others(self._api, self._settings.prefix)
 
     async def end_other(self, job: str, expected: str) -> bool:
         """Register a job as stopped by compare-and-set, stop its runs, look whether its copies have ended."""
-        found = await self._api.job(job)
-        if found is None:
-            raise forgotten(job)
-        check_nobodys(found)
-        if not found.get("Stop"):
-            if str(found["JobModifyIndex"]) != expected:
-                raise Conflict(
-                    f"the job {job} was changed since it was looked at, so it runs on, and the bot that "
-                    "is to take its place waits: look at it again with `herdsman adopt`"
-                )
-            await self._api.register({**found, "Stop": True}, int(expected))
-        await self._stop_runs(job)
-        return await has_ended(self._api, job)
+        return await end_other(self._api, job, expected)
 
     async def recall_state(self, name: str, place: StatePlace) -> None:
         """Write it into the bot's variable, where there is none yet."""
@@ -361,22 +323,11 @@ class NomadScheduler:
     def _observed(self, job: JobRecord, known: Knowledge) -> ObservedBot:
         slot = self._next_slot(*schedule_of(job), self._clock()) if job.periodic else None
         placements, blocked = known.of(job.id), known.blockages.get(job.id)
-        silent_for = self._silent_for(job.id, lost_sight_of(placements, known.nodes))
+        silent_for = self._silences.lasts(job.id, lost_sight_of(placements, known.nodes))
         if (told := known.jobs.get(job.id)) is not None and told.modify_index == job.modify_index:
             job = replace(job, count=told.count)
         name = job.id.removeprefix(self._settings.prefix)
         return observed(job, placements, known.nodes, blocked, slot, silent_for, name)
-
-    def _silent_for(self, job: str, lost: Placement | None) -> float:
-        """Return the seconds since a job's placement was first seen to be lost, 0 where it is not."""
-        if lost is None:
-            self._silences.pop(job, None)
-            return 0.0
-        allocation, since = self._silences.get(job, ("", 0.0))
-        if allocation != lost.id:
-            since = self._steady()
-            self._silences[job] = lost.id, since
-        return self._steady() - since
 
     async def _record(self, name: str) -> JobRecord | None:
         identity = job_id(self._settings.fleet, name)
@@ -404,6 +355,13 @@ class NomadScheduler:
             )
         return job
 
+    async def _current(self, name: str, identity: str) -> Placement | None:
+        """Return where a bot runs now, None where it does not. Raises SchedulerUnavailable."""
+        known = await self._listed(identity)
+        placements = known.of(identity)
+        check_reachable(name, placements, known.nodes)
+        return next((item for item in placements if not item.ended), None)
+
     async def _guard(self, identity: str, name: str, *, ended: bool | None = None) -> Placement | None:
         """Raise where a change now could make two copies, or could not be carried out.
 
@@ -415,7 +373,7 @@ class NomadScheduler:
         placements = known.of(identity)
         if ended is False and (left := await self._left(name, placements, known)):
             return left
-        self._check_reachable(name, placements, known)
+        check_reachable(name, placements, known.nodes)
         if ended and any(may_live(item, known.nodes) for item in placements):
             raise Conflict(f"the last copy of {name} has not ended yet; it is started again once it has")
         return None
@@ -424,43 +382,9 @@ class NomadScheduler:
         """Return where a bot was, if its node has been silent for long enough to place it elsewhere."""
         lost = lost_sight_of(placements, known.nodes)
         job = await self._record(name) if lost is not None else None
-        if job is None or not may_fail_over(job, self._silent_for(job.id, lost)):
+        if job is None or not may_fail_over(job, self._silences.lasts(job.id, lost)):
             return None
         return lost
-
-    def _check_reachable(self, name: str, placements: list[Placement], known: Knowledge) -> None:
-        live = [item for item in placements if may_live(item, known.nodes)]
-        silent = out_of_reach(live, known.nodes)
-        if silent is not None:
-            raise SchedulerUnavailable(
-                f"node {silent.node_name} of {name} does not answer Nomad, and the bot may run there: "
-                "nothing is changed until the node is back or has been declared gone"
-            )
-
-    async def _runs(self, identity: str) -> list[JobRecord]:
-        jobs = await self._api.jobs(f"{identity}/", ended_runs=True)
-        return [job for job in jobs if job.parent == identity]
-
-    async def _stop_runs(self, identity: str) -> None:
-        """Stop the runs of a scheduled bot: Nomad lets them go on when their parent stops."""
-        for run in await self._runs(identity):
-            if not run.stopped and run.status != "dead":
-                await self._api.deregister(run.id)
-
-    async def _purge(self, identity: str) -> None:
-        for run in await self._runs(identity):
-            await self._api.deregister(run.id, purge=True)
-        await self._api.deregister(identity, purge=True)
-
-    async def _forget(self, name: str, endings: list[Placement]) -> None:
-        """Delete log folders and the lease; what fails here is left to Nomad's own collection."""
-        for item in endings:
-            with suppress(HerdsmanError):
-                await self._api.collect(item.id)
-        with suppress(HerdsmanError):
-            await self._api.delete_variable(lease_path(self._settings.fleet, name))
-        with suppress(HerdsmanError):
-            await self._api.delete_variable(secrets_path(self._settings.fleet, name))
 
 
 def _parsed(token: str | None) -> tuple[int, bool]:

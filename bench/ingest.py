@@ -24,7 +24,8 @@ from telemetry.embedded.output import EmbeddedOutput
 from telemetry.embedded.trading import EmbeddedTradingStore
 from telemetry.intake import Intake
 from telemetry.records import Event, Sample
-from telemetry.rules_desk import BotFacts, RulesDesk
+from telemetry.rule_sets import BotFacts
+from telemetry.rules_desk import RulesDesk
 from telemetry.trading_desk import TradingDesk
 
 LINES = 200_000

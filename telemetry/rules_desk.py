@@ -18,6 +18,7 @@ from schemas.errors import StoreUnavailable
 from schemas.log_rules import LogRule
 from telemetry.names import Health
 from telemetry.records import Event, Sample
+from telemetry.rule_sets import BotFacts, RuleSets
 from telemetry.rules.matching import RuleSet
 from telemetry.rules.state import CLOSES_AFTER, BotRules, Labels, Taken
 from telemetry.stores import EventStore, KeptStates, SeriesStore
@@ -43,17 +44,6 @@ _FORGET_AFTER = 90 * 86400.0
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(BotRules).decode
 Told = Callable[[str, Sequence[Sample]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class BotFacts:
-    """What decides which rules a bot has: its program, environment, labels and source, and its fleet's id."""
-
-    fleet: str
-    program: str
-    environment: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    source: str = ""
 
 
 @dataclass(slots=True)
@@ -93,11 +83,7 @@ class RulesDesk:
         self.about: Callable[[str], BotFacts | None] = lambda _: None
         self.told: Told = lambda _bot, _samples: None
         self.counts: dict[str, RuleCounts] = {}
-        self.alone: set[str] = set()
-        """Rules whose patterns are too large to be looked for with others: each is looked for by itself."""
-        self._now: tuple[LogRule, ...] = ()
-        self._sets: dict[tuple[str, ...], RuleSet | None] = {}
-        self._of_bot: dict[str, tuple[BotFacts | None, RuleSet | None]] = {}
+        self._sets = RuleSets(lambda bot: self.about(bot), self._fail)
         self._bots: dict[str, BotRules] = {}
         self._labels = Labels()
         self._waiting: deque[tuple[str, Sequence[Event]]] = deque()
@@ -116,9 +102,14 @@ class RulesDesk:
         """Say whether the past is in it, and lines are matched as they come."""
         return self._ready
 
+    @property
+    def alone(self) -> set[str]:
+        """Return the rules whose patterns are too large to be looked for with others: each is by itself."""
+        return self._sets.alone
+
     def events(self, bot: str, events: Sequence[Event]) -> None:
         """Take new events of a bot, of one stream in its order; they are matched later. Raises nothing."""
-        if not self._ready or not self._now:
+        if not self._ready or not self._sets.rules:
             return
         self._waiting.append((bot, events))
         self._waiting_lines += len(events)
@@ -143,7 +134,7 @@ class RulesDesk:
         if rules is None:
             return
         async with self._turn:
-            if rules != self._now:
+            if rules != self._sets.rules:
                 await self._change(rules)
             if not self._ready:
                 await self._catch_up()
@@ -176,14 +167,10 @@ class RulesDesk:
 
     def rules_of(self, bot: str) -> tuple[LogRule, ...]:
         """Return the rules that a bot has now."""
-        facts = self.about(bot)
-        return () if facts is None else tuple(rule for rule in self._now if _covers(rule, bot, facts))
+        return self._sets.rules_of(bot)
 
     async def _change(self, rules: tuple[LogRule, ...]) -> None:
-        self._now = rules
-        self._sets.clear()
-        self._of_bot.clear()
-        self.alone.clear()
+        self._sets.change(rules)
         names = {rule.name: frozenset(rule.labels) for rule in rules}
         self.counts = {name: counts for name, counts in self.counts.items() if name in names}
         series = _series_of(rules)
@@ -233,7 +220,7 @@ class RulesDesk:
     async def _match(self, bot: str, events: Sequence[Event]) -> None:
         """Match the lines of one stream; whatever one bot prints or one rule is costs the others nothing."""
         try:
-            rules = await self._set_of(bot)
+            rules = await self._sets.of(bot)
             if rules is not None:
                 for start in range(0, len(events), _AT_ONCE):
                     await self._take(bot, rules, events[start : start + _AT_ONCE])
@@ -249,7 +236,7 @@ class RulesDesk:
         started = time.monotonic()
         for place, matches in found:
             rule, now = rules.rules[place], self._clock()
-            known.labels = self._base(bot)
+            known.labels = self._sets.labels_of(bot)
             taken = known.take(rule, matches, new, now, self._labels)
             self._bots[bot] = known
             self._unkept.add(bot)
@@ -274,45 +261,12 @@ class RulesDesk:
         self._health.count("herdsman_rule_other_labels_total", taken.others)
         self._health.count("herdsman_rule_refused_total", taken.refused)
 
-    async def _set_of(self, bot: str) -> RuleSet | None:
-        """Return the rules of a bot, compiled; None where it has none."""
-        facts = self.about(bot)
-        known = self._of_bot.get(bot)
-        if known is not None and known[0] == facts:
-            return known[1]
-        rules = self.rules_of(bot)
-        names = tuple(f"{rule.source}:{rule.name}" for rule in rules)
-        if names not in self._sets:
-            self._sets[names] = await self._set(bot, rules)
-        self._of_bot[bot] = (facts, self._sets[names])
-        return self._sets[names]
-
-    async def _set(self, bot: str, rules: tuple[LogRule, ...]) -> RuleSet | None:
-        """Return a bot's rules, compiled; None where they cannot be: that is tried once."""
-        try:
-            made = await asyncio.to_thread(_compiled, rules) if rules else None
-        except Exception:  # noqa: BLE001 - a mistake of ours, or no memory
-            self._fail(bot)
-            return None
-        new = {rule.name for rule in made.alone} - self.alone if made else set()
-        if new:
-            self.alone |= new
-            _log.warning("log rules too large for one search are each searched for alone: %s", ", ".join(new))
-        return made
-
-    def _base(self, bot: str) -> dict[str, str]:
-        facts = self.about(bot)
-        if facts is None:
-            return {"bot": bot}
-        named = {"fleet": facts.fleet, "bot": bot, "program": facts.program, "env": facts.environment}
-        return {name: value for name, value in named.items() if value}
-
     async def _close_windows(self) -> None:
         """Make points of the windows that are over, of those bots alone that may have one."""
         now, started = self._clock(), time.monotonic()
         for bot in [bot for bot, due in self._open.items() if due <= now]:
             known = self._bots[bot]
-            closed = known.close_windows(self._now, now, self._labels)
+            closed = known.close_windows(self._sets.rules, now, self._labels)
             if closed:
                 self._unwritten += closed
                 self._unkept.add(bot)
@@ -360,8 +314,8 @@ class RulesDesk:
             _log.exception("what the log rules made of a bot cannot be read")
             return
         self._bots[known.bot] = known
-        names = {rule.name: frozenset(rule.labels) for rule in self._now}
-        self._forget_gone(known, names, _series_of(self._now))
+        names = {rule.name: frozenset(rule.labels) for rule in self._sets.rules}
+        self._forget_gone(known, names, _series_of(self._sets.rules))
         if (due := known.next_close()) is not None:
             self._open[known.bot] = due
 
@@ -384,16 +338,6 @@ def _series_of(rules: Sequence[LogRule]) -> dict[str, frozenset[str]]:
         names = [rule.count_series, *(name for one in rule.fields for name in rule.field_series(one))]
         found |= dict.fromkeys(names, frozenset(rule.labels))
     return found
-
-
-def _compiled(rules: Sequence[LogRule]) -> RuleSet:
-    return RuleSet(rules)
-
-
-def _covers(rule: LogRule, bot: str, facts: BotFacts) -> bool:
-    if rule.source and rule.source != facts.source:
-        return False
-    return rule.scope.covers(bot, facts.program, facts.environment, facts.labels)
 
 
 def _by_stream(events: Sequence[Event]) -> list[tuple[str, list[Event]]]:

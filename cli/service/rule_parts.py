@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from telemetry.rules_desk import BotFacts, RuleCounts, RulesDesk
+from telemetry.rule_sets import BotFacts
+from telemetry.rules_desk import RuleCounts, RulesDesk
 from web.documents.system import SystemFact, SystemPart, SystemTable
 from web.publishing import LivePublisher
 from web.services import FleetController

@@ -1,7 +1,8 @@
 """The API tells which log rules hold, and what they did."""
 
 from schemas.log_rules import FieldKind, LogRule, RuleField, RuleScope
-from telemetry.rules_desk import BotFacts, RuleCounts, RulesDesk
+from telemetry.rule_sets import BotFacts
+from telemetry.rules_desk import RuleCounts, RulesDesk
 from tests.fakes.controller import bot_status
 from tests.fakes.telemetry import MemoryEvents, MemorySeries, MemoryTrading
 from tests.fakes.web import running

@@ -13,9 +13,10 @@ from schemas.log_rules import FieldKind, LogRule, RuleField, RuleScope
 from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
 from telemetry.embedded.kept import EmbeddedKeptStates
 from telemetry.records import Event, Sample
+from telemetry.rule_sets import BotFacts
 from telemetry.rules.matching import RuleSet
 from telemetry.rules.state import MOST_SERIES, BotRules
-from telemetry.rules_desk import BotFacts, RulesDesk
+from telemetry.rules_desk import RulesDesk
 from telemetry.stores import SeriesQuery
 
 NOW = 1_790_000_000.0
@@ -229,7 +230,7 @@ async def test_rules_that_cannot_be_compiled_are_tried_once(
 
     async with living(tmp_path, PAID) as house:
         with monkeypatch.context() as patched:
-            patched.setattr("telemetry.rules_desk._compiled", compiled)
+            patched.setattr("telemetry.rule_sets._compiled", compiled)
             for number in range(3):
                 await house.print(lines("paid 1 on kraken", start=number, at=NOW + number))
                 await house.desk.work()

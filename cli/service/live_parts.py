@@ -20,11 +20,11 @@ from schemas.errors import NotFound
 from telemetry.errors.desk import ErrorDesk
 from telemetry.intake import Intake
 from web.alerts import Alerts
+from web.fleet_controller import FleetController
 from web.fleet_header import FleetHeader
 from web.kept_watching import KeptWatching
 from web.publishing import LivePublisher
 from web.rows import Rows
-from web.services import FleetController
 from web.settings import WebSettings
 from web.trading import profiles
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from telemetry.rule_sets import BotFacts
 from telemetry.rules_desk import RuleCounts, RulesDesk
 from web.documents.system import SystemFact, SystemPart, SystemTable
+from web.fleet_controller import FleetController
 from web.publishing import LivePublisher
-from web.services import FleetController
 from web.system.health import Probe
 
 _MOST_SHOWN = 50

@@ -5,9 +5,6 @@ import json
 import logging
 import os
 import platform
-import secrets
-import shutil
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
@@ -15,14 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from controller.launcher.archive import LAUNCHER, launcher_root
-from controller.launcher.fetch import Unfetched, unpack
-from controller.launcher.files import read
-from controller.launcher.order import Content, LaunchOrder, LeaseOrder, NodePaths, Output
 from controller.launcher.reporting import Reports
 from controller.records import OtherJob, Rules
 from controller.rules import decode_rules, encode_rules
 from controller.schedulers.local import leftovers
+from controller.schedulers.local.allocations import bot_of, delete, last_words, placements_of, read_order
 from controller.schedulers.local.announcements import Announcements
 from controller.schedulers.local.asking import ask
 from controller.schedulers.local.boxes import Boxes
@@ -31,7 +25,9 @@ from controller.schedulers.local.claim import Claim
 from controller.schedulers.local.driver import Driver
 from controller.schedulers.local.folders import Folders
 from controller.schedulers.local.holding import LocalHold, hold, recall
-from controller.schedulers.local.registry import BundleFile, Job, Registry, write_durably
+from controller.schedulers.local.orders import Orders, base_python, bundles_of, new_token
+from controller.schedulers.local.registry import Job, Registry, write_durably
+from controller.schedulers.local.starting import Starting, mark_of
 from controller.schedulers.protocol import (
     Launch,
     NodeReport,
@@ -41,13 +37,11 @@ from controller.schedulers.protocol import (
     Question,
     SchedulerEvent,
 )
-from gitops.bundle import Bundle
 from gitops.runtimes import offered
 from schemas.errors import (
     Conflict,
     NotFound,
     QueryRefused,
-    RuntimeMissing,
     SchedulerRefused,
     SchedulerUnavailable,
     UsageError,
@@ -56,20 +50,7 @@ from schemas.state import StatePlace
 
 _LOG = logging.getLogger(__name__)
 _SLACK = 5.0
-_KEPT_ALLOCATIONS = 10
-_RANDOM = 6
-"""Bytes at the end of an allocation's name, after the bot's."""
-_ORDER = "order.json"
 _REPORTED_SLOTS = 20
-_PYTHON = str(Path(sys.executable).resolve())
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ")
-
-
-def base_python(launch: Launch) -> str:
-    """Return the Python that herdsman itself was made from, without its own packages."""
-    if launch.spec.program.runtime.startswith("nodejs"):
-        raise RuntimeMissing("this scheduler was told of no Node.js to run the bot with")
-    return _PYTHON
 
 
 class LocalScheduler:
@@ -100,8 +81,10 @@ class LocalScheduler:
         self._fleet = fleet
         self._folders = Folders(root.resolve(), cache.resolve(), fleet)
         self._registry = Registry(self._folders.jobs)
-        self._python = python
-        self._environment = dict(os.environ if environment is None else environment)
+        self._orders = Orders(self._folders, self.node, python, clock)
+        self._boxes = Boxes(self._folders.secrets, secrets_key)
+        looked_up = os.environ if environment is None else environment
+        self._starting = Starting(self._folders, self._boxes, looked_up)
         self._clock = clock
         self._drivers: dict[str, Driver] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -109,7 +92,6 @@ class LocalScheduler:
         self._announcements = Announcements()
         self._claim = Claim(self._folders)
         self._opened = False
-        self._boxes = Boxes(self._folders.secrets, secrets_key)
         self._rules: Rules | None = None
 
     @property
@@ -135,7 +117,7 @@ class LocalScheduler:
         jobs = await asyncio.to_thread(self._registry.load, self._fleet)
         grace = max((job.kill_timeout for job in jobs), default=0.0) + _SLACK
         await asyncio.to_thread(leftovers.end, f"{self._fleet}/", grace)
-        await asyncio.to_thread(self._tidy, {item.digest for job in jobs for item in job.bundles})
+        await asyncio.to_thread(self._starting.tidy, {item.digest for job in jobs for item in job.bundles})
         for job in jobs:
             self._drive(job)
         self._opened = True
@@ -180,8 +162,9 @@ class LocalScheduler:
         name = launch.spec.name
         async with self._locks.setdefault(name, asyncio.Lock()):
             self._check(name, expected)
-            await self._unpack(_bundles(launch))
-            job = self._job(launch)
+            await self._starting.unpack(bundles_of(launch))
+            before = self._drivers.get(name)
+            job = self._orders.job(launch, before.job if before else None)
             if launch.secrets is not None:
                 await asyncio.to_thread(self._boxes.put, name, launch.secrets)
             await asyncio.to_thread(self._registry.save, job)
@@ -195,7 +178,7 @@ class LocalScheduler:
     async def outdated(self, launch: Launch) -> tuple[str, ...]:
         """Compare a bot's order with what it would be now."""
         job = self._own(launch.spec.name).job
-        order = json.loads(json.dumps(self._order(launch, job.allocation).document()))
+        order = json.loads(json.dumps(self._orders.order(launch, job.allocation).document()))
         kept = dict(job.order)  # it may come from its file
         return tuple(sorted(key for key in order.keys() | kept.keys() if order.get(key) != kept.get(key)))
 
@@ -207,7 +190,7 @@ class LocalScheduler:
                 return
             if expected is not None and expected != driver.job.token:
                 raise Conflict(f"{name} was changed by somebody else in between; observe it again")
-            job = replace(driver.job, stopped=reason, rule=rule, token=_token())
+            job = replace(driver.job, stopped=reason, rule=rule, token=new_token())
             await asyncio.to_thread(self._registry.save, job)
             driver.ask(job)
 
@@ -264,9 +247,9 @@ class LocalScheduler:
         job = driver.job if driver.job.schedule else driver.begun
         if job is None:
             raise QueryRefused(f"{name} does not run now, so that nobody can answer; look at its status")
-        await self._unpack(job.bundles)
-        values = await asyncio.to_thread(self._values, job)
-        return await ask(job, question, self._launcher_environment(job), values)
+        await self._starting.unpack(job.bundles)
+        values = await asyncio.to_thread(self._starting.values, job)
+        return await ask(job, question, self._starting.environment(job), values)
 
     async def remove(self, name: str) -> None:
         """Forget a stopped bot's job and its log files; Conflict while it is not stopped."""
@@ -280,25 +263,19 @@ class LocalScheduler:
             await asyncio.to_thread(self._boxes.forget, name)
             del self._drivers[name]
             await self._cancel(name)
-            await asyncio.to_thread(self._delete, self._allocations_of(name))
+            await asyncio.to_thread(delete, placements_of(self._folders, name))
         self.changed(driver.job)
 
     async def placed(self, allocation: str) -> Placed | None:
         """Return whose an allocation is, from the orders that we wrote. Raises SchedulerUnavailable."""
         if not self._opened:
             raise SchedulerUnavailable("the bots of this machine are not known yet")
-        name = allocation[: -len("-") - 2 * _RANDOM]
+        name = bot_of(allocation)
         driver = self._drivers.get(name)
         if driver is not None and driver.job.allocation == allocation:
             return _placed(driver.job.order)
-        order = await asyncio.to_thread(read, str(self._folders.allocation(allocation) / _ORDER), links=False)
-        if order is None:
-            return None
-        try:
-            known = json.loads(order)
-        except ValueError:  # it is being written
-            raise SchedulerUnavailable(f"the order of {allocation} cannot be read now") from None
-        return _placed(known) if known.get("bot") == name else None
+        known = await asyncio.to_thread(read_order, self._folders, allocation)
+        return _placed(known) if known is not None and known.get("bot") == name else None
 
     async def recall_state(self, name: str, place: StatePlace) -> None:
         """Write it into the bot's lock file, where that says nothing and nobody holds it.
@@ -336,76 +313,6 @@ class LocalScheduler:
         if driver.job.stopped is not None and driver.running:
             raise Conflict(f"the last copy of {name} has not ended yet; it is started again once it has")
 
-    # Jobs
-
-    def _job(self, launch: Launch) -> Job:
-        spec, before = launch.spec, self._drivers.get(launch.spec.name)
-        allocation = f"{spec.name}-{secrets.token_hex(_RANDOM)}"
-        kept = before is not None and before.job.schedule == spec.schedule and before.job.stopped is None
-        return Job(
-            name=spec.name,
-            fleet=self._fleet,
-            spec=spec.digest,
-            revision=launch.revision,
-            token=_token(),
-            allocation=allocation,
-            order=self._order(launch, allocation).document(),
-            bundles=tuple(BundleFile(item.digest, str(item.path)) for item in _bundles(launch)),
-            schedule=spec.schedule,
-            timezone=spec.timezone,
-            catch_up=spec.catch_up,
-            kill_timeout=spec.kill_timeout,
-            last_slot=before.job.last_slot if kept and before else self._clock(),
-            marks=dict(launch.extra),
-        )
-
-    def _order(self, launch: Launch, allocation: str) -> LaunchOrder:
-        name, folder = launch.spec.name, self._folders.allocation(allocation)
-        layer = launch.dependencies
-        return LaunchOrder(
-            launch=launch,
-            fleet=self._fleet,
-            paths=NodePaths(
-                allocation=str(folder / "alloc"),
-                work=str(folder / "work"),
-                cache=str(self._folders.cache),
-                state=str(self._folders.state(name)),
-            ),
-            lease=LeaseOrder("file", self._lease_options(launch)),
-            code=Content(launch.code.digest, path=str(self._folders.cache / launch.code.digest)),
-            dependencies=Content(layer.digest, path=str(self._folders.cache / layer.digest))
-            if layer
-            else None,
-            output=Output(pump=True),
-            allocation=allocation,
-            node=self.node,
-            interpreter=self._python(launch),
-            handed={"identity": launch.secrets.identity} if launch.secrets else {},
-            now=self._clock(),
-        )
-
-    def _lease_options(self, launch: Launch) -> dict[str, str]:
-        former = launch.spec.renamed_from
-        options = {"path": str(self._folders.lease(launch.spec.name))}
-        return options | ({"former_path": str(self._folders.lease(former))} if former else {})
-
-    async def _unpack(self, bundles: tuple[Bundle | BundleFile, ...]) -> None:
-        """Unpack what the cache does not hold yet. Raises SchedulerRefused."""
-        try:
-            await asyncio.to_thread(self._unpack_missing, bundles)
-        except (Unfetched, OSError) as error:
-            raise SchedulerRefused(f"a bundle cannot be used: {error}") from error
-
-    def _unpack_missing(self, bundles: tuple[Bundle | BundleFile, ...]) -> None:
-        for item in bundles:
-            folder = self._folders.cache / item.digest
-            if not folder.is_dir():
-                unpack(Path(item.path), folder)
-
-    def _tidy(self, used: set[str]) -> None:
-        """Delete what no job needs any more from the cache, before anything runs from it."""
-        self._delete([entry for entry in self._folders.cache.iterdir() if entry.name not in used])
-
     # What the drivers ask (see `driver.Host`)
 
     def now(self) -> float:
@@ -414,26 +321,7 @@ class LocalScheduler:
 
     async def start(self, job: Job, slot: float | None) -> Child:
         """Start a launcher with its order."""
-        await self._unpack(job.bundles)
-        folder = self._folders.allocation(job.allocation)
-        try:
-            order = await asyncio.to_thread(self._prepare, job, folder)
-        except OSError as error:
-            raise SchedulerRefused(f"the folder of {job.name} cannot be written: {error}") from error
-        values = await asyncio.to_thread(self._values, job)
-        own = self._launcher_environment(job)
-        if slot is not None:
-            own["HERDSMAN_DUE"] = str(int(slot))
-        arguments = [_PYTHON, "-I", "-S", str(launcher_root() / LAUNCHER), str(order)]
-        try:
-            return Child.start(arguments, own, folder / "launcher.log", _piped(values))
-        except OSError as error:
-            raise SchedulerRefused(f"the launcher of {job.name} cannot be started: {error}") from error
-
-    def _values(self, job: Job) -> Mapping[str, str] | None:
-        """Return the values that are handed to a job's launcher, None for none. Raises SecretUnavailable."""
-        handed = job.order.get("handed")
-        return self._boxes.take(job.name, str(handed["identity"])) if handed else None
+        return await self._starting.start(job, slot)
 
     def concealed(self, bot: str, known: object) -> tuple[object, list[tuple[str, str]]]:
         """Return what to conceal in a bot's output, by name, after a stamp; nothing where that is `known`."""
@@ -441,30 +329,11 @@ class LocalScheduler:
         stamp = (self._boxes.stamp(bot), driver.job.token if driver else "")
         if stamp == known:
             return stamp, []
-        return stamp, [*self._boxes.all_of(bot), *(self._own_values(driver.job) if driver else ())]
-
-    def _own_values(self, job: Job) -> list[tuple[str, str]]:
-        """Return the values of the secrets that a job's launcher finds by itself."""
-        found: list[tuple[str, str]] = []
-        for variable, reference in job.order["secrets"].items():
-            kind, _, place = str(reference).partition(":")
-            value = self._environment.get(place) if kind == "env" else read(place) if kind == "file" else None
-            found += [(variable, value.rstrip("\n"))] if value else []
-        return found
-
-    def _launcher_environment(self, job: Job) -> dict[str, str]:
-        references = [str(reference) for reference in job.order["secrets"].values()]
-        secret = [reference.removeprefix("env:") for reference in references if reference.startswith("env:")]
-        names = [*_PASSED_ON, *secret, *job.order["secrets"]]
-        known = {name: self._environment[name] for name in names if name in self._environment}
-        return known | {leftovers.LAUNCHER_MARK: self._mark(job)}
+        return stamp, [*self._boxes.all_of(bot), *(self._starting.own_values(driver.job) if driver else ())]
 
     async def end_leftovers(self, job: Job) -> None:
         """Kill what is left of a bot whose launcher was killed."""
-        await asyncio.to_thread(leftovers.end, self._mark(job), 0.0)
-
-    def _mark(self, job: Job) -> str:
-        return f"{job.fleet}/{job.name}/{job.allocation}"
+        await asyncio.to_thread(leftovers.end, mark_of(job), 0.0)
 
     async def record(self, job: Job) -> None:
         """Store a job unless a newer one has taken its place."""
@@ -482,57 +351,16 @@ class LocalScheduler:
 
     def last_words(self, job: Job) -> str:
         """Return the last line of the launcher's own log."""
-        text = read(str(self._folders.allocation(job.allocation) / "launcher.log")) or ""
-        lines = text.strip().splitlines()
-        return lines[-1][:500] if lines else ""
+        return last_words(self._folders, job)
 
     def changed(self, job: Job) -> None:
         """Announce that a bot moved."""
         self._announcements.announce(job.name, job.allocation)
 
-    # Allocations
-
-    def _allocations_of(self, name: str) -> list[Path]:
-        """Return the folders of a bot's placements, the newest first."""
-        tail = len("-") + 2 * _RANDOM
-        found = [path for path in self._folders.allocations.glob(f"{name}-*") if path.name[:-tail] == name]
-        return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
-
-    def _prepare(self, job: Job, folder: Path) -> Path:
-        """Make the allocation's folder where it is new, and write the launcher's order into it."""
-        if not folder.is_dir():
-            self._delete(self._allocations_of(job.name)[_KEPT_ALLOCATIONS - 1 :])
-            folder.mkdir(mode=0o700)
-        order = folder / _ORDER
-        _write_private(order, {**job.order, "parent": os.getpid()})
-        return order
-
-    def _delete(self, folders: list[Path]) -> None:
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _bundles(launch: Launch) -> tuple[Bundle, ...]:
-    return (launch.code,) if launch.dependencies is None else (launch.code, launch.dependencies)
-
 
 def _placed(order: Mapping[str, Any]) -> Placed:
     """Return whose an order is."""
     return Placed(order["bot"], order["former_state"].rpartition("/")[2])
-
-
-def _piped(values: Mapping[str, str] | None) -> bytes | None:
-    return None if values is None else json.dumps(dict(values)).encode()
-
-
-def _token() -> str:
-    return f"{time.time_ns():x}-{secrets.token_hex(4)}"
-
-
-def _write_private(path: Path, document: Mapping[str, Any]) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(document, file)
 
 
 def _report_skipped(job: Job, reason: str, slots: tuple[float, ...]) -> None:

@@ -6,14 +6,12 @@ being done, and what somebody else did meanwhile is seen. It ends when nothing i
 
 import asyncio
 import logging
-import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from controller.agenda import sleep_or
-from controller.backoff import delay
 from controller.clock import Clock
 from controller.compare import Difference, Kind
 from controller.content import Contents
@@ -25,30 +23,34 @@ from controller.database.programs import save_program
 from controller.database.rollbacks import drop_refusals, drop_trial, save_trials
 from controller.database.statuses import drop_status
 from controller.database.suspensions import drop_suspension
-from controller.doing import Operation
+from controller.doing import Operation, reason_of
+from controller.drift import named
 from controller.drifts import Drifts
 from controller.fleet import Fleet, qualify
+from controller.next_step import (
+    halt_for,
+    is_overtaken,
+    is_stopping,
+    origin_of,
+    placing,
+    revision_for,
+    rule_for,
+    was_asked_to_stop,
+    with_state,
+)
+from controller.ports import HandSecrets, LogsAcknowledged, MakeRoom, RecallState
 from controller.records import BUILDING, Attempt, Halt, InventoryEntry
 from controller.rollback.trial import begun_trial
-from controller.schedulers.protocol import HandedSecrets, Launch, ObservedBot, Phase, Scheduler
+from controller.schedulers.protocol import Launch, Phase, Scheduler
 from controller.settings import Settings
-from controller.status import DriftKind, Reason
+from controller.status import DriftKind
 from controller.waits import Effort, Waits
 from controller.watch import Watch
 from gitops.revision import Revision
 from schemas.bot import BotSpec, BotType
-from schemas.errors import BuildFailed, Conflict, HerdsmanError, RuntimeMissing, SchedulerRefused
+from schemas.errors import BuildFailed, Conflict, HerdsmanError
 
 _LOG = logging.getLogger(__name__)
-_NAMED = 5
-"""Changes of a job that are named; the rest is counted."""
-LogsAcknowledged = Callable[[str], Awaitable[bool]]
-RecallState = Callable[[BotSpec, bool], Awaitable[None]]
-"""Has the lease's store know of a bot's saved state before it is applied; the flag: it has a job already."""
-MakeRoom = Callable[[str], Awaitable[bool]]
-"""Ends what a bot takes the place of; False while that may still live."""
-HandSecrets = Callable[[BotSpec, str], Awaitable[HandedSecrets | None]]
-"""Finds the values of a spec's secrets; the text: the revision that the spec comes from."""
 
 
 class Applier:
@@ -156,26 +158,22 @@ class Applier:
 
     async def _pause(self, name: str, seconds: float, worker: Effort) -> None:
         """Wait, and look at a stopping bot now and then in case no event comes."""
-        stopping = self._is_stopping(name)
+        stopping = is_stopping(self._fleet, name)
         await sleep_or(
             self._clock, min(seconds, self._settings.stop_poll) if stopping else seconds, worker.woken
         )
         if stopping and not worker.woken.is_set():
             await self._watch.try_look_at(name)
 
-    def _is_stopping(self, name: str) -> bool:
-        seen = self._fleet.observed.get(name)
-        return seen is not None and seen.phase is Phase.STOPPING
-
     async def _try(self, name: str, difference: Difference, worker: Effort) -> None:
         """Take one step, and turn whatever goes wrong into this bot's own failure."""
         started = self._clock.time()
-        self._operate(name, Operation(self._revision_for(name), busy=True))
+        self._operate(name, Operation(revision_for(self._fleet, name), busy=True))
         try:
             if difference.kind is Kind.REMOVE:
                 await self._remove(name, worker)
             elif difference.kind is Kind.STOP:
-                await self._stop(name, self._halt_for(name), difference.reason, worker)
+                await self._stop(name, halt_for(self._fleet, name), difference.reason, worker)
             elif difference.spec is not None:
                 await self._apply(name, difference, difference.spec, started)
             worker.failures = worker.conflicts = 0
@@ -189,23 +187,23 @@ class Applier:
             await self._failed(name, worker, difference, unexpected, started)
 
     async def _apply(self, name: str, difference: Difference, spec: BotSpec, started: float) -> None:
-        revision, origin = self._revision_for(name), self._origin_of(name)
+        revision, origin = revision_for(self._fleet, name), origin_of(self._fleet, name)
         self._drifts.note(name, difference)
         content = await self._contents.unless(
             spec.program,
             lambda text: self._operate(name, Operation(revision, busy=True, building=f"{BUILDING}{text}")),
             self._workers[name].woken,
-            lambda: self._overtaken(name, spec),
+            lambda: is_overtaken(self._fleet, name, spec),
         )
-        if content is None or self._overtaken(name, spec):
+        if content is None or is_overtaken(self._fleet, name, spec):
             return
         code, dependencies = content
         entry = await self._intend(name, spec, revision)
-        if self._overtaken(name, spec):
+        if is_overtaken(self._fleet, name, spec):
             return
         seen = self._fleet.observed.get(name)
         python = self._settings.python if dependencies else ""
-        launched = self._with_state(spec, difference)
+        launched = with_state(self._fleet, spec, difference)
         await self._recall_state(launched, seen is not None)
         secrets = await self._hand(launched, revision)
         launch = Launch(launched, revision, code, dependencies, python, secrets=secrets)
@@ -213,13 +211,13 @@ class Applier:
             await self._name_changes(name, difference, launch)
         if seen is None and name in self._fleet.adoptions:  # no job ends for a bot that cannot start
             await self._scheduler.rehearse(launch)
-            if self._overtaken(name, spec):
+            if is_overtaken(self._fleet, name, spec):
                 return
         if not await self._make_room(name):
             await sleep_or(self._clock, self._settings.stop_poll, self._workers[name].woken)
             return
         async with self._slots:
-            if self._overtaken(name, spec):
+            if is_overtaken(self._fleet, name, spec):
                 return
             with self._watch.changing(name):
                 token = await self._scheduler.apply(launch, seen.token if seen else None)
@@ -256,24 +254,7 @@ class Applier:
             _LOG.info("bot %s: what was changed of its job is not known: %s", name, error)
             return
         if names:
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            text = f"{difference.reason}: {', '.join(names[:_NAMED])}{more}"
-            self._drifts.note(name, replace(difference, reason=text))
-
-    def _with_state(self, spec: BotSpec, difference: Difference) -> BotSpec:
-        """Return the spec to launch: with its former name only while nobody else may use that name's state.
-
-        Raises SchedulerRefused for a new bot whose former self is no bot of the past.
-        """
-        former = spec.renamed_from
-        if not former or not self._fleet.is_used(former):
-            return spec
-        if difference.kind is Kind.CREATE:
-            raise SchedulerRefused(
-                f"renamed_from names {former}, which is still a bot of this fleet: its state stays its own; "
-                f"remove {former} from git, or renamed_from from {spec.path}"
-            )
-        return replace(spec, renamed_from="")
+            self._drifts.note(name, replace(difference, reason=f"{difference.reason}: {named(names)}"))
 
     async def _intend(self, name: str, spec: BotSpec, revision: str) -> InventoryEntry:
         """Write what is about to be applied before the scheduler is asked."""
@@ -306,7 +287,7 @@ class Applier:
             return
         async with self._slots:
             with self._watch.changing(name):
-                await self._scheduler.stop(name, seen.token, reason, self._rule_for(name))
+                await self._scheduler.stop(name, seen.token, reason, rule_for(self._fleet, name))
         now = await self._watch.try_look_at(name)
         if now is not None and now.phase not in (Phase.STOPPING, Phase.STOPPED):
             await sleep_or(self._clock, self._settings.stop_poll, worker.woken)
@@ -317,15 +298,10 @@ class Applier:
             await self._drop(name)
         elif seen.phase is Phase.STOPPING:
             await self._pause(name, self._settings.stop_poll, worker)
-        elif seen.phase is Phase.STOPPED and self._was_asked_to_stop(name):
+        elif seen.phase is Phase.STOPPED and was_asked_to_stop(self._fleet, name):
             await self._forget_job(name, worker)
         else:
             await self._stop(name, Halt.REMOVED, "removed from git", worker)
-
-    def _was_asked_to_stop(self, name: str) -> bool:
-        """Say whether we stopped a bot: a job that only happens to be dead must be stopped first."""
-        entry = self._fleet.inventory.get(name)
-        return entry is None or entry.halted is not Halt.NONE
 
     async def _forget_job(self, name: str, worker: Effort) -> None:
         """Purge a dead bot's job once its logs are acknowledged, or once that took too long."""
@@ -373,20 +349,12 @@ class Applier:
     async def _failed(
         self, name: str, worker: Effort, difference: Difference, error: HerdsmanError, started: float
     ) -> None:
-        worker.failures += 1
-        settings = self._settings
-        first = settings.backoff_first if error.transient else settings.backoff_refused
-        # To look for an interpreter or a compiler costs next to nothing: once it is there, the bot starts.
-        missing = isinstance(error, RuntimeMissing)
-        first, cap = (settings.runtime_poll,) * 2 if missing else (first, settings.backoff_cap)
-        spread = random.random()  # noqa: S311
-        wait = delay(worker.failures, first, cap, settings.backoff_jitter, spread)
-        worker.retry_at = self._clock.monotonic() + wait
+        wait = self._waits.after(error, worker)
         _LOG.warning("bot %s: %s; tried again in %.0f s", name, error, wait)
-        revision = self._revision_for(name)
+        revision = revision_for(self._fleet, name)
         log = error.log if isinstance(error, BuildFailed) else ""
         self._operate(
-            name, Operation(revision, _reason_of(error), str(error), log=log, transient=error.transient)
+            name, Operation(revision, reason_of(error), str(error), log=log, transient=error.transient)
         )
         if difference.spec is not None:
             digest = difference.spec.digest
@@ -431,52 +399,3 @@ class Applier:
                 return
         self._fleet.operations[name] = operation
         self._touch(name)
-
-    def _overtaken(self, name: str, spec: BotSpec) -> bool:
-        """Say whether this spec is no longer what should be applied."""
-        difference = self._fleet.difference(name)
-        wanted = difference.spec.digest if difference.spec else ""
-        return not difference.acts or wanted != spec.digest or not self._fleet.may_act(name)
-
-    def _revision_for(self, name: str) -> str:
-        """Return the revision that a bot's next apply comes from."""
-        desired, entry = self._fleet.wanted, self._fleet.inventory.get(name)
-        if entry is not None and self._fleet.keeps_old(name):
-            return entry.revision
-        if desired is not None and (name in desired.bots or entry is None):
-            return desired.revision_of(name).id
-        return entry.revision if entry else ""
-
-    def _origin_of(self, name: str) -> Revision:
-        """Return the revision that `_revision_for` names, with all that is known of it."""
-        revision, known = self._revision_for(name), self._fleet.revision_of(name)
-        entry = self._fleet.inventory.get(name)
-        return known if known.id == revision else Revision(revision, origin=entry.source if entry else "")
-
-    def _rule_for(self, name: str) -> str:
-        """Return the key of the rule that stops a bot, "" where its own suspension or git does."""
-        suspended = self._fleet.suspended(name)
-        return suspended[0].key if suspended and suspended[0].scope else ""
-
-    def _halt_for(self, name: str) -> Halt:
-        return Halt.SUSPENDED if self._fleet.suspended(name) else Halt.DISABLED
-
-
-def _reason_of(error: HerdsmanError) -> Reason:
-    if isinstance(error, RuntimeMissing):
-        return Reason.NO_RUNTIME
-    return Reason.BUILD_FAILED if isinstance(error, BuildFailed) else Reason.APPLY_FAILED
-
-
-def placing(seen: ObservedBot | None, spec: BotSpec, fleet: str, revision: str, token: str) -> ObservedBot:
-    """Return what the scheduler will show of a job that it just accepted, until it says more."""
-    return ObservedBot(
-        name=spec.name,
-        fleet=fleet,
-        spec=spec.digest,
-        revision=revision,
-        token=token,
-        phase=Phase.PENDING,
-        node=seen.node if seen else "",
-        scheduled=spec.type is BotType.SCHEDULED,
-    )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from controller.compare import Difference, Kind
 from controller.status import OperationState, Reason
+from schemas.errors import BuildFailed, HerdsmanError, RuntimeMissing
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +56,10 @@ def doing(difference: Difference, operation: Operation | None, waits_for: str) -
 def _about(difference: Difference) -> str:
     verb = _VERBS[difference.kind]
     return f"{verb} ({difference.summary})" if difference.summary else verb
+
+
+def reason_of(error: HerdsmanError) -> Reason:
+    """Return the reason under which a step that failed is shown."""
+    if isinstance(error, RuntimeMissing):
+        return Reason.NO_RUNTIME
+    return Reason.BUILD_FAILED if isinstance(error, BuildFailed) else Reason.APPLY_FAILED

@@ -1,5 +1,6 @@
 """A bot's drift in words: what was done to it, how often, and how a process that was killed is told. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from signal import Signals
 
@@ -10,6 +11,8 @@ from schemas.reports import Outcome
 
 _FROM_OUTSIDE = frozenset({Signals.SIGHUP, Signals.SIGINT, Signals.SIGQUIT, Signals.SIGKILL, Signals.SIGTERM})
 """Signals that no bot ends by unless somebody sends them (a fault of its own gives SIGSEGV and the like)."""
+_NAMED = 5
+"""Changes of a job that are named."""
 
 
 def drift_after(before: Drift | None, kind: DriftKind, text: str, now: float, window: float) -> Drift:
@@ -38,3 +41,9 @@ def launcher_killed(seen: ObservedBot | None) -> str:
     if seen is None or seen.phase is not Phase.PENDING or seen.reason != "launcher_died":
         return ""
     return f"its launcher was ended behind our back{f': {seen.message}' if seen.message else ''}"
+
+
+def named(changes: Sequence[str]) -> str:
+    """Return what was changed of a job, in words: the first few by name, the rest counted."""
+    more = f" and {len(changes) - _NAMED} more" if len(changes) > _NAMED else ""
+    return f"{', '.join(changes[:_NAMED])}{more}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from controller.adopting import Adopting
-from controller.apply import Applier, LogsAcknowledged
+from controller.apply import Applier
 from controller.backoff import delay
 from controller.clock import Clock, WatchedClock
 from controller.consent import Consent
@@ -23,7 +23,14 @@ from controller.killing import Killing
 from controller.markets import Markets
 from controller.operator import Operator
 from controller.passes import Pass
-from controller.ports import BundleSource, ControllerListener, DesiredStates, NoListener, RevisionSource
+from controller.ports import (
+    BundleSource,
+    ControllerListener,
+    DesiredStates,
+    LogsAcknowledged,
+    NoListener,
+    RevisionSource,
+)
 from controller.queries import Queries
 from controller.reconcile import Reconciler
 from controller.records import (

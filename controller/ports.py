@@ -1,15 +1,24 @@
 """What the controller needs of the world around it, beside the scheduler and the clock."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from controller.records import RevisionRecord, RunRecord
+from controller.schedulers.protocol import HandedSecrets
 from controller.status import BotStatus
 from gitops.bundle import Bundle
 from gitops.desired import DesiredState
 from gitops.revision import Revision
-from schemas.bot import ProgramVersion
+from schemas.bot import BotSpec, ProgramVersion
+
+LogsAcknowledged = Callable[[str], Awaitable[bool]]
+RecallState = Callable[[BotSpec, bool], Awaitable[None]]
+"""Has the lease's store know of a bot's saved state before it is applied; the flag: it has a job already."""
+MakeRoom = Callable[[str], Awaitable[bool]]
+"""Ends what a bot takes the place of; False while that may still live."""
+HandSecrets = Callable[[BotSpec, str], Awaitable[HandedSecrets | None]]
+"""Finds the values of a spec's secrets; the text: the revision that the spec comes from."""
 
 
 class RevisionSource(Protocol):

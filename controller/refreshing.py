@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from controller.apply import HandSecrets, placing
 from controller.content import Contents
 from controller.database import Database
 from controller.database.inventory import save_entries
 from controller.fleet import Fleet
+from controller.next_step import placing
+from controller.ports import HandSecrets
 from controller.records import InventoryEntry
 from controller.schedulers.protocol import Launch, ObservedBot, Scheduler
 from controller.watch import Watch

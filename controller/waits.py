@@ -1,15 +1,17 @@
 """When a bot's next step may be taken: after its backoff, after others are dead, without a fight."""
 
 import asyncio
+import random
 from dataclasses import dataclass, field
 
-from controller.backoff import drift_delay
+from controller.backoff import delay, drift_delay
 from controller.clock import Clock
 from controller.compare import Difference, Kind
 from controller.fleet import Fleet
 from controller.schedulers.protocol import Phase
 from controller.settings import Settings
 from controller.starts import Starts, start_key
+from schemas.errors import HerdsmanError, RuntimeMissing
 
 
 @dataclass(slots=True)
@@ -59,6 +61,19 @@ class Waits:
         if difference.kind is Kind.DRIFTED and (wait := self._correction(name, now)) is not None:
             return wait
         return self._start(difference, effort, now)
+
+    def after(self, error: HerdsmanError, effort: Effort) -> float:
+        """Count a step that failed; return how many seconds its bot waits before the next."""
+        effort.failures += 1
+        settings = self._settings
+        first = settings.backoff_first if error.transient else settings.backoff_refused
+        # To look for an interpreter or a compiler costs next to nothing: once it is there, the bot starts.
+        missing = isinstance(error, RuntimeMissing)
+        first, cap = (settings.runtime_poll,) * 2 if missing else (first, settings.backoff_cap)
+        spread = random.random()  # noqa: S311
+        wait = delay(effort.failures, first, cap, settings.backoff_jitter, spread)
+        effort.retry_at = self._clock.monotonic() + wait
+        return wait
 
     def note_correction(self, name: str) -> None:
         """Remember that a bot's drift was corrected."""

@@ -21,6 +21,7 @@ CORE = [
     "health",
     "delays",
     "listing",
+    "next_step",
     "notifications.alert_view",
     "notifications.conversation",
     "notifications.facts",

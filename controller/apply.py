@@ -329,10 +329,7 @@ class Applier:
             drop_refusals(connection, name)
 
         await self._database.run(forget)
-        fleet = self._fleet
-        for kept in (fleet.inventory, fleet.suspensions, fleet.operations, fleet.trials, fleet.proven):
-            kept.pop(name, None)
-        fleet.forget_refusals(name)
+        self._fleet.forget(name)
         self._waits.forget(name)
         self._drifts.forget(name)
         self._touch(name)

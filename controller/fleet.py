@@ -122,6 +122,12 @@ class Fleet:
         """Return why only to observe, "" where the database knows of everything that runs."""
         return needs_recovery(self.id, self.observed, self.inventory, self.revisions, self.restored)
 
+    def forget(self, name: str) -> None:
+        """Forget all that is ours of a bot that is gone."""
+        for kept in (self.inventory, self.suspensions, self.operations, self.trials, self.proven):
+            kept.pop(name, None)
+        self.forget_refusals(name)
+
     def forget_refusals(self, name: str) -> None:
         """Refuse nothing of a bot any more."""
         if name not in self.asked_overlays.refusals:

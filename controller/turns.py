@@ -11,18 +11,16 @@ from controller.clock import Clock
 from controller.compare import Difference
 from controller.delays import Delay
 from controller.fleet import Fleet
-from controller.health import describes, judge
 from controller.plan import KINDS, Action, ActionKind, Plan
-from controller.process import ProcessState
 from controller.records import Halt, InventoryEntry, Wishes
-from controller.rollout import Candidate, Look, Progress, Rollout, RolloutRecord, RolloutView, arrange
+from controller.rollout import Candidate, Rollout, RolloutRecord, RolloutView, arrange
 from controller.schedulers.protocol import Phase
-from controller.scopes import ALL
 from controller.settings import Settings
-from controller.status import Health, Reason
+from controller.status import Reason
+from controller.wave_members import look_at_member, unwell
 from controller.windows import Opening, Sessions, concerned, opening
 from gitops.desired import DesiredState
-from schemas.bot import BotSpec, BotType, Mode
+from schemas.bot import BotSpec, Mode
 from schemas.fleet import FleetSettings
 from schemas.rollout import SyncWindow
 
@@ -204,50 +202,10 @@ class Turns:
 
     def _look_at(self, rollout: Rollout, names: Iterable[str], now: float) -> None:
         for name in [*names]:
-            rollout.note(name, self._look(name, rollout.targets[name]), now)
-
-    def _look(self, name: str, target: str) -> Look:
-        """Return how a member of a wave is."""
-        fleet = self.fleet
-        refusal = fleet.overlays.refusal_of(fleet.desired.bots.get(name) if fleet.desired else None)
-        if refusal is not None and refusal.digest == target:
-            return Look(Progress.FAILED, refusal.error)
-        spec = fleet.wanted.bots.get(name) if fleet.wanted else None
-        if spec is None or spec.digest != target or not spec.enabled:
-            return Look(Progress.GONE)
-        if stopped := fleet.suspended(name):
-            for_all = any(one.kill or one.scope == ALL for one in stopped)  # nothing is proven meanwhile
-            return Look(Progress.WAITING, stopped[0].reason, patient=True) if for_all else Look(Progress.GONE)
-        owned, operation = fleet.inventory.get(name), fleet.operations.get(name)
-        if owned is None or owned.digest != target:
-            if operation is not None and operation.failed and not operation.transient:
-                return Look(Progress.FAILED, operation.message)
-            waits = self.waiting.get(name)
-            patient = (operation is not None and bool(operation.building)) or (
-                waits is not None and waits.reason is not Reason.WAITS_FOR_WAVE
+            target, waits = rollout.targets[name], self.waiting.get(name)
+            rollout.note(
+                name, look_at_member(self.fleet, name, target, waits, self.clock.time(), self.settings), now
             )
-            text = operation.message if operation is not None else ""
-            return Look(Progress.WAITING, text, patient=patient)
-        return self._look_at_new(spec, owned, target)
-
-    def _look_at_new(self, spec: BotSpec, owned: InventoryEntry, target: str) -> Look:
-        """Return how a bot is that was changed: well, crashed, or on its way."""
-        name, fleet = spec.name, self.fleet
-        seen, process = fleet.observed.get(name), fleet.processes.get(name, ProcessState())
-        if spec.type is BotType.SCHEDULED:
-            there = seen is not None and seen.spec == target and seen.phase in (Phase.IDLE, Phase.RUNNING)
-            return Look(Progress.HEALTHY if there else Progress.WAITING, since=owned.applied_at)
-        judged = judge(spec, seen, process, self.clock.time(), self.settings)
-        if judged.health is Health.HEALTHY and seen is not None and seen.spec == target:
-            return Look(Progress.HEALTHY)
-        told = seen is not None and process.spec == target and describes(process, seen)
-        if told and process.last_error and process.ended == process.run:
-            return Look(Progress.FAILED, f"crashed: {process.last_error}")
-        # A download that failed is tried again by itself: herdsman, which has it, may have been away.
-        fetching = seen is not None and seen.reason == "artifact"
-        if judged.health is Health.DEGRADED and not fetching and (told or (seen is not None and seen.reason)):
-            return Look(Progress.FAILED, judged.message)
-        return Look(Progress.WAITING, judged.message, owned.applied_at)
 
     def _stirred(self, rollout: Rollout, *, halted: bool) -> set[str]:
         """Return the waiting members that may go now; all of them where what they are told has changed."""
@@ -367,20 +325,7 @@ class Turns:
         return None
 
     def _unwell(self, name: str, desired: DesiredState | None) -> str:
-        """Return a bot's health in a word where it is not healthy now, "" where it is."""
-        fleet = self.fleet
-        if fleet.suspended(name):
-            return "suspended"
-        spec = desired.bots.get(name) if desired is not None else None
-        owned = fleet.inventory.get(name)
-        runs = (owned.spec if owned is not None else None) or spec
-        if runs is None:
-            return "not a bot that runs here"
-        if spec is not None and not spec.enabled:
-            return "disabled"
-        seen, process = fleet.observed.get(name), fleet.processes.get(name, ProcessState())
-        judged = judge(runs, seen, process, self.clock.time(), self.settings)
-        return "" if judged.health is Health.HEALTHY else judged.health.value
+        return unwell(self.fleet, name, desired, self.clock.time(), self.settings)
 
     def _about_to_change(self, name: str, desired: DesiredState, rollouts: Mapping[str, Rollout]) -> str:
         """Return that a bot is to be changed right now, "" where it stays as it is for the time being."""

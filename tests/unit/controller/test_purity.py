@@ -44,6 +44,7 @@ CORE = [
     "settings",
     "standing",
     "status",
+    "wave_members",
     "windows",
 ]
 FORBIDDEN = {"alembic", "asyncio", "git", "httpx", "litestar", "nomad", "sqlalchemy", "threading", "time"}

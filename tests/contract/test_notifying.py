@@ -39,7 +39,9 @@ def message(destination: str) -> Message:
 async def test_a_webhook_gets_title_body_and_severity(hooks: Webhooks) -> None:
     """A server that answers 200 has the message."""
     hooks.taken.clear()
-    sender = AppriseSender([Destination("desk", f"json://127.0.0.1:{hooks.server_port}/{SECRET}/200")])
+    sender = AppriseSender(
+        [Destination("desk", f"json://127.0.0.1:{hooks.server_port}/{SECRET}/200")], patience=90.0
+    )
     assert await sender.send(message("desk")) == ""
     (taken,) = hooks.taken
     assert taken["title"] == "[desk-1] 2 bots Degraded"
@@ -57,7 +59,7 @@ async def test_a_failure_is_told_without_the_address(
     """Why it did not arrive is said, and the credential stands in no log, on no terminal and in no error."""
     caplog.set_level(logging.DEBUG)
     url = f"json://{SECRET}:{SECRET}@127.0.0.1:{hooks.server_port}/{SECRET}/{path}?rto=60"
-    sender = AppriseSender([Destination("desk", url)], patience=0.3 if path == "hang" else 20.0)
+    sender = AppriseSender([Destination("desk", url)], patience=0.3 if path == "hang" else 90.0)
     assert await sender.send(message("desk")) == said
     if path == "hang":
         assert await sender.send(message("desk")) == "it has not answered the last try yet"
@@ -85,11 +87,11 @@ async def test_mail_arrives_at_a_real_server() -> None:
         def handle_message(self, message: Mail) -> None:
             arrived.append(message)
 
-    server = MailServer(Inbox(), hostname="127.0.0.1", port=free_ports(1)[0])
+    server = MailServer(Inbox(), hostname="127.0.0.1", port=free_ports(1)[0], ready_timeout=90)
     server.start()
     try:
         url = f"mailto://127.0.0.1:{server.port}?mode=insecure&from=herdsman@desk.example&to=ops@desk.example"
-        assert await AppriseSender([Destination("mail", url)]).send(message("mail")) == ""
+        assert await AppriseSender([Destination("mail", url)], patience=90.0).send(message("mail")) == ""
     finally:
         server.stop()
     (mail,) = arrived

@@ -29,7 +29,7 @@ async def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         assert_never_two(fleet.record)
 
 
-async def ask(fleet: Fleet, path: str, seconds: float = 20.0, **params: Any) -> Any:
+async def ask(fleet: Fleet, path: str, seconds: float = 60.0, **params: Any) -> Any:
     """Return what the bot alpha answers."""
     return json.loads(await fleet.scheduler.query("alpha", Question(path, params, seconds)))
 

@@ -69,6 +69,7 @@ class Two(World):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.patience = 60.0
         self.desk, self.research = FakeRepository("desk"), FakeRepository("research")
         self.configured = [self.desk, self.research]
         self.compose()
@@ -81,7 +82,7 @@ class Two(World):
             current=lambda: self.controller.desired(),
             owners=lambda: self.controller.owners(),
             clock=self.clock.time,
-            patience=0.05,
+            patience=self.patience,
         )
 
     def running(self) -> set[str]:
@@ -141,6 +142,8 @@ async def test_two_sources_at_one_commit_have_a_record_each(two):
 
 async def test_a_source_that_hangs_delays_nobody_else(two):
     """While one source does not answer, the other's bots are started, updated and removed."""
+    two.patience = 0.05
+    two.compose()
     two.research.hangs = asyncio.Event()
     two.desk.push([spec("a"), spec("b")], 1)
     async with two.life() as controller:

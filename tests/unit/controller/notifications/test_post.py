@@ -21,6 +21,7 @@ from controller.notifications.wording import Message
 from schemas.alerts import Severity
 from schemas.errors import NotFound, UsageError
 from tests.fakes.clock import FakeClock, settle
+from tests.unit.controller.harness import CountedDatabase
 
 
 class FakeSender:
@@ -48,7 +49,7 @@ def message(mark: str, destination: str = "desk", subjects: int = 1) -> Message:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(str(tmp_path / "herdsman.db"))
+    opened = await CountedDatabase.open(str(tmp_path / "herdsman.db"))
     known = [("desk", "json"), ("mail", "mailto")]
     await opened.run(lambda connection: open_destinations(connection, known))
     yield opened
@@ -62,6 +63,8 @@ async def put(database: Database, *messages: Message) -> None:
 
 async def posted(database: Database, sender: FakeSender, clock: FakeClock, seconds: float) -> None:
     """Run the post for that long."""
+    assert isinstance(database, CountedDatabase)
+    clock.busy = lambda: database.waiting > 0
     task = asyncio.create_task(Post(database, sender, clock, lambda: 0.5).run())
     await settle()
     await clock.advance(seconds, step=1.0)
@@ -111,7 +114,7 @@ async def test_what_waits_survives_a_restart(database: Database, tmp_path: Path)
     sender.refusing = {"desk"}
     await posted(database, sender, clock, 3)
     await database.close()
-    again = await Database.open(str(tmp_path / "herdsman.db"))
+    again = await CountedDatabase.open(str(tmp_path / "herdsman.db"))
     known = [("desk", "json"), ("mail", "mailto")]
     await again.run(lambda connection: open_destinations(connection, known))
     sender.refusing.clear()

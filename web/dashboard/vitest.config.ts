@@ -6,7 +6,8 @@ export default defineConfig({
     include: ["tests/**/*.test.{ts,tsx}"],
     setupFiles: ["tests/setup.ts"],
     css: false,
-    testTimeout: 20_000,
+    testTimeout: 180_000, // what is awaited has a patience of its own
+    hookTimeout: 180_000,
     coverage: {
       provider: "v8",
       include: ["src/**/*.{ts,tsx}"],

@@ -1,9 +1,9 @@
 import { render, screen } from "@testing-library/preact";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { navigate } from "../src/state/router";
 import { viewer } from "../src/state/viewer";
 import { App } from "../src/ui/app";
-import { FakeEventSource, fleetDocument, PATIENCE, serve } from "./fakes";
+import { FakeEventSource, fleetDocument, PATIENCE, serve, until } from "./fakes";
 
 const now = () => Date.now() / 1000;
 
@@ -39,7 +39,7 @@ async function open(path: string, standing: unknown, past: unknown[]) {
   });
   navigate(path);
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
+  await until(() => expect(FakeEventSource.opened).toHaveLength(1));
   FakeEventSource.last.open();
 }
 

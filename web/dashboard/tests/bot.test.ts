@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { BotState } from "../src/state/bot";
 import { parseRange, type Range } from "../src/state/range";
 import {
@@ -12,6 +12,7 @@ import {
   NOW,
   Refusal,
   serve,
+  until,
 } from "./fakes";
 
 const quiet = () => new AbortController().signal;
@@ -39,7 +40,7 @@ test("the page has its panels in order, its runs and its lines", async () => {
   ]);
   expect(state.runs.value).toHaveLength(2);
   expect(state.logs.events.value).toHaveLength(1);
-  await vi.waitFor(() => expect(state.marks.value.map((mark) => mark.kind)).toEqual(["start", "deploy"]));
+  await until(() => expect(state.marks.value.map((mark) => mark.kind)).toEqual(["start", "deploy"]));
 });
 
 test("a chart's history is read when it comes into view, and joined with the live samples", async () => {
@@ -75,7 +76,7 @@ test("another range reads the charts in view anew", async () => {
   await state.loadMetric("bot_equity");
   range.value = { kind: "between", from: 100, to: 200 };
   state.reloadHistory();
-  await vi.waitFor(() => expect(asked.at(-1)).toContain("/events"));
+  await until(() => expect(asked.at(-1)).toContain("/events"));
   expect(
     asked.some((address) => address.includes("/series") && address.includes("start=100.000&end=200.000")),
   ).toBe(true);
@@ -88,12 +89,12 @@ test("a moved state shows at once and its conditions are read anew", async () =>
   state.apply("status", botDocument("other", { health: "Missing" }));
   clock.pass();
   expect(state.bot.value?.health).toBe("Degraded");
-  await vi.waitFor(() => expect(asked.slice(before)).toEqual(["/api/v1/bots/sma-btc?removed=true"]));
+  await until(() => expect(asked.slice(before)).toEqual(["/api/v1/bots/sma-btc?removed=true"]));
 });
 
 test("a mere change of numbers reads nothing", async () => {
   const { asked, clock, state } = await loaded();
-  await vi.waitFor(() => expect(asked.filter((address) => address.includes("kind=trade"))).toHaveLength(1));
+  await until(() => expect(asked.filter((address) => address.includes("kind=trade"))).toHaveLength(1));
   const before = asked.length;
   state.apply("status", botDocument("sma-btc", { pnl_today: 1 }));
   clock.pass();
@@ -127,7 +128,7 @@ test("a run that starts or ends is put in its place and marked", async () => {
 
 test("lines, events, errors and fills find their places", async () => {
   const { clock, state } = await loaded();
-  await vi.waitFor(() => expect(state.marks.value.length).toBeGreaterThan(0));
+  await until(() => expect(state.marks.value.length).toBeGreaterThan(0));
   state.apply("log", logDocument("l2", "boom", { level: "error", time: NOW + 5 }));
   state.apply("log", logDocument("l3", "not ours", { bot: "other" }));
   state.apply("event", logDocument("e1", "", { kind: "trade", data: { side: "buy", price: 7 } }));
@@ -156,6 +157,6 @@ test("errors and fills of the range are read with it", async () => {
     };
   };
   const { state } = await loaded({ "/api/v1/events": answer });
-  await vi.waitFor(() => expect(state.fills.value).toHaveLength(1));
+  await until(() => expect(state.fills.value).toHaveLength(1));
   expect(state.marks.value.at(-1)?.text).toBe("bad");
 });

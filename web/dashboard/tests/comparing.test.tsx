@@ -1,6 +1,7 @@
-import { fireEvent, render, screen, waitFor } from "@testing-library/preact";
+import { fireEvent, render, screen } from "@testing-library/preact";
 import { afterEach, expect, test, vi } from "vitest";
 import { Deploys } from "../src/ui/comparison";
+import { until } from "./fakes";
 
 const PERIOD = { message: "tighter stops", by: "desk", change: "fast 10 -> 12", end: 200, seconds: 100 };
 const [OLD, NEW] = ["a".repeat(40), "b".repeat(40)];
@@ -48,7 +49,7 @@ test("the revisions of a bot are listed, and two of them compared when asked", a
   expect(list.textContent).toContain("by desk: fast 10 -> 12");
   expect(screen.queryByTestId("compare-aaaaaaa")).toBeNull();
   fireEvent.click(screen.getByTestId("compare-bbbbbbb"));
-  const found = await waitFor(() => screen.getByTestId("comparison"));
+  const found = await until(() => screen.getByTestId("comparison"));
   expect(asked.at(-1)).toBe(`/api/v1/bots/sma-btc/compare?before=${OLD}&after=${NEW}`);
   for (const text of [
     "12 min only",

@@ -1,11 +1,11 @@
 import { fireEvent, render, screen } from "@testing-library/preact";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { decodeCode, decodeErrorDetail, decodeErrorGroup } from "../src/api/errors";
 import { navigate } from "../src/state/router";
 import { viewer } from "../src/state/viewer";
 import { App } from "../src/ui/app";
 import { errorName } from "../src/ui/errors_page";
-import { FakeEventSource, fleetDocument, PATIENCE, serve } from "./fakes";
+import { FakeEventSource, fleetDocument, PATIENCE, serve, until } from "./fakes";
 
 const now = () => Date.now() / 1000;
 
@@ -69,7 +69,7 @@ async function open(path: string, documents: Record<string, unknown>) {
   serve({ "/api/v1/fleet": fleetDocument(), ...documents });
   navigate(path);
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
+  await until(() => expect(FakeEventSource.opened).toHaveLength(1));
   FakeEventSource.last.open();
 }
 
@@ -84,7 +84,7 @@ test("the list has each error once, and one that is seen again comes first", asy
   const entries = document.querySelectorAll(".error-entry");
   expect(entries[0]?.textContent).toContain("BadAnswer");
   FakeEventSource.last.send("error_group", group({ state: "resolved" }), "2");
-  await vi.waitFor(() => expect(document.querySelectorAll(".error-entry")).toHaveLength(1), PATIENCE);
+  await until(() => expect(document.querySelectorAll(".error-entry")).toHaveLength(1));
 });
 
 test("an empty list says what would show here", async () => {
@@ -141,7 +141,7 @@ test("who may only read is told why the language model cannot be asked", async (
   });
   viewer.value = { name: "guest", scope: "read" };
   const button = await screen.findByText<HTMLButtonElement>("Ask the language model", {}, PATIENCE);
-  await vi.waitFor(() => expect(button.disabled).toBe(true), PATIENCE);
+  await until(() => expect(button.disabled).toBe(true));
   expect(button.title).toContain("operate");
 });
 

@@ -273,4 +273,7 @@ export function botAnswers(changes: Answers = {}): Answers {
 }
 
 /** A page's code is read at its first use, which takes its time on a busy machine. */
-export const PATIENCE = { timeout: 10_000 };
+export const PATIENCE = { timeout: 60_000 };
+
+/** Look again until nothing is thrown; `vi.waitFor` by itself gives a busy machine one second. */
+export const until = <T>(look: () => T | Promise<T>): Promise<T> => vi.waitFor(look, PATIENCE);

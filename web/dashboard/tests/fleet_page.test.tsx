@@ -1,11 +1,20 @@
 import { fireEvent, render, screen, within } from "@testing-library/preact";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
+import { now } from "../src/state/clock";
 import { place } from "../src/state/router";
 import { FleetPage } from "../src/ui/fleet_page";
 import { tellingLine } from "../src/ui/fleet_row";
 import { startKeys } from "../src/ui/keys";
 import { visibleSpan } from "../src/ui/virtual";
-import { botDocument, FakeEventSource, fleetDocument, Refusal, revisionDocument, serve } from "./fakes";
+import {
+  botDocument,
+  FakeEventSource,
+  fleetDocument,
+  Refusal,
+  revisionDocument,
+  serve,
+  until,
+} from "./fakes";
 
 async function open(bots: unknown[], fleet = fleetDocument()) {
   serve({ "/api/v1/fleet": fleet, "/api/v1/bots": bots });
@@ -40,7 +49,7 @@ test("every bot has a row that says all about it, the worst first", async () => 
   expect(screen.getByTestId("program-sma-btc").textContent).toBe("sma 1.5.0");
   expect(screen.getByTestId("last-log-sma-btc").textContent).toBe("tick");
   expect(screen.getByTestId("stream-state").textContent).toBe("live");
-  await vi.waitFor(() => expect(document.title).toBe("(1) desk \u2013 herdsman"));
+  await until(() => expect(document.title).toBe("(1) desk \u2013 herdsman"));
 });
 
 test("the header answers what is wrong, what is earned, and what changed last", async () => {
@@ -77,24 +86,23 @@ test("a rollout under way shows its waves, what halts it, and is gone at its end
   const line = await screen.findByTestId("rollout");
   expect(line.textContent).toBe("wave 2 of 3: 12 of 20 healthy");
   expect([...line.querySelectorAll("progress")].map((bar) => bar.value / bar.max)).toEqual([1, 0.6, 0]);
-  await vi.waitFor(() => expect(document.title).toBe("desk prod \u2013 herdsman"));
+  await until(() => expect(document.title).toBe("desk prod \u2013 herdsman"));
   const tell = (rollout: unknown) =>
     FakeEventSource.last.send("fleet", fleetDocument({ revision: told(rollout) }));
   tell({ ...waves, halted: "grid-ada: crashed", failed: "grid-ada" });
-  await vi.waitFor(() => expect(line.textContent).toContain("halted by grid-ada: crashed. The others stay"));
+  await until(() => expect(line.textContent).toContain("halted by grid-ada: crashed. The others stay"));
   expect(line.textContent).toContain("herdsman sync --continue");
   tell({ ...waves, done: true });
-  await vi.waitFor(() => expect(screen.queryByTestId("rollout")).toBeNull());
+  await until(() => expect(screen.queryByTestId("rollout")).toBeNull());
 });
 
 test("a number changes by itself, and glows", async () => {
   await open([botDocument("a")]);
   FakeEventSource.last.send("status", botDocument("a", { pnl_today: 200 }));
-  await vi.waitFor(() => expect(screen.getByTestId("cell-metric-a").textContent).toBe("+200.00 USDT"));
+  await until(() => expect(screen.getByTestId("cell-metric-a").textContent).toBe("+200.00 USDT"));
   expect(screen.getByTestId("cell-metric-a").querySelector(".glow-a")).not.toBeNull();
-  await new Promise((resolve) => setTimeout(resolve, 260));
   FakeEventSource.last.send("status", botDocument("a", { pnl_today: -1 }));
-  await vi.waitFor(() => expect(screen.getByTestId("cell-metric-a").querySelector(".glow-b")).not.toBeNull());
+  await until(() => expect(screen.getByTestId("cell-metric-a").querySelector(".glow-b")).not.toBeNull());
   expect(screen.getByTestId("cell-metric-a").querySelector(".loss")).not.toBeNull();
 });
 
@@ -120,7 +128,7 @@ test("a bot without equity has no profit and loss: its newest metric is for a po
 });
 
 test("values of a bot that fell silent fade and say since when", async () => {
-  await open([botDocument("a", { last_data_at: Date.now() / 1000 - 300 })]);
+  await open([botDocument("a", { last_data_at: now.value - 300 })]);
   expect(screen.getByTestId("bot-row-a").className).toContain("stale");
   expect(screen.getByTestId("bot-row-a").title).toMatch(/^no data since \d{4}/);
 });
@@ -133,46 +141,46 @@ test("no row moves while the mouse is over the rows", async () => {
   await screen.findByTestId("order-waits");
   expect(rowNames()).toEqual(["a", "b"]);
   fireEvent.pointerLeave(table);
-  await vi.waitFor(() => expect(rowNames()).toEqual(["b", "a"]));
+  await until(() => expect(rowNames()).toEqual(["b", "a"]));
 });
 
 test("a search narrows the rows, and can be taken back", async () => {
   await open([botDocument("sma-btc"), botDocument("grid-sol")]);
   fireEvent.input(screen.getByTestId("search"), { target: { value: "grid" } });
-  await vi.waitFor(() => expect(rowNames()).toEqual(["grid-sol"]));
+  await until(() => expect(rowNames()).toEqual(["grid-sol"]));
   expect(screen.getByTestId("shown").textContent).toBe("1 of 2 bots");
   fireEvent.input(screen.getByTestId("search"), { target: { value: "nothing like it" } });
   fireEvent.click(await screen.findByText("Show all"));
-  await vi.waitFor(() => expect(rowNames()).toHaveLength(2));
+  await until(() => expect(rowNames()).toHaveLength(2));
 });
 
 test("a state in the header filters, a column's head sorts", async () => {
   await open([botDocument("a", { health: "Suspended", reason: "Suspended" }), botDocument("b")]);
   fireEvent.click(screen.getByTestId("count-Suspended"));
-  await vi.waitFor(() => expect(rowNames()).toEqual(["a"]));
+  await until(() => expect(rowNames()).toEqual(["a"]));
   fireEvent.click(screen.getByTestId("count-Suspended"));
   const head = screen.getByRole("columnheader", { name: /Bot/ });
   fireEvent.click(within(head).getByRole("button"));
   fireEvent.click(within(head).getByRole("button"));
-  await vi.waitFor(() => expect(rowNames()).toEqual(["b", "a"]));
+  await until(() => expect(rowNames()).toEqual(["b", "a"]));
   expect(head.getAttribute("aria-sort")).toBe("descending");
 });
 
 test("arrows walk, Enter opens, Escape lets go", async () => {
   await open([botDocument("a"), botDocument("b"), botDocument("c")]);
   const chosen = () => document.querySelector(".chosen .c-name")?.textContent;
-  await vi.waitFor(() => {
+  await until(() => {
     fireEvent.keyDown(document.body, { key: "Home" });
     expect(chosen()).toBe("a");
   });
   fireEvent.keyDown(document.body, { key: "End" });
-  await vi.waitFor(() => expect(chosen()).toBe("c"));
+  await until(() => expect(chosen()).toBe("c"));
   fireEvent.keyDown(document.body, { key: "ArrowUp" });
-  await vi.waitFor(() => expect(chosen()).toBe("b"));
+  await until(() => expect(chosen()).toBe("b"));
   fireEvent.keyDown(document.body, { key: "Escape" });
-  await vi.waitFor(() => expect(chosen()).toBeUndefined());
+  await until(() => expect(chosen()).toBeUndefined());
   fireEvent.keyDown(document.body, { key: "ArrowDown" });
-  await vi.waitFor(() => expect(chosen()).toBe("a"));
+  await until(() => expect(chosen()).toBe("a"));
   fireEvent.keyDown(document.body, { key: "Enter" });
   expect(place.value.page).toEqual({ name: "bot", bot: "a" });
 });
@@ -223,7 +231,7 @@ test("a lost connection keeps the values and says so", async () => {
   expect(screen.getByTestId("stream-state").textContent).toBe("reconnecting");
   expect(screen.getByTestId("cell-metric-a").textContent).toBe("+184.20 USDT");
   FakeEventSource.last.open();
-  await vi.waitFor(() => expect(screen.queryByTestId("lost-banner")).toBeNull());
+  await until(() => expect(screen.queryByTestId("lost-banner")).toBeNull());
 });
 
 test("before the first answer there is a skeleton, after a failure the reason and a way on", async () => {

@@ -1,11 +1,11 @@
-import { fireEvent, render, screen, waitFor } from "@testing-library/preact";
+import { fireEvent, render, screen } from "@testing-library/preact";
 import { afterEach, expect, test, vi } from "vitest";
 import { decodeCounts } from "../src/api/logs";
 import { navigate, place } from "../src/state/router";
 import { askedOf, LogSearch, searchOf, toggled, topicsOf } from "../src/state/search";
 import { viewer } from "../src/state/viewer";
 import { App } from "../src/ui/app";
-import { FakeEventSource, fleetDocument, PATIENCE, serve } from "./fakes";
+import { FakeEventSource, fleetDocument, PATIENCE, serve, until } from "./fakes";
 
 afterEach(() => {
   viewer.value = null;
@@ -102,7 +102,7 @@ test("the page shows counts and lines, opens one, narrows by a facet and goes on
   vi.stubGlobal("EventSource", FakeEventSource);
   navigate("/logs?level=error");
   const { unmount } = render(<App />);
-  await waitFor(() => expect(FakeEventSource.last.url).toContain("logs%3Alevel%3Derror"), PATIENCE);
+  await until(() => expect(FakeEventSource.last.url).toContain("logs%3Alevel%3Derror"));
   FakeEventSource.last.open();
   await screen.findByText("refused one", {}, PATIENCE);
   expect(screen.getByTestId("logs-total").textContent).toBe("at least 1,200 lines");
@@ -116,14 +116,10 @@ test("the page shows counts and lines, opens one, narrows by a facet and goes on
   FakeEventSource.last.send("log", line("three"));
   await screen.findByText("go on (1 new)", {}, PATIENCE);
   fireEvent.click(screen.getByTitle("sma-btc"));
-  await waitFor(() => expect(place.value.query.get("bot")).toBe("sma-btc"), PATIENCE);
+  await until(() => expect(place.value.query.get("bot")).toBe("sma-btc"));
   await screen.findByText(/bot: sma-btc/, {}, PATIENCE);
-  await waitFor(
-    () =>
-      expect(fetched.some((url) => url.startsWith("/api/v1/logs?") && url.includes("bot=sma-btc"))).toBe(
-        true,
-      ),
-    PATIENCE,
+  await until(() =>
+    expect(fetched.some((url) => url.startsWith("/api/v1/logs?") && url.includes("bot=sma-btc"))).toBe(true),
   );
   unmount();
 });

@@ -5,13 +5,13 @@ import { pnlColours, zone } from "../src/state/settings";
 import { App } from "../src/ui/app";
 import { helpOpen, startKeys } from "../src/ui/keys";
 import { SignIn, signIn } from "../src/ui/sign_in";
-import { FakeEventSource, fleetDocument, serve } from "./fakes";
+import { FakeEventSource, fleetDocument, serve, until } from "./fakes";
 
 async function open(path: string) {
   serve({ "/api/v1/fleet": fleetDocument({ revision: null }), "/api/v1/bots": [], "/api/v1/revisions": [] });
   navigate(path);
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened.length).toBeGreaterThan(0));
+  await until(() => expect(FakeEventSource.opened.length).toBeGreaterThan(0));
   FakeEventSource.last.open();
   await screen.findByTestId("sync-age");
 }
@@ -36,7 +36,7 @@ test("a token is posted once and the page goes on", async () => {
   await screen.findByText(/does not know this token/);
   expect(done).not.toHaveBeenCalled();
   fireEvent.submit(form);
-  await vi.waitFor(() => expect(done).toHaveBeenCalledOnce());
+  await until(() => expect(done).toHaveBeenCalledOnce());
   expect(posted).toEqual(["token=abc", "token=abc"]);
 });
 
@@ -52,7 +52,7 @@ test("the sign-in page leads to the fleet", async () => {
   navigate("/sign-in");
   render(<App />);
   fireEvent.submit(screen.getByTestId("sign-in").querySelector("form") as HTMLFormElement);
-  await vi.waitFor(() => expect(place.value.page.name).toBe("fleet"));
+  await until(() => expect(place.value.page.name).toBe("fleet"));
 });
 
 test("g r and g f go to pages, ? shows the keys, settings are set there", async () => {

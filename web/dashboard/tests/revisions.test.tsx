@@ -8,10 +8,10 @@ import {
   type Answers,
   FakeEventSource,
   fleetDocument,
-  PATIENCE,
   Refusal,
   revisionDocument,
   serve,
+  until,
 } from "./fakes";
 
 beforeEach(() => {
@@ -38,7 +38,7 @@ async function open(path: string, answers: Answers) {
   const asked = serve({ "/api/v1/fleet": fleetDocument({ revision: null }), ...answers });
   navigate(path);
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
+  await until(() => expect(FakeEventSource.opened).toHaveLength(1));
   FakeEventSource.last.open();
   await screen.findByTestId("sync-age");
   return asked;
@@ -119,7 +119,7 @@ test("a revision under way moves on the timeline by itself, and a new one comes 
     revision: { ...running, state: "applied", results: { running: 2 } },
     changes: [change("a", { state: "running", seconds: 0.9 })],
   });
-  await vi.waitFor(() => expect(row.textContent).toContain("running in 0.9 s"));
+  await until(() => expect(row.textContent).toContain("running in 0.9 s"));
   expect(row.textContent).toContain("running in 0.3 s");
   expect(within(row).queryByRole("progressbar")).toBeNull();
   expect(screen.getAllByTestId(/^revision-row/)[0]).toBe(row);
@@ -226,7 +226,7 @@ test("of a revision of many bots, names are searched", async () => {
   expect(screen.getAllByTestId(/^change-/)).toHaveLength(200);
   expect(screen.getByText(/and 50 more/)).toBeTruthy();
   fireEvent.input(screen.getByLabelText("Search bots"), { target: { value: "BOT-24" } });
-  await vi.waitFor(() => expect(screen.getAllByTestId(/^change-/)).toHaveLength(10));
+  await until(() => expect(screen.getAllByTestId(/^change-/)).toHaveLength(10));
 });
 
 test("a running revision changes on its page by itself, other revisions leave it alone", async () => {
@@ -253,7 +253,7 @@ test("a held revision names what would go, how to confirm it, and confirms it", 
   ];
   await open("/revisions/aaaaaaaaaa", one(held, { "/api/v1/plan": { actions, prune: ["0a1b2c3d"] } }));
   const note = await screen.findByTestId("held");
-  await vi.waitFor(() => expect(note.textContent).toContain("To be removed: a, b"));
+  await until(() => expect(note.textContent).toContain("To be removed: a, b"));
   expect(note.textContent).toContain("herdsman sync --confirm-prune 0a1b2c3d");
   const posted: unknown[] = [];
   vi.stubGlobal("fetch", async (path: string, init: RequestInit) => {
@@ -264,9 +264,9 @@ test("a held revision names what would go, how to confirm it, and confirms it", 
   const dialog = screen.getByRole("dialog", { name: "Remove these bots" });
   expect(dialog.textContent).toContain("2 bots of this fleet will be stopped and removed: a, b.");
   fireEvent.submit(dialog.querySelector("form") as HTMLFormElement);
-  await vi.waitFor(() => expect(posted).toEqual([["/api/v1/sync", "POST", { prune: ["0a1b2c3d"] }]]));
+  await until(() => expect(posted).toEqual([["/api/v1/sync", "POST", { prune: ["0a1b2c3d"] }]]));
   FakeEventSource.last.send("revision", { revision: { ...held, held: "", state: "running" }, changes: [] });
-  await vi.waitFor(() => expect(screen.queryByTestId("held")).toBeNull());
+  await until(() => expect(screen.queryByTestId("held")).toBeNull());
 });
 
 test("a plan that makes no sense removes nothing", () => {
@@ -278,7 +278,7 @@ test("a revision that is not known is told, with the ways back", async () => {
   serve({ "/api/v1/fleet": fleetDocument() });
   navigate("/revisions/fff");
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
+  await until(() => expect(FakeEventSource.opened).toHaveLength(1));
   FakeEventSource.last.open();
   const problem = await screen.findByTestId("problem");
   expect(within(problem).getByText("all revisions")).toBeTruthy();

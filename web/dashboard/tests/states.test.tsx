@@ -16,6 +16,7 @@ import {
   PATIENCE,
   Refusal,
   serve,
+  until,
 } from "./fakes";
 
 beforeEach(() => {
@@ -36,7 +37,7 @@ async function openBot(changes: Answers = {}, path = "/bots/sma-btc") {
   serve(botAnswers(changes));
   navigate(path);
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
+  await until(() => expect(FakeEventSource.opened).toHaveLength(1));
   FakeEventSource.last.open();
   await screen.findByRole("heading", { name: "sma-btc" });
 }
@@ -54,8 +55,8 @@ test("a removed bot's page says so, shows its last quarter of an hour, and offer
   );
   expect(screen.getByTestId("health-sma-btc").textContent).toContain("removed");
   expect(screen.queryByTestId("restart")).toBeNull();
-  await vi.waitFor(() => expect(place.value.query.get("from")).not.toBeNull());
-  expect(screen.getByTestId("log-lines").textContent).toContain("first line");
+  await until(() => expect(place.value.query.get("from")).not.toBeNull());
+  expect((await screen.findByTestId("log-lines")).textContent).toContain("first line");
 });
 
 test("on a phone the charts are one of the tabs, and the arrow keys walk along them", async () => {
@@ -65,7 +66,7 @@ test("on a phone the charts are one of the tabs, and the arrow keys walk along t
   expect(screen.queryByTestId("log-lines")).toBeNull();
   fireEvent.keyDown(screen.getByTestId("tab-charts"), { key: "ArrowRight" });
   expect(place.value.query.get("tab")).toBe("logs");
-  expect(screen.getByTestId("log-lines")).toBeTruthy();
+  await screen.findByTestId("log-lines");
   expect(screen.queryByTestId("chart-bot_equity")).toBeNull();
   fireEvent.keyDown(screen.getByTestId("tab-logs"), { key: "ArrowLeft" });
   fireEvent.keyDown(screen.getByTestId("tab-charts"), { key: "ArrowLeft" });
@@ -94,14 +95,14 @@ test("a lost connection says since when, counts down, and is tried at once where
   await openBot();
   FakeEventSource.last.fail(true);
   const retry = await screen.findByTestId("retry");
-  await vi.waitFor(() => expect(retry.textContent).toMatch(/Next try in|Trying now/));
+  await until(() => expect(retry.textContent).toMatch(/Next try in|Trying now/));
   expect(screen.getByTestId("lost-banner").textContent).toContain("No connection since");
   expect(document.querySelector(".page")?.classList.contains("lost")).toBe(true);
   const before = FakeEventSource.opened.length;
   fireEvent.click(screen.getByText("Try now"));
   expect(FakeEventSource.opened.length).toBeGreaterThan(before);
   FakeEventSource.last.open();
-  await vi.waitFor(() => expect(screen.queryByTestId("lost-banner")).toBeNull());
+  await until(() => expect(screen.queryByTestId("lost-banner")).toBeNull());
 });
 
 test("a session that ends leaves the page, asks for a token over it, and goes on after it", async () => {
@@ -111,15 +112,15 @@ test("a session that ends leaves the page, asks for a token over it, and goes on
   FakeEventSource.last.fail(true);
   const dialog = await screen.findByTestId("sign-in-again");
   expect(screen.getByRole("heading", { name: "sma-btc" })).toBeTruthy();
-  expect(screen.getByTestId("log-lines").textContent).toContain("first line");
+  expect((await screen.findByTestId("log-lines")).textContent).toContain("first line");
   fireEvent(dialog, new Event("cancel", { cancelable: true }));
   serve({ ...answers, "/api/v1/whoami": { name: "desk", scope: "read" }, "/sign-in": {} });
   fireEvent.input(screen.getByTestId("token"), { target: { value: "secret" } });
   fireEvent.submit(dialog.querySelector("form") as HTMLFormElement);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(2));
+  await until(() => expect(FakeEventSource.opened).toHaveLength(2));
   FakeEventSource.last.open();
-  await vi.waitFor(() => expect(screen.queryByTestId("sign-in-again")).toBeNull());
-  await vi.waitFor(() => expect(viewer.value).toEqual({ name: "desk", scope: "read" }));
+  await until(() => expect(screen.queryByTestId("sign-in-again")).toBeNull());
+  await until(() => expect(viewer.value).toEqual({ name: "desk", scope: "read" }));
   expect(((await screen.findByTestId("suspend")) as HTMLButtonElement).disabled).toBe(true);
 });
 
@@ -158,7 +159,7 @@ test("a suspended bot can be resumed, any other restarted and suspended, each wi
   const input = dialog.querySelector("input") as HTMLInputElement;
   fireEvent.input(input, { target: { value: " exchange maintenance " } });
   fireEvent.submit(dialog.querySelector("form") as HTMLFormElement);
-  await vi.waitFor(() =>
+  await until(() =>
     expect(posted).toEqual([["/api/v1/bots/sma-btc/suspend", { reason: "exchange maintenance" }]]),
   );
 });
@@ -215,13 +216,13 @@ test("a kill switch that is on stands over every page, with who is not dead and 
   expect(banner.textContent).toContain("sma-btc may still run on node n1");
   const dead = { ...on, dead: 3, complete: true, stopping: 2, survivors: [] };
   FakeEventSource.last.send("fleet", fleetDocument({ kills: [dead] }));
-  await vi.waitFor(() => expect(banner.textContent).toContain("All are dead, 2 jobs still being stopped."));
+  await until(() => expect(banner.textContent).toContain("All are dead, 2 jobs still being stopped."));
   FakeEventSource.last.send("fleet", fleetDocument({ kills: [{ ...dead, stopping: 0 }] }));
-  await vi.waitFor(() => expect(banner.textContent).toContain("Nothing of it runs."));
+  await until(() => expect(banner.textContent).toContain("Nothing of it runs."));
   fireEvent.click(await screen.findByTestId("release"));
   const dialog = screen.getByRole("dialog", { name: "Release" });
   fireEvent.submit(dialog.querySelector("form") as HTMLFormElement);
-  await vi.waitFor(() => expect(sent("/api/v1/release")).toEqual({ scope: "account=binance-1", reason: "" }));
+  await until(() => expect(sent("/api/v1/release")).toEqual({ scope: "account=binance-1", reason: "" }));
 });
 
 test("the kill switch wants its word typed, and says which bots are meant", async () => {
@@ -238,7 +239,7 @@ test("the kill switch wants its word typed, and says which bots are meant", asyn
   expect(go.disabled).toBe(false);
   fireEvent.submit(dialog.querySelector("form") as HTMLFormElement);
   const asked = { scope: "account=binance-1", reason: "key leaked" };
-  await vi.waitFor(() => expect(sent("/api/v1/kill")).toEqual(asked));
+  await until(() => expect(sent("/api/v1/kill")).toEqual(asked));
 });
 
 test("who may not operate finds the kill switch shut, and who may not release too", async () => {

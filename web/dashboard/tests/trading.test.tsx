@@ -1,11 +1,11 @@
 import { render, screen } from "@testing-library/preact";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { decodeTrading } from "../src/api/trading";
 import { panelsOf } from "../src/state/panels";
 import { navigate } from "../src/state/router";
 import { App } from "../src/ui/app";
 import { missing, share } from "../src/ui/figures";
-import { botAnswers, FakeEventSource, fleetDocument, NOW, PATIENCE, serve } from "./fakes";
+import { botAnswers, FakeEventSource, fleetDocument, NOW, PATIENCE, serve, until } from "./fakes";
 
 const figures = (changes: Record<string, unknown> = {}) => ({
   name: "main",
@@ -86,7 +86,7 @@ async function openTab(answer: unknown = trading()) {
   serve({ ...botAnswers(), "/api/v1/bots/sma-btc/trading": answer });
   navigate("/bots/sma-btc?tab=trading");
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
+  await until(() => expect(FakeEventSource.opened).toHaveLength(1));
   FakeEventSource.last.open();
   await screen.findByRole("heading", { name: "sma-btc" }, PATIENCE);
 }
@@ -112,7 +112,7 @@ test("the stream moves the tab, and its trades join the fills", async () => {
     "trading",
     trading({ figures: [figures({ net_pnl: -3 })], positions: [], orders: [], fills: null }),
   );
-  await vi.waitFor(() => expect(screen.getByTestId("net-pnl").textContent).toBe("\u22123.00"), PATIENCE);
+  await until(() => expect(screen.getByTestId("net-pnl").textContent).toBe("\u22123.00"));
   expect(screen.getByText("No open position.")).toBeTruthy();
   const data = { symbol: "ETH/USDT", side: "buy", quantity: 3, price: 50 };
   FakeEventSource.last.send("event", {
@@ -123,7 +123,7 @@ test("the stream moves the tab, and its trades join the fills", async () => {
     level: "info",
     data,
   });
-  await vi.waitFor(() => expect(screen.getByTestId("fills").textContent).toContain("buy ETH/USDT"), PATIENCE);
+  await until(() => expect(screen.getByTestId("fills").textContent).toContain("buy ETH/USDT"));
 });
 
 test("a bot that does not trade is told how to, and one whose past is being read says so", async () => {
@@ -141,7 +141,7 @@ test("the page of all has each account and every position, the largest first", a
   });
   navigate("/trading");
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
+  await until(() => expect(FakeEventSource.opened).toHaveLength(1));
   expect(FakeEventSource.last.url).toContain("topics=fleet,trading");
   FakeEventSource.last.open();
   await screen.findByTestId("figures-live-main-EUR", {}, PATIENCE);
@@ -150,14 +150,12 @@ test("the page of all has each account and every position, the largest first", a
   );
   expect(rows).toEqual(["sma-btc", "small"]);
   FakeEventSource.last.send("figures", { figures: [figures({ net_pnl: 9 })] });
-  await vi.waitFor(
-    () => expect(screen.getAllByTestId("net-pnl").map((one) => one.textContent)).toEqual(["+9.00"]),
-    PATIENCE,
+  await until(() =>
+    expect(screen.getAllByTestId("net-pnl").map((one) => one.textContent)).toEqual(["+9.00"]),
   );
   const before = asked.filter((path) => path.startsWith("/api/v1/positions")).length;
-  await vi.waitFor(
-    () => expect(asked.filter((path) => path.startsWith("/api/v1/positions")).length).toBeGreaterThan(before),
-    PATIENCE,
+  await until(() =>
+    expect(asked.filter((path) => path.startsWith("/api/v1/positions")).length).toBeGreaterThan(before),
   );
 });
 

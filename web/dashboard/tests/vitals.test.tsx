@@ -1,10 +1,10 @@
 import { render, screen } from "@testing-library/preact";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { decodeLiveness, decodeUse } from "../src/api/vitals";
 import { panelsOf } from "../src/state/panels";
 import { navigate } from "../src/state/router";
 import { App } from "../src/ui/app";
-import { botAnswers, botDocument, FakeEventSource, NOW, PATIENCE, serve } from "./fakes";
+import { botAnswers, botDocument, FakeEventSource, NOW, PATIENCE, serve, until } from "./fakes";
 
 const liveness = (changes: Record<string, unknown> = {}) => ({
   bot: "sma-btc",
@@ -46,7 +46,7 @@ async function open(answers: Record<string, unknown>) {
   serve({ ...botAnswers(), ...answers });
   navigate("/bots/sma-btc?tab=vitals");
   render(<App />);
-  await vi.waitFor(() => expect(FakeEventSource.opened).toHaveLength(1), PATIENCE);
+  await until(() => expect(FakeEventSource.opened).toHaveLength(1));
   FakeEventSource.last.open();
   await screen.findByRole("heading", { name: "sma-btc" }, PATIENCE);
   const text = async (id: string) => (await screen.findByTestId(id, {}, PATIENCE)).textContent ?? "";
@@ -138,7 +138,7 @@ test("a disk that does not answer is named with its silence", async () => {
     ...use,
     values: { ...use.values, bot_disk_stalled_seconds: 0 },
   });
-  await vi.waitFor(() => expect(screen.queryByTestId("use-disk-stalled")).toBeNull(), PATIENCE);
+  await until(() => expect(screen.queryByTestId("use-disk-stalled")).toBeNull());
 });
 
 test("the vitals follow the stream", async () => {

@@ -1,15 +1,25 @@
-"""A real browser on the dashboard, signed in like a person: with the one-time link that `up` prints."""
+"""A real browser on the dashboard, signed in like a person: with a one-time link."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
+from playwright.sync_api import TimeoutError as TookTooLong
 
-from tests.e2e.service import ENGINES, Service
+from tests.e2e.service import Service, wait_for
+from tests.engines import unmoved_chromium
 
 FLAGS = [
     "--no-sandbox",
@@ -20,39 +30,40 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-expect.set_options(timeout=60_000)  # ms; a busy machine paints late
+PATIENCE = 120_000
+"""Milliseconds for whatever is awaited of a page: a busy machine is late, and some bots act once a minute."""
+expect.set_options(timeout=PATIENCE)
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 SCHEMES: Final[tuple[Literal["dark", "light"], ...]] = ("dark", "light")
 
 
 def sign_in_link(service: Service) -> str:
-    """Return the newest one-time link that the service printed."""
-    links = re.findall(r"http://\S+/sign-in\?code=\S+", service.log.read_text())
-    assert links, service.log.read_text()
-    return str(links[-1])
+    """Ask for a one-time link; the one that `up` prints is good for its first ten minutes only."""
+    return service.run("sign-in").stdout.strip()
 
 
 @contextmanager
 def open_browser(width: int = 1440, height: int = 900, scheme: str = "dark") -> Iterator[Page]:
     """Open a page of this size, and fail the test where a script on it fails."""
     failures: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(ENGINES / "chromium"), headless=True, args=FLAGS
+    with chromium() as browser:
+        context = new_context(
+            browser,
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light",
         )
-        try:
-            context = browser.new_context(
-                viewport={"width": width, "height": height},
-                color_scheme="dark" if scheme == "dark" else "light",
-                reduced_motion="reduce",
-            )
-            page = context.new_page()
-            page.on("pageerror", lambda error: failures.append(str(error)))
-            yield page
-        finally:
-            browser.close()
+        page = context.new_page()
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        yield page
     assert not failures, failures
+
+
+def new_context(browser: Browser, **options: Any) -> BrowserContext:
+    """Open a context without motion whose pages wait as long as a busy machine may take."""
+    context = browser.new_context(reduced_motion="reduce", **options)
+    context.set_default_timeout(PATIENCE)
+    return context
 
 
 def shoot(page: Page, name: str) -> None:
@@ -100,7 +111,7 @@ def chromium() -> Iterator[Browser]:
     """Run one browser for many pages."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=str(ENGINES / "chromium"), headless=True, args=FLAGS
+            executable_path=unmoved_chromium.__file__, headless=True, args=FLAGS, timeout=PATIENCE
         )
         try:
             yield browser
@@ -116,7 +127,29 @@ def shoot_all(page: Page, name: str) -> None:
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)
             page.screenshot(path=SCREENSHOTS / f"{name}-{size}-{scheme}.png", full_page=True)
-        wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert wider <= 0, f"{name} is {wider} px wider than its {width} px window"
+        expect_to_fit(page, name)
     page.set_viewport_size({"width": 1440, "height": 900})
     page.emulate_media(color_scheme="dark")
+
+
+def expect_to_fit(page: Page, name: str) -> None:
+    """Wait until the page is no wider than its window: a chart follows a new size a moment later."""
+    try:
+        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    except TookTooLong:
+        width, window = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        raise AssertionError(f"{name} is {width} px wide in a window of {window} px") from None
+
+
+def go_by_keys(page: Page, keys: str, there: Locator) -> None:
+    """Press keys that belong together until they led there: they count where they come within a second."""
+
+    def led() -> bool:
+        page.keyboard.type(keys)
+        try:
+            there.wait_for(timeout=5_000)
+        except TookTooLong:
+            return False
+        return True
+
+    wait_for(led, f"{keys!r} to lead to another page")

@@ -11,10 +11,10 @@ import psutil
 import pytest
 
 from tests.e2e.browser import open_browser, shoot
-from tests.e2e.service import CHECKOUT, Service, wait_for
+from tests.e2e.service import CHECKOUT, PATIENCE, Service, wait_for
 from tests.engines.ports import free_port
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 
 
 COMPILED = ("grid-sol", "breakout-avax")
@@ -42,7 +42,7 @@ def test_make_run_in_a_fresh_clone_shows_a_living_fleet(tmp_path: Path) -> None:
             start_new_session=True,
         )
     try:
-        link = wait_for(lambda: sign_in_link(log, make), "make run to answer", 400, 0.5)
+        link = wait_for(lambda: sign_in_link(log, make), "make run to answer", 900, 0.5)
         data = clone / ".data" / "demo"
         token = (data / "admin-token").read_text().strip()
         assert (data / "admin-token").stat().st_mode & 0o777 == 0o600
@@ -72,9 +72,9 @@ def test_make_run_in_a_fresh_clone_shows_a_living_fleet(tmp_path: Path) -> None:
                 found["flaky-doge"] == "Degraded CrashLoop"
             )
 
-        wait_for(all_well, "the demo fleet to be as it should be", 150, 0.5)
         with open_browser() as page:
-            page.goto(link)
+            page.goto(link)  # at once: it is good for ten minutes
+            wait_for(all_well, "the demo fleet to be as it should be", 600, 0.5)
             page.get_by_test_id("bot-row-sma-btc").wait_for()
             shoot(page, "demo-fleet")
             page.get_by_test_id("bot-row-sma-btc").click()
@@ -83,8 +83,16 @@ def test_make_run_in_a_fresh_clone_shows_a_living_fleet(tmp_path: Path) -> None:
     finally:
         family = psutil.Process(make.pid).children(recursive=True)
         os.killpg(make.pid, signal.SIGINT)
-        make.wait(timeout=60)
-    assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+        make.wait(timeout=PATIENCE)
+    wait_for(lambda: not any(is_alive(one) for one in family), "every process of it to be gone")
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Tell whether a process still runs; one that nobody has waited for does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def sign_in_link(log: Path, make: "subprocess.Popen[bytes]") -> str:

@@ -152,10 +152,10 @@ def test_a_wave_that_breaks_stops_the_rest_where_they_are(
     assert "herdsman sync --continue" in said
     with open_browser() as page:
         page.goto(sign_in_link(service))
-        expect(page.get_by_test_id("rollout")).to_contain_text("halted by bot-3: crashed", timeout=60_000)
+        expect(page.get_by_test_id("rollout")).to_contain_text("halted by bot-3: crashed")
         shoot_all(page, "waves-halted")
         page.goto(f"{service.url}/r/{revision}")
-        expect(page.get_by_test_id("rollout")).to_contain_text("wave 2 of 3", timeout=60_000)
+        expect(page.get_by_test_id("rollout")).to_contain_text("wave 2 of 3")
         shoot_all(page, "waves-revision")
     assert_never_two(record)
 

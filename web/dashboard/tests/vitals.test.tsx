@@ -1,5 +1,5 @@
 import { render, screen } from "@testing-library/preact";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { decodeLiveness, decodeUse } from "../src/api/vitals";
 import { panelsOf } from "../src/state/panels";
 import { navigate } from "../src/state/router";
@@ -109,7 +109,7 @@ test.each([
   await text("left-open");
   await text("verdict");
   expect(reads).toBe(2);
-  if (again) await vi.waitFor(() => expect(late()).toHaveLength(1), PATIENCE);
+  if (again) await until(() => expect(late()).toHaveLength(1));
   else expect(late()).toHaveLength(0);
   for (const [look] of late()) (look as () => void)();
   expect(reads).toBe(again ? 3 : 2);

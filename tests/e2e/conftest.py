@@ -10,6 +10,16 @@ from tests.e2e.fleet import Fleet, new_fleet
 from tests.e2e.installation import build_wheel, install, newer_sources
 from tests.e2e.service import CHECKOUT, Service
 
+_LONGEST = 600
+"""Seconds that a test here has at least: it waits for much that is real, and each may take `PATIENCE`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give a test that says nothing else more time than tests of no servers have."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_LONGEST))
+
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from tests.e2e.service import wait_for
+
 
 @dataclass(frozen=True)
 class Life:
@@ -40,6 +42,16 @@ def by_bot(lives: list[Life]) -> Mapping[str, list[Life]]:
     for life in lives:
         found.setdefault(life.bot, []).append(life)
     return found
+
+
+def wait_lives(record: Path, bot: str, count: int = 1) -> list[Life]:
+    """Wait until a bot has begun so many lives, and return them: it is told to run before it does."""
+
+    def begun() -> list[Life]:
+        lives = by_bot(read_lives(record)).get(bot, [])
+        return lives if len(lives) >= count else []
+
+    return wait_for(begun, f"life {count} of {bot}")
 
 
 def assert_never_two(record: Path) -> None:

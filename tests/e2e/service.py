@@ -50,6 +50,8 @@ class Service:
     """The installed herdsman: this checkout's, where nothing else is said."""
     process_kind: str = "up"
     """up, controller or web."""
+    begun_at: float = 0.0
+    """When it was started last (Unix seconds)."""
     patience: float = PATIENCE
     """Seconds within which it is ready, has ended, or has carried out a command, also on a busy machine."""
     variables: dict[str, str] = field(default_factory=dict, repr=False)
@@ -105,6 +107,7 @@ class Service:
         """Start the service."""
         self.home.mkdir(parents=True, exist_ok=True)
         command = [self.command, *self.arguments()]
+        self.begun_at = time.time()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=self.environment(), cwd=self.home
@@ -169,6 +172,21 @@ class Service:
             found = wait_for(look, f"{name} to be {health}", seconds, 0.1)
         except AssertionError as error:
             raise AssertionError(f"{error}; it is {self.bots().get(name)}") from None
+        assert found is not None
+        return found
+
+    def wait_back(self, name: str) -> dict[str, Any]:
+        """Wait until a local bot was started by this life of herdsman and is healthy, and return it.
+
+        What an earlier life, or a restored backup, told of it is still told until it was looked at.
+        """
+
+        def look() -> dict[str, Any] | None:
+            bot = self.bots().get(name)
+            back = bot and bot["health"] == "Healthy" and (bot["started_at"] or 0.0) > self.begun_at
+            return bot if back else None
+
+        found = wait_for(look, f"{name} to be back", every=0.1)
         assert found is not None
         return found
 

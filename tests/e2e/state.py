@@ -56,10 +56,9 @@ def keeper_text(name: str, settings: str = "", **parameters: object) -> str:
 def told(service: Service, bot: str, word: str) -> list[int]:
     """Return the numbers that a bot said it begins (or ends) at, in order."""
     events = service.get(f"/api/v1/bots/{bot}/logs", text=word)["events"]
-    found = sorted(
-        (event["time"], event["message"]) for event in events if f" {word} at " in event["message"]
-    )
-    return [int(message.rpartition(" ")[2]) for _, message in found]
+    found = [event for event in reversed(events) if f" {word} at " in event["message"]]
+    found.sort(key=lambda event: float(event["time"]))
+    return [int(event["message"].rpartition(" ")[2]) for event in found]
 
 
 def versions(service: Service, bot: str) -> list[dict[str, object]]:

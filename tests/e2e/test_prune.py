@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.fleet import Fleet, bot_text
-from tests.e2e.lives import assert_never_two, by_bot, read_lives
+from tests.e2e.lives import assert_never_two, by_bot, read_lives, wait_lives
 from tests.e2e.service import Service, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -21,6 +21,7 @@ def hold(service: Service, fleet: Fleet, record: Path) -> None:
     fleet.push()
     for name in NAMES:
         service.wait_health(name, "Healthy")
+        wait_lives(record, name)
     for name in NAMES[1:]:
         fleet.remove(f"bots/{name}.yaml")
     fleet.write("bots/new.yaml", bot_text("new", record))

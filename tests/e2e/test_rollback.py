@@ -31,23 +31,40 @@ def held(service: Service, name: str, by: str) -> dict[str, Any]:
     return wait_for(there, f"{name} to be held by {by}", 60)
 
 
+def free(service: Service, name: str) -> None:
+    """Wait until a bot is healthy and held by nothing."""
+
+    def there() -> bool:
+        bot = service.bots()[name]
+        return bot["health"] == "Healthy" and bot["held"] is None
+
+    wait_for(there, f"{name} to be free")
+
+
 def test_an_update_that_crashes_is_taken_back_once(service: Service, fleet: Fleet, record: Path) -> None:
     """The last healthy version runs again, the same content stays refused, a restart of herdsman included."""
     fleet.write("bots/one.yaml", quick("one", record))
     good = fleet.commit("good")
     fleet.push()
     service.wait_health("one", "Healthy")
-    fleet.write("bots/one.yaml", quick("one", record, crash_after=0.1))
+    # It crashes once its interpreter has started, however long that takes: it must not be healthy before.
+    sick = quick("one", record, crash_after=0.1).replace("healthy_after: 2s", "healthy_after: 30s")
+    fleet.write("bots/one.yaml", sick)
     bad = fleet.commit("bad")
     fleet.push()
     bot = held(service, "one", "guard")
     assert (bot["reason"], bot["sync"], bot["applied_revision"]) == ("RolledBack", "OutOfSync", good)
     assert f"{bad[:7]} did not get healthy" in bot["message"]
     assert "the feed is gone" in bot["message"]
-    changes = service.get(f"/api/v1/revisions/{bad}")["changes"]
-    assert [(one["bot"], one["state"]) for one in changes] == [("one", "rolled_back")]
+
+    def changes() -> list[tuple[str, str]]:
+        found = service.get(f"/api/v1/revisions/{bad}")["changes"]
+        return [(one["bot"], one["state"]) for one in found]
+
+    wait_for(lambda: changes() == [("one", "rolled_back")], "the change to be told as rolled back")
     service.stop()
     service.start()
+    service.wait_back("one")
     held(service, "one", "guard")
     fleet.git("commit", "-q", "--allow-empty", "-m", "the same once more")
     assert "one  stays as it is: " in fleet.push()
@@ -55,7 +72,7 @@ def test_an_update_that_crashes_is_taken_back_once(service: Service, fleet: Flee
     fixed = fleet.commit("fixed")
     assert "running" in fleet.push()
     wait_for(lambda: service.bots()["one"]["applied_revision"] == fixed, "the fix")
-    assert service.wait_health("one", "Healthy")["held"] is None
+    free(service, "one")
     assert_never_two(record)
 
 
@@ -90,7 +107,7 @@ def test_bots_and_the_fleet_are_held_at_an_earlier_revision(
     fleet.commit("third")
     assert "one  stays as it is: pinned to" in fleet.push()
     assert "unpinned by admin" in service.run("unpin", "one", "--reason", "fixed").stdout
-    assert service.wait_health("one", "Healthy")["held"] is None
+    free(service, "one")
     with open_browser() as page:
         page.goto(sign_in_link(service))
         page.goto(f"{service.url}/bots/one")
@@ -101,7 +118,7 @@ def test_bots_and_the_fleet_are_held_at_an_earlier_revision(
         dialog.get_by_role("radio").last.check()
         dialog.get_by_role("textbox").fill("slower since the third")
         dialog.get_by_role("button", name="Roll back").click()
-        expect(page.get_by_test_id("unpin")).to_be_visible(timeout=20_000)
+        expect(page.get_by_test_id("unpin")).to_be_visible()
         held(service, "one", "bot")
         expect(page.get_by_test_id("reason")).to_contain_text("slower since the third")
         shoot_all(page, "pinned")

@@ -64,7 +64,7 @@ class GiteaServer:
             json=body,
             headers={"Authorization": f"token {self.token}"},
             trust_env=False,
-            timeout=30,
+            timeout=120,
         )
         answer.raise_for_status()
         return answer.json() if answer.content else None
@@ -72,14 +72,15 @@ class GiteaServer:
     def open_pull_request(self, name: str, branch: str) -> int:
         """Ask for a pushed branch to be merged; Gitea takes note of branches behind a push's answer."""
         asked = {"head": branch, "base": "main", "title": branch}
-        for _ in range(100):
+        until = time.monotonic() + 120
+        while True:
             try:
                 return int(self.api("POST", f"/repos/{USER}/{name}/pulls", asked)["number"])
             except httpx.HTTPStatusError as error:
                 if error.response.status_code != 404:
                     raise
+                assert time.monotonic() < until, f"Gitea never heard of the branch {branch}"
             time.sleep(0.1)
-        raise AssertionError(f"Gitea never heard of the branch {branch}")
 
     def make_repository(self, name: str) -> str:
         """Make an empty repository and return the URL to push to it."""

@@ -91,7 +91,7 @@ def launch(
     return ServerProcess(process, log, mark)
 
 
-def wait_ready(server: ServerProcess, ready: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+def wait_ready(server: ServerProcess, ready: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
     """Return once `ready()` is true; raise with the end of the log where the server ends or time is up."""
     deadline = time.monotonic() + seconds
     while not ready():

@@ -2,7 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -91,6 +92,16 @@ class House(Service):
         await self.desk.limits.keep()
 
 
+@asynccontextmanager
+async def held(house: House) -> AsyncIterator[House]:
+    """Live once over the limit: its bots are stopped, the account is held, and that is kept."""
+    async with living(house):
+        await house.lose()
+        await house.stopped()
+        await house.kept()
+        yield house
+
+
 def of_accounts(hands: FakeHands) -> list[tuple[str, ...]]:
     """Return what was asked about accounts."""
     return [one[:3] for one in hands.asked if one[0] in ("hold", "let go")]
@@ -100,10 +111,7 @@ def of_accounts(hands: FakeHands) -> list[tuple[str, ...]]:
 async def test_an_account_over_its_limit_is_held_with_the_numbers_as_the_reason(action: str) -> None:
     """Once, by the risk limit's word; each of its bots is stopped by itself besides."""
     hands = FakeHands()
-    async with living(House(Book(), hands, Risks(), action)) as house:
-        assert isinstance(house, House)
-        await house.lose()
-        await house.stopped()
+    async with held(House(Book(), hands, Risks(), action)) as house:
         house.equity("a", 9_300)
         await house.looked()
     (hold,) = [one for one in hands.asked if one[0] == "hold"]
@@ -129,10 +137,7 @@ async def test_a_limit_that_only_tells_holds_nobody() -> None:
 async def test_the_first_bot_that_is_resumed_ends_the_hold() -> None:
     """The account counts anew from then on, and whoever came meanwhile may start."""
     hands = FakeHands()
-    async with living(House(Book(), hands, Risks())) as house:
-        assert isinstance(house, House)
-        await house.lose()
-        await house.stopped()
+    async with held(House(Book(), hands, Risks())) as house:
         house.come("b")
         await house.until(lambda: "b" in house.desk.limits.stopped.seen)
         del hands.stopped["b"]
@@ -148,11 +153,7 @@ async def test_the_first_bot_that_is_resumed_ends_the_hold() -> None:
 async def test_an_operator_may_end_the_hold_itself() -> None:
     """Then the account counts anew: what was lost before holds nobody a second time, also after a restart."""
     hands, book, risks = FakeHands(), Book(), Risks()
-    async with living(House(book, hands, risks)) as house:
-        assert isinstance(house, House)
-        await house.lose()
-        await house.stopped()
-        await house.kept()
+    async with held(House(book, hands, risks)) as house:
         house.come("new")
         house.equity("new", 100)
         await house.looked()
@@ -175,11 +176,7 @@ async def test_an_operator_may_end_the_hold_itself() -> None:
 async def test_a_hold_that_was_just_ended_leaves_alone_whoever_waited_for_that() -> None:
     """Also where its first line is there before it was looked whether the hold still is."""
     hands = FakeHands()
-    async with living(House(Book(), hands, Risks())) as house:
-        assert isinstance(house, House)
-        await house.lose()
-        await house.stopped()
-        await house.kept()
+    async with held(House(Book(), hands, Risks())) as house:
         house.come("new")
         await house.until(lambda: "new" in house.desk.limits.guard.bots)
         for value in (100, 99):  # by the second look the hold was seen to be in force
@@ -202,10 +199,7 @@ async def test_an_account_that_has_no_limits_any_more_is_let_go(restarted: bool)
     """A push that takes them out, also while herdsman is down, leaves no hold that nobody looks after."""
     hands, book, risks = FakeHands(), Book(), Risks()
     house = House(book, hands, risks)
-    async with living(house):
-        await house.lose()
-        await house.stopped()
-        await house.kept()
+    async with held(house):
         if not restarted:
             house.limits = {}
             await house.until(lambda: KEY not in hands.held and not house.desk.limits.guard.holds())
@@ -220,11 +214,7 @@ async def test_an_account_that_has_no_limits_any_more_is_let_go(restarted: bool)
 async def test_whoever_comes_to_a_held_account_is_stopped_by_the_hold_alone() -> None:
     """What it prints until it has ended breaks nothing of its own: it starts once the hold is ended."""
     hands = FakeHands()
-    async with living(House(Book(), hands, Risks())) as house:
-        assert isinstance(house, House)
-        await house.lose()
-        await house.stopped()
-        await house.kept()
+    async with held(House(Book(), hands, Risks())) as house:
         house.come("moved")
         house.equity("moved", 100)
         await house.looked()
@@ -242,11 +232,8 @@ async def test_whoever_comes_to_a_held_account_is_stopped_by_the_hold_alone() ->
 async def test_a_hold_that_was_never_seen_is_not_ended_by_that(lag: float | None) -> None:
     """Its leader is away, or had no time to show it: the account stays over its limit."""
     hands, book, risks = FakeHands(), Book(), Risks()
-    async with living(House(book, hands, risks)) as house:
-        assert isinstance(house, House)
-        await house.lose()
-        await house.stopped()
-        await house.kept()
+    async with held(House(book, hands, risks)) as house:
+        pass
     hands.held.clear()
     hands.stopped.clear()
     hands.lag = lag
@@ -266,11 +253,8 @@ async def test_a_hold_that_was_never_seen_is_not_ended_by_that(lag: float | None
 async def test_a_hold_outlives_a_restart_and_the_bots_that_broke_the_limit() -> None:
     """Their manifests may be gone: the account stays held until somebody ends that."""
     hands, book, risks = FakeHands(), Book(), Risks()
-    async with living(House(book, hands, risks)) as house:
-        assert isinstance(house, House)
-        await house.lose()
-        await house.stopped()
-        await house.kept()
+    async with held(House(book, hands, risks)) as house:
+        pass
     again = House(book, hands, risks)
     again.now = house.now + 3_600
     del again.setups["a"], again.setups["b"]

@@ -13,12 +13,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from bench.browser import lines_taken
@@ -27,6 +25,7 @@ from bench.ingest import PRINTER, make_log
 from cli.known_service import SERVICE_FILE
 from tests.e2e.fleet import Fleet, new_fleet
 from tests.e2e.service import Service, wait_for
+from tests.engines.webhooks import Webhooks, webhooks
 
 KINDS = ("filled", "fell", "rich")
 """Bots that lose by a fill, bots whose equity falls and nothing says why, bots that a rule is about."""
@@ -76,31 +75,6 @@ while True:
 """
 
 
-class Hooks(ThreadingHTTPServer):
-    """Notes when which path was posted to, and what."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Hook)
-        self.heard: dict[str, list[tuple[float, str]]] = {}
-
-
-class _Hook(BaseHTTPRequestHandler):
-    server: Hooks
-
-    def do_POST(self) -> None:
-        """Note a message, and take it."""
-        at = time.time()
-        body = self.rfile.read(int(self.headers["content-length"])).decode()
-        self.server.heard.setdefault(self.path.strip("/"), []).append((at, body))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @dataclass(slots=True)
 class Delays:
     """Milliseconds from a printed line to the bot's SIGTERM, and to a webhook."""
@@ -146,11 +120,11 @@ def _bare_signal() -> float:
 
 def measure_delays(printing: int) -> Delays:
     """Start everything, have each bot print the line that counts, and return what was noted."""
-    with tempfile.TemporaryDirectory(prefix="herdsman-bench-") as folder, _hooks() as hooks:
+    with tempfile.TemporaryDirectory(prefix="herdsman-bench-") as folder, webhooks() as hooks:
         root = Path(folder)
         destinations = root / "destinations"
         address = f"json://127.0.0.1:{hooks.server_port}"
-        destinations.write_text("".join(f"hook-{n}: {address}/rich-{n}\n" for n in range(BOTS)))
+        destinations.write_text("".join(f"hook-{n}: {address}/rich-{n}/200\n" for n in range(BOTS)))
         destinations.chmod(0o600)
         service = Service(root / "home", options=("--notify-file", str(destinations))).start()
         try:
@@ -208,7 +182,7 @@ def others_printing(service: Service, others: int) -> Iterator[None]:
             printer.kill()
 
 
-def _rounds(root: Path, hooks: Hooks) -> Delays:
+def _rounds(root: Path, hooks: Webhooks) -> Delays:
     chance = random.Random(5)
     delays = Delays()
     for number in range(BOTS):
@@ -239,8 +213,8 @@ def _noted(notes: Path, what: str) -> list[float]:
     return [float(line.split()[1]) for line in lines if line.startswith(f"{what} ")]
 
 
-def _heard(hooks: Hooks, name: str) -> list[float]:
-    return [at for at, body in hooks.heard.get(name, []) if name in body and "rich" in body]
+def _heard(hooks: Webhooks, name: str) -> list[float]:
+    return [one.at for one in hooks.heard if one.path == f"/{name}/200" and name in one.text]
 
 
 def _awaited(look: Callable[[], list[float]], what: str) -> list[float]:
@@ -251,16 +225,3 @@ def _are_known(service: Service) -> bool:
     """Say whether the first equity of every bot that prints was judged."""
     names = [f"{kind}-{number}" for kind in KINDS for number in range(BOTS)]
     return all(service.get(f"/api/v1/bots/{name}/trading")["figures"] for name in names)
-
-
-@contextmanager
-def _hooks() -> Iterator[Hooks]:
-    server = Hooks()
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

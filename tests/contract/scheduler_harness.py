@@ -311,7 +311,8 @@ class Fleet:
 
     def marks(self, name: str) -> list[tuple[int, str]]:
         """Return the process id and the word of each line of a bot's own record."""
-        lines = self.record.read_text().splitlines() if self.record.exists() else []
+        # The last line may be half written.
+        lines = self.record.read_text().split("\n")[:-1] if self.record.exists() else []
         fields = [line.split() for line in lines]
         return [(int(pid), what) for bot, pid, what, _ in fields if bot == name]
 
@@ -338,7 +339,7 @@ class Fleet:
         return await until(enough)
 
 
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 90.0) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 180.0) -> Any:
     """Wait for a condition, and return what it found."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

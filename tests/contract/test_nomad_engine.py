@@ -26,7 +26,10 @@ def run(agent: NomadAgent, arguments: list[str]) -> str:
         ended := [one for one in agent.get("job/look/allocations") if one["ClientStatus"] == "complete"]
     ):
         time.sleep(0.05)
-    return (agent.alloc_root / ended[0]["ID"] / "alloc" / "logs" / "t.stdout.0").read_text()
+    log = agent.alloc_root / ended[0]["ID"] / "alloc" / "logs" / "t.stdout.0"
+    while not (printed := log.read_text()).endswith("\n"):  # it may be written after the end is known
+        time.sleep(0.05)
+    return printed
 
 
 def test_hidden_folders_are_empty_inside_and_nothing_is_left(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ class Pair:
         self.heard = Heard()
         self.mirror = Mirror(webs, self.bells[1])
         self.mirror.listener = self.heard
-        self.asking = Asking(webs, self.bells[1], patience=5.0)
+        self.asking = Asking(webs, self.bells[1], patience=90.0)
         self.web = RemoteController(self.mirror, self.asking, webs, "desk-abc123")
         self.reports = []
         self.recorded = asyncio.Event()

@@ -69,6 +69,13 @@ class OpenBao:
             yield
         finally:
             self.send("PUT", "sys/unseal", {"key": found[1]})
+            wait_ready(self.process, self.is_ready, "OpenBao, opened again")
+
+    def is_ready(self) -> bool:
+        """Whether it is unsealed, and has its key-value engine."""
+        with contextlib.suppress(OSError):
+            return "secret/" in self.send("GET", "sys/mounts")["data"]
+        return False
 
 
 @contextlib.contextmanager
@@ -81,13 +88,8 @@ def openbao() -> Iterator[OpenBao]:
     process = launch(command, folder / "bao.log", {"HOME": str(folder)})
     server = OpenBao(f"http://127.0.0.1:{port}", process)
 
-    def ready() -> bool:
-        with contextlib.suppress(OSError):
-            return "secret/" in server.send("GET", "sys/mounts")["data"]
-        return False
-
     try:
-        wait_ready(process, ready, "OpenBao", 90)
+        wait_ready(process, server.is_ready, "OpenBao")
         yield server
     finally:
         process.stop()

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+PATIENCE = 120.0
+"""Seconds that a server may take to get ready: a machine may be many times slower than another."""
 MARK = "HERDSMAN_TEST_ENGINE"
 """An environment variable that everything a test server starts inherits; strays are found by its value."""
 
@@ -91,9 +93,11 @@ def launch(
     return ServerProcess(process, log, mark)
 
 
-def wait_ready(server: ServerProcess, ready: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
+def wait_ready(
+    server: ServerProcess, ready: Callable[[], bool], what: str, seconds: float = PATIENCE
+) -> None:
     """Return once `ready()` is true; raise with the end of the log where the server ends or time is up."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + max(seconds, PATIENCE)
     while not ready():
         if not server.alive() or time.monotonic() > deadline:
             server.stop()

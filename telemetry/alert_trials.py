@@ -157,7 +157,7 @@ class AlertTrials:
             if trial.limits is not None:
                 held = await run.reader.held(watch.profile, first, run.allowance)
                 before = await run.reader.before(watch.profile, first)
-                trial.limits.remember(watch.profile.bot, held, before, first)
+                await asyncio.to_thread(trial.limits.remember, watch.profile.bot, held, before, first)
         return not run.allowance.over()
 
     async def _play_all(self, trial: Trial, first: float, run: "_Run") -> float:

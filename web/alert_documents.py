@@ -48,6 +48,22 @@ class AlertDocument:
 
 
 @dataclass(slots=True)
+class RuleDocument:
+    """A rule that is in force, by its name: for how many bots it is, and what it does."""
+
+    rule: str
+    bots: int
+    severity: str
+    does: str
+    """Its action where that is more than telling people: suspend, stop or kill; of the first bot."""
+    risk: bool
+    """Whether it is a risk limit."""
+    built_in: bool
+    tried: bool
+    """Whether it can be tried on what is stored."""
+
+
+@dataclass(slots=True)
 class MuteDocument:
     """A mute: nobody is told of the alerts of a bot, of a rule (empty: any), until a time."""
 

@@ -79,6 +79,7 @@ ROUTES = (
     trading.figures,
     alerts.alerts,
     alerts.alert_history,
+    alerts.alert_rules,
     alerts.acknowledge_alert,
     alerts.mute_alerts,
     alerts.unmute_alerts,

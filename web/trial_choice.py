@@ -10,12 +10,13 @@ from schemas.alert_rules import AlertRule, read_rules
 from schemas.conditions import IsJudged, leaves
 from schemas.errors import InvalidManifests, UsageError
 from schemas.fleet import FleetSettings, parse_fleet
-from schemas.risk import KINDS, NO_LIMITS, RiskLimits, read_risk
+from schemas.risk import KINDS, NO_LIMITS, Action, RiskLimits, read_risk
 from telemetry.alert_desk import AlertDesk
 from telemetry.alerts.builtin import BUILT_IN
 from telemetry.alerts.limits.breaches import OF_ACCOUNT, OF_BOT, limit_rules, rule_name
 from telemetry.alerts.ports import Setup
-from telemetry.alerts.watch import BotProfile, rules_of
+from telemetry.alerts.watch import BotProfile, Watch, rules_of
+from web.alert_documents import RuleDocument
 from web.trial_documents import TrialBot, TrialRequest
 
 MOST_SENT = 10_000
@@ -63,6 +64,28 @@ async def in_force(desk: AlertDesk, *, bots: bool) -> InForce:
         if count % _AT_ONCE == 0:
             await asyncio.sleep(0)
     return InForce(desk.fleet() or (), known, desk.limits.accounts())
+
+
+async def rules_in_force(watches: Iterable[Watch]) -> list[RuleDocument]:
+    """Return the rules that bots are under, those that people wrote first, then by name."""
+    found: dict[str, RuleDocument] = {}
+    for count, watch in enumerate(list(watches), 1):
+        for one in watch.rules:
+            known = found.get(one.name)
+            if known is None:
+                does = one.action.value if one.action is not Action.NOTIFY else ""
+                tried = not _is_of_verdicts(one)
+                known = RuleDocument(one.name, 0, one.severity.word, does, one.risk, one.built_in, tried)
+                found[one.name] = known
+            known.bots += 1
+        if count % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return sorted(found.values(), key=lambda one: (one.built_in, one.risk, one.rule))
+
+
+def _is_of_verdicts(rule: AlertRule) -> bool:
+    """Say whether nothing that is stored tells how a rule stood."""
+    return all(isinstance(leaf, IsJudged) for leaf in leaves(rule.when))
 
 
 def choose(asked: TrialRequest, now: InForce) -> Choice:
@@ -117,7 +140,7 @@ def _rules_of(
     for one in found:
         if asked.rule not in ("", one.name):
             continue
-        if one.built_in and not asked.rule and all(isinstance(leaf, IsJudged) for leaf in leaves(one.when)):
+        if one.built_in and not asked.rule and _is_of_verdicts(one):
             untried[one.name] = None
         else:
             its.append(one)

@@ -356,6 +356,56 @@ def test_pages_of_alerts_logs_vitals_and_deploys_fit_and_say_what_is_there(visit
         shoot_all(watched.page, "system-parts")
 
 
+RICH = "alerts:\n  rules:\n    rich: {when: {metric: bot_equity, above: 1}, action: suspend}\n"
+
+
+def would_fire(service: Service, bot: str, **asked: Any) -> bool:
+    """Say whether what is stored by now would make an alert of a bot."""
+    answer = httpx.post(
+        f"{service.url}/api/v1/alerts/trials",
+        json=asked,
+        headers={"Authorization": f"Bearer {service.token}"},
+        timeout=120,
+    )
+    return answer.status_code == 200 and any(
+        one["alerts"] for one in answer.json()["rules"] if one["bot"] == bot
+    )
+
+
+def test_a_rule_is_tried_on_the_page_of_alerts(visit: Open, service: Service) -> None:
+    """One that is written: its mistake with the line, then what it would have done; one in force; a limit."""
+    wait_for(lambda: would_fire(service, "sma-btc", text=RICH, alone=True), "its equity to be stored")
+    wait_for(lambda: would_fire(service, NOISY, rule="new-error"), "its error to be stored")
+    with visit("/alerts", "422") as watched:
+        page = watched.page
+        page.get_by_test_id("try-a-rule").click()
+        text, run = page.get_by_test_id("trial-text"), page.get_by_test_id("trial-run")
+        text.fill(RICH.replace("metric", "metrc"))
+        run.click()
+        problem = page.get_by_test_id("trial-problem")
+        expect(problem).to_contain_text('line 3: unknown key "metrc"')
+        expect(problem).to_contain_text('did you mean "metric"?')
+        shoot_all(page, "try-a-rule-wrong")
+        text.fill(RICH)
+        run.click()
+        rich = page.get_by_test_id("tried-sma-btc-rich")
+        expect(rich).to_contain_text("bot_equity (currency USDT) is")
+        expect(rich).to_contain_text("the bot would have been suspended")
+        expect(problem).to_have_count(0)
+        shoot_all(page, "try-a-rule")
+        text.fill("defaults: {herdsman: {risk: {daily_loss: 1000000000}}}\n")
+        page.get_by_test_id("trial-bot").fill("sma-btc")
+        run.click()
+        result = page.get_by_test_id("trial-result")
+        expect(result).to_contain_text("Nothing would have fired. 1 of 1 bot tried")
+        shoot_all(page, "try-a-rule-quiet")
+        page.get_by_test_id("trial-bot").fill("")
+        page.get_by_test_id("trial-rule").select_option("new-error")
+        run.click()
+        expect(page.get_by_test_id(f"tried-{NOISY}-new-error")).to_be_visible()
+    assert service.bots()["sma-btc"]["health"] == "Healthy"
+
+
 def test_a_token_signs_in(service: Service, browser: Browser) -> None:
     """Without a session a page asks for a token, refuses a wrong one, and shows itself with the right one."""
     with visited(browser, f"{service.url}/bots/sma-btc", complaints="401|403") as watched:

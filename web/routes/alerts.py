@@ -18,6 +18,7 @@ from web.alert_documents import (
     EndMuteAnswer,
     MuteDocument,
     MuteRequest,
+    RuleDocument,
     alert_document,
     mute_document,
 )
@@ -27,6 +28,7 @@ from web.moments import optional_moment, parse_range
 from web.queries import names_in
 from web.routes.parameters import AnyRequest, End, Limit, Start, Wired
 from web.services import Services
+from web.trial_choice import rules_in_force
 from web.trial_documents import TrialAnswer, TrialRequest
 
 MOST_TRIAL = 16 * 1024 * 1024
@@ -55,6 +57,12 @@ async def alerts(
     mutes = [mute_document(one) for one in known.mutes()]
     answer = AlertsAnswer(shown, mutes, known.desk.rules, known.desk.complete)
     return Response(answer, headers={STREAM_POSITION: position})
+
+
+@get("/api/v1/alerts/rules", opt={"access": Scope.READ}, tags=["alerts"])
+async def alert_rules(services: Wired) -> list[RuleDocument]:
+    """Return the rules and risk limits in force by name: of how many bots each is, what it does."""
+    return await rules_in_force(alerts_of(services).desk.engine.watches.values())
 
 
 @get("/api/v1/alerts/history", opt={"access": Scope.READ}, tags=["alerts"])

@@ -9,11 +9,14 @@ from schemas.alert_rules import AlertRule
 from schemas.errors import InvalidManifests, UsageError
 from schemas.risk import RiskLimits, read_risk
 from telemetry.alert_trials import Outcome
+from telemetry.alerts.builtin import BUILT_IN
+from telemetry.alerts.limits.breaches import OF_BOT, limit_rules
 from telemetry.alerts.ports import Setup
 from telemetry.alerts.trial import Episode, Tried
-from telemetry.alerts.watch import BotProfile
+from telemetry.alerts.watch import BotProfile, Watch
 from tests.unit.telemetry.alerts.desk import rule
-from web.trial_choice import InForce, choose
+from web.alert_documents import RuleDocument
+from web.trial_choice import InForce, choose, rules_in_force
 from web.trial_documents import TrialBot, TrialRequest, trial_answer
 
 HIGH = {"when": {"metric": "bot_x", "above": 1}}
@@ -115,6 +118,20 @@ def test_rules_that_are_there_by_themselves_are_tried_as_far_as_they_can_be() ->
         "regressed-error"
     ]
     assert names(setups_of(TrialRequest(rule="hung"), (), LIMITED)) == {"grid": ["hung"], "sma": ["hung"]}
+
+
+async def test_rules_in_force_are_told_by_name() -> None:
+    """Of how many bots each is, what it does, whether it can be tried; what people wrote comes first."""
+    high, hung = rule(HIGH["when"], "high", action="stop"), BUILT_IN[3]
+    limits = limit_rules(read_risk({"order_rate": 5}), OF_BOT)
+    watches = [
+        Watch(BotProfile(name), rules, 0.0) for name, rules in (("a", [hung, *limits, high]), ("b", [high]))
+    ]
+    assert await rules_in_force(watches) == [
+        RuleDocument("high", 2, "warning", "stop", False, False, True),
+        RuleDocument("risk-order-rate", 1, "critical", "suspend", True, False, True),
+        RuleDocument("hung", 1, "critical", "", False, True, False),
+    ]
 
 
 def test_text_is_written_as_the_file_is_and_may_be_tried_alone() -> None:

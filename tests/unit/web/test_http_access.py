@@ -44,6 +44,7 @@ MATRIX = {
     ("GET", "/api/v1/figures"): Scope.READ,
     ("GET", "/api/v1/alerts"): Scope.READ,
     ("GET", "/api/v1/alerts/history"): Scope.READ,
+    ("GET", "/api/v1/alerts/rules"): Scope.READ,
     ("POST", "/api/v1/alerts/ack"): Scope.OPERATE,
     ("POST", "/api/v1/alerts/mutes"): Scope.OPERATE,
     ("DELETE", "/api/v1/alerts/mutes/{mute}"): Scope.OPERATE,

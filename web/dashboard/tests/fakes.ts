@@ -44,7 +44,7 @@ export class FakeEventSource extends EventTarget {
   }
 }
 
-export type Answers = Record<string, unknown | ((query: URLSearchParams) => unknown)>;
+export type Answers = Record<string, unknown | ((query: URLSearchParams, body: string) => unknown)>;
 
 /** An answer other than 200. */
 export class Refusal {
@@ -62,7 +62,8 @@ export function serve(answers: Answers): string[] {
     asked.push(address);
     const url = new URL(address, "http://localhost");
     const found = answers[url.pathname];
-    const answer = typeof found === "function" ? await found(url.searchParams) : found;
+    const answer =
+      typeof found === "function" ? await found(url.searchParams, String(init?.body ?? "")) : found;
     init?.signal?.throwIfAborted();
     if (answer instanceof Refusal) return reply(answer.status, answer.body);
     return answer === undefined ? reply(404, { title: "There is no such thing here" }) : reply(200, answer);

@@ -5,7 +5,8 @@ import { useMemo } from "preact/hooks";
 import type { Alert } from "../api/alerts";
 import { moment } from "../format/times";
 import { AlertsState } from "../state/alerts";
-import { botUrl, place } from "../state/router";
+import { botUrl, place, setQuery } from "../state/router";
+import { lazyPart } from "./lazy";
 import { Age } from "./live";
 import { Operate } from "./operate";
 import { type Outcome, OutcomeMark } from "./shape";
@@ -18,6 +19,11 @@ const PAST: Record<string, Outcome> = {
   acted: "warn",
   acknowledged: "busy",
 };
+
+const tryRule = lazyPart(
+  async () => (await import("./try_rule")).TryRule,
+  () => null,
+);
 
 /** All alerts, or those of the bot that the address names. */
 export function AlertsPage() {
@@ -33,6 +39,7 @@ function Alerts({ bot }: { bot: string }) {
     apply: (event, data) => state.apply(event, data),
   });
   const { alerts, mutes, rules } = state.standing.value;
+  const tries = place.value.query.has("try");
   return (
     <Shell feed={feed} fleet={state.fleet.value} title={bot === "" ? "Alerts" : `Alerts of ${bot}`}>
       <main class="alerts-page" data-testid="alerts-page">
@@ -50,7 +57,16 @@ function Alerts({ bot }: { bot: string }) {
               </a>
             </span>
           )}
+          <button
+            type="button"
+            aria-expanded={tries}
+            onClick={() => setQuery({ try: tries ? null : "" })}
+            data-testid="try-a-rule"
+          >
+            Try a rule
+          </button>
         </div>
+        {tries ? <tryRule.Page /> : null}
         {alerts.length === 0 ? (
           <p class="nothing-found muted">
             Nothing fires; {rules} rules are ok. Rules stand in git: <code>alerts:</code> and{" "}

@@ -174,12 +174,13 @@ async def test_a_build_has_so_much_memory(clone, tmp_path):
 
 async def test_a_build_has_so_much_time(clone, tmp_path):
     """A build that hangs is ended with everything that it started, also what left its session."""
-    stay = 'execute_process(COMMAND sh -c "setsid sleep 987 & sleep 987")\n'
+    long = f"987.{os.getpid()}"  # nobody else on this machine sleeps for so long
+    stay = f'execute_process(COMMAND sh -c "setsid sleep {long} & sleep {long}")\n'
     store = BundleStore(tmp_path / "bundles", limits=BuildLimits(seconds=3))
     files = cpp_files(**{"CMakeLists.txt": f"{CMAKE}{stay}"})
     with pytest.raises(BuildFailed, match=r"longer than 3 s \(herdsman up --build-timeout\)"):
         await store.dependencies(clone.store, program(clone, **files), "")
-    assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "987"]]
+    assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", long]]
 
 
 async def test_a_build_sees_nothing_of_ours(clone, store, monkeypatch):

@@ -10,6 +10,8 @@ from schemas.bot import ProgramVersion
 
 Content = tuple[Bundle, Bundle | None]
 Told = Callable[[str], None]
+_Asker = tuple[Told, asyncio.Event]
+"""Who waits for a build: what hears how far it is, and what wakes who waits."""
 
 
 class Contents:
@@ -27,47 +29,57 @@ class Contents:
         self._python = python
         self._slots = asyncio.Semaphore(at_once)
         self._building: dict[ProgramVersion, asyncio.Task[Content]] = {}
-        self._askers: dict[ProgramVersion, list[Told]] = {}
+        self._askers: dict[ProgramVersion, list[_Asker]] = {}
 
     async def of(self, program: ProgramVersion, told: Told) -> Content:
         """Return a program's code and layer; `told` hears how far its build is.
 
         Raises BuildFailed, RuntimeMissing or SourceUnavailable.
         """
+        asker = (told, asyncio.Event())
+        task = self._join(program, asker)
+        try:
+            return await asyncio.shield(task)
+        finally:
+            self._leave(program, asker, task)
+
+    async def unless(
+        self, program: ProgramVersion, told: Told, woken: asyncio.Event, obsolete: Callable[[], bool]
+    ) -> Content | None:
+        """Return what `of` does, or None as soon as `woken` is set and what is built has become obsolete.
+
+        The end of the build sets `woken` as well: ten thousand bots that wait take no task of their own.
+        """
+        asker = (told, woken)
+        task = self._join(program, asker)
+        try:
+            while not task.done():
+                await woken.wait()
+                woken.clear()
+                if not task.done() and obsolete():
+                    return None
+            return task.result()
+        finally:
+            self._leave(program, asker, task)
+
+    def _join(self, program: ProgramVersion, asker: _Asker) -> asyncio.Task[Content]:
+        """Wait for the build of a program that is under way, begun now where none is."""
         task = self._building.get(program)
         if task is None or task.cancelling():
             task = asyncio.create_task(self._build(program))
             self._building[program] = task
             task.add_done_callback(lambda done: self._forget(program, done))
-        askers = self._askers.setdefault(program, [])
-        askers.append(told)
-        try:
-            return await asyncio.shield(task)
-        finally:
-            askers.remove(told)
-            if not askers:
-                self._askers.pop(program, None)
-                if program.compiled:
-                    task.cancel()
+        self._askers.setdefault(program, []).append(asker)
+        return task
 
-    async def unless(
-        self, program: ProgramVersion, told: Told, woken: asyncio.Event, obsolete: Callable[[], bool]
-    ) -> Content | None:
-        """Return what `of` does, or None as soon as `woken` is set and what is built has become obsolete."""
-        building = asyncio.ensure_future(self.of(program, told))
-        try:
-            while not building.done():
-                news = asyncio.ensure_future(woken.wait())
-                try:
-                    await asyncio.wait({building, news}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    news.cancel()
-                woken.clear()
-                if not building.done() and obsolete():
-                    return None
-            return building.result()
-        finally:
-            building.cancel()
+    def _leave(self, program: ProgramVersion, asker: _Asker, task: asyncio.Task[Content]) -> None:
+        """Wait no longer; nobody else wants what was begun for the last one."""
+        askers = self._askers[program]
+        askers.remove(asker)
+        if not askers:
+            del self._askers[program]
+            if program.compiled:
+                task.cancel()
 
     async def close(self) -> None:
         """End the builds that nobody waits for any more."""
@@ -86,7 +98,7 @@ class Contents:
 
     async def _layer(self, repository: Path, program: ProgramVersion) -> Bundle | None:
         def tell(text: str) -> None:
-            for told in self._askers.get(program, ()):
+            for told, _ in self._askers.get(program, ()):
                 told(text)
 
         return await self._bundles.dependencies(repository, program, self._python, tell)
@@ -94,5 +106,7 @@ class Contents:
     def _forget(self, program: ProgramVersion, done: asyncio.Task[Content]) -> None:
         if self._building.get(program) is done:
             del self._building[program]
+        for _, woken in self._askers.get(program, ()):
+            woken.set()
         if not done.cancelled():
             done.exception()  # whoever waited has it; nobody waiting is no error

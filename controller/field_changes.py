@@ -10,6 +10,7 @@ from controller.records import FieldChange
 from schemas.bot import BotSpec
 from schemas.quantities import format_bytes
 from schemas.secret_values import looks_secret
+from schemas.sharing import shared
 
 MOST = 60
 """Fields told of one change; the rest is counted."""
@@ -36,7 +37,7 @@ def field_changes(old: BotSpec | None, new: BotSpec | None) -> tuple[FieldChange
     if len(found) > MOST:
         more = len(found) - MOST
         found = [*found[:MOST], FieldChange(f"and {more} more", None, None)]
-    return tuple(found)
+    return tuple(map(shared, found))
 
 
 def spec_fields(old: BotSpec, new: BotSpec) -> Iterator[FieldChange]:

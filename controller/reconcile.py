@@ -184,13 +184,17 @@ class Reconciler:
         while True:
             await self._news.wait()
             self._news.clear()
-            asked, self._queued = self._queued, None
-            if asked is not None:
-                began = self._clock.monotonic()
-                self._passing = True
-                await self._carry_out(asked)
-                self._passing = False
-                self.last = self._report(asked, self._clock.monotonic() - began)
+            if self._queued is not None:
+                await self._carry_out_next(self._queued)
+
+    async def _carry_out_next(self, asked: Pass) -> None:
+        """Carry out the pass that waits; it is held here no longer, since it keeps every step of each bot."""
+        self._queued = None
+        began = self._clock.monotonic()
+        self._passing = True
+        await self._carry_out(asked)
+        self._passing = False
+        self.last = self._report(asked, self._clock.monotonic() - began)
 
     @property
     def passing(self) -> bool:

@@ -18,6 +18,7 @@ from controller.database.statuses import save_statuses
 from controller.fleet import Fleet
 from controller.follow import Followed
 from controller.health import crash_policy
+from controller.leftovers import Leftovers
 from controller.ports import ControllerListener
 from controller.process import ProcessState, settle
 from controller.records import RevisionRecord, RevisionState
@@ -59,6 +60,7 @@ class Telling:
         self._judged = judged
         self._drift = drift
         self._agenda = Agenda(clock, self.touch)
+        self._leftovers = Leftovers(clock)
         self._touched: dict[str, None] = {}
         self._news = asyncio.Event()
         self._unsaved: set[str] = set()
@@ -155,14 +157,18 @@ class Telling:
             try:
                 self._tell_revision()
                 await self._clock.sleep(self._settings.status_interval)
-                await self._save()
+                written = await self._save()
+                await self._leftovers.clear(written, lambda: self._followed.waiting > 0)
             except Exception as error:  # noqa: BLE001 - it is tried again
                 _LOG.error("statuses could not be saved: %s", error)
                 self._unsaved_news.set()
                 await self._clock.sleep(_SAVED_AGAIN)
 
-    async def _save(self) -> None:
-        """Write every status and change that is not in the database yet, in one transaction."""
+    async def _save(self) -> int:
+        """Write every status and change that is not in the database yet, in one transaction.
+
+        Returns how many statuses those are.
+        """
         self._tell_revision()
         fleet, names, self._unsaved = self._fleet, self._unsaved, set[str]()
         pairs = [
@@ -184,7 +190,7 @@ class Telling:
                 )
 
         if not (pairs or moved or unsaved):
-            return
+            return 0
         try:
             await self._database.run(write)
         except Exception:
@@ -192,6 +198,7 @@ class Telling:
             self._followed.put_back(moved)
             raise
         self._saved = {one.revision.key: one.state for one in records}
+        return len(pairs)
 
     def _tell_revision(self) -> None:
         """Tell of each source's newest revision where it or one of its changes has moved."""

@@ -16,6 +16,7 @@ from schemas.errors import ManifestError
 from schemas.fleet import FleetSettings
 from schemas.instance import parse_instance
 from schemas.resolve import resolve_bot
+from schemas.sharing import shared
 
 _NAME_LINE = re.compile(
     rb"""^[ \t]*["']?name["']?[ \t]*:[ \t]*["']?([A-Za-z0-9][A-Za-z0-9_.-]{0,99})""", re.MULTILINE
@@ -60,7 +61,7 @@ def _read_instance(
     errors = list(found)
     if manifest is None:
         return _record(entry, _likely_name(content), None, errors)
-    key = (manifest.program, manifest.version)
+    key = shared((manifest.program, manifest.version))
     resolution = resolver.resolve(key)
     spec = None
     if resolution.problem:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from sys import intern
 from types import TracebackType
 from typing import Self
 
@@ -171,7 +172,7 @@ def parse_listing(output: bytes, prefix: str, errors: str = "backslashreplace") 
         facts, _, path = record.partition(b"\t")
         mode, _, oid, size = facts.decode().split()
         name = prefix + path.decode("utf-8", errors)
-        entries.append(TreeEntry(name, mode, oid, 0 if size == "-" else int(size)))
+        entries.append(TreeEntry(name, intern(mode), oid, 0 if size == "-" else int(size)))
     return entries
 
 

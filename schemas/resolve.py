@@ -39,6 +39,7 @@ from schemas.policy import (
     read_restart,
     read_secrets,
 )
+from schemas.sharing import shared
 from schemas.suggestions import nearest
 from schemas.words import quoted
 
@@ -232,12 +233,12 @@ def _spec(
         region=place.region,
         schedule=config.get("schedule", "") if is_scheduled else "",
         timezone=config.get("timezone", "UTC") if is_scheduled else "UTC",
-        resources=read_resources(value),
-        restart=read_restart(block),
-        lease=read_lease(block),
+        resources=shared(read_resources(value)),
+        restart=shared(read_restart(block)),
+        lease=shared(read_lease(block)),
         secrets=read_secrets(_block(value)),
         depends_on=tuple(block.get("depends_on", ())),
-        liveness=read_liveness(block.get("liveness", {})),
+        liveness=shared(read_liveness(block.get("liveness", {}))),
         on_lost_node=block.get("state", {}).get("on_lost_node", "wait"),
         **given,
     )

@@ -62,7 +62,7 @@ def _side(row: RowChangeDocument, one: SpreadDocument | None, bots: int) -> str:
     if one is None:
         return "-"
     low, middle, high = (_number(row.name, value) for value in (one.low, one.median, one.high))
-    spread = f" ({low}..{high})" if one.low < one.high else ""
+    spread = "" if low == high else f" ({low}..{high})"
     missing = f" in {one.bots} of {bots}" if one.bots < bots else ""
     return f"{middle}{spread}{missing}"
 

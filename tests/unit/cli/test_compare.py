@@ -59,7 +59,7 @@ def test_sizes_of_many_bots_have_their_unit() -> None:
     some = row(
         "bot_memory_bytes",
         SpreadDocument(8, 42 * MIB, 41 * MIB, 44 * MIB),
-        SpreadDocument(6, 2048 * MIB, 2048 * MIB, 2048 * MIB),
+        SpreadDocument(6, 2048 * MIB, 2048 * MIB - 1, 2048 * MIB + 1),
     )
     other = row("bot_tick_ms", SpreadDocument(8, 12.34567, 11, 14), SpreadDocument(8, 19, 19, 19))
     part = PartDocument("dry", 8, 8, [], [some, other])

@@ -34,7 +34,7 @@ const ANSWER = {
         row("metrics", "bot_same", "same"),
         row("resources", "bot_memory_bytes", "higher", {
           before: { bots: 8, median: 42 * MIB, low: 41 * MIB, high: 44.4 * MIB },
-          after: { bots: 1, median: 1.5 * 1024 * MIB, low: 0, high: 0 },
+          after: { bots: 1, median: 40 * 1024 * MIB, low: 39.9 * 1024 * MIB, high: 40.1 * 1024 * MIB },
         }),
         row("trading", "bot_equity", "shown", { after: spread(1, 5) }),
       ],
@@ -65,7 +65,7 @@ test("bots of a program are compared, each mode with its cautions and what diffe
   for (const text of ["higher in 7 of 8", "lower in 5, higher in 3", "5 in 1 of 8"])
     expect(found).toContain(text);
   expect(found).not.toContain("bot_same");
-  for (const text of ["42 MiB (41 MiB to 44 MiB)", "1.5 GiB in 1 of 8"]) expect(found).toContain(text);
+  for (const text of ["42 MiB (41 MiB to 44 MiB)", "40 GiB in 1 of 8"]) expect(found).toContain(text);
 });
 
 test("what is asked for goes into the address; two groups leave revisions behind", async () => {

@@ -158,7 +158,7 @@ function side(row: RowChange, one: Spread | null, bots: number): string {
   if (row.section === "errors") return `${one?.bots ?? 0} of ${bots} bots`;
   if (one === null) return NOTHING;
   const [low, middle, high] = [one.low, one.median, one.high].map((value) => measured(row.name, value));
-  const spread = one.low < one.high ? ` (${low} to ${high})` : "";
+  const spread = low === high ? "" : ` (${low} to ${high})`;
   return `${middle}${spread}${one.bots < bots ? ` in ${one.bots} of ${bots}` : ""}`;
 }
 

@@ -153,7 +153,10 @@ def add_program(fleet: Fleet, version: str = "1.0.0", kind: str = "realtime", na
 
 
 def bot_text(name: str, record: Path, version: str = "1.0.0", **parameters: object) -> str:
-    """Return the manifest of a counting bot that restarts and is called healthy quickly."""
+    """Return the manifest of a counting bot that is called healthy quickly.
+
+    No lease of it ends because the machine is slow: the bot would begin anew, which tests take for a fault.
+    """
     lines = [f"name: {name}", "type: realtime/counter", f"version: {version}", f"record: {record}"]
     lines += [f"{key}: {value}" for key, value in parameters.items()]
-    return "\n".join([*lines, "herdsman: {healthy_after: 2s, kill_timeout: 10s}", ""])
+    return "\n".join([*lines, "herdsman: {healthy_after: 2s, kill_timeout: 10s, lease: {ttl: 10m}}", ""])

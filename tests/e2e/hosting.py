@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote
 
 from tests.e2e.service import CHECKOUT, wait_for
@@ -93,9 +94,7 @@ class Hosting:
         policy = ("acl", "policy", "apply")
         self.run(*policy, "-namespace", namespace, f"herdsman-bots-{namespace}", str(folder / "bots.hcl"))
         self.run(*policy, f"herdsman-{namespace}", str(folder / "controller.hcl"))
-        body = {"Name": namespace, "Type": "client", "Policies": [f"herdsman-{namespace}"]}
-        token: str = self.nomad.send("POST", "acl/token", body)["SecretID"]
-        return token
+        return self.nomad.make_token(namespace, [f"herdsman-{namespace}"])
 
     def placed(self, namespace: str, fleet: str) -> dict[str, tuple[str, str, int]]:
         """Return the node pool, the node and the index of each bot of a fleet that runs in a namespace."""
@@ -136,7 +135,10 @@ class Hosting:
 
         def look() -> str:
             for found in self.nomad.get(f"service/{service}"):
-                checks = self.nomad.get(f"client/allocation/{found['AllocID']}/checks")
+                try:
+                    checks = self.nomad.get(f"client/allocation/{found['AllocID']}/checks")
+                except HTTPError:  # it is gone, or its node does not know it yet
+                    continue
                 if (
                     port in (0, found["Port"])
                     and checks

@@ -24,7 +24,8 @@ def read_lives(record: Path) -> list[Life]:
     """Return every process that wrote into the record, in the order of their starts."""
     spans: dict[tuple[str, str, int], list[tuple[str, float]]] = {}
     generation: dict[tuple[str, str], int] = {}
-    for line in record.read_text().splitlines() if record.exists() else []:
+    # The last line may be half written.
+    for line in record.read_text().split("\n")[:-1] if record.exists() else []:
         bot, pid, what, moment = line.split()
         if what == "start":
             generation[bot, pid] = generation.get((bot, pid), 0) + 1

@@ -161,12 +161,15 @@ class Service:
         """Return the fleet by name."""
         return {bot["name"]: bot for bot in self.get("/api/v1/bots")}
 
-    def wait_health(self, name: str, health: str, seconds: float = PATIENCE) -> dict[str, Any]:
-        """Wait until a bot has this health and return it."""
+    def wait_health(
+        self, name: str, health: str, seconds: float = PATIENCE, revision: str = ""
+    ) -> dict[str, Any]:
+        """Wait until a bot has this health, at a revision (a push may end before that); return it."""
 
         def look() -> dict[str, Any] | None:
             bot = self.bots().get(name)
-            return bot if bot and bot["health"] == health else None
+            there = bot and bot["health"] == health and revision in ("", bot["applied_revision"])
+            return bot if there else None
 
         try:
             found = wait_for(look, f"{name} to be {health}", seconds, 0.1)

@@ -4,6 +4,7 @@ Controllers share a data folder that the node cannot see; bundles and git go thr
 the agent, everything else through the database.
 """
 
+import itertools
 import json
 import signal
 import tempfile
@@ -16,7 +17,7 @@ import pytest
 
 from tests.e2e.cluster import install_on_node, start_agent
 from tests.e2e.fleet import Fleet, add_program, bot_text, new_fleet, put_text
-from tests.e2e.lives import assert_never_two, by_bot, read_lives
+from tests.e2e.lives import assert_never_two, by_bot, read_lives, wait_lives
 from tests.e2e.service import CHECKOUT, Service, wait_for
 from tests.engines.nomad import NomadAgent, nomad_agent
 from tests.engines.postgresql import PostgreSQL, postgresql
@@ -24,6 +25,8 @@ from tests.engines.victoriametrics import victoriametrics
 from tests.engines.webhooks import Webhooks, webhooks
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nomad, pytest.mark.victoriametrics, pytest.mark.timeout(600)]
+
+_THIRDS = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -137,15 +140,46 @@ def web(processes: Controllers) -> Service:
 
 
 @pytest.fixture(scope="module")
-def fleet(root: Path, web: Service) -> Fleet:
-    """Clone an empty fleet, connected to the web."""
-    return new_fleet(root / "fleet", web)
+def record(root: Path) -> Path:
+    """Name the file of the bots' lives; every test of this module goes on with the same two bots."""
+    return root / "lives"
 
 
 @pytest.fixture(scope="module")
-def record(root: Path) -> Path:
-    """Name the file of the bots' lives; every test of this module goes on with the same bots."""
-    return root / "lives"
+def fleet(root: Path, web: Service, record: Path) -> Fleet:
+    """Clone a fleet that is connected to the web, and push two bots, which every test leaves healthy."""
+    made = new_fleet(root / "fleet", web)
+    for name in ("one", "two"):
+        made.write(f"bots/{name}.yaml", bot_text(name, record))
+    made.commit("two bots")
+    made.push()
+    for name in ("one", "two"):
+        web.wait_health(name, "Healthy")
+        wait_lives(record, name, 1)
+    return made
+
+
+@pytest.fixture
+def third(fleet: Fleet, web: Service, record: Path) -> Iterator[str]:
+    """Push a third bot for the length of a test, with a name of its own."""
+    name = f"third-{next(_THIRDS)}"
+    fleet.write(f"bots/{name}.yaml", bot_text(name, record))
+    fleet.commit("a third bot")
+    fleet.push()
+    web.wait_health(name, "Healthy")
+    wait_lives(record, name, 1)
+    yield name
+    remove(fleet, web, name)
+
+
+def remove(fleet: Fleet, web: Service, *names: str) -> None:
+    """Take bots out of git, and wait until nothing shows them any more."""
+    for name in names:
+        (fleet.folder / f"bots/{name}.yaml").unlink(missing_ok=True)
+    if fleet.git("status", "--porcelain").stdout:
+        fleet.commit("without them")
+        fleet.push()
+    wait_for(lambda: not {*names} & {*web.bots()}, f"{names} to be gone")
 
 
 def indices(nomad: NomadAgent) -> dict[str, int]:
@@ -180,26 +214,31 @@ def test_a_push_runs_and_is_seen_live_in_the_web(
     processes: Controllers, web: Service, fleet: Fleet, nomad: NomadAgent, record: Path
 ) -> None:
     """A push goes through the web to the leader; rows, lines and numbers come back by the web alone."""
-    fleet.write("bots/one.yaml", bot_text("one", record))
-    fleet.write("bots/two.yaml", bot_text("two", record))
-    revision = fleet.commit("two bots")
+    for name in ("seen", "live"):
+        fleet.write(f"bots/{name}.yaml", bot_text(name, record))
+    revision = fleet.commit("two more bots")
     headers = {"Authorization": f"Bearer {web.token}"}
     address = f"{web.url}/api/v1/stream?topics=fleet"
-    with httpx.stream("GET", address, headers=headers, timeout=60) as stream:
-        printed = fleet.push()
-        assert printed.count("running") == 2, printed
-        assert until_healthy(stream, "one")["applied_revision"] == revision
-    web.wait_health("two", "Healthy")
-    assert set(indices(nomad)) == {"one", "two"}
-    assert web.get("/api/v1/bots/one")["parameters"]["record"] == str(record)
-    wait_for(lambda: web.get("/api/v1/bots/one/series", metric="bot_counter")["series"], "its numbers")
-    assert web.get("/api/v1/bots/one/logs", text="starts")["events"]
-    assert [run["ended_at"] for run in web.get("/api/v1/bots/one/runs")] == [None]
-    (found,) = web.get("/api/v1/revisions")
-    assert (found["id"], found["state"], found["by"]) == (revision, "applied", "admin")
+    with httpx.stream("GET", address, headers=headers, timeout=120) as stream:
+        printed = fleet.push("-o", "wait=healthy")
+        assert printed.count("  healthy ") == 2, printed
+        assert until_healthy(stream, "seen")["applied_revision"] == revision
+    web.wait_health("live", "Healthy")
+    assert set(indices(nomad)) == {"one", "two", "seen", "live"}
+    assert web.get("/api/v1/bots/seen")["parameters"]["record"] == str(record)
+    wait_for(lambda: web.get("/api/v1/bots/seen/series", metric="bot_counter")["series"], "its numbers")
+    wait_for(lambda: web.get("/api/v1/bots/seen/logs", text="starts")["events"], "its first line")
+    assert [run["ended_at"] for run in web.get("/api/v1/bots/seen/runs")] == [None]
+
+    def told() -> tuple[str, str, str]:
+        newest = web.get("/api/v1/revisions")[0]
+        return newest["id"], newest["state"], newest["by"]
+
+    wait_for(lambda: told() == (revision, "applied", "admin"), "the revision to be told as applied")
+    remove(fleet, web, "seen", "live")
 
 
-def test_operators_requests_are_carried_out_by_the_leader(web: Service, record: Path) -> None:
+def test_operators_requests_are_carried_out_by_the_leader(web: Service, fleet: Fleet, record: Path) -> None:
     """Suspend, resume, restart, sync and plan through the web's API do what they say."""
     web.run("suspend", "two", "--reason", "maintenance")
     suspended = web.wait_health("two", "Suspended")
@@ -282,13 +321,10 @@ def test_a_crash_is_told_once_through_a_take_over_and_errors_and_trading_are_in_
     fleet.push()
     web.wait_health("crashy", "Healthy", 120)
     wait_for(lambda: told(hooks.taken, "crashy", "well again"), "its end to be told", 180, 0.2)
-    assert [len(told(hooks.taken, "crashy", words)) for words in ("Degraded", "well again")] == [1, 1]
-    assert len([one for one in hooks.taken if "crashy" in one["title"]]) == 2, hooks.taken
-    for name in ("crashy", "dealer"):
-        fleet.remove(f"bots/{name}.yaml")
-    fleet.commit("without them")
-    fleet.push()
-    wait_for(lambda: set(web.bots()) == {"one", "two"}, "them to be gone", 120, 0.2)
+    titles = [one["title"] for one in hooks.taken if "crashy" in one["title"]]
+    for words in ("Degraded", "well again"):
+        assert len([one for one in titles if words in one]) == 1, titles
+    remove(fleet, web, "crashy", "dealer")
     assert_never_two(record)
 
 
@@ -316,7 +352,8 @@ def test_limits_and_silences_are_judged_in_the_web_and_acted_upon_by_the_leader(
     """A broken limit stops its bot through the leader, also where the web is killed in the middle of it."""
     add_program(fleet, name="desk")
     (fleet.folder / "programs" / "desk" / "main.py").write_text(DESK)
-    limited = "herdsman: {risk: {daily_loss: 500}, liveness: {market_data: 5s, warm_up: 0s}, "
+    # Of the peak, not of the day: one that begins meanwhile would begin with what has been lost.
+    limited = "herdsman: {risk: {drawdown: 5%}, liveness: {market_data: 5s, warm_up: 0s}, "
     for name in ("loser", "later"):
         put_text(root / f"worth-{name}", "10000")
         text = bot_text(name, record).replace("realtime/counter", "realtime/desk")
@@ -338,7 +375,7 @@ def test_limits_and_silences_are_judged_in_the_web_and_acted_upon_by_the_leader(
     (root / "outage-later").touch()
     put_text(root / "worth-loser", "9400")
     why = wait_for(lambda: limited_by("loser"), "the leader to stop it")
-    assert "600.00 USDT is over the limit of 500" in why
+    assert "drawdown of 6.00% is over the limit of 5%" in why
     web.wait_health("loser", "Suspended")
     silent = wait_for(lambda: fires("later", "not-trading"), "it to be found alive but not trading")
     assert silent is not None
@@ -348,19 +385,15 @@ def test_limits_and_silences_are_judged_in_the_web_and_acted_upon_by_the_leader(
     web.kill()
     web.start()
     why = wait_for(lambda: limited_by("later"), "the next web to act")
-    assert "700.00 USDT is over the limit of 500" in why
+    assert "drawdown of 7.00% is over the limit of 5%" in why
     web.wait_health("later", "Suspended")
     wait_for(
-        lambda: (fires("later", "risk-daily-loss") or {}).get("action") == "done",
+        lambda: (fires("later", "risk-drawdown") or {}).get("action") == "done",
         "what was done to be kept",
     )
     suspended = [one for one in web.get("/api/v1/audit", limit=200) if one["action"] == "suspend"]
     assert sorted(one["subject"] for one in suspended if one["who"] == "risk limit") == ["later", "loser"]
-    for name in ("loser", "later"):
-        fleet.remove(f"bots/{name}.yaml")
-    fleet.commit("without them")
-    fleet.push()
-    wait_for(lambda: set(web.bots()) == {"one", "two"}, "them to be gone", 120, 0.2)
+    remove(fleet, web, "loser", "later")
 
 
 def test_a_killed_leader_is_replaced_and_no_job_changes(
@@ -391,12 +424,13 @@ def test_a_killed_leader_is_replaced_and_no_job_changes(
     assert web.wait_health("three", "Healthy")["applied_revision"] == last
     assert {name: index for name, index in indices(nomad).items() if name != "three"} == before
     old.start()
-    assert processes.role(old) == "standby"
+    wait_for(lambda: processes.role(old) == "standby", "the old one to stand by")
+    remove(fleet, web, "three")
     assert_never_two(record)
 
 
 def test_a_frozen_leader_is_replaced_and_writes_nothing_once_it_goes_on(
-    processes: Controllers, web: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+    processes: Controllers, web: Service, fleet: Fleet, nomad: NomadAgent, record: Path, third: str
 ) -> None:
     """Stopped like a paused machine: the stand-by leads and takes a push; thawed, the old one stands by."""
     old = processes.leader()
@@ -411,27 +445,29 @@ def test_a_frozen_leader_is_replaced_and_writes_nothing_once_it_goes_on(
             60,
             0.2,
         )
-        fleet.write("bots/three.yaml", bot_text("three", record, text="while the old one stood still"))
+        fleet.write(f"bots/{third}.yaml", bot_text(third, record, text="while the old one stood still"))
         last = fleet.commit("while the old one stood still")
         # A machine that is very busy may make the new leader give up its place once more: then git says so.
         wait_for(
             lambda: fleet.git("push", "herdsman", "main", check=False).returncode == 0, "a leader", 90, 1
         )
-        wait_for(lambda: web.bots()["three"]["applied_revision"] == last, "the change", 60, 0.2)
-        web.wait_health("three", "Healthy")
+        web.wait_health(third, "Healthy", revision=last)
+        wait_lives(record, third, 2)
         before, lives = indices(nomad), len(read_lives(record))
     finally:
         old.process.send_signal(signal.SIGCONT)
     wait_for(lambda: processes.role(old) == "standby", "the old one to stand by", 90, 0.2)
-    assert processes.role(standby) == "leader"
+    wait_for(lambda: processes.role(standby) == "leader", "the other one to lead")
     web.run("sync")
     assert indices(nomad) == before
     assert len(read_lives(record)) == lives
-    assert web.bots()["three"]["applied_revision"] == last
+    assert web.bots()[third]["applied_revision"] == last
     assert_never_two(record)
 
 
-def test_a_web_that_was_away_has_lost_nothing(web: Service, nomad: NomadAgent, record: Path) -> None:
+def test_a_web_that_was_away_has_lost_nothing(
+    web: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+) -> None:
     """kill -9 of the web: bots run on, and after its start every row, line and number is there."""
     before, lives = indices(nomad), starts(record, "one")
     web.kill()
@@ -439,15 +475,21 @@ def test_a_web_that_was_away_has_lost_nothing(web: Service, nomad: NomadAgent, r
     web.wait_health("one", "Healthy")
     assert indices(nomad) == before
 
+    def shown() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = web.get(
+            "/api/v1/bots/one/series", metric="bot_counter", start="-2m", step=0
+        )["series"]
+        return found
+
     def counted() -> list[int]:
-        found = web.get("/api/v1/bots/one/series", metric="bot_counter", start="-2m", step=0)["series"]
-        newest = max(found, key=lambda entry: entry["points"][-1][0])["points"]
+        newest = max(shown(), key=lambda entry: entry["points"][-1][0])["points"]
         return [int(value) for _, value in newest]
 
     def missing() -> list[int]:
         values = counted()
         return sorted(set(range(values[0], values[-1] + 1)) - set(values))
 
+    wait_for(shown, "the counter to be shown")
     seen = counted()[-1]
     wait_for(lambda: counted()[-1] > seen + 5, "the counter to go on", 60, 0.3)
     # What the web that died had given to VictoriaMetrics is shown by it after some seconds.
@@ -461,7 +503,7 @@ def test_a_web_that_was_away_has_lost_nothing(web: Service, nomad: NomadAgent, r
 
 
 def test_without_a_controller_it_is_said_and_nothing_is_lost(
-    processes: Controllers, web: Service, nomad: NomadAgent, record: Path
+    processes: Controllers, web: Service, fleet: Fleet, nomad: NomadAgent, record: Path
 ) -> None:
     """No leader: requests are refused with what to do, and what launchers report is taken in afterwards."""
     for one in processes.running():
@@ -470,7 +512,7 @@ def test_without_a_controller_it_is_said_and_nothing_is_lost(
         lambda: "no controller leads" in " ".join(web.get("/api/v1/fleet")["problems"]), "the web to say"
     )
     headers = {"Authorization": f"Bearer {web.token}"}
-    refused = httpx.post(f"{web.url}/api/v1/bots/two/restart", headers=headers, timeout=30)
+    refused = httpx.post(f"{web.url}/api/v1/bots/two/restart", headers=headers, timeout=120)
     problem = refused.json()
     assert (refused.status_code, problem["reason"]) == (503, "NoController"), problem
     assert "start `herdsman controller`" in problem["detail"]
@@ -489,7 +531,7 @@ def test_without_a_controller_it_is_said_and_nothing_is_lost(
 
 
 def test_a_database_that_was_away_costs_nothing(
-    processes: Controllers, web: Service, server: PostgreSQL, nomad: NomadAgent, record: Path
+    processes: Controllers, web: Service, fleet: Fleet, server: PostgreSQL, nomad: NomadAgent, record: Path
 ) -> None:
     """PostgreSQL crashes and comes back: meanwhile it is said and rows stay, then somebody leads again."""
     before, lives = indices(nomad), len(read_lives(record))
@@ -497,7 +539,7 @@ def test_a_database_that_was_away_costs_nothing(
     wait_for(lambda: "does not answer" in " ".join(web.get("/api/v1/fleet")["problems"]), "it to be said")
     assert web.bots()["one"]["health"] == "Healthy"
     headers = {"Authorization": f"Bearer {web.token}"}
-    refused = httpx.post(f"{web.url}/api/v1/bots/two/restart", headers=headers, timeout=30)
+    refused = httpx.post(f"{web.url}/api/v1/bots/two/restart", headers=headers, timeout=120)
     assert (refused.status_code, refused.json()["reason"]) == (503, "DatabaseUnavailable"), refused.text
     server.start()
     processes.leader()
@@ -510,14 +552,11 @@ def test_a_database_that_was_away_costs_nothing(
 
 
 def test_a_removed_bots_job_is_purged_once_its_lines_are_there(
-    web: Service, fleet: Fleet, nomad: NomadAgent, record: Path
+    web: Service, fleet: Fleet, nomad: NomadAgent, record: Path, third: str
 ) -> None:
     """The leader asks the web whether the last lines have arrived, and then forgets the job."""
-    fleet.remove("bots/three.yaml")
-    fleet.commit("without the third")
-    fleet.push()
-    wait_for(lambda: "three" not in web.bots(), "three to be gone", 60)
-    assert "three" not in indices(nomad)
-    ended = web.get("/api/v1/bots/three/logs", kind="all", text="end")["events"]
-    assert by_bot(read_lives(record))["three"][-1].ended
+    remove(fleet, web, third)
+    assert third not in indices(nomad)
+    ended = web.get(f"/api/v1/bots/{third}/logs", kind="all", text="end")["events"]
+    assert by_bot(read_lives(record))[third][-1].ended
     assert ended is not None

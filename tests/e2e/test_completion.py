@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.service import COMMAND, ENGINES, Service
+from tests.e2e.service import COMMAND, ENGINES, PATIENCE, Service, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -48,7 +48,12 @@ def shell(name: str) -> str:
 def in_bash(person: dict[str, str], *words: str) -> set[str]:
     script = f"{BASH}complete_words {' '.join(repr(word) for word in words)}"
     done = subprocess.run(
-        [shell("bash"), "-c", script], env=person, capture_output=True, text=True, timeout=60, check=True
+        [shell("bash"), "-c", script],
+        env=person,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
     )
     assert done.stderr == ""
     return set(done.stdout.split())
@@ -57,7 +62,12 @@ def in_bash(person: dict[str, str], *words: str) -> set[str]:
 def in_fish(person: dict[str, str], line: str) -> set[str]:
     script = f"herdsman completion fish | source; complete -C '{line}'"
     done = subprocess.run(
-        [shell("fish"), "-c", script], env=person, capture_output=True, text=True, timeout=60, check=True
+        [shell("fish"), "-c", script],
+        env=person,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
     )
     assert done.stderr == ""
     return {found.split("\t")[0] for found in done.stdout.splitlines()}
@@ -80,19 +90,23 @@ def in_zsh(person: dict[str, str], line: str, wanted: str) -> str:
         os.write(main, setup.encode())
         read_until(main, "ready-now")
         os.write(main, f"{line}\t".encode())
-        return read_until(main, wanted)
+        return read_until(main, wanted, again="\t")
     finally:
         running.kill()
         running.wait()
         os.close(main)
 
 
-def read_until(terminal: int, wanted: str, seconds: float = 60.0) -> str:
-    seen, until = "", time.monotonic() + seconds
+def read_until(terminal: int, wanted: str, again: str = "") -> str:
+    """Return what is shown until `wanted` is there; `again` is typed whenever nothing comes for a while."""
+    seen, until = "", time.monotonic() + PATIENCE
     while wanted not in seen:
-        ready, _, _ = select.select([terminal], [], [], max(0.0, until - time.monotonic()))
-        assert ready, f"waited for {wanted!r}, saw {seen!r}"
-        seen += os.read(terminal, 4096).decode(errors="replace")
+        ready, _, _ = select.select([terminal], [], [], 5.0)
+        if ready:
+            seen += os.read(terminal, 4096).decode(errors="replace")
+        else:
+            assert time.monotonic() < until, f"waited for {wanted!r}, saw {seen!r}"
+            os.write(terminal, again.encode())
     return seen
 
 
@@ -100,12 +114,17 @@ def test_each_shell_completes_commands_bots_and_environments(
     service: Service, person: dict[str, str]
 ) -> None:
     """Names are completed while the service runs; without it there are none, and nothing is said."""
+
+    def bots(*words: str) -> set[str]:
+        """Return what completes to some bot: it waits for half a second at most, and is asked again."""
+        return wait_for(lambda: in_bash(person, "herdsman", *words), "bots' names")
+
     assert {"status", "suspend"} <= in_bash(person, "herdsman", "s")
-    assert in_bash(person, "herdsman", "status", "h") == {"hello"}
+    assert bots("status", "h") == {"hello"}
     assert in_bash(person, "herdsman", "env", "use", "") == {"desk", "local"}
     assert in_bash(person, "herdsman", "status", "--env", "d") == {"desk"}
-    assert in_bash(person, "herdsman", "logs", "--env", "desk", "h") == {"hello"}
-    assert "hello" in in_fish(person, "herdsman restart h")
+    assert bots("logs", "--env", "desk", "h") == {"hello"}
+    wait_for(lambda: "hello" in in_fish(person, "herdsman restart h"), "the bot's name in fish")
     assert {"desk", "local"} <= in_fish(person, "herdsman env use ")
     assert "hello" in in_zsh(person, "herdsman suspend h", "hello")
     assert service.stop() == 0

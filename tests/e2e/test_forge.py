@@ -88,7 +88,7 @@ def test_a_branch_of_the_source_is_fetched_to_be_planned(forge: GiteaServer, tmp
     options = ("--source", f"{forge.url}/desk/other.git", "--source-token-file", str(token))
     service = Service(tmp_path / "home", options).start()
     try:
-        wait_for(lambda: "one" in service.bots(), "the bot")
+        wait_for(lambda: service.bots().get("one", {}).get("applied_revision"), "the bot to be applied")
         done = service.run("plan", "--ref", "next", "--exit-code", check=False)
         assert done.returncode == 2
         assert "- one  remove" in done.stdout

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.fleet import Fleet, add_program, bot_text
-from tests.e2e.lives import assert_never_two, by_bot, read_lives
-from tests.e2e.service import Service, wait_for
+from tests.e2e.lives import assert_never_two, by_bot, read_lives, wait_lives
+from tests.e2e.service import PATIENCE, Service, wait_for
 from tests.unit.gitops.serving import make_certificate, serving
 from tests.unit.gitops.test_sources import TOKEN, Server
 
@@ -45,7 +45,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Elsewhere]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(PATIENCE)
     yield Elsewhere(f"https://127.0.0.1:{ports[0]}/team/fleet.git", certificate, server.repository.path)
     loop.call_soon_threadsafe(stop.set)
     thread.join(10)
@@ -88,6 +88,7 @@ def test_a_polled_fleet_is_applied_and_its_mistakes_reported(
     publish(fleet, elsewhere)
     assert polling.wait_health("one", "Healthy")["applied_revision"] == revision
     polling.wait_health("two", "Healthy")
+    wait_lives(record, "two")
 
     fleet.write("bots/one.yaml", bot_text("one", record, text="changed"))
     fleet.write("bots/two.yaml", bot_text("two", record, volatilty=1))

@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from tests.e2e.browser import open_browser, shoot_all, sign_in_link
 from tests.e2e.cluster import start_agent
 from tests.e2e.fleet import Fleet, add_program, bot_text, new_fleet
-from tests.e2e.lives import assert_never_two, by_bot, read_lives
+from tests.e2e.lives import assert_never_two, by_bot, read_lives, wait_lives
 from tests.e2e.service import Service, wait_for
 from tests.engines.nomad import NomadAgent, nomad_agent
 
@@ -176,6 +176,8 @@ def test_a_restart_in_the_middle_goes_on_with_the_wave(
     service.start()
     until_all(service, "1.1.0")
     wait_for(lambda: rollout(service, revision).get("done", True), "the last wave", PATIENCE, 0.2)
+    for name in NAMES[4:]:
+        wait_lives(record, name, lives[name] + 1)
     now = counted(record)
     assert {name: now[name] - lives[name] for name in NAMES[4:]} == dict.fromkeys(NAMES[4:], 1)
     assert (now["bot-1"], now["bot-2"]) == (lives["bot-1"], lives["bot-2"])
@@ -239,16 +241,16 @@ def test_a_bot_waits_for_the_one_that_it_depends_on_and_for_its_window(
     fleet.commit("the feed is mended")
     fleet.push()
     until_all(service, "1.2.0", ["feed", "trader"])
-    lives = by_bot(read_lives(record))
-    assert lives["trader"][0].start > lives["feed"][-1].start + 2
+    wait_lives(record, "trader", 1)
+    assert by_bot(read_lives(record))["trader"][0].start > service.bots()["feed"]["since"]
 
     fleet.write("herdsman.yaml", SETTINGS + CLOSED)
     fleet.write("bots/trader.yaml", trader.replace("record:", "text: changed\nrecord:"))
     last = fleet.commit("a change out of hours")
     printed = fleet.push()
     assert "1 change: waits for the window at " in printed or "1 change waits" in printed, printed
-    held = service.bots()["trader"]
-    assert (held["reason"], held["health"]) == ("WaitsForWindow", "Healthy")
+    wait_for(lambda: service.bots()["trader"]["reason"] == "WaitsForWindow", "it to wait for its window")
+    assert service.bots()["trader"]["health"] == "Healthy"
     assert len(by_bot(read_lives(record))["trader"]) == 1
     service.run("sync", "--override-window", "the exchange changes its keys")
     wait_for(lambda: service.bots()["trader"]["applied_revision"] == last, "the change", PATIENCE, 0.2)

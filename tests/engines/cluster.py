@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.engines.nomad import base_config, client_block
+from tests.engines.ports import claim
 from tests.engines.processes import ServerProcess, engine, launch, unmount_below, wait_ready
 
 
@@ -216,15 +217,20 @@ def _server_block(count: int, addresses: list[str]) -> dict[str, Any]:
     }
 
 
+def _random_network() -> int:
+    return secrets.randbelow(50 * 250)
+
+
 @contextlib.contextmanager
 def nomad_cluster(
     *, servers: int = 1, clients: int = 2, desk: bool = False, meta: dict[str, str] | None = None
 ) -> Iterator[Cluster]:
     """Run a cluster and yield it once all its clients are ready. Needs root. Raises EngineMissing."""
-    suffix = secrets.token_hex(2)
+    number = next(one for one in iter(_random_network, None) if claim(f"network-{one}"))
+    suffix = f"{number:04x}"
     root = Path(tempfile.mkdtemp(prefix=f"herdsman-cluster-{suffix}-"))
     root.chmod(0o755)
-    network = f"10.{200 + secrets.randbelow(50)}.{secrets.randbelow(250)}"
+    network = f"10.{200 + number // 250}.{number % 250}"
     cluster = Cluster(root, network, f"hm{suffix}", f"{network}.254", meta or {})
     try:
         cluster._build(servers, clients, desk)
@@ -232,10 +238,10 @@ def nomad_cluster(
             cluster.start(machine)
         first = cluster.servers[0].process
         assert first is not None
-        wait_ready(first, cluster._led, "the Nomad servers", seconds=60)
+        wait_ready(first, cluster._led, "the Nomad servers")
         for machine in cluster.clients:
             cluster.start(machine)
-        wait_ready(first, cluster._ready, "the Nomad cluster", seconds=60)
+        wait_ready(first, cluster._ready, "the Nomad cluster")
         yield cluster
     finally:
         cluster._stop()

@@ -135,7 +135,8 @@ def lives(record: Path) -> list[Life]:
     """Read the record of every process that ran, in the order of their starts."""
     found = []
     for path in record.glob("*.log"):
-        lines = [line.split() for line in path.read_text().splitlines() if line.count(" ")]
+        # The last line may be half written.
+        lines = [line.split() for line in path.read_text().split("\n")[:-1]]
         if lines:
             times = [float(line[1]) for line in lines]
             spec = lines[0][2] if len(lines[0]) > 2 else ""

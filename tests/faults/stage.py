@@ -15,12 +15,17 @@ from schemas.bot import Lease
 from tests.engines.cluster import Cluster
 from tests.engines.launching import lives, make_spec, overlaps, this_python
 
+PATIENCE = 120.0
+"""Seconds that anything may take which is really awaited: a machine may be many times slower than another."""
 SHORT_LEASE = Lease(ttl=10, renew_every=1, terminate_after=4, kill_after=8)
 """The shortest that Nomad has; the recording bot uses up the four seconds between the signals."""
+LONG_LEASE = Lease(ttl=300, renew_every=1, terminate_after=200, kill_after=250)
+"""For bots whose lease is not to end: a slow machine must not end it either."""
 
 
 async def until(condition: Callable[[], Awaitable[Any]], seconds: float, what: str) -> Any:
-    """Return what the condition found once it holds; fail with `what` after `seconds`."""
+    """Return what the condition found once it holds; fail with `what` after `seconds`, or PATIENCE."""
+    seconds = max(seconds, PATIENCE)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = await condition()

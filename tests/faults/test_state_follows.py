@@ -17,9 +17,9 @@ from tests.engines.cluster import Cluster, Machine, nomad_cluster
 from tests.engines.launching import make_bundle
 from tests.faults.conftest import FLEET, published, staged
 from tests.faults.keeping import KEEPING_BOT, Nodes, agents, begins
-from tests.faults.stage import Actor, Stage, until
+from tests.faults.stage import LONG_LEASE, SHORT_LEASE, Actor, Stage, until
 
-pytestmark = [pytest.mark.nomad, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.nomad, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 async def stage(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Stage]:
     async with staged(cluster, tmp_path) as set_up:
+        set_up.lease = LONG_LEASE
         set_up.code = make_bundle(tmp_path / "bundles", "keeper", {"main.py": KEEPING_BOT})
         yield set_up
         for bot in set_up.actors:
@@ -137,6 +138,7 @@ async def test_a_renamed_bot_brings_its_state_from_another_node(stage: Stage, no
 
 async def test_a_node_lost_in_the_middle_of_a_save(stage: Stage, nodes: Nodes, report) -> None:
     """The previous whole version stays; nothing older is taken silently, nothing later of the fenced copy."""
+    stage.lease = SHORT_LEASE
     cluster, bot = stage.cluster, stage.actor("unlucky")
     first, second = cluster.clients
     desk = nodes.desks[first.name]

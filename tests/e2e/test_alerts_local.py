@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.fleet import Fleet, put_text
 from tests.e2e.service import Service, wait_for
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 TRADER = '''\
 import json, time
@@ -104,10 +104,10 @@ def test_a_bot_that_loses_too_much_is_suspended_once_and_its_neighbour_runs_on(
 
     service.run("resume", "losing", "--reason", "looked at it")
     service.wait_health("losing", "Healthy")
-    wait_for(lambda: not alerts(service, "losing"), "the end of the alert")
+    wait_for(lambda: "risk-daily-loss" not in alerts(service, "losing"), "the end of the alert")
     assert service.stop() == 0
     service.start()
-    service.wait_health("losing", "Healthy")
+    service.wait_back("losing")
     put_text(losing, "9300")
     wait_for(
         lambda: service.get("/api/v1/bots/losing/trading")["figures"][0]["equity"] == 9300, "the new equity"
@@ -179,7 +179,8 @@ def scopes(service: Service) -> list[str]:
 def history(service: Service) -> list[tuple[str, str]]:
     """Return what happened to the alerts of the bot that loses, oldest first."""
     found = service.get("/api/v1/alerts/history", bot="losing")["alerts"]
-    return [(one["rule"], one["what"]) for one in reversed(found)]
+    own = ("risk-daily-loss", "sank")  # and not those of how it lives: a busy machine may keep it waiting
+    return [(one["rule"], one["what"]) for one in reversed(found) if one["rule"] in own]
 
 
 def rules_are_tried_before_they_ship(service: Service, fleet: Fleet) -> None:
@@ -219,7 +220,7 @@ def test_silence_is_told_of_a_bot_that_lives_and_of_no_other(service: Service, f
     """Crashed, suspended and disabled bots print nothing either, for longer, and are accused of nothing."""
     worth = {name: service.home / name for name in ("silent", "crashed", "stopped", "off")}
     add_trader(fleet)
-    fleet.write("herdsman.yaml", "alerts: {rules: {quiet: {when: {no_data: 5s}}}}\n")
+    fleet.write("herdsman.yaml", "alerts: {rules: {quiet: {when: {no_data: 15s}}}}\n")
     for name, file in worth.items():
         put_text(file, "10000")
         fleet.write(f"bots/{name}.yaml", trader(name, file, "{drawdown: 90%}"))

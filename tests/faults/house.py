@@ -57,15 +57,31 @@ SCHEMA = """\
 README = "# living\n\nA test bot that keeps a record of its own life, for the tests of one copy.\n"
 
 Look = Callable[[], Any]
+ELECTED = 120.0
+"""Seconds within which Nomad has a leader again."""
+PATIENCE = 240.0
+"""Seconds that anything may take which is really awaited: a machine may be many times slower than another."""
 
 
 def wait(look: Look, seconds: float, what: str) -> Any:
-    """Return what is seen once it is true."""
+    """Return what is seen once it is true; a busy machine is waited for."""
+    seconds = max(seconds, PATIENCE)
     until = time.monotonic() + seconds
     while not (seen := look()):
         assert time.monotonic() < until, f"after {seconds:g} s still not: {what}"
         time.sleep(0.1)
     return seen
+
+
+def patiently(act: Callable[[], None]) -> None:
+    """Do something until Nomad takes it: between two leaders it takes nothing."""
+    until = time.monotonic() + ELECTED
+    while True:
+        try:
+            return act()
+        except OSError:
+            assert time.monotonic() < until, f"Nomad does not answer for {ELECTED:g} s"
+            time.sleep(0.2)
 
 
 @dataclass

@@ -5,7 +5,6 @@ import os
 import re
 import secrets
 import signal
-import urllib.error
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from controller.launcher.archive import LAUNCHER
 from tests.engines.cluster import Cluster, Machine
 from tests.faults import living
-from tests.faults.house import LIVING, MANIFEST, RUNNING, SHORT, Herdsman, wait
+from tests.faults.house import LIVING, MANIFEST, RUNNING, SHORT, Herdsman, patiently, wait
 
 SETTLED = 3.0
 """Seconds in which a second copy would show itself once all is well again."""
@@ -77,15 +76,22 @@ class Scene:
 
     def place(self, bots: list[Bot], machine: Machine) -> None:
         """Start bots on one machine."""
-        self.cluster.only(machine)
+        patiently(lambda: self.cluster.only(machine))
         for bot in bots:
             bot.write("one")
         self.herdsman.push(f"bots for {machine.name}")
         wait(lambda: all(bot.living() == "one" for bot in bots), 120, f"all bots of {machine.name} living")
         # What Nomad only knows as pending it replaces at once when their node is silent.
         placed = [bot.name for bot in bots if bot.kind != RUNNING]
-        wait(lambda: all(map(self.running, placed)), 60, f"all bots of {machine.name} running")
-        self.cluster.only(None)
+
+        def run() -> bool:
+            try:
+                return all(map(self.running, placed))
+            except OSError:
+                return False
+
+        wait(run, 60, f"all bots of {machine.name} running")
+        patiently(lambda: self.cluster.only(None))
 
     def running(self, name: str) -> list[str]:
         """Return the nodes on which Nomad has a bot running, or asked to run."""
@@ -126,7 +132,7 @@ class Scene:
             return ""
         try:
             running = self.running(bot.name)
-        except urllib.error.HTTPError:  # its job is gone
+        except OSError:  # its job is gone, or Nomad has no leader just now
             running = []
         if len(running) != bool(bot.ends):
             return f"{bot.name} runs on {running} by Nomad"

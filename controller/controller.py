@@ -150,6 +150,10 @@ class Controller:
         rules = sorted(self._fleet.rules.rules, key=lambda one: (not one.kill, one.since))
         return [*rules, *own]
 
+    def held_scopes(self) -> frozenset[str]:
+        """Return the scopes of which every bot is suspended until somebody ends that."""
+        return frozenset(one.scope for one in self._fleet.rules.rules if one.holds)
+
     def behind(self) -> float | None:
         """Return how many seconds late suspensions are told: none; None before all were taken up."""
         return 0.0 if self._loop.rulebook.opened else None

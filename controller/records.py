@@ -74,6 +74,11 @@ class Suspension:
         """Which of a fleet's rules it is: there is one of each kind for each scope."""
         return f"{'kill' if self.kill else 'suspend'} {self.scope}"
 
+    @property
+    def holds(self) -> bool:
+        """Whether it suspends a scope's bots until somebody ends that; a kill switch is another thing."""
+        return bool(self.scope) and not self.kill and self.until is None
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:

@@ -41,22 +41,33 @@ class AccountHolds:
 
     def look(self) -> None:
         """Begin what is to be done, once everything is known of who is held."""
-        for one in self._guard.holds():
-            key = (one.account, one.mode)
+        accounts = {(one.account, one.mode): one for one in self._guard.holds()}
+        held = self._hands.held_accounts(accounts) if accounts else set()
+        for key, one in accounts.items():
             if key in self._busy or self._group is None:
                 continue
             if one.held and one.held_at is not None:
-                self._follow(one)
+                self._follow(one, in_force=key in held)
                 continue
             self._busy.add(key)
             self._group.create_task(self._carry_out(one))
 
-    def _follow(self, one: Together) -> None:
-        key, now = (one.account, one.mode), self._clock()
-        if self._hands.holds(*key):
+    def in_force(self, key: tuple[str, str], *, follow: bool) -> bool:
+        """Say whether no bot of an account and mode may start now; `follow`: take it where that was ended."""
+        one = self._guard.held_account(key)
+        if one is None:
+            return False
+        in_force = bool(self._hands.held_accounts([key]))
+        if follow and one.held and key not in self._busy:
+            self._follow(one, in_force=in_force)
+        return in_force
+
+    def _follow(self, one: Together, *, in_force: bool) -> None:
+        key = (one.account, one.mode)
+        if in_force:
             self._in_force.see(key)
         elif self._in_force.is_gone(key):
-            self._guard.lifted(one, now)
+            self._guard.lifted(one, self._clock())
             self._moved()
 
     async def _carry_out(self, one: Together) -> None:
@@ -81,7 +92,7 @@ class AccountHolds:
 
     async def _put(self, one: Together) -> None:
         key = (one.account, one.mode)
-        if not self._hands.holds(*key):
+        if not self._hands.held_accounts([key]):
             await self._hands.hold(*key, AUTHOR, f"{one.held}; no bot of it starts until somebody has looked")
         self._guard.held(one, self._clock())
         self._moved()

@@ -234,9 +234,7 @@ class AlertDesk:
                 if everyone:
                     refresh_at = time.monotonic() + REFRESH_EVERY
                 await self.refresh(everyone=everyone)
-                if self.complete:  # first: whoever waited for a hold to end breaks nothing by having begun
-                    self.limits.holds.look()
-                await self.limits.look()
+                await self.limits.look(whole=self.complete)
                 if self.complete:
                     self.limits.holds.look()
                 await self.flush()

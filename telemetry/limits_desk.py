@@ -44,7 +44,7 @@ class LimitsDesk:
     ) -> None:
         self._engine, self._hands, self._risks = engine, hands, risks
         self._clock, self._attempt = clock, attempt
-        self.guard = Guard(engine.risk, hands.holds)
+        self.guard = Guard(engine.risk)
         self.trading: Callable[[str], tuple[BotTrading | None, Profile]] = lambda _bot: (None, Profile())
         """Returns a bot's trading as its lines left it, and what its manifest says of it."""
         self.accounts: Callable[[], Mapping[str, RiskLimits]] = dict
@@ -95,8 +95,11 @@ class LimitsDesk:
         """Take new events of a bot; say whether there is something to look at."""
         return self.guard.events(bot, events, self._clock())
 
-    async def look(self) -> None:
-        """Hold what bots' lines came to against their limits; what breaks one acts once it is kept."""
+    async def look(self, *, whole: bool) -> None:
+        """Hold what bots' lines came to against their limits; what breaks one acts once it is kept.
+
+        `whole`: every bot and the limits of accounts are known.
+        """
         self.guard.wake(self._clock())
         bots, self.guard.touched = self.guard.touched, set()
         for count, bot in enumerate(bots, 1):
@@ -104,9 +107,14 @@ class LimitsDesk:
             if count % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         for key in self.guard.moved_accounts():
-            look = functools.partial(self.guard.look_at_account, key, self._clock())
+            look = functools.partial(self._look_at_account, key, whole=whole)
             self._attempt(f"the account {key[0]}", look)
             await asyncio.sleep(0)
+
+    def _look_at_account(self, key: tuple[str, str], *, whole: bool) -> None:
+        # At once before: whoever waited for a hold to end breaks nothing by having begun.
+        held = self.holds.in_force(key, follow=whole)
+        self.guard.look_at_account(key, self._clock(), held=held)
 
     def _look_at(self, bot: str) -> None:
         trading, profile = self.trading(bot)

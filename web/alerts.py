@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -83,6 +83,10 @@ class Watched(Protocol):
 
     def suspensions(self) -> list[Suspension]:
         """Return everything that keeps bots from running."""
+        ...
+
+    def held_scopes(self) -> frozenset[str]:
+        """Return the scopes of which every bot is suspended until somebody ends that."""
         ...
 
     def behind(self) -> float | None:
@@ -196,10 +200,10 @@ class ControllersHands:
         """Turn a bot's kill switch on."""
         await self._controller.kill(bot_scope(bot), by, reason)
 
-    def holds(self, account: str, mode: str) -> bool:
-        """Say whether all of an account's bots of a mode are suspended by one rule until somebody ends it."""
-        scope, found = account_scope(account, mode), self._controller.suspensions()
-        return any(one.scope == scope and not one.kill and one.until is None for one in found)
+    def held_accounts(self, accounts: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return those all bots of which are suspended by one rule until somebody ends it."""
+        scopes = self._controller.held_scopes()
+        return {one for one in accounts if account_scope(*one) in scopes}
 
     def behind(self) -> float | None:
         """Return how many seconds late what is in force is known here."""

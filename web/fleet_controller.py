@@ -83,6 +83,10 @@ class FleetController(Protocol):
         """Return everything that keeps bots from running, kill switches first."""
         ...
 
+    def held_scopes(self) -> frozenset[str]:
+        """Return the scopes of which every bot is suspended until somebody ends that."""
+        ...
+
     def behind(self) -> float | None:
         """Return how many seconds late suspensions are known here, None while they are not known."""
         ...

@@ -62,6 +62,8 @@ class RemoteController:
         self.adopting: Adopts = RemoteAdopting(asking)
         """What has bots take the place of jobs that herdsman did not start."""
         self._following: set[asyncio.Task[None]] = set()
+        self._held: tuple[tuple[Suspension, ...], frozenset[str]] = ((), frozenset())
+        """The suspensions that were shown when held scopes were asked for last, and those."""
 
     @property
     def fleet_id(self) -> str:
@@ -123,6 +125,15 @@ class RemoteController:
     def suspensions(self) -> list[Suspension]:
         """Return everything that keeps bots from running, kill switches first."""
         return list(self._mirror.fleet.suspensions)
+
+    def held_scopes(self) -> frozenset[str]:
+        """Return the scopes of which every bot is suspended until somebody ends that."""
+        shown, held = self._held
+        if shown is not self._mirror.fleet.suspensions:  # asked often: for each account that is looked at
+            shown = self._mirror.fleet.suspensions
+            held = frozenset(one.scope for one in shown if one.holds)
+            self._held = (shown, held)
+        return held
 
     def behind(self) -> float | None:
         """Return how many seconds late suspensions are known here, None while nobody can be heard."""

@@ -1,6 +1,6 @@
 """What alerts need of the world: where they are kept, who bots are, who acts. See `web/alerts.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -145,12 +145,12 @@ class Hands(Protocol):
         """Turn a bot's kill switch on."""
         ...
 
-    def holds(self, account: str, mode: str) -> bool:
-        """Say whether no bot of an account and mode may start until somebody ends that."""
+    def held_accounts(self, accounts: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return those of these accounts and modes of which no bot may start until somebody ends that."""
         ...
 
     def behind(self) -> float | None:
-        """Return how many seconds late `stops` and `holds` tell of a change.
+        """Return how many seconds late `stops` and `held_accounts` tell of a change.
 
         None while what is in force is not known: nobody leads, or what was in force is being read still.
         """

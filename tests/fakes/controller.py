@@ -204,6 +204,9 @@ class FakeController:
     def suspensions(self) -> list[Suspension]:
         return [*self.rules, *self.own.values()]
 
+    def held_scopes(self) -> frozenset[str]:
+        return frozenset(one.scope for one in self.rules if one.holds)
+
     def kills(self) -> list[KillProgress]:
         return self.progress
 

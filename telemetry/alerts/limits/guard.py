@@ -47,14 +47,10 @@ class _Guarded:
 
 
 class Guard:
-    """The limits. `tell` hears what each comes to: bot, rule, found, now.
+    """The limits. `tell` hears what each comes to: bot, rule, found, now."""
 
-    `holds` says of an account and mode whether the hold of their bots is in force now.
-    """
-
-    def __init__(self, tell: Tell, holds: Callable[[str, str], bool] = lambda _account, _mode: False) -> None:
+    def __init__(self, tell: Tell) -> None:
         self._tell = tell
-        self._in_force = holds
         self.bots: dict[str, _Guarded] = {}
         self.accounts: Mapping[str, RiskLimits] = {}
         self._together: dict[_Account, Together] = {}
@@ -129,6 +125,11 @@ class Guard:
     def holds(self) -> list[Together]:
         """Return the accounts whose bots may not start, or are about to again."""
         return [one for one in self._together.values() if one.held or one.held_at is not None]
+
+    def held_account(self, key: _Account) -> Together | None:
+        """Return an account whose bots are held, None where they are not, or not yet."""
+        together = self._together.get(key)
+        return together if together is not None and together.held_at is not None else None
 
     def held(self, account: Together, at: float | None) -> None:
         """Take that no bot of an account may start since `at`, or, None, that they may again."""
@@ -235,8 +236,8 @@ class Guard:
         accounts, self._moved = self._moved, set()
         return accounts
 
-    def look_at_account(self, key: _Account, now: float) -> None:
-        """Look at what the bots of an account come to together."""
+    def look_at_account(self, key: _Account, now: float, *, held: bool = False) -> None:
+        """Look at what the bots of an account come to together; `held`: none of them may start now."""
         together = self._together.get(key)
         if together is None:
             return
@@ -248,7 +249,7 @@ class Guard:
         if not found and key in self._well:
             return
         self._well.discard(key)
-        if together.held_at is not None and self._in_force(*key):
+        if held:
             # Whoever came later is stopped by the hold alone, and so starts with its end.
             members = [one for one in members if any(rule.startswith(OF_ACCOUNT) for rule in one.latched)]
         broke = [self._judge(one, OF_ACCOUNT, limits, found, now) for one in members]

@@ -1,5 +1,6 @@
 """Alerts in the database that all processes share."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,10 +10,29 @@ from controller.database import Database
 from controller.database.alerts import save_mute
 from controller.database.audit import add_audit
 from controller.records import AuditEntry, Suspension
+from telemetry.account_holds import AccountHolds
+from telemetry.alerts.limits.guard import Guard
+from telemetry.alerts.limits.together import Together
 from tests.fakes.controller import FakeController
 from web.alerts import ControllersHands, DatabaseAlerts
 
 NOW = 1_760_000_000.0
+
+
+class AskedController(FakeController):
+    """Counts how often it is asked what is in force."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def suspensions(self) -> list[Suspension]:
+        self.asked += 1
+        return super().suspensions()
+
+    def held_scopes(self) -> frozenset[str]:
+        self.asked += 1
+        return super().held_scopes()
 
 
 @pytest.fixture
@@ -49,5 +69,23 @@ async def test_a_suspension_that_ends_by_itself_is_no_hold(database: Database) -
     hands = ControllersHands(controller, database)
     for until, kill, holds in ((NOW + 3600, False, False), (None, True, False), (None, False, True)):
         controller.rules = [Suspension("", "ann", "pause", NOW, until, "live-account=main", kill)]
-        assert hands.holds("main", "live") is holds
-    assert not hands.holds("main", "dry")
+        found = hands.held_accounts([("main", "live"), ("main", "dry"), ("other", "live")])
+        assert found == ({("main", "live")} if holds else set())
+
+
+async def test_one_look_at_held_accounts_asks_once_what_is_in_force(database: Database) -> None:
+    """However many there are: a market that breaks the limits of all must not stop the service."""
+    controller = AskedController()
+    controller.rules = [Suspension("", "ann", "loss", NOW, None, f"live-account=a{n}") for n in range(50)]
+    accounts = [Together(f"a{n}", "live", held="loss", held_at=NOW) for n in range(50)]
+    guard = Guard(lambda *_told: None)
+    guard.restore(accounts)
+    hands = ControllersHands(controller, database)
+    holds = AccountHolds(guard, hands, lambda: NOW, lambda: 0.0, lambda: None)
+    async with asyncio.TaskGroup() as group:
+        holds.start(group)
+        holds.look()
+        controller.rules = []
+        holds.look()
+    assert [one.held_at for one in accounts] == [None] * 50
+    assert controller.asked == 2

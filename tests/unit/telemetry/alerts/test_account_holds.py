@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -36,15 +36,19 @@ class House(Service):
         for bot in ("a", "b"):
             self.come(bot)
         self.desk.limits.accounts = lambda: self.limits
-        self.desk.limits.trading = lambda bot: (
-            self.traded.setdefault(bot, BotTrading(bot)),
-            Profile("trend", "main"),
-        )
+        self.at_a_look: Callable[[], None] = lambda: None
+        """Called as a bot is looked at."""
+        self.desk.limits.trading = self.trading
 
     def come(self, bot: str) -> None:
         """Have a bot belong to the account, or look again at who it is."""
         self.setups[bot] = Setup(replace(PROFILE, bot=bot, account="main", mode="live"))
         self.desk.attend(bot)
+
+    def trading(self, bot: str) -> tuple[BotTrading, Profile]:
+        """Return a bot's trading."""
+        self.at_a_look()
+        return self.traded.setdefault(bot, BotTrading(bot)), Profile("trend", "main")
 
     def equity(self, bot: str, value: float) -> None:
         """Have a bot print its equity."""
@@ -173,8 +177,12 @@ async def test_an_operator_may_end_the_hold_itself() -> None:
     assert of_accounts(hands) == [("hold", *KEY)]
 
 
-async def test_a_hold_that_was_just_ended_leaves_alone_whoever_waited_for_that() -> None:
-    """Also where its first line is there before it was looked whether the hold still is."""
+@pytest.mark.parametrize("meanwhile", [False, True])
+async def test_a_hold_that_was_just_ended_leaves_alone_whoever_waited_for_that(meanwhile: bool) -> None:
+    """Also where its first line is there before it was looked whether the hold still is.
+
+    `meanwhile`: the end is seen while bots are looked at, before their account is.
+    """
     hands = FakeHands()
     async with held(House(Book(), hands, Risks())) as house:
         house.come("new")
@@ -184,7 +192,10 @@ async def test_a_hold_that_was_just_ended_leaves_alone_whoever_waited_for_that()
             await house.looked()
             for _ in range(100):  # that round comes to its end
                 await asyncio.sleep(0)
-        hands.held.clear()
+        if meanwhile:
+            house.at_a_look = hands.held.clear
+        else:
+            hands.held.clear()
         house.equity("new", 98)
         await house.looked()
         await house.until(lambda: house.desk.limits.guard.holds() == [])

@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -106,8 +106,8 @@ class FakeHands:
         self.asked.append(("kill", bot, by, reason))
         self.stopped[bot] = Stop(by, kill=True)
 
-    def holds(self, account: str, mode: str) -> bool:
-        return (account, mode) in self.held
+    def held_accounts(self, accounts: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        return self.held.intersection(accounts)
 
     def behind(self) -> float | None:
         return self.lag

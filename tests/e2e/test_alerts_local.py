@@ -1,32 +1,16 @@
 """Alerts and risk limits on this machine: a bot that loses too much is suspended, its neighbour is not."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.fleet import Fleet, put_text
 from tests.e2e.service import Service, wait_for
+from tests.e2e.traders import add_trader, trader
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-TRADER = '''\
-import json, time
-from pathlib import Path
-
-def main(bot_id, config):
-    """Print the equity that the test's file says, five times a second; or nothing, or crash."""
-    while True:
-        told = Path(config["file"]).read_text()
-        if told == "crash":
-            raise RuntimeError("the feed is gone")
-        if told != "quiet":
-            line = {"_metric": "equity", "equity": float(told), "currency": "USDT"}
-            print(json.dumps({**line, "timestamp": int(time.time() * 1000)}), flush=True)
-        time.sleep(0.2)
-'''
-SCHEMA = '{"type": "object", "required": ["file"], "properties": {"file": {"type": "string"}}}'
 SETTINGS = """\
 alerts:
   rules:
@@ -38,31 +22,6 @@ NEW_RULES = """\
     deep: {when: {metric: bot_equity, below: 9500}, bots: [losing], action: suspend}
     never: {when: {metric: bot_nothing, above: 1}, bots: [losing]}
 """
-
-
-def add_trader(fleet: Fleet) -> None:
-    """Write the program whose equity a test sets."""
-    fleet.write(
-        "programs/trader/bot-config.yaml",
-        """\
-        name: trader
-        version: 1.0.0
-        type: realtime
-        runtime: python3.11
-        entrypoints: {bot: main.py}
-        schema: {bot: bot-schema.json}
-        readme: README.md
-        """,
-    )
-    readme = "# trader\\n\\nA test bot whose equity is what a file says, printed five times a second.\\n"
-    for path, text in (("main.py", TRADER), ("bot-schema.json", SCHEMA), ("README.md", readme)):
-        (fleet.folder / "programs" / "trader" / path).write_text(text)
-
-
-def trader(name: str, file: Path, risk: str) -> str:
-    """Return the manifest of a trader under limits."""
-    herdsman = f"{{healthy_after: 1s, kill_timeout: 5s, account: main, risk: {risk}}}"
-    return f"name: {name}\ntype: realtime/trader\nversion: 1.0.0\nfile: {file}\nherdsman: {herdsman}\n"
 
 
 def alerts(service: Service, bot: str) -> dict[str, dict[str, Any]]:

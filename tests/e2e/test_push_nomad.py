@@ -21,10 +21,11 @@ from playwright.sync_api import expect
 
 from tests.e2e.browser import open_browser, shoot, shoot_all, sign_in_link
 from tests.e2e.cluster import agent_said, start_agent
-from tests.e2e.fleet import Fleet, add_program, bot_text, new_fleet
+from tests.e2e.fleet import Fleet, add_program, bot_text, new_fleet, put_text
 from tests.e2e.lives import assert_never_two, by_bot, read_lives, wait_lives
 from tests.e2e.service import CHECKOUT, Service, wait_for
 from tests.e2e.state import add_keeper, keeper_text, told, versions
+from tests.e2e.traders import add_trader, lives_of, trader
 from tests.engines.nomad import NomadAgent, nomad_agent
 from tests.engines.victoriametrics import VictoriaMetrics, victoriametrics
 
@@ -439,6 +440,63 @@ def test_a_state_is_saved_by_the_nodes_agent_and_changed_by_an_operator(
     except AssertionError:
         said = f"{versions(service, 'keeper')[:2]}\n{agent_said(nomad, 'keeper')}"
         raise AssertionError(f"it was not saved for good: {said}") from None
+
+
+def test_whoever_comes_to_an_account_over_its_limit_waits(
+    service: Service, fleet: Fleet, root: Path, nomad: NomadAgent
+) -> None:
+    """What broke it is told to end and stays down; what is pushed then starts once an operator has looked."""
+    breaker, late = root / "breaker", root / "late"
+    worth = 100_000
+    for file in (breaker, late):
+        put_text(file, str(worth))
+    add_trader(fleet)
+    fleet.write("herdsman.yaml", "risk: {accounts: {main: {daily_loss: 500 USDT}}}\n")
+    fleet.write("bots/breaker.yaml", trader("breaker", breaker, "{drawdown: 90%}", "live"))
+    fleet.commit("an account")
+    fleet.push()
+    service.wait_health("breaker", "Healthy")
+    wait_for(lambda: service.get("/api/v1/bots/breaker/trading")["figures"], "its equity")
+
+    def lose() -> bool:
+        # Again and again: what it was worth at the first look at its account is where the loss begins.
+        nonlocal worth
+        worth -= 600
+        put_text(breaker, str(worth))
+        return "live-account=main" in scopes(service)
+
+    wait_for(lose, "the hold of the account", every=1.0)
+    assert service.wait_health("breaker", "Suspended")["reason"] == "RiskLimit"
+    wait_for(lambda: lives_of(breaker) == ["start", "end"], "it to end as it was told to")
+    fleet.write("bots/late.yaml", trader("late", late, "{drawdown: 90%}", "live"))
+    fleet.commit("one more of the account")
+    fleet.push()
+    held = service.wait_health("late", "Suspended")
+    assert held["reason"] == "RiskLimit"
+    assert "is over the limit of 500 USDT of the account main" in held["message"]
+    assert "`herdsman resume --account main --mode live`" in held["message"]
+    service.run("sync")
+    assert not {name for name, job in jobs(nomad).items() if not job["Stop"]} & {"breaker", "late"}
+    assert (lives_of(breaker), lives_of(late)) == (["start", "end"], [])
+
+    service.run("resume", "--account", "main", "--mode", "live", "--reason", "looked at it")
+    service.wait_health("late", "Healthy")
+    assert service.bots()["breaker"]["reason"] == "RiskLimit"
+    put_text(breaker, "100000")  # what it lost while it was down would be another loss of the account
+    service.run("resume", "breaker", "--reason", "looked at it")
+    service.wait_health("breaker", "Healthy")
+    assert (lives_of(breaker), lives_of(late)) == (["start", "end", "start"], ["start"])
+    assert scopes(service) == []
+    for path in ("bots/breaker.yaml", "bots/late.yaml", "herdsman.yaml"):
+        fleet.remove(path)
+    fleet.commit("without them")
+    fleet.push("-o", "confirm-prune")
+    wait_for(lambda: set(service.bots()) == {"one", "second"}, "both to be gone", 60)
+
+
+def scopes(service: Service) -> list[str]:
+    """Return what the suspensions in force are of."""
+    return [one["scope"] for one in service.get("/api/v1/suspensions")]
 
 
 def test_a_removed_bot_ends_and_its_job_is_gone(

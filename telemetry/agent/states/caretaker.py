@@ -8,8 +8,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from schemas.errors import Conflict, HerdsmanError, NotFound, StateRefused
@@ -19,9 +20,11 @@ from telemetry.agent.states.bringer import Bringer
 from telemetry.agent.states.desk import Desk
 from telemetry.agent.states.folder import Snapshot, look
 from telemetry.agent.states.living import Living
+from telemetry.agent.states.looking import Looks
 from telemetry.agent.states.notes import read_held, write_answer
 from telemetry.agent.states.proofs import Proofs
 from telemetry.agent.states.saver import Saved, Saver, Whose
+from telemetry.agent.states.turns import Turn, Turns
 from telemetry.names import Health
 
 _TICK = 0.5
@@ -32,6 +35,8 @@ _FIRST_DELAY, _LONGEST_DELAY = 2.0, 10.0
 """Seconds between two tries; no longer than between two saves: a bot elsewhere may wait for the last one."""
 _AT_ONCE = 4
 _LAST_SAVES = 4.0
+_WAIT = 2.0
+"""Seconds that a round waits for folders that do not answer; those that do then are of a later one."""
 _log = logging.getLogger("herdsman.agent")
 
 
@@ -71,6 +76,8 @@ class Caretaker:
         health: Health | None = None,
         gap: float = _GAP,
         look_every: float = _LOOK_EVERY,
+        looks: Looks | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._saver = Saver(desk, root, spool)
         self._bringer = Bringer(desk, root)
@@ -80,7 +87,8 @@ class Caretaker:
         self._gap, self._look_every = gap, look_every
         self._charges: dict[tuple[str, str], _Charge] = {}
         self._living = Living()
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._looks = looks or Looks(root)
+        self._turns = turns or Turns(_AT_ONCE)
         self._looked_at = 0.0
 
     async def run(self, allocations: Callable[[], Iterable[Allocation]]) -> None:
@@ -94,6 +102,7 @@ class Caretaker:
                     _log.exception("a round of the states failed; there is another soon")
                 await asyncio.sleep(_TICK)
         finally:
+            self._looks.close()
             await self._proofs.close()
             tasks = [charge.task for charge in self._charges.values() if charge.task is not None]
             for task in tasks:
@@ -123,13 +132,13 @@ class Caretaker:
         if moment >= self._looked_at + self._look_every:
             self._looked_at = moment
             idle = [key for key, one in self._charges.items() if one.held.phase != "wanted" and not one.busy]
-            changed = await asyncio.to_thread(self._look, idle)
+            changed = self._changed(await self._looks.at(idle, _WAIT))
             running = [
                 (one.whose, one.held.token, one.owner.st_mtime)
                 for one in self._charges.values()
                 if one.held.phase == "held"
             ]
-            await asyncio.to_thread(self._living.look, running)
+            await self._looks.beside(partial(self._living.look, running), _WAIT)
         for key, charge in self._charges.items():
             if charge.busy or (moment < charge.next_at and not self._is_new(charge)):
                 continue
@@ -190,17 +199,14 @@ class Caretaker:
             if charge.held.phase == "wanted" or not self._must_save(charge, None):
                 del self._charges[key]
 
-    def _look(self, keys: list[tuple[str, str]]) -> dict[tuple[str, str], Snapshot]:
+    def _changed(self, seen: Mapping[tuple[str, str], Snapshot | OSError]) -> dict[tuple[str, str], Snapshot]:
         """Return how those folders look that are not as they were saved."""
         found = {}
-        for key in keys:
-            try:
-                seen = look(self._root, *key)
-            except OSError as error:
-                _log.warning("the state of %s cannot be read: %s", key[1], error)
-                continue
-            if seen.marks != self._charges[key].saved.marks:
-                found[key] = seen
+        for key, one in seen.items():
+            if isinstance(one, OSError):
+                _log.warning("the state of %s cannot be read: %s", key[1], one)
+            elif key in self._charges and one.marks != self._charges[key].saved.marks:
+                found[key] = one
         return found
 
     def _must_save(self, charge: _Charge, changed: Snapshot | None) -> bool:
@@ -217,7 +223,7 @@ class Caretaker:
 
     async def _bring(self, charge: _Charge) -> None:
         held = charge.held
-        async with self._slots:
+        async with self._turns.one():
             try:
                 await asyncio.to_thread(write_answer, charge.folder, StateAnswer(held.token, "bringing"))
                 answer = await self._bringer.bring(charge.whose, held, charge.owner)
@@ -233,12 +239,12 @@ class Caretaker:
 
     async def _save(self, charge: _Charge) -> None:
         held, final, bot = charge.held, self._is_final(charge), charge.whose.bot
-        async with self._slots:
+        async with self._turns.one() as turn:
             try:
-                if (known := await self._needless(charge, final=final)) is not None:
+                if (known := await self._needless(charge, turn, final=final)) is not None:
                     charge.saved = known
                     return
-                charge.saved = await self._saver.save(charge.whose, held, charge.saved, final=final)
+                charge.saved = await self._saver.save(charge.whose, held, charge.saved, turn, final=final)
             except (Conflict, StateRefused) as error:
                 charge.fenced = held.token
                 self._health.count("herdsman_agent_states_refused_total")
@@ -250,7 +256,7 @@ class Caretaker:
                 charge.next_at = time.monotonic() + self._gap
                 self._health.count("herdsman_agent_states_saved_total")
 
-    async def _needless(self, charge: _Charge, *, final: bool) -> Saved | None:
+    async def _needless(self, charge: _Charge, turn: Turn, *, final: bool) -> Saved | None:
         """Return what is saved, where there is nothing to add to it; None where there may be.
 
         A bot that never kept anything leaves no version behind, and what an earlier agent saved as its
@@ -259,7 +265,7 @@ class Caretaker:
         held, whose = charge.held, charge.whose
         folder = self._root / whose.fleet / whose.bot
         if charge.saved.version and charge.saved.token == held.token:
-            if charge.saved.files and not folder.is_dir():
+            if charge.saved.files and not await turn.on_disk(folder.is_dir):
                 raise NotFound(f"{folder} is gone: its newest state stays version {charge.saved.version}")
             return None
         newest = await self._desk.newest(whose.claim, whose.bot)
@@ -267,9 +273,9 @@ class Caretaker:
         later = newest is not None and newest.token > held.token and newest.node == whose.node
         if newest is not None and (same or (later and final)):
             return Saved(held.token, newest.number, final=True)
-        if newest is not None and newest.files and not folder.is_dir():
+        if newest is not None and newest.files and not await turn.on_disk(folder.is_dir):
             raise NotFound(f"{folder} is gone: its newest state stays version {newest.number}")
-        seen = await asyncio.to_thread(look, self._root, whose.fleet, whose.bot)
+        seen = await turn.on_disk(partial(look, self._root, whose.fleet, whose.bot))
         if newest is None and not seen.marks and not seen.skipped and not held.place.node:
             return Saved(held.token, 0, final)
         return None

@@ -4,12 +4,14 @@ import asyncio
 import shutil
 import tempfile
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from schemas.errors import StoreUnavailable
 from schemas.state import HeldState, StateClaim, StateSave
 from telemetry.agent.states.desk import Desk
 from telemetry.agent.states.folder import Mark, Taken, take
+from telemetry.agent.states.turns import Turn
 
 _TRIES = 3
 
@@ -54,14 +56,14 @@ class Saver:
         """Delete what an agent that was killed left in the spool."""
         shutil.rmtree(self._spool, ignore_errors=True)
 
-    async def save(self, whose: Whose, held: HeldState, before: Saved, *, final: bool) -> Saved:
+    async def save(self, whose: Whose, held: HeldState, before: Saved, turn: Turn, *, final: bool) -> Saved:
         """Save a folder as it is now; return what is saved. Raises Conflict for a fenced copy, and others."""
         for _ in range(_TRIES):
             self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
             place = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._spool))
             try:
                 below = (whose.fleet, whose.bot)
-                taken = await asyncio.to_thread(take, self._root, below, before.files, place)
+                taken = await turn.on_disk(partial(take, self._root, below, before.files, place))
                 version = await self._hand_in(whose, held, taken, final=final)
             finally:
                 shutil.rmtree(place, ignore_errors=True)  # at once: also where this task is being ended

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import shutil
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -30,10 +31,13 @@ from schemas.state import (
 from telemetry.agent.allocation import Allocation
 from telemetry.agent.states.bringer import PATIENCE, judge
 from telemetry.agent.states.caretaker import Caretaker
-from telemetry.agent.states.folder import look, take
+from telemetry.agent.states.folder import Snapshot, look, take
 from telemetry.agent.states.living import Living
+from telemetry.agent.states.looking import Looks
 from telemetry.agent.states.saver import Whose
+from telemetry.agent.states.turns import Turns
 from tests.fakes.scheduler import FakeScheduler
+from tests.unit.telemetry.bots import eventually
 
 FLEET = "desk-abc123"
 
@@ -63,9 +67,15 @@ class Node:
         part.replace(self.state / name)
 
     def place(
-        self, held: HeldState, allocation: str = "a1", node: str = "n1", *, truly: str = "maker"
+        self,
+        held: HeldState,
+        allocation: str = "a1",
+        node: str = "n1",
+        *,
+        truly: str = "maker",
+        bot: str = "maker",
     ) -> Path:
-        """Let an allocation say something of the state of `maker`, and return its shared folder."""
+        """Let an allocation say something of the state of `bot`, and return its shared folder."""
         self.scheduler.placements[allocation] = Placed(truly)
         shared = self.folder / "alloc" / allocation / "alloc"
         (shared / "logs").mkdir(parents=True, exist_ok=True)
@@ -73,17 +83,17 @@ class Node:
         part.write_bytes(msgspec.json.encode(held))
         part.replace(shared / STATE_FILE)
         labels = AllocationLabels(
-            FLEET, "maker", "p", "1.0.0", "realtime", "dry", "r", "s", allocation, node=node
+            FLEET, bot, "p", "1.0.0", "realtime", "dry", "r", "s", allocation, node=node
         )
         if allocation not in {one.labels.allocation for one in self.allocations}:
             self.allocations.append(Allocation(shared.parent, labels, {}))
         return shared
 
     @asynccontextmanager
-    async def cared(self, gap: float = 0.05) -> AsyncIterator[Caretaker]:
+    async def cared(self, gap: float = 0.05, looks: Looks | None = None) -> AsyncIterator[Caretaker]:
         """Care for the node's states during a block."""
         desk = GuardedStates(self.saved, self.scheduler, FLEET)
-        caretaker = Caretaker(desk, self.root, self.folder / "spool", gap=gap, look_every=0.02)
+        caretaker = Caretaker(desk, self.root, self.folder / "spool", gap=gap, look_every=0.02, looks=looks)
         caring = asyncio.create_task(caretaker.run(lambda: self.allocations))
         try:
             yield caretaker
@@ -186,6 +196,82 @@ async def test_what_cannot_be_saved_is_said_and_stops_nothing_else(node: Node) -
         "link.json": "it is no plain file",
         "pipe": "it is no plain file",
     }
+
+
+async def test_a_folder_that_hangs_is_named_and_holds_up_no_other(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others are saved on and on meanwhile, and it is saved as soon as it answers."""
+    hangs, hanging, answers = threading.Event(), threading.Event(), threading.Event()
+
+    def stuck(root: Path, fleet: str, bot: str) -> Snapshot:
+        if bot == "stuck" and hangs.is_set():
+            hanging.set()
+            answers.wait(600)
+        return look(root, fleet, bot)
+
+    async def kept(content: str) -> None:
+        async with asyncio.timeout(90):
+            while True:
+                found = await node.saved.newest("stuck")
+                if found is not None and holds(content)(found):
+                    return
+                await asyncio.sleep(0.01)
+
+    hung = node.state.with_name("stuck")
+    hung.mkdir()
+    for folder in (hung, node.state):
+        folder.joinpath("a.json").write_text("old")
+    node.place(HeldState(4, "held", StatePlace("n1", 4)), "a2", truly="stuck", bot="stuck")
+    node.place(HeldState(5, "held", StatePlace("n1", 5)))
+    try:
+        async with node.cared(looks=Looks(node.root, 0.05, stuck)):
+            await kept("old")
+            hangs.set()
+            await eventually(hanging.is_set)
+            hung.joinpath("a.json").write_text("new")
+            for content in ("1", "2", "3"):
+                node.state.joinpath("a.json").write_text(content)
+                await node.until(holds(content))
+            await eventually(lambda: f"bot stuck: its state folder {hung} has not answered" in caplog.text)
+            await kept("old")
+            answers.set()
+            await kept("new")
+    finally:
+        answers.set()
+
+
+async def test_a_save_that_a_disk_holds_up_lends_its_turn_to_another() -> None:
+    """Only so many lend theirs at once; what the work comes to is there once the disk answers."""
+    answers = threading.Event()
+    turns = Turns(1, patience=0.0, most_hanging=1)
+
+    async def save(work: Callable[[], object]) -> object:
+        async with turns.one() as turn:
+            return await turn.on_disk(work)
+
+    def broken() -> None:
+        answers.wait(600)
+        raise OSError("the disk is gone")
+
+    try:
+        async with asyncio.timeout(90):
+            hanging = asyncio.create_task(save(lambda: answers.wait(600) and "kept"))
+            await eventually(turns.lendable.locked)
+            assert await save(lambda: "quick") == "quick"
+            assert not hanging.done()
+            failing = asyncio.create_task(save(broken))
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert turns.free.locked()
+            answers.set()
+            assert await hanging == "kept"
+            with pytest.raises(OSError, match="the disk is gone"):
+                await failing
+    finally:
+        answers.set()
+    assert not turns.free.locked()
+    assert not turns.lendable.locked()
 
 
 def test_a_file_that_changes_while_it_is_read_is_taken_and_marked(tmp_path: Path) -> None:

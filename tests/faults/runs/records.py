@@ -31,9 +31,18 @@ class Record:
         found = {}
         for path in self.folder.glob("*.log"):
             pid = int(path.name.split("-")[0])
-            if _lives(pid) and (spec := _running(path)):
+            if (spec := _running(path)) and self._lives(pid):
                 found[pid] = spec
         return found
+
+    def _lives(self, pid: int) -> bool:
+        """Whether a process lives and is of this bot: ids are given again, after some thousand others."""
+        try:
+            process = psutil.Process(pid)
+            zombie = process.status() == psutil.STATUS_ZOMBIE
+            return not zombie and f'{self.folder}"' in process.environ().get("BOT_CONFIG", "")
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return False
 
 
 def _running(path: Path) -> str:
@@ -43,13 +52,6 @@ def _running(path: Path) -> str:
         file.seek(-min(_LINE, file.seek(0, os.SEEK_END)), os.SEEK_END)
         over = file.read().splitlines()[-1:]
     return first[2].decode() if len(first) > 2 and not over[0].startswith(b"end") else ""
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def of_run(home: Path) -> list[psutil.Process]:

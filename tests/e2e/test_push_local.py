@@ -8,8 +8,9 @@ import psutil
 import pytest
 
 from tests.e2e.fleet import Fleet, add_program, bot_text
-from tests.e2e.lives import assert_never_two, by_bot, read_lives
-from tests.e2e.service import Service, wait_for
+from tests.e2e.lives import assert_never_two, by_bot, read_lives, wait_lives
+from tests.e2e.processes import alive, named
+from tests.e2e.service import PATIENCE, Service, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -47,13 +48,14 @@ def test_an_update_ends_the_old_copy_before_the_new_one(service: Service, fleet:
     fleet.write("bots/one.yaml", bot_text("one", record, text="changed"))
     fleet.commit("other text")
     assert "nothing -> changed" in fleet.push()
+    wait_lives(record, "one", 2)
     add_program(fleet, version="1.1.0")
     fleet.write("bots/one.yaml", bot_text("one", record, version="1.1.0", text="changed"))
     last = fleet.commit("new program")
     printed = fleet.push()
     assert "1.0.0 -> 1.1.0" in printed
     assert service.wait_health("one", "Healthy")["applied_revision"] == last
-    lives = by_bot(read_lives(record))["one"]
+    lives = wait_lives(record, "one", 3)
     assert len(lives) == 3
     assert all(life.ended for life in lives[:2])
     assert_never_two(record)
@@ -69,6 +71,7 @@ def test_a_removed_bot_is_stopped_and_others_are_left_alone(
     fleet.push()
     for name in ("one", "two", "three"):
         service.wait_health(name, "Healthy")
+        wait_lives(record, name)
     fleet.remove("bots/two.yaml")
     fleet.commit("without two")
     fleet.push()
@@ -85,6 +88,7 @@ def test_a_disabled_bot_stops_and_returns(service: Service, fleet: Fleet, record
     fleet.commit("first")
     fleet.push()
     service.wait_health("one", "Healthy")
+    wait_lives(record, "one")
     fleet.write("bots/one.yaml", bot_text("one", record, enabled="false"))
     fleet.commit("off")
     fleet.push()
@@ -114,7 +118,7 @@ def test_a_misspelled_key_is_refused_with_a_suggestion(service: Service, fleet: 
     printed = fleet.push_refused()
     assert "bots/one.yaml:" in printed
     assert service.bots()["one"]["started_at"] == started
-    assert len(read_lives(record)) == 1
+    assert len(wait_lives(record, "one")) == 1
 
 
 def test_an_older_error_does_not_stop_an_unrelated_fix(
@@ -170,10 +174,11 @@ def test_nothing_survives_ctrl_c(service: Service, fleet: Fleet, record: Path) -
     fleet.push()
     service.wait_health("one", "Healthy")
     assert service.process is not None
+    wait_lives(record, "one")
     family = psutil.Process(service.process.pid).children(recursive=True)
     assert family
     assert service.stop() == 0
-    assert not [process for process in family if process.is_running() and process.status() != "zombie"]
+    wait_for(lambda: not alive(family), "all processes to end")
     assert read_lives(record)[-1].ended
 
 
@@ -190,13 +195,9 @@ def test_no_bot_survives_kill_9_and_all_is_back_after_a_restart(
     assert service.process is not None
     family = psutil.Process(service.process.pid).children(recursive=True)
     service.kill()
-    wait_for(
-        lambda: not [one for one in family if one.is_running() and one.status() != "zombie"],
-        "all processes to end",
-        35,
-    )
+    wait_for(lambda: not alive(family), "all processes to end")
     service.start()
-    bot = service.wait_health("one", "Healthy")
+    bot = service.wait_back("one")
     assert bot["applied_revision"] == revision
     assert service.bots()["off"]["health"] == "Suspended"
     assert service.get("/api/v1/revisions")[0]["id"] == before[0]["id"]
@@ -211,11 +212,11 @@ def test_a_push_cut_off_by_the_death_of_herdsman_leaves_nothing(service: Service
         connection.sendall(b"00b0" + b"0" * 40)
         children = wait_for(lambda: git_children(herdsman), "git to take the push")
         service.kill()
-    gone, alive = psutil.wait_procs(children, timeout=10)
-    for one in alive:
+    gone, left = psutil.wait_procs(children, timeout=PATIENCE)
+    for one in left:
         one.kill()
     assert gone
-    assert not alive
+    assert not left
     service.start()
     assert fleet.git("ls-remote", "herdsman").stdout == ""
 
@@ -223,7 +224,7 @@ def test_a_push_cut_off_by_the_death_of_herdsman_leaves_nothing(service: Service
 def begin_push(service: Service) -> socket.socket:
     """Send the head of a push and the first bytes of a body that is to be a million bytes long."""
     basic = base64.b64encode(f"herdsman:{service.token}".encode()).decode()
-    connection = socket.create_connection(("127.0.0.1", service.port), timeout=10)
+    connection = socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE)
     connection.sendall(
         f"POST /git/fleet.git/git-receive-pack HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\n"
         f"Authorization: Basic {basic}\r\nContent-Type: application/x-git-receive-pack-request\r\n"
@@ -234,4 +235,4 @@ def begin_push(service: Service) -> socket.socket:
 
 def git_children(herdsman: psutil.Process) -> list[psutil.Process]:
     """Return the git processes below the service."""
-    return [one for one in herdsman.children(recursive=True) if "git" in one.name()]
+    return [one for one in herdsman.children(recursive=True) if "git" in named(one)]

@@ -56,7 +56,7 @@ class Desk:
 
     def database(self, bot: str) -> Path:
         """Return where freqtrade keeps its trades."""
-        (found,) = self.service.data.rglob(f"{bot}/trades-dry.sqlite")
+        (found,) = (self.service.data / "local" / "state").glob(f"*/{bot}/trades-dry.sqlite")
         return found
 
     def orders(self, bot: str) -> list[tuple[str, str, str, float, float]]:
@@ -175,14 +175,17 @@ def test_an_outage_of_the_exchange_is_noticed_and_its_end(desk: Desk) -> None:
     for bot in (PLAIN, TOLD):
         desk.look(bot, "healthy")
     dark_at = time.time()
+
+    def seen_since(bot: str, sign: str) -> bool:
+        return bool(desk.look(bot, "not_trading")["signs"][sign]["at"] >= dark_at)
+
     desk.exchange.go_dark("refuse")
     try:
         for bot in (PLAIN, TOLD):
-            found = desk.look(bot, "not_trading")
-            assert found["signs"]["output"]["at"] >= dark_at, "it prints on"
-            assert found["signs"]["process"]["at"] >= dark_at, "its process lives"
+            for sign in ("output", "process"):  # it prints on, and its process lives
+                wait_for(lambda bot=bot, sign=sign: seen_since(bot, sign), f"the {sign} of {bot} since then")
             desk.alert(bot, "firing")
-        assert "cannot reach what it needs" in desk.look(PLAIN, "not_trading")["text"]
+        desk.look(PLAIN, "not_trading", "cannot reach what it needs")
         group = wait_for(desk.network_error, "the error group", 120, 0.3)
         assert group is not None
         said = desk.service.run("explain", group["id"]).stdout

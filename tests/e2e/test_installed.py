@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.fleet import bot_text, new_fleet
 from tests.e2e.service import CHECKOUT, Service
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

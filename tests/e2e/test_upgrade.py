@@ -11,12 +11,12 @@ import pytest
 
 from tests.e2e.fleet import bot_text, new_fleet
 from tests.e2e.installation import NEWER
-from tests.e2e.lives import assert_never_two, by_bot, read_lives
-from tests.e2e.service import Service, wait_for
+from tests.e2e.lives import assert_never_two, by_bot, read_lives, wait_lives
+from tests.e2e.service import Service
 from tests.e2e.upgrading import upgrade_many
 from tests.engines.nomad import nomad_agent
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 MANY = 20
 
@@ -33,6 +33,7 @@ def test_an_upgrade_goes_on_with_what_the_older_left(
         fleet.commit("one bot")
         fleet.push()
         before = service.wait_health("one", "Healthy")
+        wait_lives(record, "one")
         runs = service.get("/api/v1/bots/one/runs")
         (state,) = (service.data / "local" / "state").glob("*/one")
         (state / "positions.json").write_text("{}")
@@ -42,8 +43,8 @@ def test_an_upgrade_goes_on_with_what_the_older_left(
         service.command = str(newer_installed)
         service.start()
         assert service.get("/api/v1/fleet")["version"] == NEWER
-        after = service.wait_health("one", "Healthy")
-        wait_for(lambda: len(by_bot(read_lives(record))["one"]) == 2, "the bot's second life")
+        after = service.wait_back("one")
+        assert len(wait_lives(record, "one", 2)) == 2
         for key in ("applied_revision", "program", "version", "sync"):
             assert after[key] == before[key]
         assert service.token == token

@@ -69,13 +69,14 @@ def test_nautilus_trader_in_its_sandbox(desk: Desk) -> None:
     """Fills, positions, equity and profit are those of the framework's own log; SIGTERM ends it in order."""
     desk.service.wait_health("nautilus", "Healthy", PATIENCE)
     desk.wait_fills("nautilus", 5)
-    (position,) = desk.service.get("/api/v1/positions", bot="nautilus")["positions"]
-    assert (position["symbol"], position["quantity"], position["currency"]) == (
-        "BTCUSDT-PERP.SIM",
-        0.1,
-        "USDT",
-    )
-    assert "BTCUSDT-PERP.SIM" in desk.service.run("positions").stdout
+
+    def positions() -> list[tuple[str, float, str]]:
+        """Return those that are open: none for the moment in which it turns from long to short."""
+        found = desk.service.get("/api/v1/positions", bot="nautilus")["positions"]
+        return [(one["symbol"], one["quantity"], one["currency"]) for one in found]
+
+    wait_for(lambda: positions() == [("BTCUSDT-PERP.SIM", 0.1, "USDT")], "its one position")
+    wait_for(lambda: "BTCUSDT-PERP.SIM" in desk.service.run("positions").stdout, "it to be listed")
     ended = desk.suspend("nautilus")
     assert (ended["outcome"], ended["exit_code"]) == ("stopped", 0), ended
     assert desk.wait_line("nautilus", "Received SIGTERM")["level"] == "warning"

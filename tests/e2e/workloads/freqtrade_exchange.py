@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.engines.ports import free_port
+
 MARKETS = {"BTC": 64000.0, "ETH": 3200.0, "SOL": 180.0}
 """Base currencies, all against USDT, and the price that each begins at."""
 _MINUTE = 60
@@ -127,7 +129,7 @@ class Exchange:
         self._light.set()
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
-        self.port = 0
+        self.port = free_port()
         self.asked: set[str] = set()
         """The addresses that were asked for, and are there."""
         self.unknown: set[str] = set()
@@ -193,7 +195,6 @@ class Exchange:
             request_queue_size = socket.SOMAXCONN
 
         self._server = Server(("127.0.0.1", self.port), Request)
-        self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 

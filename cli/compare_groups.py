@@ -61,14 +61,15 @@ def _side(row: RowChangeDocument, one: SpreadDocument | None, bots: int) -> str:
         return f"{one.bots if one else 0} of {bots} bots"
     if one is None:
         return "-"
-    low, middle, high = (_number(row.name, value) for value in (one.low, one.median, one.high))
+    series = row.name if row.section != "lines" else ""  # the text of a line says nothing of how many come
+    low, middle, high = (_number(series, value) for value in (one.low, one.median, one.high))
     spread = "" if low == high else f" ({low}..{high})"
     missing = f" in {one.bots} of {bots}" if one.bots < bots else ""
     return f"{middle}{spread}{missing}"
 
 
-def _number(name: str, value: float) -> str:
-    return sized_of(name, value) or shown(float(f"{value:.4g}"))
+def _number(series: str, value: float) -> str:
+    return sized_of(series, value) or shown(float(f"{value:.4g}"))
 
 
 def _words(row: RowChangeDocument, bots: int) -> str:

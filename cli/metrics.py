@@ -22,6 +22,8 @@ from web.moments import parse_moment
 _BASE = ("__name__", "fleet", "bot", "program", "env")
 _SPARK, _WIDTH, _HEIGHT = 24, 72, 6
 _MOST = 200
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
+_HUGE = 1e15
 
 
 @click.command()
@@ -112,6 +114,20 @@ def shown(value: float) -> str:
 
 
 def sized_of(name: str, value: float) -> str:
-    """Return the number of a series of bytes, or bytes a second, with its unit; "" of any other series."""
+    """Return the number of a series of bytes, or bytes a second, with its unit; "" of any other series.
+
+    Three digits tell any two sizes apart that a comparison says are not the same.
+    """
     unit = unit_of(name.removesuffix("_total"))
-    return measured(value, unit) if unit in ("bytes", "bytes/s") else ""
+    if unit not in ("bytes", "bytes/s"):
+        return ""
+    if not abs(value) < _HUGE:
+        return measured(value, unit)
+    return _size(value) + unit.removeprefix("bytes")
+
+
+def _size(value: float) -> str:
+    amount, step = float(value), 0
+    while step + 1 < len(_SIZES) and round(abs(amount)) >= 1024:
+        amount, step = amount / 1024, step + 1
+    return f"{amount:.0f} {_SIZES[step]}" if abs(amount) >= 999.5 else f"{amount:.3g} {_SIZES[step]}"

@@ -2,6 +2,7 @@
 
 from cli.compare import report
 from cli.compare_groups import report_groups
+from cli.metrics import sized_of
 from web.documents.comparing import (
     ComparisonDocument,
     NumbersDocument,
@@ -67,3 +68,24 @@ def test_sizes_of_many_bots_have_their_unit() -> None:
     told = " ".join(words_of(lines, "bot_memory_bytes"))
     assert told == "42 MiB (41 MiB..44 MiB) 2 GiB in 6 of 8 higher in 8 of 8"
     assert " ".join(words_of(lines, "bot_tick_ms")) == "12.35 (11..14) 19 higher in 8 of 8"
+
+
+def test_lines_are_counted_whatever_their_text_is() -> None:
+    """A line that ends as the name of a series of bytes does, is no size: a bot decides what it prints."""
+    rates = (SpreadDocument(8, 1.5, 1, 2), SpreadDocument(8, 3000, 2800, 3100))
+    some = RowChangeDocument("lines", "cannot reset sent_bytes", {}, "more", *rates, {"more": 8})
+    part = PartDocument("live", 8, 8, [], [some])
+    lines = list(report_groups("all", TogetherDocument("before", "after", [part]), everything=False))
+    assert " ".join(words_of(lines, "sent_bytes")) == "1.5 (1..2) 3,000 (2,800..3,100) more in 8 of 8"
+
+
+def test_sizes_that_differ_are_told_apart() -> None:
+    """By three digits, also where they are less than a byte a second, or nearly the next unit."""
+    sizes = (11.6 * 1024 * MIB, 12.4 * 1024 * MIB, 10.501 * MIB, 999.7, 1000, 1023.4 * MIB, 1023.99 * MIB)
+    assert [sized_of("bot_memory_bytes", one) for one in sizes] == (
+        ["11.6 GiB", "12.4 GiB", "10.5 MiB", "1000 B", "1000 B", "1023 MiB", "1 GiB"]
+    )
+    rates = (0.3, 0.45, 1 / 30, 1 / 21, -0.4, 0, 2048)
+    assert [sized_of("bot_disk_read_bytes_per_second", one) for one in rates] == (
+        ["0.3 B/s", "0.45 B/s", "0.0333 B/s", "0.0476 B/s", "-0.4 B/s", "0 B/s", "2 KiB/s"]
+    )

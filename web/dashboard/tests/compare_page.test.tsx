@@ -36,6 +36,11 @@ const ANSWER = {
           before: { bots: 8, median: 42 * MIB, low: 41 * MIB, high: 44.4 * MIB },
           after: { bots: 1, median: 40 * 1024 * MIB, low: 39.9 * 1024 * MIB, high: 40.1 * 1024 * MIB },
         }),
+        row("lines", "cannot reset sent_bytes", "more", {
+          before: { bots: 8, median: 1.5, low: 1, high: 2 },
+          after: { bots: 8, median: 3000, low: 2800, high: 3100 },
+          moved: { more: 8 },
+        }),
         row("trading", "bot_equity", "shown", { after: spread(1, 5) }),
       ],
     },
@@ -65,7 +70,9 @@ test("bots of a program are compared, each mode with its cautions and what diffe
   for (const text of ["higher in 7 of 8", "lower in 5, higher in 3", "5 in 1 of 8"])
     expect(found).toContain(text);
   expect(found).not.toContain("bot_same");
-  for (const text of ["42 MiB (41 MiB to 44 MiB)", "40 GiB in 1 of 8"]) expect(found).toContain(text);
+  for (const text of ["42 MiB (41 MiB to 44.4 MiB)", "40 GiB (39.9 GiB to 40.1 GiB) in 1 of 8"])
+    expect(found).toContain(text);
+  expect(found).toContain("3,000 (2,800 to 3,100)"); // lines a minute, whatever their text ends with
 });
 
 test("what is asked for goes into the address; two groups leave revisions behind", async () => {

@@ -58,7 +58,7 @@ test("the revisions of a bot are listed, and two of them compared when asked", a
     "bot_ms venue=x",
     "higher",
     "42 MiB",
-    "7.3 GiB",
+    "7.25 GiB",
     "not known",
   ])
     expect(found.textContent).toContain(text);

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "vitest";
+import { measured } from "../src/format/measured";
 import {
   bytes,
   bytesOf,
@@ -54,6 +55,29 @@ test("sizes and shares carry their unit", () => {
     "3 of 214 bots",
     "2 bots",
   ]);
+});
+
+test("sizes that are compared have three digits, so that those told to differ do", () => {
+  const memory = [11.6 * 2 ** 30, 12.4 * 2 ** 30, 42 * 2 ** 20, 1023.4 * 2 ** 20, 1023.99 * 2 ** 20, 0, -0.4];
+  expect(memory.map((value) => measured("bot_memory_bytes", value))).toEqual([
+    "11.6 GiB",
+    "12.4 GiB",
+    "42 MiB",
+    "1023 MiB",
+    "1 GiB",
+    "0 B",
+    "\u22120.4 B",
+  ]);
+  const rates = [0.3, 0.45, 1 / 30, 1 / 21, 1536];
+  expect(rates.map((value) => measured("bot_disk_read_bytes_per_second", value))).toEqual([
+    "0.3 B/s",
+    "0.45 B/s",
+    "0.0333 B/s",
+    "0.0476 B/s",
+    "1.5 KiB/s",
+  ]);
+  expect(measured("bot_sent_bytes_total", 1e300)).toBe("9.09e+287 TiB");
+  expect(measured("bot_open_files", 1536)).toBe("1,536");
 });
 
 test("ages are short", () => {

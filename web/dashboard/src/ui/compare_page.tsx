@@ -157,7 +157,8 @@ function shownRow(row: RowChange, part: Part): ChangeRow {
 function side(row: RowChange, one: Spread | null, bots: number): string {
   if (row.section === "errors") return `${one?.bots ?? 0} of ${bots} bots`;
   if (one === null) return NOTHING;
-  const [low, middle, high] = [one.low, one.median, one.high].map((value) => measured(row.name, value));
+  const series = row.section === "lines" ? "" : row.name; // the text of a line says nothing of how many come
+  const [low, middle, high] = [one.low, one.median, one.high].map((value) => measured(series, value));
   const spread = low === high ? "" : ` (${low} to ${high})`;
   return `${middle}${spread}${one.bots < bots ? ` in ${one.bots} of ${bots}` : ""}`;
 }

@@ -189,6 +189,25 @@ async def test_what_the_leader_shows_the_web_says(pair):
         assert pair.web.problems() == ["the source does not answer"]
 
 
+async def test_scopes_that_are_held_are_the_same_in_both_processes(pair):
+    """Also once one was ended; a kill switch, and what ends by itself, hold in other ways."""
+    held = Suspension("", "ada", "loss", NOW, None, "live-account=main")
+    others = [
+        Suspension("", "ada", "pause", NOW, NOW + 60, "live-account=other"),
+        Suspension("", "ada", "stop", NOW, None, "program=sma", kill=True),
+    ]
+    pair.controller.own["sma-btc"] = Suspension("sma-btc", "ada", "maintenance", NOW)
+    pair.controller.rules = [held, *others]
+    async with pair.leading(), following(pair):
+        while not pair.web.suspensions():
+            await pair.mirror.load()
+        assert pair.web.held_scopes() == pair.controller.held_scopes() == {held.scope}
+        pair.controller.rules = others
+        while held in pair.web.suspensions():
+            await pair.mirror.load()
+        assert pair.web.held_scopes() == frozenset()
+
+
 async def test_revisions_of_several_sources_are_told_apart(pair):
     """Two sources at one commit are two revisions, and the older ones follow page by page."""
     one, other = (replace(revision(1), origin=source) for source in ("desk", "research"))

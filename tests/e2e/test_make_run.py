@@ -1,5 +1,6 @@
 """A newcomer's first minute: a fresh clone, an empty home, `make run`."""
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,8 @@ import httpx
 import psutil
 import pytest
 
+from cli.known_service import SERVICE_FILE
+from controller.schedulers.local.leftovers import BOT_MARK, LAUNCHER_MARK, find
 from tests.e2e.browser import open_browser, shoot
 from tests.e2e.service import CHECKOUT, PATIENCE, Service, wait_for
 from tests.engines.ports import free_port
@@ -80,11 +83,19 @@ def test_make_run_in_a_fresh_clone_shows_a_living_fleet(tmp_path: Path) -> None:
             page.get_by_test_id("bot-row-sma-btc").click()
             page.get_by_test_id("chart-bot_equity").wait_for()
             shoot(page, "demo-bot")
+        fleet = json.loads((data / SERVICE_FILE).read_text())["fleet"]
+        assert launchers_and_bots(fleet)
     finally:
         family = psutil.Process(make.pid).children(recursive=True)
         os.killpg(make.pid, signal.SIGINT)
         make.wait(timeout=PATIENCE)
-    wait_for(lambda: not any(is_alive(one) for one in family), "every process of it to be gone")
+    assert launchers_and_bots(fleet) == []  # at once: a second `make run` must find none alive
+    wait_for(lambda: not any(is_alive(one) for one in family), "builds and git to be gone as well")
+
+
+def launchers_and_bots(fleet: str) -> list[int]:
+    """Return the processes of a fleet's bots, by the mark that they hand on to whatever they start."""
+    return [*find(LAUNCHER_MARK, f"{fleet}/"), *find(BOT_MARK, f"{fleet}/")]
 
 
 def is_alive(process: psutil.Process) -> bool:

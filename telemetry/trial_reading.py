@@ -6,11 +6,9 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from schemas.conditions import Happens, NoData, leaves
-from schemas.regular_expressions import LONGEST_SUBJECT
-from telemetry.alerts.limits.trial import HOLDINGS, OF_MONEY, Before, kinds_wanted
+from telemetry.alerts.limits.trial import HOLDINGS, OF_MONEY, WORTH, Before, kinds_wanted
 from telemetry.alerts.past import own_labels, series_of
 from telemetry.alerts.trial import Err, Figures, Happening, Heard
 from telemetry.alerts.values import LabelKey, key_of
@@ -19,20 +17,17 @@ from telemetry.errors.groups import ErrorGroup
 from telemetry.levels import LEVELS
 from telemetry.records import Event, Sample
 from telemetry.stores import EventQuery, EventStore, SeriesQuery, SeriesStore
+from telemetry.trial_lines import FIRST_PAGE, next_page, of_trading, only_wanted
 
 _WORDS = 200
 """Characters of an event that are held for as much as a sample."""
 LONGEST_PIECE, LEAST_PIECE = 43_200.0, 60.0
 """Seconds that are read at a time."""
-_PAGE, _FIRST_PAGE = 1000, 100
-_MUCH_SAID = 1_000_000
-"""Characters of a page of events after which the next is short: lines may be a megabyte each."""
-_LONGEST_FIELD = 1000
-"""Characters of a field of an event that are compared."""
 _HEARD_STEP = 10.0
 _EQUITY, _DRAWDOWN, _EXPOSURE = "bot_trading_equity", "bot_trading_drawdown", "bot_trading_gross_exposure"
 _MOST_HELD, _HELD_SINCE = 5000, 60 * 86_400.0
 """Fills and positions, and seconds, that are looked through for what a bot held when a trial begins."""
+_MOST_PRICES = 1000
 _KNOWN_FOR, _KNOWN_STEP = 7 * 86_400.0, 600.0
 """Seconds for which what a bot was worth is still known though it says nothing; how far values are apart."""
 _FINE = 10.0
@@ -173,8 +168,8 @@ class Reader:
         wanted = events_wanted(watch)
         if wanted is None:
             return
-        (kinds, level), cursor, most = wanted, "", _FIRST_PAGE
-        fields, limited = _fields_wanted(watch), limits_of(watch)
+        (kinds, level), cursor, most = wanted, "", FIRST_PAGE
+        fields, limited, text = _fields_wanted(watch), limits_of(watch), bool(watch.texts)
         while not (piece.full or allowance.over()):
             page = await self._events.search(
                 EventQuery(
@@ -189,29 +184,53 @@ class Reader:
                 )
             )
             found = [
-                self._of_trading(one) if limited else _only_wanted(one, watch, fields)
+                of_trading(one, next(self._numbers)) if limited else only_wanted(one, fields, text=text)
                 for one in page.events
                 if piece.after < one.time <= piece.until
             ]
             words = sum(len(one.message) + 50 * len(one.data) for one in found)
             piece.add([*found], len(found) + words // _WORDS)
-            most = _PAGE if sum(len(one.message) for one in page.events) < _MUCH_SAID else _FIRST_PAGE
+            most = next_page(page.events)
             cursor = page.next_cursor
             if not cursor:
                 return
 
     async def held(self, profile: BotProfile, first: float, allowance: Allowance) -> list[Event]:
-        """Return the newest lines before a moment that say what a bot held, oldest first."""
+        """Return the newest lines before a moment that say what a bot held and was worth, oldest first.
+
+        Transfers since its equity was told last are among them: they count once it is told again.
+        """
+        fills = await self._newest(profile, HOLDINGS, (first - _HELD_SINCE, first), allowance)
+        known = (first - _KNOWN_FOR, first)
+        worth = await self._newest(profile, WORTH, known, allowance, until="equity")
+        prices = await self._newest(profile, ("price",), known, allowance, most=_MOST_PRICES)
+        found = [*prices, *worth, *fills][::-1]  # of one time as they were read
+        found.sort(key=lambda one: one.time)
+        return [of_trading(one, next(self._numbers)) for one in found]
+
+    async def _newest(
+        self,
+        profile: BotProfile,
+        kinds: tuple[str, ...],
+        span: tuple[float, float],
+        allowance: Allowance,
+        *,
+        most: int = _MOST_HELD,
+        until: str = "",
+    ) -> list[Event]:
+        """Return a bot's newest lines of some kinds; `until`: no page after one with a line of that kind."""
         found: list[Event] = []
-        cursor, start = "", first - _HELD_SINCE
-        while len(found) < _MOST_HELD and not allowance.over():
-            query = EventQuery(profile.bot, start, first, kinds=HOLDINGS, limit=_PAGE, cursor=cursor)
+        cursor, (start, end), limit = "", span, FIRST_PAGE
+        while len(found) < most and not allowance.over():
+            query = EventQuery(profile.bot, start, end, kinds=kinds, limit=limit, cursor=cursor)
             page = await self._events.search(query)
-            found += [one for one in page.events if one.mode == profile.mode and one.time <= first]
+            limit = next_page(page.events)
+            own = [one for one in page.events if one.mode == profile.mode and one.time <= end]
+            found += [of_trading(one) for one in own]
             cursor = page.next_cursor
-            if not cursor:
+            if not cursor or any(one.kind == until for one in own):
                 break
-        return [self._of_trading(one) for one in reversed(found)]
+        return found
 
     async def before(self, profile: BotProfile, first: float) -> list[Before]:
         """Return what a bot was worth and held at a moment; nothing where it traded in another mode."""
@@ -225,25 +244,6 @@ class Reader:
                 if series.points:
                     known.setdefault(key_of(own_labels(FIGURE, series.labels)), {})[name] = series.points[-1]
         return [_before(dict(key), values, first) for key, values in known.items()]
-
-    def _of_trading(self, event: Event) -> Event:
-        """Return a line of trading without what is too long; its id says in which order it was read.
-
-        Lines are read by their times, which need not be the order in which they were printed.
-        """
-        data = {name: value for name, value in event.data.items() if _is_short(value)}
-        place = f"stored/stdout/0/{next(self._numbers)}"
-        return Event(
-            place,
-            event.bot,
-            event.time,
-            event.kind,
-            event.level,
-            "",
-            event.stream,
-            mode=event.mode,
-            data=data,
-        )
 
 
 def _before(labels: Mapping[str, str], values: Mapping[str, tuple[float, float]], first: float) -> Before:
@@ -323,19 +323,3 @@ def events_wanted(watch: Watch) -> tuple[tuple[str, ...], str] | None:
 def _fields_wanted(watch: Watch) -> frozenset[str]:
     parts = [leaf for rule in watch.rules for leaf in leaves(rule.when)]
     return frozenset(name for leaf in parts if isinstance(leaf, Happens) for name in leaf.fields)
-
-
-def _only_wanted(event: Event, watch: Watch, fields: frozenset[str]) -> Event:
-    """Return an event without what no rule looks at: a line may be long."""
-    data = {name: _short(event.data[name]) for name in fields if name in event.data}
-    message = event.message[:LONGEST_SUBJECT] if watch.texts else ""
-    return Event("", event.bot, event.time, event.kind, event.level, message, event.stream, data=data)
-
-
-def _is_short(value: Any) -> bool:
-    """Say whether a field can say something of trading: a number or a word."""
-    return isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _LONGEST_FIELD)
-
-
-def _short(value: Any) -> Any:
-    return value[:_LONGEST_FIELD] if isinstance(value, str) else value

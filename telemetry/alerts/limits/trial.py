@@ -3,7 +3,7 @@
 A limit that stops its bot stays broken, as it does live until an operator resumes the bot: it breaks once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from schemas.risk import KINDS as KINDS_OF_LIMITS
 from schemas.risk import NO_LIMITS, RiskLimits
 from telemetry.alerts.engine import Engine
 from telemetry.alerts.limits.belief import near
+from telemetry.alerts.limits.book import RiskBook
 from telemetry.alerts.limits.breaches import OF_ACCOUNT, OF_BOT, rule_name
 from telemetry.alerts.limits.guard import Guard
 from telemetry.alerts.limits.idle import Printed, idle_limits
@@ -20,7 +21,7 @@ from telemetry.alerts.watch import BotProfile
 from telemetry.records import Event
 from telemetry.trading.equity import EquityTrack, begun
 from telemetry.trading.state import KINDS, BotTrading
-from telemetry.trading.views import Profile, parts_of, positions_of
+from telemetry.trading.views import Profile, parts_of, positions_of, track_of
 
 LOOK_AFTER = 0.05
 """Seconds after a line within which others may come before it is looked at, as live."""
@@ -29,6 +30,12 @@ OF_MONEY = KINDS.difference({"order", "balance"})
 """The kinds of lines that limits go by: that of orders (a new process numbers its own), and the others."""
 HOLDINGS = ("trade", "position")
 """The kinds of lines that say what a bot holds."""
+WORTH = ("equity", "transfer")
+"""Those that say what it is worth."""
+_CLOSE = 1.05
+"""The factor within which what fills come to is what a bot is known to have held."""
+_DUST = 1e-6
+"""The share of what was turned over that is no position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ class TriedLimits:
         self._told: dict[str, set[str]] = {}
         """The kinds of lines that each bot printed in its mode."""
         self._unsure: dict[str, frozenset[str]] = {}
-        """Bots of which it is not known what they held: the limits that are not tried."""
+        """Bots of which it is not known what they held or were worth: the limits that are not tried."""
         self._look_at: float | None = None
         self._looked_at = float("-inf")
         for one in setups:
@@ -67,31 +74,58 @@ class TriedLimits:
             self._guard.set_bot(bot)
 
     def remember(self, bot: str, held: Sequence[Event], before: Sequence[Before], now: float) -> None:
-        """Bring what was before the first moment: a bot's fills and positions, what it was worth.
+        """Bring what was before the first moment: a bot's lines of then, what it was worth.
 
-        Where that does not come to what it is known to have held, its exposure is not tried.
+        Where that does not come to what it is known to have held, its exposure is not tried; where no line
+        says what it is known to have been worth, neither are its losses.
         """
         known, trading = self._guard.bots.get(bot), self._trading[bot]
         if known is None:
             return
         trading.take(held)
         known.book.marks.take(held)
-        mode = known.profile.mode
-        for one in before:
-            if one.equity is not None:
-                track = PartTrack(_track(one.equity, one), one.at, began=now)
-                known.book.parts[mode, one.account, one.currency] = track
-        exposures = [one.exposure for one in before if one.exposure is not None]
-        if exposures and not near(self._held(bot, mode), sum(exposures)):
-            trading.ledgers.clear()
-            self._leave_out(known.profile, equity=any(one.equity is not None for one in before))
+        trading.marks = dict(known.book.marks.believed)
+        told = [one for one in before if one.equity is not None]
+        unsure = set[str]()
+        if not self._holds(bot, known.profile.mode, before):
+            unsure |= {"exposure"} if told else {"exposure", "daily_loss"}
+            trading = self._trading[bot] = BotTrading(bot, account=trading.account, currency=trading.currency)
+            trading.take([one for one in held if one.kind in WORTH])
+        if told and not self._begin(known.book, trading, told, known.profile.mode, now):
+            unsure |= {"daily_loss", "drawdown"}
+        if unsure:
+            self._leave_out(known.profile, unsure)
         if bot in self._guard.bots:
             self._guard.look(bot, trading, self._profiles[bot], now)
 
-    def _leave_out(self, profile: BotProfile, *, equity: bool) -> None:
-        """Try no limit that goes by what a bot holds; where it told of no equity, neither its losses."""
-        kinds = frozenset({"exposure"}) if equity else frozenset({"exposure", "daily_loss"})
-        self._unsure[profile.bot] = kinds
+    def _begin(
+        self, book: RiskBook, trading: BotTrading, before: Sequence[Before], mode: str, now: float
+    ) -> bool:
+        """Begin with the equity that lines told of last, as far below its peak as is known, if any did."""
+        tracks = {
+            (part.account, part.currency): track
+            for part in parts_of(trading, self._profiles[trading.bot])
+            if part.mode == mode and (track := track_of(part)) is not None
+        }
+        for one in before:
+            if (track := tracks.get((one.account, one.currency))) is not None:
+                book.parts[mode, one.account, one.currency] = PartTrack(
+                    _track(track.newest, one), track.newest_at, track.moved, began=now
+                )
+        return bool(tracks)
+
+    def _holds(self, bot: str, mode: str, before: Sequence[Before]) -> bool:
+        """Say whether a bot's lines come to what it is known to have held."""
+        exposures = [one.exposure for one in before if one.exposure is not None]
+        if not exposures:
+            return True
+        held, known = self._held(bot, mode), sum(exposures)
+        dust = _DUST * sum(one.volume for one in self._trading[bot].ledgers.values() if one.mode == mode)
+        return max(held, known) <= dust or near(held, known, _CLOSE)
+
+    def _leave_out(self, profile: BotProfile, kinds: Set[str]) -> None:
+        """Try no limit of a bot, nor of its account, that goes by what is not known."""
+        self._unsure[profile.bot] = frozenset(kinds)
         gone: dict[str, Any] = dict.fromkeys(kinds)
         accounts = dict(self._guard.accounts)
         if profile.account in accounts:
@@ -146,7 +180,8 @@ class TriedLimits:
         if kind == "order_rate":
             return "" if "order" in told else f"no order was printed in the mode {profile.mode}"
         if unsure := [one for one in bots if kind in self._unsure.get(one, ())]:
-            return f"what {unsure[0]} held when this begins is not stored, so this limit was not tried"
+            held = "held" if "exposure" in self._unsure[unsure[0]] else "was worth"
+            return f"what {unsure[0]} {held} when this begins is not stored, so this limit was not tried"
         printed = [one for name in bots for one in self._printed(name)] if told else []
         found = idle_limits(RiskLimits(**{kind: getattr(limits, kind)}), printed)
         return f"{found[0]} (in the mode {profile.mode})" if found else ""

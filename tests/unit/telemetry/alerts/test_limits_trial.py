@@ -94,6 +94,69 @@ async def test_withdrawal_that_a_line_tells_of_is_no_loss(past: Past) -> None:
     assert (await tried(past, limited({"daily_loss": 50}))).begun == 1
 
 
+@pytest.mark.parametrize("named", [{}, {"account": "main", "currency": "USDT"}])
+async def test_withdrawal_before_the_first_equity_of_the_range_is_no_loss(
+    past: Past, named: dict[str, str]
+) -> None:
+    """The equity that lines told of before is known, whatever these name, and so are transfers since then."""
+    await past.values("bot_trading_equity", {MIDNIGHT + 3 * HOUR: 1000.0}, **LABELS)
+    await past.lines(MIDNIGHT + 3 * HOUR, kind="equity", mode="live", equity=1000, **named)
+    for ago in (MIDNIGHT + 2 * HOUR, MIDNIGHT - HOUR):
+        await past.lines(ago, kind="transfer", mode="live", asset="USDT", amount=-50, currency="USDT")
+    for ago in (2, 3, 4):
+        await past.lines(MIDNIGHT - ago * HOUR, kind="equity", mode="live", equity=900, **named)
+    found = await past.run(limited({"daily_loss": 50, "drawdown": "5%"}))
+    assert [(one.begun, one.lacks) for one in found.tried] == [(0, ""), (0, "")]
+    await past.lines(MIDNIGHT - 4.5 * HOUR, kind="equity", mode="live", equity=840, **named)
+    found = await past.run(limited({"daily_loss": 50, "drawdown": "5%"}))
+    assert [one.begun for one in found.tried] == [1, 1]
+
+
+async def test_losses_are_not_tried_where_no_line_tells_of_the_equity_of_before(past: Past) -> None:
+    """It would not be known which withdrawals it holds already."""
+    await past.values("bot_trading_equity", {2 * DAY: 1000.0}, **LABELS)
+    await past.lines(2 * DAY, kind="price", mode="live", symbol="BTC/USDT", value=100)
+    await worth(past, {900: 800, 800: 800})
+    found = await past.run(limited({"daily_loss": 100, "drawdown": "5%"}))
+    said = "what sma was worth when this begins is not stored, so this limit was not tried"
+    assert [(one.begun, one.lacks) for one in found.tried] == [(0, said), (0, said)]
+
+
+async def test_exposure_is_not_tried_where_fills_come_to_about_twice_as_much(past: Past) -> None:
+    """A sale that is older than what is looked through is part of the position: nothing is made up."""
+    trade = {"kind": "trade", "mode": "live", "symbol": "BTC/USDT", "currency": "USDT"}
+    await past.lines(70 * DAY, **trade, side="sell", quantity=0.9, price=100)
+    await past.lines(3 * DAY, **trade, side="buy", quantity=1.9, price=100)
+    await past.values("bot_trading_gross_exposure", {3 * DAY: 100.0}, **LABELS)
+    await past.lines(600, kind="price", mode="live", symbol="BTC/USDT", value=101)
+    one = await tried(past, limited({"exposure": 150}))
+    assert (one.begun, one.lacks[:18]) == (0, "what sma held when")
+
+
+async def test_exposure_begins_at_the_prices_of_then_and_without_rounding(past: Past) -> None:
+    """Prices moved since its fills; what rounding leaves of a position is none."""
+    trade = {"kind": "trade", "mode": "live", "symbol": "BTC/USDT", "currency": "USDT"}
+    await past.lines(20 * DAY, **trade, side="buy", quantity=2, price=100)
+    await past.lines(3 * DAY + 60, 3 * DAY, kind="price", mode="live", symbol="BTC/USDT", value=60)
+    await past.values("bot_trading_gross_exposure", {3 * DAY: 120.0}, **LABELS)
+    await past.lines(600, kind="price", mode="live", symbol="BTC/USDT", value=61)
+    one = await tried(past, limited({"exposure": 150}))
+    assert (one.begun, one.lacks) == (0, "")
+    await past.lines(500, **trade, side="buy", quantity=3, price=61)
+    assert (await tried(past, limited({"exposure": 150}))).begun == 1
+
+
+async def test_bot_that_was_flat_but_for_rounding_is_tried(past: Past) -> None:
+    """Ten fills of a tenth are not quite one: that is no position that nobody knows of."""
+    trade = {"kind": "trade", "mode": "live", "symbol": "BTC/USDT", "currency": "USDT"}
+    for ago, side, quantity in ((3, "buy", 0.1), (2, "buy", 0.2), (1, "sell", 0.3)):
+        await past.lines(3 * DAY + ago, **trade, side=side, quantity=quantity, price=100)
+    await past.values("bot_trading_gross_exposure", {3 * DAY: 0.0}, **LABELS)
+    await past.lines(600, **trade, side="buy", quantity=5, price=100)
+    one = await tried(past, limited({"exposure": 150}))
+    assert (one.begun, one.lacks) == (1, "")
+
+
 async def test_exposure_is_of_what_was_held_before_as_well(past: Past) -> None:
     """Fills of days before are part of the position; its price moves it over the limit."""
     trade = {"kind": "trade", "mode": "live", "symbol": "BTC/USDT", "currency": "USDT"}

@@ -2,6 +2,7 @@
 
 A thread that hangs in the kernel can be neither ended nor waited for: it is left behind, another one takes
 its place, and nothing more is read where it hangs. So at most one thread is lost to each place, few in all.
+What is slow and may yet hang is relieved sooner, where several threads are wanted.
 """
 
 import logging
@@ -29,10 +30,11 @@ class _Job(Generic[K, T]):
 
 
 class Aside(Generic[K, T]):
-    """Does work in daemon threads of its own: one where nothing hangs.
+    """Does work in daemon threads of its own: `at_once` of them where nothing hangs.
 
     Work that takes longer than `patience` seconds hangs. `place` names where it may: nothing more is done
-    there until it is back. With `most` hanging threads all work waits for one of them.
+    there until it is back. What takes longer than `relief` seconds (`patience`, where it is not given) keeps
+    no other work waiting: another thread does that. With `most` such threads all work waits for one of them.
     """
 
     def __init__(
@@ -40,8 +42,12 @@ class Aside(Generic[K, T]):
         patience: float = _PATIENCE,
         most: int = _MOST_HANGING,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        at_once: int = 1,
+        relief: float | None = None,
     ) -> None:
         self._patience, self._most, self._clock = patience, most, clock
+        self._at_once, self._relief = at_once, patience if relief is None else relief
         self._changed = threading.Condition()
         self._waiting: deque[_Job[K, T]] = deque()
         self._asked: set[K] = set()
@@ -73,6 +79,11 @@ class Aside(Generic[K, T]):
         with self._changed:
             return self._hangs(place)
 
+    def is_full(self) -> bool:
+        """Whether all threads that there may be hang: no other work is done until one is back."""
+        with self._changed:
+            return self._slower_than(self._patience) >= self._most
+
     def spent(self) -> float:
         """Return the seconds of CPU time that the work took since this was asked last."""
         with self._changed:
@@ -91,14 +102,16 @@ class Aside(Generic[K, T]):
         ages = [now - job.began for job in self._running if job.place == place]
         return next((age for age in ages if age >= self._patience), None)
 
-    def _hanging(self) -> int:
+    def _slower_than(self, seconds: float) -> int:
         now = self._clock()
-        return sum(now - job.began >= self._patience for job in self._running)
+        return sum(now - job.began >= seconds for job in self._running)
 
     def _staff(self) -> None:
-        hanging = self._hanging()
-        if self._waiting and not self._closed and self._threads == hanging < self._most:
+        wanted = min(self._at_once + self._slower_than(self._relief), self._most)
+        idle = self._threads - len(self._running)
+        while not self._closed and self._threads < wanted and idle < len(self._waiting):
             self._threads += 1
+            idle += 1
             threading.Thread(target=self._run, name=f"aside-{self._threads}", daemon=True).start()
         self._changed.notify()
 
@@ -120,7 +133,7 @@ class Aside(Generic[K, T]):
         """Return the next work, None where this thread is to end."""
         with self._changed:
             while True:
-                if self._closed or self._threads - self._hanging() > 1:
+                if self._closed or self._threads - self._slower_than(self._relief) > self._at_once:
                     self._threads -= 1
                     return None
                 while self._waiting:

@@ -20,7 +20,7 @@ from telemetry.agent.states.bringer import Bringer
 from telemetry.agent.states.desk import Desk
 from telemetry.agent.states.folder import Snapshot, look
 from telemetry.agent.states.living import Living
-from telemetry.agent.states.looking import Looks
+from telemetry.agent.states.looking import Key, Looks
 from telemetry.agent.states.notes import read_held, write_answer
 from telemetry.agent.states.proofs import Proofs
 from telemetry.agent.states.saver import Saved, Saver, Whose
@@ -35,6 +35,8 @@ _FIRST_DELAY, _LONGEST_DELAY = 2.0, 10.0
 """Seconds between two tries; no longer than between two saves: a bot elsewhere may wait for the last one."""
 _AT_ONCE = 4
 _LAST_SAVES = 4.0
+_LAST_PAUSE = 0.05
+_NAMED = 10
 _WAIT = 2.0
 """Seconds that a round waits for folders that do not answer; those that do then are of a later one."""
 _log = logging.getLogger("herdsman.agent")
@@ -64,7 +66,8 @@ class _Charge:
 class Caretaker:
     """Cares for the states below `root` (`<fleet>/<bot>`) of what `allocations` returns.
 
-    `spool` is a folder of ours for copies under way; `gap` the seconds between two saves of a running bot.
+    `spool` is a folder of ours for copies under way; `gap` the seconds between two saves of a running bot,
+    `last_saves` those that `finish` may take.
     """
 
     def __init__(
@@ -78,17 +81,19 @@ class Caretaker:
         look_every: float = _LOOK_EVERY,
         looks: Looks | None = None,
         turns: Turns | None = None,
+        last_saves: float = _LAST_SAVES,
     ) -> None:
         self._saver = Saver(desk, root, spool)
         self._bringer = Bringer(desk, root)
         self._desk, self._root = desk, root
         self._health = health or Health()
         self._proofs = Proofs(desk, self._health)
-        self._gap, self._look_every = gap, look_every
-        self._charges: dict[tuple[str, str], _Charge] = {}
+        self._gap, self._look_every, self._last_saves = gap, look_every, last_saves
+        self._charges: dict[Key, _Charge] = {}
         self._living = Living()
         self._looks = looks or Looks(root)
         self._turns = turns or Turns(_AT_ONCE)
+        self._turns_to_bring = Turns(_AT_ONCE)
         self._looked_at = 0.0
 
     async def run(self, allocations: Callable[[], Iterable[Allocation]]) -> None:
@@ -110,25 +115,83 @@ class Caretaker:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def finish(self, allocations: Callable[[], Iterable[Allocation]]) -> None:
-        """Save what is not saved, now; what cannot be in a few seconds is saved by the next agent."""
+        """Save what is not saved, now; what cannot be in a few seconds is saved by the next agent, and named.
+
+        What has ended comes first; none waits for a folder that does not answer.
+        """
         for charge in self._charges.values():
             charge.next_at = 0.0
+        self._turns.hurry()
+        looks, unseen, late = self._looks.anew(), dict.fromkeys(self._charges), False
         try:
-            async with asyncio.timeout(_LAST_SAVES):
-                self._looked_at = 0.0
-                self._proofs.proven(allocations())
-                await self._proofs.settle()
-                await self._round(allocations())
+            async with asyncio.timeout(self._last_saves):
+                self._learn(allocations())
+                self._begin({})
+                unseen.update(dict.fromkeys(self._charges))
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._save_last(looks, unseen))
+                    group.create_task(self._learn_late(allocations))
                 while tasks := [one.task for one in self._charges.values() if one.busy and one.task]:
                     await asyncio.wait(tasks)
         except TimeoutError:
-            _log.warning("not every state could be saved; what is missing is saved at the next start")
+            late = True
+        except Exception:  # noqa: BLE001 - the agent's last lines are sent all the same
+            _log.exception("the last saves of the states failed")
+        finally:
+            looks.close()
+        missing = {key for key in unseen if self._needs_look(key)}
+        missing |= {key for key, one in self._charges.items() if one.busy and one.held.phase != "wanted"}
+        if late or missing:
+            self._name_unsaved(missing)
 
-    async def _round(self, allocations: Iterable[Allocation]) -> None:
+    async def _learn_late(self, allocations: Callable[[], Iterable[Allocation]]) -> None:
+        """Save also those of which it was not known yet whose they are: none of them needs a look."""
+        await self._proofs.settle()
+        self._learn(allocations())
+        self._begin({})
+
+    async def _save_last(self, looks: Looks, unseen: dict[Key, None]) -> None:
+        """Save what changed as soon as its folder answers; `unseen` keeps those that did not answer.
+
+        A bot whose save is under way is looked at after it: its bot may have written since that began.
+        """
+        while unseen:
+            for key in [key for key in unseen if not self._needs_look(key)]:
+                del unseen[key]
+            idle = [key for key in unseen if not self._charges[key].busy]
+            idle.sort(key=self._looks.has_not_answered)
+            seen = await looks.at(idle, _LAST_PAUSE)
+            seen = {key: one for key, one in seen.items() if not self._is_busy(key)}
+            for key in seen:
+                unseen.pop(key, None)
+            self._begin(self._changed(seen), last=True)
+            if unseen and not seen:
+                await asyncio.sleep(_LAST_PAUSE)
+
+    def _is_busy(self, key: Key) -> bool:
+        return key in self._charges and self._charges[key].busy
+
+    def _needs_look(self, key: Key) -> bool:
+        """Whether only a look says that there is something to save."""
+        charge = self._charges.get(key)
+        if charge is None or charge.held.phase != "held" or charge.fenced == charge.held.token:
+            return False
+        return not self._is_final(charge)
+
+    def _name_unsaved(self, keys: set[Key]) -> None:
+        bots = sorted(bot for _, bot in keys)
+        more = f" and {len(bots) - _NAMED} more" if len(bots) > _NAMED else ""
+        named = f" (of {', '.join(bots[:_NAMED])}{more})" if bots else ""
+        _log.warning("not every state could be saved%s; what is missing is saved at the next start", named)
+
+    def _learn(self, allocations: Iterable[Allocation]) -> None:
         listed = list(allocations)
         self._attend(self._proofs.proven(listed), {one.labels.allocation for one in listed})
+
+    async def _round(self, allocations: Iterable[Allocation]) -> None:
+        self._learn(allocations)
+        self._begin({})
         moment = time.monotonic()
-        changed: dict[tuple[str, str], Snapshot] = {}
         if moment >= self._looked_at + self._look_every:
             self._looked_at = moment
             idle = [key for key, one in self._charges.items() if one.held.phase != "wanted" and not one.busy]
@@ -139,8 +202,14 @@ class Caretaker:
                 if one.held.phase == "held"
             ]
             await self._looks.beside(partial(self._living.look, running), _WAIT)
+            self._begin(changed)
+
+    def _begin(self, changed: Mapping[Key, Snapshot], *, last: bool = False) -> None:
+        """Begin what is to be done now: `changed` are to be saved, the `last` time without a pause."""
+        moment = time.monotonic()
         for key, charge in self._charges.items():
-            if charge.busy or (moment < charge.next_at and not self._is_new(charge)):
+            is_early = moment < charge.next_at and not (last and key in changed)
+            if charge.busy or (is_early and not self._is_new(charge)):
                 continue
             if charge.held.phase == "wanted":
                 if charge.answered != charge.held.token:
@@ -160,7 +229,7 @@ class Caretaker:
 
         `allocations` are proven to be what they say, `listed` is all there are.
         """
-        newest: dict[tuple[str, str], tuple[Allocation, HeldState, os.stat_result]] = {}
+        newest: dict[Key, tuple[Allocation, HeldState, os.stat_result]] = {}
         for allocation in allocations:
             found = read_held(allocation.folder)
             labels = allocation.labels
@@ -187,7 +256,7 @@ class Caretaker:
                 charge.whose, charge.folder = whose, allocation.folder
                 charge.held, charge.owner = held, owner
 
-    def _let_go(self, keys: Iterable[tuple[str, str]], listed: set[str]) -> None:
+    def _let_go(self, keys: Iterable[Key], listed: set[str]) -> None:
         """Forget bots whose folder was deleted, as is done once they have ended: after their last save."""
         for key in list(keys):
             charge = self._charges[key]
@@ -199,7 +268,7 @@ class Caretaker:
             if charge.held.phase == "wanted" or not self._must_save(charge, None):
                 del self._charges[key]
 
-    def _changed(self, seen: Mapping[tuple[str, str], Snapshot | OSError]) -> dict[tuple[str, str], Snapshot]:
+    def _changed(self, seen: Mapping[Key, Snapshot | OSError]) -> dict[Key, Snapshot]:
         """Return how those folders look that are not as they were saved."""
         found = {}
         for key, one in seen.items():
@@ -223,7 +292,7 @@ class Caretaker:
 
     async def _bring(self, charge: _Charge) -> None:
         held = charge.held
-        async with self._turns.one():
+        async with self._turns_to_bring.one():
             try:
                 await asyncio.to_thread(write_answer, charge.folder, StateAnswer(held.token, "bringing"))
                 answer = await self._bringer.bring(charge.whose, held, charge.owner)

@@ -13,7 +13,9 @@ from telemetry.agent.states.folder import Snapshot, look
 Key = tuple[str, str]
 """A fleet and a bot: its folder lies there, below the root."""
 Look = Callable[[Path, str, str], Snapshot]
-_MOST_HANGING = 32
+_THREADS, _MOST_THREADS = 4, 64
+_RELIEF = 0.05
+"""The share of the patience after which others are looked at beside a folder that did not answer yet."""
 _AT_ONCE = 200
 """Folders that are asked for before others have their turn."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
@@ -25,25 +27,38 @@ class Looks:
     """Looks at the folders `root/<fleet>/<bot>`, and does what else may hang (`beside`), in threads aside.
 
     What takes longer than `patience` seconds hangs: a folder that does is named, once, and not waited for.
+    Others are looked at long before that. Where so many hang that no thread is left, that is said, once.
     """
 
     def __init__(self, root: Path, patience: float = 5.0, look: Look = look) -> None:
-        self._root, self._look = root, look
-        self._folders = Aside[Key, Snapshot | OSError](patience, _MOST_HANGING)
+        self._root, self._patience, self._look = root, patience, look
+        self._folders = Aside[Key, Snapshot | OSError](
+            patience, _MOST_THREADS, at_once=_THREADS, relief=patience * _RELIEF
+        )
         self._beside = Aside[str, None](patience)
         self._turn = asyncio.Lock()
         self._asked: set[Key] = set()
         """Folders that were asked for and did not answer yet."""
         self._hanging: set[Key] = set()
+        self._full = False
+
+    def anew(self) -> "Looks":
+        """Return other looks at the same folders, which wait for nothing that these wait for."""
+        return Looks(self._root, self._patience, self._look)
+
+    def has_not_answered(self, key: Key) -> bool:
+        """Whether a folder was asked for, and has not been heard of since."""
+        return key in self._asked
 
     async def at(self, keys: Collection[Key], within: float) -> dict[Key, Snapshot | OSError]:
         """Return how folders look that answered by now, also those that were asked for earlier.
 
+        They are looked at in the order of `keys`.
         Those that answer only after so many seconds are in what a later call returns.
         """
         async with self._turn:
             self._tell()
-            wanted = {key for key in keys if key not in self._hanging}
+            wanted = {key: None for key in keys if key not in self._hanging}
             for count, key in enumerate(wanted, 1):
                 self._asked.add(key)
                 self._folders.ask(key, self._place(key), partial(self._see, key))
@@ -54,7 +69,7 @@ class Looks:
             while True:
                 found.update(self._folders.take())
                 self._asked -= found.keys()
-                if wanted <= found.keys() or time.monotonic() >= until:
+                if wanted.keys() <= found.keys() or time.monotonic() >= until:
                     return found
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
@@ -90,6 +105,14 @@ class Looks:
                 *(key[1], self._place(key), ages[key]),
             )
         self._hanging = hanging
+        full = self._folders.is_full()
+        if full and not self._full:
+            _log.warning(
+                "%d state folders do not answer: those of the other bots are not looked at until one of them "
+                "does; a bot's end is saved all the same",
+                _MOST_THREADS,
+            )
+        self._full = full
 
     def _place(self, key: Key) -> str:
         return str(self._root.joinpath(*key))

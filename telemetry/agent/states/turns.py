@@ -1,21 +1,52 @@
 """Turns at saving states: few at once, of which none is kept by whoever a disk holds up."""
 
 import asyncio
+import logging
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, TypeVar
 
 T = TypeVar("T")
+_HURRIED = 0.25
+_MORE = 16
+_log = logging.getLogger("herdsman.agent")
 
 
 class Turns:
-    """At most `at_once` at a time, besides those that a disk holds up (`most_hanging`, no more)."""
+    """At most `at_once` at a time, besides those that a disk holds up (`most_hanging`, no more).
+
+    Once disks hold up so many that no turn is left for others, that is said, once.
+    """
 
     def __init__(self, at_once: int, patience: float = 5.0, most_hanging: int = 32) -> None:
         self.free = asyncio.Semaphore(at_once)
         self.patience = patience
         self.lendable = asyncio.Semaphore(most_hanging)
+        self._at_once, self._kept, self._told = at_once, 0, False
+
+    def hurry(self) -> None:
+        """Have more at a time, and lend sooner, from now on: little time is left."""
+        self.patience = min(self.patience, _HURRIED)
+        self._at_once += _MORE
+        for _ in range(_MORE):
+            self.free.release()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Count a turn that a disk holds up and that cannot be lent, during a block."""
+        self._kept += 1
+        if self._kept >= self._at_once and not self._told:
+            self._told = True
+            _log.warning(
+                "disks that do not answer hold up the states of so many bots that those of all others wait "
+                "until one of them does"
+            )
+        try:
+            yield
+        finally:
+            self._kept -= 1
+            self._told = self._told and self._kept > 0
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator["Turn"]:
@@ -51,18 +82,30 @@ class Turn:
         job = apart(work)
         try:
             await asyncio.wait({job}, timeout=self._turns.patience)
-            if not job.done() and not self._turns.lendable.locked():
+            if not job.done():
                 await self._lend(job)
-            await asyncio.wait({job})
             return job.result()
         finally:
             job.cancel()
 
     async def _lend(self, job: "asyncio.Future[T]") -> None:
-        async with self._turns.lendable:
-            self.end()
-            await asyncio.wait({job})
-        await self.begin()
+        """Wait for a job; let another have the turn meanwhile, as soon as one more may be lent."""
+        place: asyncio.Future[Any] = asyncio.ensure_future(self._turns.lendable.acquire())
+        try:
+            await asyncio.sleep(0)
+            if not place.done():
+                with self._turns.kept():
+                    either: set[asyncio.Future[Any]] = {job, place}
+                    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not job.done():
+                self.end()
+                await asyncio.wait({job})
+        finally:
+            if place.done():
+                self._turns.lendable.release()
+            place.cancel()
+        if not self._begun:
+            await self.begin()
 
 
 def apart(work: Callable[[], T]) -> "asyncio.Future[T]":

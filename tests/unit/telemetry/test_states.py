@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -90,10 +90,26 @@ class Node:
         return shared
 
     @asynccontextmanager
-    async def cared(self, gap: float = 0.05, looks: Looks | None = None) -> AsyncIterator[Caretaker]:
+    async def cared(
+        self,
+        gap: float = 0.05,
+        looks: Looks | None = None,
+        turns: Turns | None = None,
+        *,
+        look_every: float = 0.02,
+        last_saves: float = 4.0,
+    ) -> AsyncIterator[Caretaker]:
         """Care for the node's states during a block."""
-        desk = GuardedStates(self.saved, self.scheduler, FLEET)
-        caretaker = Caretaker(desk, self.root, self.folder / "spool", gap=gap, look_every=0.02, looks=looks)
+        caretaker = Caretaker(
+            GuardedStates(self.saved, self.scheduler, FLEET),
+            self.root,
+            self.folder / "spool",
+            gap=gap,
+            look_every=look_every,
+            looks=looks,
+            turns=turns,
+            last_saves=last_saves,
+        )
         caring = asyncio.create_task(caretaker.run(lambda: self.allocations))
         try:
             yield caretaker
@@ -101,11 +117,11 @@ class Node:
             caring.cancel()
             await asyncio.gather(caring, return_exceptions=True)
 
-    async def version(self, number: int = 1) -> StateVersion:
+    async def version(self, number: int = 1, bot: str = "maker") -> StateVersion:
         """Wait for a version of at least this number."""
         async with asyncio.timeout(90):
             while True:
-                found = await self.saved.newest("maker")
+                found = await self.saved.newest(bot)
                 if found is not None and found.number >= number:
                     return found
                 await asyncio.sleep(0.01)
@@ -239,6 +255,152 @@ async def test_a_folder_that_hangs_is_named_and_holds_up_no_other(
             await kept("new")
     finally:
         answers.set()
+
+
+@dataclass
+class Disk:
+    """Folders of the bots `dead...` hang from `hangs` on until the disk `answers`."""
+
+    hangs: threading.Event = field(default_factory=threading.Event)
+    answers: threading.Event = field(default_factory=threading.Event)
+
+    def look(self, root: Path, fleet: str, bot: str) -> Snapshot:
+        if bot.startswith("dead") and self.hangs.is_set():
+            self.answers.wait(600)
+        return look(root, fleet, bot)
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    disk = Disk()
+    yield disk
+    disk.answers.set()
+
+
+async def have_saved(node: Node, *bots: str) -> None:
+    """Have each bot hold a state that is saved as its first version."""
+    for token, bot in enumerate(bots, 1):
+        folder = node.state.with_name(bot)
+        folder.mkdir(exist_ok=True)
+        folder.joinpath("a.json").write_text("old")
+        node.place(HeldState(token, "held", StatePlace("n1", token)), f"a-{bot}", truly=bot, bot=bot)
+    for bot in bots:
+        await node.version(bot=bot)
+
+
+async def test_the_last_saves_wait_for_no_folder_that_hangs(
+    node: Node, disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The agent's end saves what answers while others hang, and those too where they answer in time."""
+    dead = [f"dead{number}" for number in range(8)]
+    looks = Looks(node.root, look=disk.look)
+    async with node.cared(600, looks, look_every=600, last_saves=600) as caretaker:
+        await have_saved(node, *dead, "maker")
+        disk.hangs.set()
+        for bot in ("maker", *dead):
+            node.state.with_name(bot).joinpath("a.json").write_text("new")
+        finishing = asyncio.create_task(caretaker.finish(lambda: node.allocations))
+        await node.until(holds("new"))
+        assert not finishing.done()
+        disk.answers.set()
+        await finishing
+    for bot in dead:
+        newest = await node.saved.newest(bot)
+        assert newest is not None
+        assert holds("new")(newest), bot
+    assert "not every state could be saved" not in caplog.text
+
+
+async def test_a_state_that_could_not_be_looked_at_at_the_agents_end_is_named(
+    node: Node, disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whose folder does not answer in time may have lost something: that is never passed over in silence."""
+    looks = Looks(node.root, look=disk.look)
+    async with node.cared(600, looks, look_every=600, last_saves=0.1) as caretaker:
+        await have_saved(node, "dead")
+        disk.hangs.set()
+        await caretaker.finish(lambda: node.allocations)
+    assert (
+        "not every state could be saved (of dead); what is missing is saved at the next start" in caplog.text
+    )
+
+
+async def test_many_folders_that_hang_hold_up_the_look_at_no_other(
+    tmp_path: Path, disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Others are looked at meanwhile; that no thread is left for them is said once."""
+    disk.hangs.set()
+    looks = Looks(tmp_path, 0.5, disk.look)
+    well = {(FLEET, f"well{number}") for number in range(20)}
+
+    async def see(keys: list[tuple[str, str]], wanted: Callable[[set[tuple[str, str]]], bool]) -> None:
+        seen: set[tuple[str, str]] = set()
+        async with asyncio.timeout(90):
+            while not wanted(seen):
+                seen |= (await looks.at(keys, 0.05)).keys()
+                await asyncio.sleep(0.01)
+
+    said = "64 state folders do not answer"
+    try:
+        dead = [(FLEET, f"dead{number}") for number in range(70)]
+        await see([*dead[:40], *well], lambda seen: seen >= well)
+        assert said not in caplog.text
+        await see([*dead, *well], lambda _: said in caplog.text)
+        for _ in range(5):
+            assert not (await looks.at(dead, 0.01)).keys() & set(dead)
+        assert caplog.text.count(said) == 1
+        disk.answers.set()
+        await see([*dead, *well], lambda seen: seen >= {*dead, *well})
+    finally:
+        looks.close()
+
+
+async def test_a_bot_gets_its_state_while_disks_hold_up_all_saves(node: Node) -> None:
+    """A bot that is to start waits for no save."""
+    turns = Turns(1)
+    await turns.free.acquire()
+    async with node.cared(turns=turns):
+        node.write("a.json", "1")
+        node.place(HeldState(5, "held", StatePlace("n1", 5)))
+        shared = node.place(
+            HeldState(3, "wanted", StatePlace("n2", 2)), "a-other", truly="other", bot="other"
+        )
+        assert (await node.answer(shared, 3)).status == "not_yet"
+        assert await node.saved.newest("maker") is None
+        turns.free.release()
+        await node.version()
+
+
+async def test_a_save_that_waits_to_lend_its_turn_lends_it_once_it_may(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """That no turn is left is said once; as soon as one disk answers, others have theirs."""
+    first, second = threading.Event(), threading.Event()
+    turns = Turns(1, patience=0.0, most_hanging=1)
+    said = "hold up the states of so many bots"
+
+    async def save(work: Callable[[], object]) -> object:
+        async with turns.one() as turn:
+            return await turn.on_disk(work)
+
+    try:
+        async with asyncio.timeout(90):
+            one = asyncio.create_task(save(lambda: first.wait(600)))
+            await eventually(turns.lendable.locked)
+            other = asyncio.create_task(save(lambda: second.wait(600)))
+            await eventually(lambda: said in caplog.text)
+            first.set()
+            assert await one
+            assert await save(lambda: "quick") == "quick"
+            assert not other.done()
+            second.set()
+            assert await other
+    finally:
+        first.set()
+        second.set()
+    assert caplog.text.count(said) == 1
+    assert not turns.free.locked()
+    assert not turns.lendable.locked()
 
 
 async def test_a_save_that_a_disk_holds_up_lends_its_turn_to_another() -> None:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from schemas.conditions import Errs, Happens, NoData, leaves
 from schemas.errors import TooBusy
 from schemas.risk import RiskLimits
-from telemetry.alerts.limits.trial import limits_together, split
+from telemetry.alerts.limits.trial import limits_together, split, without_parts
 from telemetry.alerts.past import points_of, span_of, wanted_past
 from telemetry.alerts.ports import Setup
 from telemetry.alerts.trial import MOST_EPISODES, Err, Trial, Tried, can_be_tried_together, merged
@@ -26,6 +26,8 @@ _LEAD, _LONGEST_LEAD = 900.0, 86_400.0
 """Seconds before the start that are played as well, since things had begun by then: at least, at most."""
 _STEPS = ((7200.0, 0.0), (3 * 86_400.0, 10.0))
 _COARSEST = 60.0
+_NAMED = 10
+"""Accounts that are told by name."""
 Spans = Sequence[tuple[float, float]]
 
 
@@ -101,6 +103,8 @@ class AlertTrials:
         if len(taken) < len(setups):
             found.complete = False
             found.notes.append(f"{len(taken)} of {len(setups)} bots are tried at once: name others by --bot")
+            taken, accounts_left = without_parts(setups, taken)
+            found.notes += _left_out(accounts_left)
         found.notes += self._calendar_notes(taken, start)
         reader = Reader(self._series, self._events, self._groups, found.step, self._bounds.held)
         told = self._bounds.told // max(sum(len(one.rules) for one in taken), 1)
@@ -234,6 +238,18 @@ def fitting(setups: Sequence[Setup], bounds: Bounds) -> Sequence[Setup]:
         if rules > bounds.rules:
             return setups[: max(count, 1)]
     return setups[: bounds.bots]
+
+
+def _left_out(accounts: Sequence[str]) -> list[str]:
+    """Return what is said of accounts that are not tried, since not all of their bots are."""
+    if not accounts:
+        return []
+    names = ", ".join(accounts[:_NAMED])
+    more = f" and {len(accounts) - _NAMED} more" if len(accounts) > _NAMED else ""
+    return [
+        f"the limits of the account{'s' if len(accounts) > 1 else ''} {names}{more} are not tried: "
+        "they are of all bots of an account together, and not all of those are tried at once"
+    ]
 
 
 def _play(trial: Trial, piece: Piece) -> bool:

@@ -24,6 +24,11 @@ MOST_SENT = 10_000
 _AT_ONCE = 200
 """Bots that are looked at before others have their turn."""
 _LIMIT_NAMES = frozenset(rule_name(whose, kind) for whose in (OF_BOT, OF_ACCOUNT) for kind in KINDS)
+_LONGEST_TEXT = 256 * 1024
+_EMPTY = (
+    "there is nothing to try in it: rules stand under alerts: rules:, limits under "
+    "defaults: herdsman: risk: (of each bot) and risk: accounts:"
+)
 _TEXT = "rules"
 """What a text that was sent is called where something is wrong with it."""
 
@@ -94,6 +99,8 @@ def choose(asked: TrialRequest, now: InForce) -> Choice:
     Raises InvalidManifests where a rule is wrong, UsageError where there is nothing to try.
     """
     sent = _read_text(asked.text) if asked.text.strip() else _read_sent(asked)
+    if asked.alone and sent == _Sent():
+        raise UsageError(_EMPTY)
     rules = now.rules if sent.rules is None else sent.rules
     bots = now.bots if asked.bots is None else _sent_bots(asked.bots)
     if asked.bot and asked.bot not in bots:
@@ -118,7 +125,7 @@ def choose(asked: TrialRequest, now: InForce) -> Choice:
                 profile = replace(setup.profile, running=True)
                 choice.setups.append(replace(setup, profile=profile, rules=tuple(its)))
     if not choice.setups:
-        raise UsageError(_nothing(asked, rules, bots))
+        raise UsageError("; ".join(choice.notes) or _nothing(asked, rules, bots))
     if untried:
         choice.notes.append(
             f"{', '.join(untried)} cannot be tried: they go by how herdsman judged the bots' lives, "
@@ -164,6 +171,11 @@ def _built_in(asked: TrialRequest) -> Iterable[AlertRule]:
 
 def _read_text(text: str) -> _Sent:
     """Return what a text holds that is written as `herdsman.yaml` is. Raises InvalidManifests, UsageError."""
+    if len(text) > _LONGEST_TEXT:
+        raise UsageError(
+            f"the text is too long to be tried ({len(text):,} characters; {_LONGEST_TEXT:,} at most): "
+            "send only the rules and limits that are to be tried"
+        )
     settings = _parsed(_TEXT, text.encode())
     risk = settings.defaults.get("herdsman", {}).get("risk")
     sent = _Sent(
@@ -172,10 +184,7 @@ def _read_text(text: str) -> _Sent:
         read_risk(risk) if risk is not None else None,
     )
     if not (sent.rules or sent.accounts or sent.risk):
-        raise UsageError(
-            "there is nothing to try in it: rules stand under alerts: rules:, limits under "
-            "defaults: herdsman: risk: (of each bot) and risk: accounts:"
-        )
+        raise UsageError(_EMPTY)
     return sent
 
 

@@ -216,11 +216,35 @@ def limits_together(setups: Iterable[Setup]) -> list[list[Setup]]:
     """Return bots in groups: those of an account under limits in one, any other by itself."""
     groups: dict[object, list[Setup]] = {}
     for one in setups:
-        profile = one.profile
-        together = any(rule.name.startswith(OF_ACCOUNT) for rule in one.rules)
-        key: object = (profile.account, profile.mode) if together else profile.bot
+        key: object = _account_of(one) if _of_account(one) else one.profile.bot
         groups.setdefault(key, []).append(one)
     return list(groups.values())
+
+
+def without_parts(setups: Sequence[Setup], taken: Sequence[Setup]) -> tuple[list[Setup], list[str]]:
+    """Return the bots that are taken, without limits of accounts of which others are not; these accounts.
+
+    What some bots of an account lost says nothing of what all of them did.
+    """
+    bots = {one.profile.bot for one in taken}
+    left = {_account_of(one) for one in setups if one.profile.bot not in bots and _of_account(one)}
+    if not left:
+        return list(taken), []
+    found = []
+    for one in taken:
+        if _account_of(one) in left:
+            one = replace(one, rules=tuple(its for its in one.rules if not its.name.startswith(OF_ACCOUNT)))
+        if one.rules:
+            found.append(one)
+    return found, sorted({account for account, _ in left})
+
+
+def _account_of(one: Setup) -> tuple[str, str]:
+    return one.profile.account, one.profile.mode
+
+
+def _of_account(one: Setup) -> bool:
+    return any(rule.name.startswith(OF_ACCOUNT) for rule in one.rules)
 
 
 def split(setups: Iterable[Setup]) -> tuple[list[Setup], list[Setup]]:

@@ -153,6 +153,28 @@ def test_text_is_written_as_the_file_is_and_may_be_tried_alone() -> None:
         setups_of(TrialRequest(text="name: mine\n"), (), KNOWN)
 
 
+@pytest.mark.parametrize("text", ["", " \n", "# high: off\n"])
+def test_empty_text_that_is_tried_alone_tries_nothing_in_force(text: str) -> None:
+    """What is written there is tried alone: alerts of other rules would be taken for its own."""
+    with pytest.raises(UsageError, match="there is nothing to try in it"):
+        setups_of(TrialRequest(text=text, alone=True), [rule(HIGH["when"], "old")], LIMITED, MAIN)
+
+
+def test_limit_of_an_account_for_one_of_its_bots_says_why_it_is_not_tried() -> None:
+    """It is there, so that it is not said to be unknown."""
+    with pytest.raises(UsageError) as error:
+        setups_of(TrialRequest(bot="sma", rule="account-drawdown"), (), LIMITED, MAIN)
+    assert str(error.value) == (
+        "the limits of the account main are not tried for one of its bots: they are of all of them together"
+    )
+
+
+def test_text_that_is_too_long_is_not_read() -> None:
+    """To read it would hold up the service."""
+    with pytest.raises(UsageError, match=r"too long to be tried \(262,145 characters; 262,144 at most\)"):
+        setups_of(TrialRequest(text="#" * (256 * 1024 + 1)), (), KNOWN)
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

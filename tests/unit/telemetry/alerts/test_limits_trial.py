@@ -207,6 +207,32 @@ async def test_account_is_held_to_what_its_bots_lost_together(past: Past) -> Non
     assert {one.episodes[0].text for one in found.tried if one.begun} == {text}
 
 
+async def test_account_is_not_tried_on_a_part_of_its_bots(past: Past) -> None:
+    """What some lost, others may have made; limits of bots and other accounts are tried all the same."""
+    account = {"daily_loss": 100, "action": "kill"}
+    await worth(past, {1000: 1000, 500: 850, 400: 850}, "a")
+    await worth(past, {1000: 1000, 500: 1150, 400: 1150}, "b")
+    setups, limits = (
+        [limited({"drawdown": "10%"}, bot, account) for bot in "ab"],
+        {"main": read_risk(account)},
+    )
+    both = await past.run(*setups, accounts=limits)
+    began = {(one.bot, one.rule.name): one.begun for one in both.tried}
+    assert began["a", "account-daily-loss"] == began["b", "account-daily-loss"] == 0
+    past.bounds = Bounds(bots=1)
+    found = await past.run(*setups, accounts=limits)
+    assert [(one.bot, one.rule.name, one.begun) for one in found.tried] == [("a", "risk-drawdown", 1)]
+    assert found.notes == [
+        "1 of 2 bots are tried at once: name others by --bot",
+        "the limits of the account main are not tried: they are of all bots of an account together, "
+        "and not all of those are tried at once",
+    ]
+    alone = await past.run(*[limited({}, bot, account) for bot in "ab"], accounts=limits)
+    assert (alone.tried, alone.complete, alone.bots) == ([], False, 0)
+    other = await past.run(limited({}, "a", account), limited({}, "b", account, "dry"), accounts=limits)
+    assert [(one.bot, one.begun) for one in other.tried] == [("a", 1)]
+
+
 @pytest.mark.parametrize(
     ("risk", "said"),
     [

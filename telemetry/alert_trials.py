@@ -29,6 +29,7 @@ _COARSEST = 60.0
 _NAMED = 10
 """Accounts that are told by name."""
 Spans = Sequence[tuple[float, float]]
+BUSY = "other rules are being tried right now; ask again in a moment"
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ class AlertTrials:
         Raises TooBusy, StoreUnavailable, SearchTooLong.
         """
         if self._turn.locked():
-            raise TooBusy("other rules are being tried right now; ask again in a moment")
+            raise TooBusy(BUSY)
         async with self._turn:
             return await self._run(setups, start, end, accounts)
 

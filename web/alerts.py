@@ -26,11 +26,11 @@ from controller.scopes import account_scope, bot_scope, scope_options
 from controller.status import BotStatus, Health, Reason
 from schemas.alert_rules import AlertRule, read_rules
 from schemas.bot import BotSpec
-from schemas.errors import NotFound, UsageError
+from schemas.errors import NotFound, TooBusy, UsageError
 from schemas.fleet import Watching
 from schemas.risk import RiskLimits, read_risk
 from telemetry.alert_desk import AlertDesk
-from telemetry.alert_trials import AlertTrials
+from telemetry.alert_trials import BUSY, AlertTrials
 from telemetry.alerts.ports import Kept, Muting, Setup, Stop, What
 from telemetry.alerts.states import State
 from telemetry.alerts.watch import BotProfile
@@ -316,22 +316,25 @@ class Alerts:
     ) -> None:
         self.desk = desk
         self._trials = trials
-        self._book = book
-        self._clock = clock
+        self._trying = asyncio.Lock()
+        self._book, self._clock = book, clock
 
     def standing(self, states: Collection[State], bot: str = "", rule: str = "") -> list[Kept]:
         """Return the rules that stand so now."""
         return self.desk.standing(states, bot, rule)
 
     async def try_rules(self, asked: TrialRequest, start: float, end: float) -> TrialAnswer:
-        """Return what rules would have done over a range of time.
+        """Return what rules would have done over a range of time, for one who asks at a time.
 
         Raises InvalidManifests, UsageError, TooBusy, StoreUnavailable, SearchTooLong.
         """
-        now = await in_force(self.desk, bots=asked.bots is None)
-        choice = await asyncio.to_thread(choose, asked, now)
-        found = await self._trials.run(choice.setups, start, end, choice.accounts)
-        return await asyncio.to_thread(trial_answer, found, choice.notes)
+        if self._trying.locked():  # already to read what is sent takes seconds where it is much
+            raise TooBusy(BUSY)
+        async with self._trying:
+            now = await in_force(self.desk, bots=asked.bots is None)
+            choice = await asyncio.to_thread(choose, asked, now)
+            found = await self._trials.run(choice.setups, start, end, choice.accounts)
+            return await asyncio.to_thread(trial_answer, found, choice.notes)
 
     def mutes(self) -> list[Muting]:
         """Return the mutes in force, the one that ends first first."""

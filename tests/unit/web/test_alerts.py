@@ -10,11 +10,18 @@ from controller.database import Database
 from controller.database.alerts import save_mute
 from controller.database.audit import add_audit
 from controller.records import AuditEntry, Suspension
+from schemas.errors import InvalidManifests, TooBusy
 from telemetry.account_holds import AccountHolds
+from telemetry.alert_desk import AlertDesk
+from telemetry.alert_trials import AlertTrials
 from telemetry.alerts.limits.guard import Guard
 from telemetry.alerts.limits.together import Together
+from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
+from telemetry.embedded.risk import EmbeddedRiskStore
+from telemetry.errors.groups import ErrorGroup
 from tests.fakes.controller import FakeController
-from web.alerts import ControllersHands, DatabaseAlerts
+from web.alerts import Alerts, ControllersHands, DatabaseAlerts
+from web.trial_documents import TrialBot, TrialRequest
 
 NOW = 1_760_000_000.0
 
@@ -89,3 +96,31 @@ async def test_one_look_at_held_accounts_asks_once_what_is_in_force(database: Da
         holds.look()
     assert [one.held_at for one in accounts] == [None] * 50
     assert controller.asked == 2
+
+
+async def test_what_is_sent_is_not_read_while_rules_are_tried(database: Database, tmp_path: Path) -> None:
+    """To read much takes seconds: many who ask at once are not to hold up the service together."""
+    stored = TelemetryDatabase(tmp_path / "telemetry.db")
+    book, series, events = (
+        DatabaseAlerts(database, lambda: NOW),
+        EmbeddedSeriesStore(stored),
+        EmbeddedEventStore(stored),
+    )
+
+    async def groups(_bot: str) -> list[ErrorGroup]:
+        return []
+
+    desk = AlertDesk(book, ControllersHands(FakeController(), database), EmbeddedRiskStore(stored))
+    trials = AlertTrials(series, events, groups, lambda _calendar: None)
+    alerts = Alerts(desk, book, lambda: NOW, trials)
+    sound = TrialRequest({"high": {"when": {"metric": "bot_x", "above": 1}}}, {"sma": TrialBot()})
+    wrong = TrialRequest({"high": 7}, {"sma": TrialBot()})
+    first, second = await asyncio.gather(
+        *(alerts.try_rules(asked, NOW - 60, NOW) for asked in (sound, wrong)), return_exceptions=True
+    )
+    assert not isinstance(first, BaseException)
+    assert [one.rule for one in first.rules] == ["high"]
+    assert isinstance(second, TooBusy)
+    with pytest.raises(InvalidManifests):
+        await alerts.try_rules(wrong, NOW - 60, NOW)
+    await stored.close()

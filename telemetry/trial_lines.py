@@ -17,7 +17,7 @@ _MOST_HELD = 10_000
 
 def next_page(events: Sequence[Event]) -> int:
     """Return how many lines to ask for after these."""
-    return _PAGE if sum(map(_said, events)) < _MUCH_SAID else FIRST_PAGE
+    return _PAGE if sum(map(said, events)) < _MUCH_SAID else FIRST_PAGE
 
 
 def of_trading(event: Event, number: int = 0) -> Event:
@@ -59,7 +59,8 @@ def _of_trading(data: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _said(event: Event) -> int:
+def said(event: Event) -> int:
+    """Return how many characters a line's message and fields have, about."""
     return len(event.message) + sum(map(_length, event.data.items()))
 
 

@@ -17,7 +17,7 @@ from telemetry.errors.groups import ErrorGroup
 from telemetry.levels import LEVELS
 from telemetry.records import Event, Sample
 from telemetry.stores import EventQuery, EventStore, SeriesQuery, SeriesStore
-from telemetry.trial_lines import FIRST_PAGE, next_page, of_trading, only_wanted
+from telemetry.trial_lines import FIRST_PAGE, next_page, of_trading, only_wanted, said
 
 _WORDS = 200
 """Characters of an event that are held for as much as a sample."""
@@ -188,7 +188,7 @@ class Reader:
                 for one in page.events
                 if piece.after < one.time <= piece.until
             ]
-            words = sum(len(one.message) + 50 * len(one.data) for one in found)
+            words = sum(said(one) + 50 * len(one.data) for one in found)
             piece.add([*found], len(found) + words // _WORDS)
             most = next_page(page.events)
             cursor = page.next_cursor

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.alerts.watch import BotProfile
+from schemas.risk import read_risk
+from telemetry.alerts.limits.breaches import OF_BOT, limit_rules
+from telemetry.alerts.watch import BotProfile, Watch
 from telemetry.embedded import EmbeddedEventStore, EmbeddedSeriesStore, TelemetryDatabase
+from telemetry.errors.groups import ErrorGroup
 from telemetry.records import Event
 from telemetry.stores import EventPage, EventQuery
 from telemetry.trial_lines import FIRST_PAGE, next_page, of_trading
@@ -39,16 +42,18 @@ def line(number: int, **data: object) -> Event:
     return Event(f"a/stdout/0/{number}", "sma", 100.0 + number, "trade", "info", "", mode="live", data=data)
 
 
+def _reader(database: TelemetryDatabase, store: EmbeddedEventStore) -> Reader:
+    async def none(_bot: str) -> list[ErrorGroup]:
+        return []
+
+    return Reader(EmbeddedSeriesStore(database), store, none, 0.0, 100_000)
+
+
 async def held(database: TelemetryDatabase, *lines: Event) -> tuple[list[int], list[Event]]:
     """Return how many lines were asked for at once, and what is held of a bot's past."""
     store = Asked(database)
     await store.append(lines)
-
-    async def none(_bot: str) -> list[object]:
-        return []
-
-    reader = Reader(EmbeddedSeriesStore(database), store, none, 0.0, 100_000)  # type: ignore[arg-type]
-    found = await reader.held(BotProfile("sma", mode="live"), 5000.0, Allowance(Bounds()))
+    found = await _reader(database, store).held(BotProfile("sma", mode="live"), 5000.0, Allowance(Bounds()))
     return store.limits, found
 
 
@@ -66,6 +71,19 @@ async def test_short_lines_are_read_in_long_pages(database: TelemetryDatabase) -
     limits, found = await held(database, *[line(number, **FILL) for number in range(FIRST_PAGE + 50)])
     assert limits[0] == FIRST_PAGE < limits[1]
     assert len(found) == FIRST_PAGE + 50
+
+
+async def test_more_is_held_of_lines_the_longer_their_fields_are(database: TelemetryDatabase) -> None:
+    """A piece is full by what its lines say: thousands of long ones are not held at once."""
+    store = EmbeddedEventStore(database)
+    await store.append([line(number, **FILL, note="x" * 10) for number in range(20)])
+    await store.append([line(1000 + number, **FILL, note="x" * 900) for number in range(20)])
+    reader, allowance = _reader(database, store), Allowance(Bounds())
+    rules = limit_rules(read_risk({"exposure": 5}), OF_BOT)
+    watch = Watch(BotProfile("sma", mode="live"), rules, 0.0)
+    short = await reader.piece([watch], 99.0, 999.0, allowance)
+    long = await reader.piece([watch], 1099.0, 1999.0, allowance)
+    assert 20 <= short.held <= long.held / 2
 
 
 def test_page_of_nested_fields_is_a_long_one() -> None:

@@ -307,13 +307,16 @@ class Caretaker:
             _log.info("bot %s: brought its state here: %s", charge.whose.bot, answer.message)
 
     async def _save(self, charge: _Charge) -> None:
-        held, final, bot = charge.held, self._is_final(charge), charge.whose.bot
+        whose, held, final, bot = charge.whose, charge.held, self._is_final(charge), charge.whose.bot
         async with self._turns.one() as turn:
             try:
-                if (known := await self._needless(charge, turn, final=final)) is not None:
+                known = await self._needless(whose, held, charge.saved, turn, final=final)
+                if charge.held.phase == "held" and charge.held.token != held.token:
+                    return  # the next holder writes there already: it is saved as that one's
+                if known is not None:
                     charge.saved = known
                     return
-                charge.saved = await self._saver.save(charge.whose, held, charge.saved, turn, final=final)
+                charge.saved = await self._saver.save(whose, held, charge.saved, turn, final=final)
             except (Conflict, StateRefused) as error:
                 charge.fenced = held.token
                 self._health.count("herdsman_agent_states_refused_total")
@@ -325,17 +328,18 @@ class Caretaker:
                 charge.next_at = time.monotonic() + self._gap
                 self._health.count("herdsman_agent_states_saved_total")
 
-    async def _needless(self, charge: _Charge, turn: Turn, *, final: bool) -> Saved | None:
+    async def _needless(
+        self, whose: Whose, held: HeldState, saved: Saved, turn: Turn, *, final: bool
+    ) -> Saved | None:
         """Return what is saved, where there is nothing to add to it; None where there may be.
 
         A bot that never kept anything leaves no version behind, and what an earlier agent saved as its
         holder's last is not saved again. Raises NotFound where a state is gone with its folder.
         """
-        held, whose = charge.held, charge.whose
         folder = self._root / whose.fleet / whose.bot
-        if charge.saved.version and charge.saved.token == held.token:
-            if charge.saved.files and not await turn.on_disk(folder.is_dir):
-                raise NotFound(f"{folder} is gone: its newest state stays version {charge.saved.version}")
+        if saved.version and saved.token == held.token:
+            if saved.files and not await turn.on_disk(folder.is_dir):
+                raise NotFound(f"{folder} is gone: its newest state stays version {saved.version}")
             return None
         newest = await self._desk.newest(whose.claim, whose.bot)
         same = newest is not None and (newest.token, newest.final) == (held.token, True)

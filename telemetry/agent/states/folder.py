@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,9 +96,16 @@ def _mark(status: os.stat_result) -> Mark:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def take(root: Path, below: tuple[str, ...], known: dict[str, tuple[Mark, str]], spool: Path) -> Taken:
+def take(
+    root: Path,
+    below: tuple[str, ...],
+    known: dict[str, tuple[Mark, str]],
+    spool: Path,
+    step: Callable[[], None] = lambda: None,
+) -> Taken:
     """Copy what changed of a folder into `spool`; `known` has the checksums of files that did not, by path.
 
+    `step` is called for each file and each MiB of it, as they are read.
     A file that changes while it is read is read again, and after three rounds taken as it is, and so marked.
     """
     files: dict[str, StateFile] = {}
@@ -116,7 +123,8 @@ def take(root: Path, below: tuple[str, ...], known: dict[str, tuple[Mark, str]],
             if mark == now.marks[path]:
                 files[path] = StateFile(path, sha256, mark[1], mark[2] / 1e9)
                 continue
-            copied = _copy(root, below, path, spool)
+            step()
+            copied = _copy(root, below, path, spool, step)
             if copied is None:
                 files.pop(path, None)
                 continue
@@ -131,7 +139,9 @@ def take(root: Path, below: tuple[str, ...], known: dict[str, tuple[Mark, str]],
     return Taken(whole, (*before.skipped, *unread), copies, before.marks)
 
 
-def _copy(root: Path, below: tuple[str, ...], path: str, spool: Path) -> tuple[StateFile, Path, Mark] | None:
+def _copy(
+    root: Path, below: tuple[str, ...], path: str, spool: Path, step: Callable[[], None]
+) -> tuple[StateFile, Path, Mark] | None:
     """Copy one file, with its mark before that; None where it is gone, unreadable or became too large."""
     *folders, name = path.split("/")
     digest, size = hashlib.sha256(), 0
@@ -144,6 +154,7 @@ def _copy(root: Path, below: tuple[str, ...], path: str, spool: Path) -> tuple[S
         ):
             status = os.fstat(source.fileno())
             while chunk := source.read(_CHUNK):
+                step()
                 size += len(chunk)
                 digest.update(chunk)
                 target.write(chunk)

@@ -40,7 +40,7 @@ class Looks:
         self._asked: set[Key] = set()
         """Folders that were asked for and did not answer yet."""
         self._hanging: set[Key] = set()
-        self._full = False
+        self._full = self._beside_hangs = False
 
     def anew(self) -> "Looks":
         """Return other looks at the same folders, which wait for nothing that these wait for."""
@@ -82,6 +82,7 @@ class Looks:
             while not self._beside.take() and self._beside.hangs(_ALL) is None and time.monotonic() < until:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
+            self._tell_beside(self._beside.hangs(_ALL))
 
     def close(self) -> None:
         """Let the threads end; those that hang end with the process."""
@@ -113,6 +114,15 @@ class Looks:
                 _MOST_THREADS,
             )
         self._full = full
+
+    def _tell_beside(self, age: float | None) -> None:
+        if age is not None and not self._beside_hangs:
+            _log.warning(
+                "the look at this node's processes has not answered for %.0f s: until it does, no bot that "
+                "was killed with its launcher is seen to have ended",
+                age,
+            )
+        self._beside_hangs = age is not None
 
     def _place(self, key: Key) -> str:
         return str(self._root.joinpath(*key))

@@ -11,7 +11,7 @@ from schemas.errors import StoreUnavailable
 from schemas.state import HeldState, StateClaim, StateSave
 from telemetry.agent.states.desk import Desk
 from telemetry.agent.states.folder import Mark, Taken, take
-from telemetry.agent.states.turns import Turn
+from telemetry.agent.states.turns import Progress, Turn
 
 _TRIES = 3
 
@@ -63,7 +63,9 @@ class Saver:
             place = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._spool))
             try:
                 below = (whose.fleet, whose.bot)
-                taken = await turn.on_disk(partial(take, self._root, below, before.files, place))
+                progress = Progress()
+                work = partial(take, self._root, below, before.files, place, progress.step)
+                taken = await turn.on_disk(work, progress)
                 version = await self._hand_in(whose, held, taken, final=final)
             finally:
                 shutil.rmtree(place, ignore_errors=True)  # at once: also where this task is being ended

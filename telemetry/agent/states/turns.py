@@ -59,6 +59,21 @@ class Turns:
             turn.end()
 
 
+class Progress:
+    """Steps that work has made: what makes some is slow, and does not hang."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def step(self) -> None:
+        """Count one."""
+        self._count += 1
+
+    def made(self) -> int:
+        """Return how many there were."""
+        return self._count
+
+
 class Turn:
     """One turn: who has it may read a disk."""
 
@@ -77,11 +92,16 @@ class Turn:
             self._begun = False
             self._turns.free.release()
 
-    async def on_disk(self, work: Callable[[], T]) -> T:
-        """Do what a disk may hold up, however long that takes; while it hangs another has the turn."""
-        job = apart(work)
+    async def on_disk(self, work: Callable[[], T], progress: Progress | None = None) -> T:
+        """Do what a disk may hold up, however long that takes; while it hangs another has the turn.
+
+        It hangs where it makes no `progress` for as long as the turns' patience.
+        """
+        job, progress, seen = apart(work), progress or Progress(), -1
         try:
-            await asyncio.wait({job}, timeout=self._turns.patience)
+            while not job.done() and (made := progress.made()) != seen:
+                seen = made
+                await asyncio.wait({job}, timeout=self._turns.patience)
             if not job.done():
                 await self._lend(job)
             return job.result()

@@ -35,7 +35,7 @@ from telemetry.agent.states.folder import Snapshot, look, take
 from telemetry.agent.states.living import Living
 from telemetry.agent.states.looking import Looks
 from telemetry.agent.states.saver import Whose
-from telemetry.agent.states.turns import Turns
+from telemetry.agent.states.turns import Progress, Turn, Turns
 from tests.fakes.scheduler import FakeScheduler
 from tests.unit.telemetry.bots import eventually
 
@@ -369,6 +369,81 @@ async def test_a_bot_gets_its_state_while_disks_hold_up_all_saves(node: Node) ->
         assert await node.saved.newest("maker") is None
         turns.free.release()
         await node.version()
+
+
+async def test_a_save_that_waited_speaks_for_no_two_holders(node: Node) -> None:
+    """What the next holder writes already is not saved as the end of the one before."""
+    asked = asyncio.Event()
+
+    class Noted(Turns):
+        @asynccontextmanager
+        async def one(self) -> AsyncIterator[Turn]:
+            asked.set()
+            async with super().one() as turn:
+                yield turn
+
+    turns = Noted(1)
+    await turns.free.acquire()
+    async with asyncio.timeout(90), node.cared(turns=turns):
+        node.write("a.json", "1")
+        node.place(HeldState(5, "ended", StatePlace("n1", 5)))
+        await asked.wait()
+        node.place(HeldState(6, "held", StatePlace("n1", 5)))
+        later = node.place(HeldState(1, "wanted", StatePlace("n2", 1)), "a-later", truly="later", bot="later")
+        await node.answer(later, 1)
+        turns.free.release()
+        first = await node.version()
+    assert (first.number, first.token, first.final) == (1, 6, False)
+
+
+async def test_a_save_that_is_slow_keeps_its_turn() -> None:
+    """A disk that goes on reading is not asked for more at once."""
+
+    class Moving(Progress):
+        def made(self) -> int:
+            self.step()
+            return super().made()
+
+    ends, progress, turns = threading.Event(), Moving(), Turns(1, patience=0.0)
+
+    async def save() -> bool:
+        async with turns.one() as turn:
+            return await turn.on_disk(lambda: ends.wait(600), progress)
+
+    try:
+        async with asyncio.timeout(90):
+            slow = asyncio.create_task(save())
+            await eventually(lambda: Progress.made(progress) > 5)
+            assert turns.free.locked()
+            assert not slow.done()
+            ends.set()
+            assert await slow
+    finally:
+        ends.set()
+
+
+async def test_a_look_at_processes_that_hangs_is_told_once(
+    tmp_path: Path, disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Until it answers, nobody who was killed is seen as gone: that is said."""
+
+    def hang() -> None:
+        disk.answers.wait(600)
+
+    looks, said = Looks(tmp_path, 0.05), "the look at this node's processes has not answered"
+    try:
+        async with asyncio.timeout(90):
+            while said not in caplog.text:
+                await looks.beside(hang, 0.05)
+        await looks.beside(lambda: None, 0.05)
+        assert caplog.text.count(said) == 1
+        disk.answers.set()
+        answered: list[bool] = []
+        async with asyncio.timeout(90):
+            while not answered:
+                await looks.beside(lambda: answered.append(True), 0.05)
+    finally:
+        looks.close()
 
 
 async def test_a_save_that_waits_to_lend_its_turn_lends_it_once_it_may(

@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-_PORTS = range(10_100, 20_000)
+PORTS = range(10_100, 20_000)
 """Browsers refuse 10,080, Nomad gives those from 20,000 on to its tasks, and Linux those from 32,768 on."""
+
+_KERNEL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
@@ -48,7 +50,14 @@ def claim(name: str) -> bool:
 @cache
 def _candidates() -> Iterator[int]:
     """Return one walk through all ports for this process: in an order of its own, so that few are tried."""
-    return iter(random.SystemRandom().sample(_PORTS, len(_PORTS)))
+    low, high = map(int, _KERNEL.read_text().split())
+    ports = outside(PORTS, low, high)
+    return iter(random.SystemRandom().sample(ports, len(ports)))
+
+
+def outside(ports: range, low: int, high: int) -> list[int]:
+    """Return the ports that the kernel does not give, from `low` to `high`; all, where it has all of them."""
+    return [port for port in ports if not low <= port <= high] or list(ports)
 
 
 @cache

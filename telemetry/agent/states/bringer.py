@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from schemas.errors import HerdsmanError
@@ -11,6 +12,7 @@ from schemas.state import IN_STORE, HeldState, StateAnswer, StateVersion, is_new
 from telemetry.agent.states.desk import Desk
 from telemetry.agent.states.folder import NewFolder, clear
 from telemetry.agent.states.saver import Whose
+from telemetry.agent.states.turns import Turn
 
 PATIENCE = 60.0
 """Seconds that a node has to save a state to its end, before the newest saved copy may be taken instead."""
@@ -19,30 +21,41 @@ PATIENCE = 60.0
 class Bringer:
     """Makes folders beside those of the bots; the launcher puts them in place."""
 
-    def __init__(self, desk: Desk, root: Path, clock: Callable[[], float] = time.time) -> None:
-        self._desk, self._root, self._clock = desk, root, clock
+    def __init__(
+        self,
+        desk: Desk,
+        root: Path,
+        clock: Callable[[], float] = time.time,
+        made: Callable[[Path, str, str], NewFolder] = NewFolder,
+    ) -> None:
+        self._desk, self._root, self._clock, self._made = desk, root, clock, made
 
-    async def bring(self, whose: Whose, held: HeldState, owner: os.stat_result) -> StateAnswer:
-        """Answer a launcher that wants its bot's state; `owner` is the status of a file of its own."""
+    async def bring(self, whose: Whose, held: HeldState, owner: os.stat_result, turn: Turn) -> StateAnswer:
+        """Answer a launcher that wants its bot's state; `owner` is the status of a file of its own.
+
+        A disk that hangs holds up this bot alone, and another has the `turn` meanwhile.
+        """
         try:
             version = await self._desk.newest(whose.claim, held.source or whose.bot)
             answer = judge(version, held, self._clock())
             if version is None or answer.status != "restored":
                 return answer
-            return replace(answer, folder=await self._make(whose, held, version, owner))
+            return replace(answer, folder=await self._make(whose, held, version, owner, turn))
         except (HerdsmanError, OSError) as error:
             return StateAnswer(held.token, "not_yet", f"its saved state cannot be brought here: {error}")
 
-    async def _make(self, whose: Whose, held: HeldState, version: StateVersion, owner: os.stat_result) -> str:
-        clear(self._root, whose.fleet, whose.bot, restored=True)
-        clear(self._root, whose.fleet, whose.bot, restored=False)
+    async def _make(
+        self, whose: Whose, held: HeldState, version: StateVersion, owner: os.stat_result, turn: Turn
+    ) -> str:
+        for restored in (True, False):
+            await turn.on_disk(partial(clear, self._root, whose.fleet, whose.bot, restored=restored))
         name = f".{whose.bot}.restored-{held.token}"
-        folder = NewFolder(self._root, whose.fleet, name)
+        folder = await turn.on_disk(partial(self._made, self._root, whose.fleet, name))
         try:
             for file in version.files:
                 data = await self._desk.download(whose.claim, held.source or whose.bot, file.sha256)
-                folder.write(file, data)
-            folder.hand_over(owner.st_uid, owner.st_gid)
+                await turn.on_disk(partial(folder.write, file, data))
+            await turn.on_disk(partial(folder.hand_over, owner.st_uid, owner.st_gid))
         finally:
             folder.close()
         return name

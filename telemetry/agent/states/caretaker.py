@@ -292,11 +292,12 @@ class Caretaker:
 
     async def _bring(self, charge: _Charge) -> None:
         held = charge.held
-        async with self._turns_to_bring.one():
+        async with self._turns_to_bring.one() as turn:
             try:
-                await asyncio.to_thread(write_answer, charge.folder, StateAnswer(held.token, "bringing"))
-                answer = await self._bringer.bring(charge.whose, held, charge.owner)
-                await asyncio.to_thread(write_answer, charge.folder, answer)
+                bringing = StateAnswer(held.token, "bringing")
+                await turn.on_disk(partial(write_answer, charge.folder, bringing))
+                answer = await self._bringer.bring(charge.whose, held, charge.owner, turn)
+                await turn.on_disk(partial(write_answer, charge.folder, answer))
             except OSError as error:
                 _log.warning("bot %s: its launcher cannot be answered: %s", charge.whose.bot, error)
                 return

@@ -7,9 +7,10 @@ import hashlib
 import os
 import shutil
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -179,12 +180,17 @@ class NewFolder:
         with opened(root, fleet) as parent:
             os.mkdir(name, 0o700, dir_fd=parent)
             self._folder = os.open(name, _FOLDER, dir_fd=parent)
+        self._lock, self._used, self._let_go = threading.Lock(), False, threading.Event()
         if os.fstat(self._folder).st_uid != os.geteuid():
             os.close(self._folder)
             raise OSError(f"{name} was replaced by somebody else")
 
     def write(self, file: StateFile, data: bytes) -> None:
         """Write one file into it."""
+        with self._held():
+            self._write(file, data)
+
+    def _write(self, file: StateFile, data: bytes) -> None:
         *folders, name = file.path.split("/")
         folder = os.dup(self._folder)
         try:
@@ -204,6 +210,10 @@ class NewFolder:
 
     def hand_over(self, owner: int, group: int) -> None:
         """Give it to the bot's user, with all that is in it."""
+        with self._held():
+            self._hand_over(owner, group)
+
+    def _hand_over(self, owner: int, group: int) -> None:
         if (owner, group) != (os.geteuid(), os.getegid()):
             for _, folders, files, inside in os.fwalk(".", dir_fd=self._folder, follow_symlinks=False):
                 for name in (*folders, *files):
@@ -212,8 +222,25 @@ class NewFolder:
         os.fsync(self._folder)
 
     def close(self) -> None:
-        """Let go of it."""
-        os.close(self._folder)
+        """Let go of it: once the thread is done that a disk holds up with it, where there is one."""
+        with self._lock:
+            self._let_go.set()
+            if not self._used:
+                os.close(self._folder)
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        with self._lock:
+            if self._let_go.is_set():
+                raise OSError("it is not wanted any more")
+            self._used = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._used = False
+                if self._let_go.is_set():
+                    os.close(self._folder)
 
 
 def clear(root: Path, fleet: str, bot: str, *, restored: bool) -> None:

@@ -25,13 +25,14 @@ from schemas.state import (
     STATE_FILE,
     HeldState,
     StateAnswer,
+    StateFile,
     StatePlace,
     StateVersion,
 )
 from telemetry.agent.allocation import Allocation
-from telemetry.agent.states.bringer import PATIENCE, judge
+from telemetry.agent.states.bringer import PATIENCE, Bringer, judge
 from telemetry.agent.states.caretaker import Caretaker
-from telemetry.agent.states.folder import Snapshot, look, take
+from telemetry.agent.states.folder import NewFolder, Snapshot, look, take
 from telemetry.agent.states.living import Living
 from telemetry.agent.states.looking import Looks
 from telemetry.agent.states.saver import Whose
@@ -444,6 +445,57 @@ async def test_a_look_at_processes_that_hangs_is_told_once(
                 await looks.beside(lambda: answered.append(True), 0.05)
     finally:
         looks.close()
+
+
+async def test_a_state_is_brought_to_a_disk_that_hangs_without_holding_up_the_agent(node: Node) -> None:
+    """All else goes on while a file is written, and the state is there once the disk answers."""
+    answers, writing = threading.Event(), threading.Event()
+
+    class Stuck(NewFolder):
+        def write(self, file: StateFile, data: bytes) -> None:
+            writing.set()
+            answers.wait(600)
+            super().write(file, data)
+
+    desk, turns = GuardedStates(node.saved, node.scheduler, FLEET), Turns(1, patience=0.0, most_hanging=1)
+    whose, held = Whose(FLEET, "maker", "n1", "a1"), HeldState(5, "wanted", StatePlace("n1", 4))
+
+    async def bring() -> StateAnswer:
+        async with turns.one() as turn:
+            return await Bringer(desk, node.root, made=Stuck).bring(whose, held, node.state.stat(), turn)
+
+    try:
+        async with asyncio.timeout(90):
+            async with node.cared():
+                node.write("a.json", "1")
+                node.place(HeldState(4, "ended", StatePlace("n1", 4)))
+                await node.until(lambda version: version.final)
+            bringing = asyncio.create_task(bring())
+            await eventually(writing.is_set)
+            await eventually(lambda: turns.lendable.locked() and not turns.free.locked())
+            assert not bringing.done()
+            answers.set()
+            answer = await bringing
+    finally:
+        answers.set()
+    assert answer.status == "restored"
+    assert node.root.joinpath(FLEET, answer.folder, "a.json").read_text() == "1"
+
+
+def test_a_new_folder_that_is_let_go_of_stays_open_for_who_writes_to_it(tmp_path: Path) -> None:
+    """No write goes elsewhere because its folder was closed meanwhile; none begins after that."""
+
+    class Closing(NewFolder):
+        def _write(self, file: StateFile, data: bytes) -> None:
+            self.close()
+            super()._write(file, data)
+
+    file = StateFile("a.json", sha256(b"1"), 1, 0.0)
+    folder = Closing(tmp_path, FLEET, "new")
+    folder.write(file, b"1")
+    assert (tmp_path / FLEET / "new" / "a.json").read_bytes() == b"1"
+    with pytest.raises(OSError, match="not wanted any more"):
+        folder.write(file, b"1")
 
 
 async def test_a_save_that_waits_to_lend_its_turn_lends_it_once_it_may(

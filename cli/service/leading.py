@@ -8,7 +8,7 @@ from pathlib import Path
 from cli.service.bot_series import count_drifts, count_statuses
 from cli.service.notifying import make_herald, report_herald, started_event
 from cli.service.relay import Relay
-from cli.service.scheduling import make_scheduler, python_version
+from cli.service.scheduling import controller_settings, make_scheduler
 from cli.service.secret_parts import make_handing, make_secrets
 from cli.service.sources import make_codes, make_plans, open_origin
 from cli.service.standby import Standby
@@ -25,7 +25,6 @@ from controller.remote.leadership import Lead
 from controller.remote.receiving import Receiving
 from controller.remote.serving import Serving
 from controller.remote.showing import Showing
-from controller.settings import Settings
 from controller.state.saved import SavedStates
 from gitops.bundle import Bundle
 from gitops.bundles import BundleStore
@@ -103,12 +102,7 @@ async def make_leading(standby: Standby, lead: Lead, settings: WebSettings) -> L
             bundles,
             database,
             clock,
-            Settings(
-                python=python_version(options.python),
-                environments=options.environment,
-                poll_interval=options.poll_interval,
-                secrets_interval=options.secrets_interval,
-            ),
+            controller_settings(options),
             relay,
             name=options.fleet,
             logs_acknowledged=logs_acknowledged,

@@ -14,7 +14,7 @@ from cli.service.live_parts import LiveParts, make_live
 from cli.service.notifying import make_herald, started_event, tell_of_alerts
 from cli.service.options import UpOptions
 from cli.service.relay import Relay
-from cli.service.scheduling import make_scheduler, python_version
+from cli.service.scheduling import controller_settings, make_scheduler
 from cli.service.secret_parts import make_handing, make_secrets
 from cli.service.sources import make_codes, make_plans, open_origin
 from cli.service.state_store import open_states
@@ -29,7 +29,6 @@ from controller.loop import Loop
 from controller.notifications.desk import NotificationDesk
 from controller.notifications.herald import Herald
 from controller.schedulers.local.scheduler import LocalScheduler
-from controller.settings import Settings
 from controller.state.guarding import GuardedStates
 from controller.state.saved import SavedStates
 from gitops.bundle import Bundle
@@ -123,12 +122,7 @@ async def put_together(options: UpOptions, listening: Listen) -> Parts:
             bundles,
             database,
             SystemClock(),
-            Settings(
-                python=python_version(options.python),
-                environments=options.environment,
-                poll_interval=options.poll_interval,
-                secrets_interval=options.secrets_interval,
-            ),
+            controller_settings(options),
             relay,
             name=options.fleet,
             logs_acknowledged=logs_acknowledged,

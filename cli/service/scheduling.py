@@ -9,6 +9,7 @@ from controller.schedulers.local.scheduler import LocalScheduler
 from controller.schedulers.nomad.scheduler import NomadScheduler
 from controller.schedulers.nomad.settings import DEFAULT_ADDRESS, NomadSettings
 from controller.schedulers.protocol import Launch
+from controller.settings import Settings
 from gitops.bundle import Bundle
 from gitops.bundles import BundleStore
 from gitops.runtimes import find_node, interpreters
@@ -66,6 +67,16 @@ async def make_scheduler(
         )
     launcher = await bundles.files(f"launcher-{launcher_digest()}", launcher_files())
     return NomadScheduler(nomad_settings(options, fleet), launcher, url_of, next_slot=next_slot)
+
+
+def controller_settings(options: UpOptions) -> Settings:
+    """Return the settings of the controller, in one process with the web or by itself."""
+    return Settings(
+        python=python_version(options.python),
+        environments=options.environment,
+        poll_interval=options.poll_interval,
+        secrets_interval=options.secrets_interval,
+    )
 
 
 def nomad_settings(options: UpOptions, fleet: str) -> NomadSettings:

@@ -134,8 +134,14 @@ def clone_fleet(folder: Path, service: Service) -> Fleet:
     return fleet
 
 
-def add_program(fleet: Fleet, version: str = "1.0.0", kind: str = "realtime", name: str = "counter") -> None:
-    """Write the counting program."""
+def write_program(
+    fleet: Fleet,
+    name: str,
+    texts: tuple[str | bytes, str, str],
+    version: str = "1.0.0",
+    kind: str = "realtime",
+) -> None:
+    """Write a program in Python of one file; `texts` are the file, its schema and its README."""
     fleet.write(
         f"programs/{name}/bot-config.yaml",
         f"""\
@@ -148,8 +154,14 @@ def add_program(fleet: Fleet, version: str = "1.0.0", kind: str = "realtime", na
         readme: README.md
         """,
     )
-    for path, text in (("main.py", PROGRAM), ("bot-schema.json", SCHEMA), ("README.md", README)):
-        (fleet.folder / "programs" / name / path).write_text(text)
+    for path, text in zip(("main.py", "bot-schema.json", "README.md"), texts, strict=True):
+        written = text if isinstance(text, bytes) else text.encode()
+        (fleet.folder / "programs" / name / path).write_bytes(written)
+
+
+def add_program(fleet: Fleet, version: str = "1.0.0", kind: str = "realtime", name: str = "counter") -> None:
+    """Write the counting program."""
+    write_program(fleet, name, (PROGRAM, SCHEMA, README), version, kind)
 
 
 def bot_text(name: str, record: Path, version: str = "1.0.0", **parameters: object) -> str:

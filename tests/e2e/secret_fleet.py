@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyrage
 
-from tests.e2e.fleet import Fleet
+from tests.e2e.fleet import Fleet, write_program
 from tests.e2e.service import ENGINES
 
 TELLER = '''\
@@ -78,20 +78,7 @@ def digest(value: str) -> str:
 
 def add_teller(fleet: Fleet) -> None:
     """Write the program."""
-    fleet.write(
-        "programs/teller/bot-config.yaml",
-        """\
-        name: teller
-        version: 1.0.0
-        type: realtime
-        runtime: python3.11
-        entrypoints: {bot: main.py}
-        schema: {bot: bot-schema.json}
-        readme: README.md
-        """,
-    )
-    for path, text in (("main.py", TELLER), ("bot-schema.json", SCHEMA), ("README.md", README)):
-        (fleet.folder / "programs" / "teller" / path).write_text(text)
+    write_program(fleet, "teller", (TELLER, SCHEMA, README))
 
 
 def teller(name: str, record: Path, secrets: dict[str, str], **parameters: object) -> str:

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.e2e.fleet import Fleet
+from tests.e2e.fleet import Fleet, write_program
 from tests.e2e.service import Service
 
 KEEPER = '''\
@@ -29,21 +29,8 @@ SCHEMA = '{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object
 
 def add_keeper(fleet: Fleet) -> None:
     """Write the counting program."""
-    fleet.write(
-        "programs/keeper/bot-config.yaml",
-        """\
-        name: keeper
-        version: 1.0.0
-        type: realtime
-        runtime: python3.11
-        entrypoints: {bot: main.py}
-        schema: {bot: bot-schema.json}
-        readme: README.md
-        """,
-    )
     readme = "# keeper\n\nA test bot that counts in its state folder, and goes on from there.\n"
-    for path, text in (("main.py", KEEPER), ("bot-schema.json", SCHEMA), ("README.md", readme)):
-        (fleet.folder / "programs" / "keeper" / path).write_text(text)
+    write_program(fleet, "keeper", (KEEPER, SCHEMA, readme))
 
 
 def keeper_text(name: str, settings: str = "", **parameters: object) -> str:

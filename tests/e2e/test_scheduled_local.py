@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.fleet import Fleet
+from tests.e2e.fleet import Fleet, write_program
 from tests.e2e.service import Service, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -30,31 +30,14 @@ def main(bot_id, config):
 """
 
 
-def write_program(fleet: Fleet) -> None:
+def add_ways(fleet: Fleet) -> None:
     """Write a scheduled program that ends in the way it is asked to."""
-    fleet.write(
-        "programs/ways/bot-config.yaml",
-        """\
-        name: ways
-        version: 1.0.0
-        type: scheduled
-        runtime: python3.11
-        entrypoints: {bot: main.py}
-        schema: {bot: bot-schema.json}
-        readme: README.md
-        """,
-    )
-    fleet.write("programs/ways/bot-schema.json", SCHEMA)
-    fleet.write(
-        "programs/ways/README.md",
-        README,
-    )
-    (fleet.folder / "programs/ways/main.py").write_text(MAIN)
+    write_program(fleet, "ways", (MAIN, SCHEMA, README), kind="scheduled")
     (fleet.folder / "programs/ways/requirements.txt").write_text(SDK)
 
 
 def test_three_ways_to_end_are_three_outcomes(service: Service, fleet: Fleet) -> None:
-    write_program(fleet)
+    add_ways(fleet)
     for way in ("success", "error", "raise", "hang"):
         fleet.write(
             f"bots/{way}.yaml",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.e2e.fleet import Fleet
+from tests.e2e.fleet import Fleet, write_program
 
 TRADER = '''\
 import json, signal, time
@@ -35,21 +35,8 @@ SCHEMA = '{"type": "object", "required": ["file"], "properties": {"file": {"type
 
 def add_trader(fleet: Fleet) -> None:
     """Write the program whose equity a test sets."""
-    fleet.write(
-        "programs/trader/bot-config.yaml",
-        """\
-        name: trader
-        version: 1.0.0
-        type: realtime
-        runtime: python3.11
-        entrypoints: {bot: main.py}
-        schema: {bot: bot-schema.json}
-        readme: README.md
-        """,
-    )
-    readme = "# trader\\n\\nA test bot whose equity is what a file says, printed five times a second.\\n"
-    for path, text in (("main.py", TRADER), ("bot-schema.json", SCHEMA), ("README.md", readme)):
-        (fleet.folder / "programs" / "trader" / path).write_text(text)
+    readme = "# trader\n\nA test bot whose equity is what a file says, printed five times a second.\n"
+    write_program(fleet, "trader", (TRADER, SCHEMA, readme))
 
 
 def trader(name: str, file: Path, risk: str, mode: str = "dry") -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.fleet import README, Fleet
+from tests.e2e.fleet import README, Fleet, write_program
 from tests.e2e.service import CHECKOUT, Service, wait_for
 from tests.engines.launching import RECORDING_BOT
 from tests.engines.nomad import NomadAgent
@@ -268,21 +268,7 @@ def _first_fleet(world: World, bots: int) -> None:
     fleet, folder = world.fleet, world.fleet.folder
     fleet.git("init", "-q", "-b", "main")
     world.service.run("init", str(folder), "--connect-only")
-    fleet.write(
-        "programs/recorder/bot-config.yaml",
-        """\
-        name: recorder
-        version: 1.0.0
-        type: realtime
-        runtime: python3.11
-        entrypoints: {bot: main.py}
-        schema: {bot: bot-schema.json}
-        readme: README.md
-        """,
-    )
-    (folder / "programs/recorder/main.py").write_bytes(RECORDING_BOT)
-    fleet.write("programs/recorder/bot-schema.json", SCHEMA)
-    fleet.write("programs/recorder/README.md", README)
+    write_program(fleet, "recorder", (RECORDING_BOT, SCHEMA, README))
     for _ in range(bots):
         world.add()
     world.commit("the fleet")
